@@ -1,0 +1,280 @@
+"""The seams: what the layers above the model ask of each other, as Protocols.
+
+``service`` and ``agent`` are written against these; ``store``, ``bus``, ``ports`` and ``host`` fulfil them; ``main``
+puts them together. A fake of one of these passes the same contract suite as the real thing (tests/contract).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from evenload.model.balancer import AnyRecord, LoadBalancer, Tree, Vip
+from evenload.model.desired import (
+    Desired,
+    DesiredPort,
+    Gone,
+    Health,
+    NetworkStep,
+    Observed,
+    PingTarget,
+    ProxyStatistics,
+    Report,
+    Statistics,
+)
+from evenload.model.enums import Kind
+from evenload.model.network import Network, Port, Subnet
+from evenload.model.query import Page, Query, View
+
+# ---------------------------------------------------------------------------------------------------------- the store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentRecord:
+    """A host that serves load balancers. ``load``: how many it has."""
+
+    name: str
+    seen_at: datetime
+    load: int = 0
+
+
+class Transaction(Protocol):
+    """One transaction: all of it or nothing. Methods raise nothing of the database's own words.
+
+    Trees are read and written whole; ``save_tree`` writes just the records that differ.
+    """
+
+    def tree(self, load_balancer_id: str) -> Tree | None:
+        """In a writing transaction nobody else changes that tree until it ends."""
+
+    def owner_of(self, kind: Kind, identifier: str) -> str | None:
+        """The id of the load balancer to which the object belongs."""
+
+    def save_tree(self, before: Tree | None, after: Tree | None) -> None:
+        """``before`` None: insert; ``after`` None: remove, statistics included."""
+
+    def view(self, kind: Kind, identifier: str) -> View[AnyRecord] | None: ...
+
+    def find(self, kind: Kind, query: Query) -> Page[AnyRecord]:
+        """Raises Invalid for a field it does not know and for an unknown marker, naming the field."""
+
+    def statistics(self, load_balancer_id: str) -> dict[str, Statistics]:
+        """By listener id; listeners that were never heard of are missing."""
+
+    def save_statistics(self, load_balancer_id: str, statistics: Mapping[str, Statistics]) -> None: ...
+
+    def assignments(self, agent: str) -> dict[str, int]:
+        """Load balancer id → generation of all that this agent must have or must still remove."""
+
+    def pending_since(self, moment: datetime) -> list[str]:
+        """Load balancers that have a record PENDING_* since before that moment (updated_at, else created_at)."""
+
+    def agents(self) -> list[AgentRecord]: ...
+
+    def agent_seen(self, name: str, moment: datetime) -> None: ...
+
+    # Networks. Each save_* inserts or updates by id; each remove_* is quiet about what is not there.
+
+    def network(self, identifier: str) -> Network | None: ...
+    def networks(self) -> list[Network]: ...
+    def save_network(self, network: Network) -> None: ...
+    def remove_network(self, identifier: str) -> None: ...
+    def subnet(self, identifier: str) -> Subnet | None: ...
+    def subnets(self, network_id: str | None = None) -> list[Subnet]: ...
+    def save_subnet(self, subnet: Subnet) -> None: ...
+    def remove_subnet(self, identifier: str) -> None: ...
+    def port(self, identifier: str) -> Port | None: ...
+    def ports(self, network_id: str | None = None, device_id: str | None = None) -> list[Port]: ...
+    def save_port(self, port: Port) -> None:
+        """Raises Conflict where another port has one of its addresses or its MAC in the same network."""
+
+    def remove_port(self, identifier: str) -> None: ...
+    def addresses_taken(self, subnet_id: str) -> set[str]: ...
+
+
+class UnitOfWork(Protocol):
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A consistent snapshot; writing through it is an error."""
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """Commits at the end, rolls back on any exception. Writers wait for each other."""
+
+
+# -------------------------------------------------------------------------------------------------------------- ports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VipWish:
+    """What a caller said about the VIP; at least one of port, network and subnet.
+
+    ``additional``: (subnet id, address or None, port id or None). ``every_project``: the caller is an administrator,
+    other projects' networks are not hidden from it.
+    """
+
+    port_id: str | None = None
+    network_id: str | None = None
+    subnet_id: str | None = None
+    address: str | None = None
+    additional: tuple[tuple[str, str | None, str | None], ...] = ()
+    every_project: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VipPort:
+    """The port that was made or taken, with the VIPs in the order of the wish, the primary first."""
+
+    port_id: str
+    network_id: str
+    vips: tuple[Vip, ...]
+    own_port: bool
+
+
+class PortProvider(Protocol):
+    """Where VIP ports come from: the built-in IPAM, later Neutron."""
+
+    def make_vip_port(self, transaction: Transaction, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
+        """Raises Invalid or Conflict naming the field of the wish; nothing is taken then."""
+
+    def release_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer) -> None:
+        """Removes an own port, frees a given one. May be repeated."""
+
+    def describe(self, transaction: Transaction, load_balancer: LoadBalancer) -> DesiredPort: ...
+
+    def check_subnet(self, transaction: Transaction, subnet_id: str, project_id: str, *, every_project: bool) -> None:
+        """Raises Invalid (field ``subnet_id``) where a member's subnet is unknown to that project."""
+
+
+# ---------------------------------------------------------------------------------------------------------------- bus
+
+
+class AgentBus(Protocol):
+    """The server's way to its agents. A hint may be lost, doubled or late."""
+
+    def hint(self, agent: str, load_balancer_id: str, generation: int) -> None:
+        """Never blocks, never raises."""
+
+
+class Server(Protocol):
+    """The agent's way to its server. Every method may raise ServerUnavailable; all may be repeated."""
+
+    def fetch(self, agent: str, load_balancer_id: str) -> Desired | Gone: ...
+
+    def assignments(self, agent: str) -> dict[str, int]:
+        """Load balancer id → generation. Also the agent's sign of life."""
+
+    def report(self, report: Report) -> None: ...
+
+    def health(self, seen: Sequence[Health]) -> None: ...
+
+
+# --------------------------------------------------------------------------------------------------------------- host
+
+
+class Host(Protocol):
+    """One machine, as far as load balancers go: the only thing in Evenload that needs root.
+
+    Every operation either takes effect or raises HostError (Hopeless where trying again cannot help). ``ensure_*`` and
+    ``remove_*`` may be repeated. Different load balancers may be worked on in parallel, one of them never.
+    A namespace is named after its load balancer: ``qlbaas-<id>``.
+    """
+
+    def prepare(self) -> list[str]:
+        """Before the first load balancer: checks what is needed (Hopeless says what is missing), makes what may be
+        made (bridges of the mapping, kernel limits); returns warnings for people."""
+
+    def known(self) -> list[str]:
+        """The load balancers that have a state directory here."""
+
+    def observe(self, load_balancer_id: str, port: DesiredPort | None) -> Observed:
+        """``port``: the one to look for; None: the one of the remembered document."""
+
+    # State directory
+
+    def ensure_state(self, load_balancer_id: str) -> None: ...
+
+    def remember(self, desired: Desired) -> None:
+        """Keeps the document as the last one applied (Observed.applied)."""
+
+    def write_config(self, load_balancer_id: str, text: str) -> None:
+        """Brings the configuration file on disk to this text; the running process is not touched."""
+
+    def remove_state(self, load_balancer_id: str) -> None: ...
+
+    # Network
+
+    def ensure_namespace(self, load_balancer_id: str) -> None: ...
+
+    def remove_namespace(self, load_balancer_id: str) -> None:
+        """Ends what still runs inside, removes the name; returns when the devices of the namespace are gone."""
+
+    def plug(self, load_balancer_id: str, port: DesiredPort) -> None:
+        """The port's device in the namespace, with MAC and MTU, its other end on the segment's bridge and up; an
+        existing one is brought to that. The device itself stays down until BringUp."""
+
+    def unplug(self, load_balancer_id: str, port_id: str) -> None: ...
+
+    def remove_stranger(self, load_balancer_id: str, device: str) -> None: ...
+
+    def configure(self, load_balancer_id: str, port: DesiredPort, steps: Sequence[NetworkStep]) -> None:
+        """The steps in order, in one visit to the namespace, on that port's device."""
+
+    # HAProxy
+
+    def check_config(self, load_balancer_id: str, text: str) -> None:
+        """Has HAProxy judge a candidate. Raises InvalidConfiguration. The live file is not touched."""
+
+    def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
+        """Makes the text the live file and starts a process by it; returns its pid once it listens. On a failure the
+        former live file is back."""
+
+    def reload_haproxy(self, load_balancer_id: str, text: str, worker: int, server_states: str | None) -> int:
+        """Starts worker number ``worker`` by the text, which takes over the listening sockets of the running one and
+        lets it finish. ``server_states``: content of the state file the new process starts from. On a failure the old
+        process serves on and the former live file is back."""
+
+    def stop_haproxy(self, load_balancer_id: str) -> None:
+        """Ends every worker of this load balancer, old ones too."""
+
+    def runtime(self, load_balancer_id: str, commands: Sequence[str]) -> list[str]:
+        """Sends commands to the running process one by one; returns its answers, stripped."""
+
+    def record_running(self, load_balancer_id: str, text: str) -> None:
+        """After runtime changes: the text that the running process now amounts to (HaproxyState.text)."""
+
+    def read_statistics(self, load_balancer_id: str) -> dict[int, tuple[ProxyStatistics, ...]]:
+        """By worker, the ones that are finishing included; those that do not answer are missing."""
+
+    def load_counters(self, load_balancer_id: str) -> str | None:
+        """What save_counters kept, for the agent to read."""
+
+    def save_counters(self, load_balancer_id: str, content: str) -> None: ...
+
+    # Watching
+
+    def watch(self, load_balancer_id: str, on_exit: Callable[[str], None]) -> None:
+        """Calls ``on_exit(load_balancer_id)`` once when the current worker dies; also one that this agent did not
+        start itself. Replaces an earlier watch of this load balancer."""
+
+    def ping(
+        self,
+        load_balancer_id: str,
+        targets: Sequence[PingTarget],
+        on_change: Callable[[str, PingTarget, bool], None],
+    ) -> None:
+        """Sends ICMP echos from the namespace to the targets, instead of those given before; calls ``on_change`` with
+        True or False when ``rise`` or ``fall`` is reached. A target kept from before keeps its count. An empty
+        sequence stops it."""
+
+    def close(self) -> None:
+        """Stops watching and pinging; what runs runs on."""
+
+
+# --------------------------------------------------------------------------------------------------------------- clock
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """UTC, with zone."""
+
+    def monotonic(self) -> float: ...

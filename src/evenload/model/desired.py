@@ -1,0 +1,267 @@
+"""What an agent receives, what a host has, and what an agent says back.
+
+``Desired`` is complete: an agent that knows nothing else can build the load balancer from it. It is never a difference.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, Pool
+from evenload.model.enums import OperatingStatus
+from evenload.model.network import Route, Segment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredIp:
+    """An address of the VIP port with what its subnet says about the way out."""
+
+    address: str
+    prefix_length: int
+    gateway_ip: str | None
+    host_routes: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredPort:
+    id: str
+    mac_address: str
+    mtu: int
+    segment: Segment
+    ips: tuple[DesiredIp, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """The wish for one load balancer at one generation. Objects that are to be deleted are not in it.
+
+    Disabled objects are: it is ``render`` that leaves them out or puts them into maintenance.
+    """
+
+    generation: int
+    project_id: str
+    load_balancer: LoadBalancer
+    port: DesiredPort
+    listeners: tuple[Listener, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    members: tuple[Member, ...] = ()
+    monitors: tuple[HealthMonitor, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return self.load_balancer.id
+
+    def members_of(self, pool_id: str) -> tuple[Member, ...]:
+        return tuple(member for member in self.members if member.pool_id == pool_id)
+
+    def monitor_of(self, pool_id: str) -> HealthMonitor | None:
+        return next((monitor for monitor in self.monitors if monitor.pool_id == pool_id), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """The server's definite answer: this host must not have that load balancer.
+
+    ``generation`` is that of the deletion, None where the server knows no such load balancer (or gave it elsewhere).
+    """
+
+    load_balancer_id: str
+    generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRoute:
+    """A route in a namespace. ``onlink``: the next hop lies outside every subnet of the interface."""
+
+    destination: str
+    nexthop: str
+    onlink: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VifState:
+    """A VIP port's device as found. ``segment`` None: its host side is missing or plugged into the wrong place.
+
+    ``up`` is the administrative state of both ends.
+    """
+
+    mac_address: str
+    mtu: int
+    up: bool
+    segment: Segment | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerState:
+    """A member as the running HAProxy has it. ``up`` None: no check is made of it. ``maintenance``: by the agent."""
+
+    address: str
+    port: int
+    weight: int
+    maintenance: bool
+    up: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaproxyState:
+    """The living process. ``text`` is the configuration it works by, runtime changes included.
+
+    ``worker`` counts the processes of this load balancer; ``servers`` is keyed by (backend, server), None where the
+    process did not answer.
+    """
+
+    pid: int
+    worker: int
+    text: str
+    servers: dict[tuple[str, str], ServerState] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """Everything that a host has of one load balancer.
+
+    ``applied`` is the last document that was applied to the end, as remembered on disk. ``addresses`` are in interface
+    notation (``10.0.0.5/24``), link-local ones and those of the loopback left out; ``routes`` likewise leave out what
+    the kernel made by itself. ``strangers`` are further devices found in the namespace. ``config`` is the text of the
+    configuration file on disk.
+    """
+
+    load_balancer_id: str
+    state_directory: bool = False
+    applied: Desired | None = None
+    namespace: bool = False
+    vif: VifState | None = None
+    strangers: tuple[str, ...] = ()
+    addresses: frozenset[str] = frozenset()
+    routes: frozenset[HostRoute] = frozenset()
+    config: str | None = None
+    haproxy: HaproxyState | None = None
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.state_directory or self.namespace or self.vif or self.haproxy)
+
+
+# Steps inside a namespace, performed in order in one visit (Host.configure).
+
+
+@dataclass(frozen=True, slots=True)
+class AddAddress:
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAddress:
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddRoute:
+    """Replaces another route to the same destination."""
+
+    route: HostRoute
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveRoute:
+    route: HostRoute
+
+
+@dataclass(frozen=True, slots=True)
+class BringUp:
+    """Loopback and device up; returns when packets can pass. The kernel announces the addresses it finds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Gratuitous ARP or unsolicited neighbour advertisement for an address that came after ``BringUp``."""
+
+    address: str
+
+
+NetworkStep = AddAddress | RemoveAddress | AddRoute | RemoveRoute | BringUp | Announce
+
+
+class Change(Enum):
+    """Which kind of change an attempt took, the gentlest first."""
+
+    NOTHING = "nothing"
+    NETWORK = "network"
+    RUNTIME = "runtime"
+    RELOAD = "reload"
+    START = "start"
+    REMOVE = "remove"
+
+
+class Outcome(Enum):
+    DONE = "done"
+    RETRY = "retry"
+    GIVE_UP = "give up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How an attempt at one generation ended. ``reason`` is for people and set unless done."""
+
+    agent: str
+    load_balancer_id: str
+    generation: int
+    outcome: Outcome
+    change: Change
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """Totals since the listener was made; ``active_connections`` is the present number. Bytes as the client saw."""
+
+    bytes_in: int = 0
+    bytes_out: int = 0
+    active_connections: int = 0
+    total_connections: int = 0
+    request_errors: int = 0
+
+    def __add__(self, other: "Statistics") -> "Statistics":
+        return Statistics(
+            bytes_in=self.bytes_in + other.bytes_in,
+            bytes_out=self.bytes_out + other.bytes_out,
+            active_connections=self.active_connections + other.active_connections,
+            total_connections=self.total_connections + other.total_connections,
+            request_errors=self.request_errors + other.request_errors,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What was seen of one load balancer: operating status by object id, totals by listener id."""
+
+    agent: str
+    load_balancer_id: str
+    statuses: dict[str, OperatingStatus]
+    statistics: dict[str, Statistics]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyStatistics:
+    """One row of HAProxy's ``show stat``. ``server`` is FRONTEND, BACKEND or the server's name.
+
+    ``status`` is HAProxy's word (OPEN, UP, DOWN 1/2, DRAIN, MAINT, no check …).
+    """
+
+    proxy: str
+    server: str
+    status: str
+    statistics: Statistics
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PingTarget:
+    """One member to be pinged. Times in seconds; ``rise`` and ``fall`` are answers and losses in a row."""
+
+    backend: str
+    server: str
+    address: str
+    delay: int
+    timeout: int
+    rise: int
+    fall: int

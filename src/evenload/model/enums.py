@@ -1,0 +1,89 @@
+"""The closed vocabularies of the domain.
+
+Every value is the word that stands on the wire (Octavia v2), so that a value needs no translation table of its own.
+Compare members with ``is``.
+"""
+
+from enum import Enum
+
+
+class Kind(Enum):
+    """The kinds of objects a load balancer's tree consists of."""
+
+    LOAD_BALANCER = "load_balancer"
+    LISTENER = "listener"
+    POOL = "pool"
+    MEMBER = "member"
+    HEALTH_MONITOR = "health_monitor"
+
+
+class ProvisioningStatus(Enum):
+    """Where the wish stands on its way to the host. An object that is gone has no row, hence no DELETED."""
+
+    PENDING_CREATE = "PENDING_CREATE"
+    PENDING_UPDATE = "PENDING_UPDATE"
+    PENDING_DELETE = "PENDING_DELETE"
+    ACTIVE = "ACTIVE"
+    ERROR = "ERROR"
+
+
+class OperatingStatus(Enum):
+    """What the data plane was last seen doing."""
+
+    ONLINE = "ONLINE"
+    OFFLINE = "OFFLINE"
+    DEGRADED = "DEGRADED"
+    ERROR = "ERROR"
+    DRAINING = "DRAINING"
+    NO_MONITOR = "NO_MONITOR"
+
+
+class ListenerProtocol(Enum):
+    HTTP = "HTTP"
+    HTTPS = "HTTPS"
+    """TLS passed through untouched."""
+    TCP = "TCP"
+
+
+class PoolProtocol(Enum):
+    HTTP = "HTTP"
+    HTTPS = "HTTPS"
+    TCP = "TCP"
+    PROXY = "PROXY"
+    """The listener's protocol, with the PROXY header version 1 in front of each connection to a member."""
+    PROXYV2 = "PROXYV2"
+
+
+class Algorithm(Enum):
+    ROUND_ROBIN = "ROUND_ROBIN"
+    LEAST_CONNECTIONS = "LEAST_CONNECTIONS"
+    SOURCE_IP = "SOURCE_IP"
+
+
+class PersistenceType(Enum):
+    SOURCE_IP = "SOURCE_IP"
+    HTTP_COOKIE = "HTTP_COOKIE"
+    """A cookie that the load balancer sets itself."""
+    APP_COOKIE = "APP_COOKIE"
+    """A cookie that the application sets; learnt from its answers."""
+
+
+class MonitorType(Enum):
+    HTTP = "HTTP"
+    HTTPS = "HTTPS"
+    TCP = "TCP"
+    PING = "PING"
+    TLS_HELLO = "TLS-HELLO"
+
+
+class InsertedHeader(Enum):
+    """Request headers that a listener can add for its members."""
+
+    X_FORWARDED_FOR = "X-Forwarded-For"
+    X_FORWARDED_PORT = "X-Forwarded-Port"
+    X_FORWARDED_PROTO = "X-Forwarded-Proto"
+
+
+class NetworkType(Enum):
+    FLAT = "flat"
+    VLAN = "vlan"

@@ -1,0 +1,69 @@
+"""What may go wrong, in the domain's words.
+
+``Rejected`` and its children are the caller's fault and reach the client; each names the field it is about where there
+is one. ``HostError`` and its children are raised by ``host/`` and end in the report of an attempt.
+"""
+
+
+class EvenloadError(Exception):
+    """The root of all errors that Evenload raises on purpose."""
+
+
+class Rejected(EvenloadError):
+    """A request that cannot be fulfilled as it stands. Nothing was changed.
+
+    ``field`` is the model's name of the offending field, None where the request as a whole is at fault.
+    """
+
+    def __init__(self, detail: str, *, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.field = field
+
+
+class Invalid(Rejected):
+    """A value or a combination of values that the rules forbid (HTTP 400)."""
+
+
+class NotFound(Rejected):
+    """An object named in the URL, or one of ours named in the body, that does not exist (HTTP 404).
+
+    ``kind`` is the word for people, such as ``Listener``.
+    """
+
+    def __init__(self, kind: str, identifier: str, *, field: str | None = None) -> None:
+        super().__init__(f"{kind} {identifier} not found.", field=field)
+        self.kind = kind
+        self.identifier = identifier
+
+
+class Unsupported(Rejected):
+    """Something that the API knows and this version cannot do (HTTP 501)."""
+
+
+class Forbidden(Rejected):
+    """The caller may not do this (HTTP 403)."""
+
+
+class Conflict(Rejected):
+    """The state of things forbids it: taken, duplicate, in use (HTTP 409)."""
+
+
+class Immutable(Conflict):
+    """The object is being deleted, which is final."""
+
+
+class ServerUnavailable(EvenloadError):
+    """The agent cannot reach the server. Traffic goes on; the agent tries again."""
+
+
+class HostError(EvenloadError):
+    """The host refused an operation. Says what was attempted on what; trying again may help."""
+
+
+class Hopeless(HostError):
+    """Trying the same again cannot help: the wish or the host's set-up has to change first."""
+
+
+class InvalidConfiguration(Hopeless):
+    """HAProxy refused the rendered configuration. ``detail`` holds its own words."""

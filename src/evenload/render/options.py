@@ -1,0 +1,17 @@
+"""What ``render`` has to know beyond the wish itself: paths and limits of the host it renders for."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderOptions:
+    """``state_dir`` holds one directory per load balancer. ``maxconn``: connections of a listener with limit -1, and
+    of the whole process at most ``process_maxconn``. ``hard_stop_after`` in seconds bounds a finishing worker."""
+
+    state_dir: str
+    user: str = "haproxy"
+    group: str = "haproxy"
+    chroot: str = "/var/lib/evenload/empty"
+    maxconn: int = 2000
+    process_maxconn: int = 8000
+    hard_stop_after: int = 300

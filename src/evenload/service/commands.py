@@ -1,0 +1,50 @@
+"""What a facade asks of the service: drafts of new objects and changes of existing ones.
+
+``item`` holds fields of the model's dataclass (without ids and parents), ``record`` those of ``Record`` that a caller
+may set: name, description, tags. Mappings rather than a second set of dataclasses, so that a new field of the model is
+not repeated here; the facades have checked types and ranges, the service checks the rules across fields and objects.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from evenload.interfaces import VipWish
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Fields that are absent stay as they are."""
+
+    item: Mapping[str, Any] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft(Changes):
+    """A new object. Fields that are absent take the model's defaults."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolDraft(Draft):
+    members: tuple[Draft, ...] = ()
+    monitor: Draft | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolName:
+    """A pool that stands elsewhere in the same single-call creation."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerDraft(Draft):
+    default_pool: PoolDraft | PoolName | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancerDraft(Draft):
+    vip: VipWish
+    listeners: tuple[ListenerDraft, ...] = ()
+    pools: tuple[PoolDraft, ...] = ()
