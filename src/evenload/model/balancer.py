@@ -152,8 +152,8 @@ class Record(Generic[U]):
 
     ``generation`` is the load balancer's generation that last changed this object; ``fault`` is the reason of an
     ERROR, for people. ``deleting``: its deletion was asked for, which is final even where the status is ERROR because
-    the host has not managed it yet. ``created_at`` and ``updated_at`` are in UTC, never naive. Members and monitors have
-    no description on the wire; theirs stays empty.
+    the host has not managed it yet. ``created_at`` and ``updated_at`` are in UTC, never naive. Members and monitors
+    have no description on the wire; theirs stays empty.
     """
 
     item: U
