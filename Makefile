@@ -1,0 +1,48 @@
+# Evenload. `make help` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-fast check format golden bench lock clean
+SHELL := /bin/bash
+PY := .venv/bin/python
+KEEP ?=
+CONFIG ?=
+ONLY ?=
+ARGS ?=
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
+
+demo:  ## a load balancer before your eyes (as root; KEEP=1 leaves it running)
+	@tools/setup run && $(PY) -m demo $(if $(KEEP),--keep)
+
+run:  ## the service in the foreground on 127.0.0.1:9876 (as root; CONFIG=file.conf for other settings)
+	@tools/setup run && exec .venv/bin/evenload $(if $(CONFIG),--config-file $(CONFIG))
+
+test:  ## all tests (as root: real namespaces, HAProxy, Open vSwitch; ARGS=… for pytest)
+	@tools/setup test && $(PY) -m pytest -q -n 2 tests/unit tests/golden tests/walk $(ARGS)
+	@$(PY) -m pytest -q tests/contract tests/root tests/e2e $(ARGS)
+
+test-fast:  ## the tests that need no root
+	@tools/setup run && $(PY) -m pytest -q -n 2 tests/unit tests/golden tests/walk $(ARGS)
+
+check:  ## ruff, mypy strict, import-linter
+	@tools/setup run
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format:  ## rewrites the code in the one layout
+	@tools/setup run && .venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+golden:  ## rewrites the expected halves of the golden cases
+	@tools/setup run && $(PY) -m pytest -q tests/golden --rewrite
+
+bench:  ## measures what was promised, as ratios in one run (as root; ONLY=name for a part)
+	@tools/setup bench && $(PY) -m bench $(if $(ONLY),--only $(ONLY))
+
+lock:  ## renews requirements.lock (needs uv)
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+
+clean:  ## removes the virtual environment, caches and build products
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
