@@ -1,0 +1,107 @@
+"""The state directory: one directory per load balancer, root's alone, every file replaced whole.
+
+Used by the parts of the host that keep something. A file is either the former or the new one, never a half: written
+beside its place and renamed. Nothing is synced to the disk: what a power cut could damage here is also lost from the
+kernel then, and is built anew from the server.
+"""
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from evenload.host.refusal import refusal
+
+_TEMPORARY = ".new-"
+
+
+class StateFiles:
+    """Every method raises HostError where the file system refuses. Content is text in UTF-8 or bytes."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.state_dir = state_dir
+
+    def path(self, load_balancer_id: str, name: str | None = None) -> Path:
+        """The load balancer's directory, or a file in it; it need not exist."""
+        directory = self.state_dir / _component(load_balancer_id)
+        return directory if name is None else directory / _component(name)
+
+    def known(self) -> list[str]:
+        """The load balancers that have a directory, sorted."""
+        try:
+            with os.scandir(self.state_dir) as entries:
+                return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise refusal(f"list {self.state_dir}", error) from error
+
+    def exists(self, load_balancer_id: str) -> bool:
+        return self.path(load_balancer_id).is_dir()
+
+    def ensure(self, load_balancer_id: str) -> Path:
+        """The load balancer's directory, made with mode 0700 where it is missing."""
+        directory = self.path(load_balancer_id)
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if directory.stat().st_mode & 0o777 != 0o700:
+                directory.chmod(0o700)
+        except OSError as error:
+            raise refusal(f"make the directory {directory}", error) from error
+        return directory
+
+    def write(self, load_balancer_id: str, name: str, content: str | bytes) -> Path:
+        """Puts the content in place of the former file, mode 0600. The directory must exist."""
+        target = self.path(load_balancer_id, name)
+        temporary = target.with_name(_TEMPORARY + secrets.token_hex(6))
+        data = content.encode() if isinstance(content, str) else content
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(data)
+                os.rename(temporary, target)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise refusal(f"write {target}", error) from error
+        return target
+
+    def read(self, load_balancer_id: str, name: str) -> str | None:
+        """None where there is no such file. Bytes that are not UTF-8 come as replacement characters."""
+        content = self.read_bytes(load_balancer_id, name)
+        return None if content is None else content.decode(errors="replace")
+
+    def read_bytes(self, load_balancer_id: str, name: str) -> bytes | None:
+        target = self.path(load_balancer_id, name)
+        try:
+            return target.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise refusal(f"read {target}", error) from error
+
+    def remove(self, load_balancer_id: str, name: str) -> None:
+        target = self.path(load_balancer_id, name)
+        try:
+            target.unlink(missing_ok=True)
+        except OSError as error:
+            raise refusal(f"remove {target}", error) from error
+
+    def remove_all(self, load_balancer_id: str) -> None:
+        """The whole directory of that load balancer; may be repeated."""
+        directory = self.path(load_balancer_id)
+        try:
+            shutil.rmtree(directory)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise refusal(f"remove {directory}", error) from error
+
+
+def _component(name: str) -> str:
+    """Identifiers come from the server: one that is no plain name must not lead out of the directory."""
+    if not name or name.startswith(".") or "/" in name or "\0" in name:
+        raise ValueError(f"not a file name: {name!r}")
+    return name

@@ -1,0 +1,159 @@
+"""Network namespaces with a name in the file system, made, entered and removed without starting a process.
+
+A namespace belongs to a thread, not to the process: ``visit`` moves just the calling thread, and whatever that thread
+opens or spawns meanwhile belongs to the namespace. Names are bind mounts as ``ip netns add`` makes them, so that
+``ip netns exec`` works. Devices, addresses and processes inside are the business of other modules.
+"""
+
+import ctypes
+import errno
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from evenload.host.refusal import refusal
+
+_CLONE_NEWNET = 0x40000000
+_MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 1 << 20
+_MNT_DETACH = 2
+_OWN = "/proc/thread-self/ns/net"
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextmanager
+def visit(path: Path) -> Iterator[None]:
+    """The calling thread is in that namespace inside the ``with`` block, and back in its former one after it.
+
+    Raises HostError where there is no such namespace.
+    """
+    with _returning():
+        _enter(path)
+        yield
+
+
+def exists(path: Path) -> bool:
+    """Whether a namespace is mounted there; a plain file, as a crash between two steps leaves it, is none."""
+    return inode(path) is not None
+
+
+def inode(path: Path) -> int | None:
+    """The number by which /proc/<pid>/ns/net names the namespace; None where none is mounted."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise refusal(f"look at {path}", error) from error
+    return found.st_ino if found.st_dev == os.stat(_OWN).st_dev else None
+
+
+def ensure(path: Path, furnish: Callable[[], None] | None = None) -> bool:
+    """Makes the namespace where it is missing; returns whether it had to.
+
+    ``furnish`` is called inside the new namespace before it gets its name, so that nobody finds it half made; an
+    exception of it is raised here and no namespace remains.
+    """
+    if exists(path):
+        return False
+    ensure_shared(path.parent)
+    with _returning():
+        _check(_libc.unshare(_CLONE_NEWNET) and ctypes.get_errno(), "make a network namespace")
+        if furnish is not None:
+            furnish()
+        try:
+            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o444))
+        except OSError as error:
+            raise refusal(f"make {path}", error) from error
+        _check(_mount(Path(_OWN), path, _MS_BIND), f"mount a network namespace at {path}")
+    return True
+
+
+def ensure_shared(directory: Path) -> None:
+    """Makes the directory a shared mount point, as ``ip netns add`` does: otherwise unmounting a name here would
+    leave the namespace alive in every mount namespace that was made meanwhile."""
+    try:
+        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if _mount(None, directory, _MS_SHARED | _MS_REC) == errno.EINVAL:  # not a mount point yet
+            _check(_mount(directory, directory, _MS_BIND | _MS_REC), f"bind {directory} to itself")
+            _check(_mount(None, directory, _MS_SHARED | _MS_REC), f"share the mount {directory}")
+    except OSError as error:
+        raise refusal(f"make {directory} a shared mount point", error) from error
+
+
+def remove(path: Path) -> None:
+    """Takes the name away; the kernel removes the namespace and its devices when nothing runs in it any more."""
+    while exists(path):  # mounted twice where somebody else had the same idea
+        number = _libc.umount2(os.fsencode(path), _MNT_DETACH) and ctypes.get_errno()
+        _check(number, f"unmount {path}")
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise refusal(f"remove {path}", error) from error
+
+
+def processes(number: int) -> list[int]:
+    """The processes that are in the namespace with that inode, this one excepted."""
+    found = []
+    own = os.getpid()
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != own:
+            try:
+                if os.stat(f"/proc/{name}/ns/net").st_ino == number:
+                    found.append(int(name))
+            except OSError:
+                continue  # it ended just now, or is a zombie
+    return found
+
+
+def end_processes(number: int, timeout: float = 5.0) -> list[int]:
+    """Kills what runs in the namespace, also what is started meanwhile; returns those that did not end in time."""
+    deadline = time.monotonic() + timeout
+    while running := processes(number):
+        if time.monotonic() >= deadline:
+            return running
+        for pid in running:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        time.sleep(0.001)
+    return []
+
+
+@contextmanager
+def _returning() -> Iterator[None]:
+    former = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield
+    finally:
+        failed = _libc.setns(former, _CLONE_NEWNET) and ctypes.get_errno()
+        os.close(former)
+        if failed:  # whatever this thread did next would happen to another namespace than it means
+            raise SystemError(f"the thread cannot return to its network namespace: {os.strerror(failed)}")
+
+
+def _enter(path: Path) -> None:
+    try:
+        target = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise refusal(f"enter the namespace {path}", error) from error
+    try:
+        _check(_libc.setns(target, _CLONE_NEWNET) and ctypes.get_errno(), f"enter the namespace {path}")
+    finally:
+        os.close(target)
+
+
+def _mount(source: Path | None, target: Path, flags: int) -> int:
+    """The errno, 0 for success."""
+    words = None if source is None else os.fsencode(source)
+    return _libc.mount(words, os.fsencode(target), b"none", ctypes.c_ulong(flags), None) and ctypes.get_errno()
+
+
+def _check(number: int, attempted: str) -> None:
+    if number:
+        cause = OSError(number, os.strerror(number))
+        raise refusal(attempted, cause) from cause
