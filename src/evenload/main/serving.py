@@ -1,0 +1,58 @@
+"""The HTTP server around the WSGI application: threads, keep-alive, a clean stop.
+
+Owns the listening socket; knows nothing of the application. Cheroot hands a request to one of ``threads`` threads and
+keeps idle connections in a selector, so that an idle client costs no thread.
+"""
+
+import threading
+from typing import Any
+
+import structlog
+from cheroot import wsgi
+
+_log = structlog.get_logger(__name__)
+
+MAX_HEADER_BYTES = 64 * 1024
+MAX_BODY_BYTES = 8 * 1024 * 1024
+
+
+class HttpServer:
+    """``start`` returns once connections are accepted; ``stop`` lets requests in progress end."""
+
+    def __init__(self, application: Any, *, host: str, port: int, threads: int) -> None:
+        self._server = wsgi.Server(
+            (host, port),
+            application,
+            numthreads=threads,
+            max=threads,
+            request_queue_size=128,
+            timeout=30,
+            shutdown_timeout=5,
+            server_name="evenload",
+        )
+        self._server.max_request_header_size = MAX_HEADER_BYTES
+        self._server.max_request_body_size = MAX_BODY_BYTES
+        self._server.error_log = _error_log
+        self._thread: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is really listened on, also where 0 was asked for."""
+        port: int = self._server.bind_addr[1]
+        return port
+
+    def start(self) -> None:
+        """Raises OSError where the address is taken or not ours."""
+        self._server.prepare()
+        self._thread = threading.Thread(target=self._server.serve, name="http", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.stop()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+            self._thread = None
+
+
+def _error_log(message: str = "", level: int = 20, traceback: bool = False) -> None:
+    _log.warning("http server", message=message, exc_info=traceback)

@@ -1,0 +1,247 @@
+"""All settings, in oslo.config's format, read once and turned into plain dataclasses.
+
+``main`` alone reads settings; every other package is given the dataclass it needs. ``options()`` lists the oslo.config
+options for the sample configuration.
+"""
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg
+
+from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSettings, VifDriver
+from evenload.render.options import RenderOptions
+from evenload.service.networks import NetworkSettings
+
+DEFAULT_STATE = "/var/lib/evenload"
+
+_DEFAULT = [
+    cfg.StrOpt("state_path", default=DEFAULT_STATE, help="Directory for the database and the load balancers' state."),
+    cfg.StrOpt("host", default=None, help="Name of this host among the agents. Default: its host name."),
+    cfg.BoolOpt("debug", default=False, help="Log more, for those who look for a fault."),
+]
+_API = [
+    cfg.HostAddressOpt("bind_host", default="127.0.0.1", help="Address on which the API listens."),
+    cfg.PortOpt("bind_port", default=9876, help="Port on which the API listens."),
+    cfg.IntOpt("threads", default=8, min=1, max=256, help="Requests that are worked on at the same time."),
+    cfg.StrOpt(
+        "auth_strategy",
+        default="none",
+        choices=[
+            ("none", "everybody who reaches the API is administrator; for loopback and labs"),
+            ("http_basic", "user and password from http_basic_auth_user_file"),
+        ],
+        help="How callers are known.",
+    ),
+    cfg.StrOpt(
+        "http_basic_auth_user_file",
+        default="/etc/evenload/htpasswd",
+        help="Lines of user:bcrypt hash:project:role[,role…]; readable by root alone.",
+    ),
+    cfg.StrOpt("default_project", default="default", help="Project of all callers under auth_strategy none."),
+    cfg.StrOpt("policy_file", default=None, help="oslo.policy file that overrides the built-in rules."),
+    cfg.IntOpt("pagination_max_limit", default=1000, min=1, help="Objects in one answer at the most."),
+    cfg.StrOpt("api_base_uri", default=None, help="Base of the links in answers. Default: the request's own."),
+    cfg.BoolOpt("healthcheck_enabled", default=True, help="Answer GET /healthcheck without authentication."),
+]
+_DATABASE = [
+    cfg.StrOpt(
+        "connection",
+        default=None,
+        secret=True,
+        help="SQLAlchemy URL. Default: SQLite in evenload.sqlite under state_path.",
+    ),
+]
+_NETWORKS = [
+    cfg.DictOpt(
+        "bridge_mappings",
+        default={"physnet1": "br-evenload"},
+        help="Physical network to bridge, physnet:bridge[,…]. A bridge that does not exist is made.",
+    ),
+    cfg.StrOpt("default_physical_network", default=None, help="For networks created without one. Default: the first."),
+    cfg.ListOpt(
+        "vlan_ranges",
+        default=[],
+        help="VLANs for networks created without provider attributes: physnet:first:last[,…].",
+    ),
+    cfg.IntOpt("mtu", default=1500, min=576, max=9216, help="MTU of networks created without one."),
+]
+_AGENT = [
+    cfg.StrOpt(
+        "interface_driver",
+        default="linuxbridge",
+        choices=["linuxbridge", "openvswitch"],
+        help="What VIP ports are plugged into.",
+    ),
+    cfg.StrOpt("netns_dir", default="/run/netns", help="Where namespaces are named; ip netns looks in /run/netns."),
+    cfg.FloatOpt("resync_interval", default=30.0, min=0.2, help="Seconds between looks at the whole host."),
+    cfg.FloatOpt("statistics_interval", default=1.0, min=0.1, help="Seconds between looks at statuses and counters."),
+    cfg.IntOpt("workers", default=8, min=1, max=64, help="Load balancers that are worked on at the same time."),
+    cfg.BoolOpt("manage_kernel_limits", default=True, help="Raise neighbour table limits that are too low."),
+]
+_OPENVSWITCH = [
+    cfg.StrOpt("connection", default="unix:/var/run/openvswitch/db.sock", help="Where ovsdb-server listens."),
+    cfg.BoolOpt("use_veth", default=False, help="Plug veth pairs instead of internal ports."),
+    cfg.StrOpt("datapath_type", default="system", choices=["system", "netdev"], help="Of bridges the agent makes."),
+]
+_HAPROXY = [
+    cfg.StrOpt("binary", default="/usr/sbin/haproxy", help="HAProxy, 2.6 or newer."),
+    cfg.StrOpt("user", default="haproxy", help="User that HAProxy runs as."),
+    cfg.StrOpt("group", default="haproxy", help="Group that HAProxy runs as."),
+    cfg.IntOpt("maxconn", default=2000, min=1, help="Connections of a listener whose connection_limit is -1."),
+    cfg.IntOpt("process_maxconn", default=8000, min=1, help="Connections of one load balancer at the most."),
+    cfg.IntOpt(
+        "hard_stop_after", default=300, min=1, help="Seconds that connections may outlive the change of a listener."
+    ),
+]
+_GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
+    (None, _DEFAULT),
+    ("api", _API),
+    ("database", _DATABASE),
+    ("networks", _NETWORKS),
+    ("agent", _AGENT),
+    ("openvswitch", _OPENVSWITCH),
+    ("haproxy", _HAPROXY),
+]
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    bind_host: str
+    bind_port: int
+    threads: int
+    auth_strategy: str
+    user_file: Path
+    default_project: str
+    policy_file: Path | None
+    pagination_max_limit: int
+    base_uri: str | None
+    healthcheck: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentOptions:
+    """Times in seconds."""
+
+    name: str
+    resync_interval: float
+    statistics_interval: float
+    workers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """``database`` is None for the SQLite file in ``state_path``. Its text may hold a password: never log it."""
+
+    state_path: Path
+    debug: bool
+    database: str | None
+    api: ApiSettings
+    networks: NetworkSettings
+    agent: AgentOptions
+    host: HostSettings
+    render: RenderOptions
+    agent_timeout: timedelta = timedelta(seconds=90)
+    pending_timeout: timedelta = timedelta(seconds=60)
+
+
+def options() -> list[tuple[str | None, list[cfg.Opt]]]:
+    """Every option by group, the first group being DEFAULT."""
+    return list(_GROUPS)
+
+
+def read_settings(arguments: Sequence[str]) -> Settings:
+    """Reads ``--config-file`` and ``--config-dir`` from the arguments and the files. Raises SettingsError."""
+    conf = cfg.ConfigOpts()
+    for group, opts in _GROUPS:
+        conf.register_opts(opts, group=group)
+    try:
+        conf(args=list(arguments), project="evenload", default_config_files=None)
+        return _settings(conf)
+    except (cfg.Error, ValueError) as error:
+        raise SettingsError(str(error)) from error
+
+
+def _settings(conf: Any) -> Settings:
+    state_path = Path(conf.state_path).absolute()
+    mappings: dict[str, str] = dict(conf.networks.bridge_mappings)
+    if not mappings:
+        raise SettingsError("[networks] bridge_mappings: at least one physical network is needed, as physnet1:bridge")
+    default_network = conf.networks.default_physical_network or next(iter(mappings))
+    if default_network not in mappings:
+        raise SettingsError(f"[networks] default_physical_network: {default_network} is not in bridge_mappings")
+    chroot = state_path / "empty"
+    balancers = state_path / "load_balancers"
+    return Settings(
+        state_path=state_path,
+        debug=conf.debug,
+        database=conf.database.connection,
+        api=ApiSettings(
+            bind_host=str(conf.api.bind_host),
+            bind_port=conf.api.bind_port,
+            threads=conf.api.threads,
+            auth_strategy=conf.api.auth_strategy,
+            user_file=Path(conf.api.http_basic_auth_user_file),
+            default_project=conf.api.default_project,
+            policy_file=Path(conf.api.policy_file) if conf.api.policy_file else None,
+            pagination_max_limit=conf.api.pagination_max_limit,
+            base_uri=conf.api.api_base_uri,
+            healthcheck=conf.api.healthcheck_enabled,
+        ),
+        networks=NetworkSettings(
+            default_physical_network=default_network,
+            physical_networks=tuple(mappings),
+            vlan_ranges=tuple(_vlan_range(text, mappings) for text in conf.networks.vlan_ranges),
+            default_mtu=conf.networks.mtu,
+        ),
+        agent=AgentOptions(
+            name=conf.host or socket.gethostname(),
+            resync_interval=conf.agent.resync_interval,
+            statistics_interval=conf.agent.statistics_interval,
+            workers=conf.agent.workers,
+        ),
+        host=HostSettings(
+            state_dir=balancers,
+            netns_dir=Path(conf.agent.netns_dir),
+            vif_driver=VifDriver(conf.agent.interface_driver),
+            bridge_mappings=mappings,
+            manage_kernel_limits=conf.agent.manage_kernel_limits,
+            haproxy=HaproxySettings(
+                binary=conf.haproxy.binary, user=conf.haproxy.user, group=conf.haproxy.group, chroot=chroot
+            ),
+            openvswitch=OpenvswitchSettings(
+                connection=conf.openvswitch.connection,
+                use_veth=conf.openvswitch.use_veth,
+                datapath_type=conf.openvswitch.datapath_type,
+            ),
+        ),
+        render=RenderOptions(
+            state_dir=str(balancers),
+            user=conf.haproxy.user,
+            group=conf.haproxy.group,
+            chroot=str(chroot),
+            maxconn=conf.haproxy.maxconn,
+            process_maxconn=conf.haproxy.process_maxconn,
+            hard_stop_after=conf.haproxy.hard_stop_after,
+        ),
+    )
+
+
+def _vlan_range(text: str, mappings: dict[str, str]) -> tuple[str, int, int]:
+    parts = text.split(":")
+    if len(parts) != 3 or not all(part.isdecimal() for part in parts[1:]):
+        raise SettingsError(f"[networks] vlan_ranges: '{text}' is not physnet:first:last")
+    physical_network, first, last = parts[0], int(parts[1]), int(parts[2])
+    if physical_network not in mappings:
+        raise SettingsError(f"[networks] vlan_ranges: {physical_network} is not in bridge_mappings")
+    if not 1 <= first <= last <= 4094:
+        raise SettingsError(f"[networks] vlan_ranges: '{text}' is not within 1 to 4094")
+    return physical_network, first, last
