@@ -1,0 +1,11 @@
+"""The sample configuration that is shipped says what the options say."""
+
+from pathlib import Path
+
+from evenload.main.sample import render_sample
+
+SHIPPED = Path(__file__).parents[3] / "packaging" / "evenload.conf"
+
+
+def test_the_shipped_sample_is_the_rendered_one() -> None:
+    assert SHIPPED.read_text() == render_sample()

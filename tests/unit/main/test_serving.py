@@ -1,0 +1,60 @@
+"""The HTTP server: keep-alive, and a stop that lets requests end."""
+
+import http.client
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from evenload.main.serving import HttpServer
+
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+
+def hello(_environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [("Content-Length", "5")])
+    return [b"hello"]
+
+
+def test_one_connection_serves_many_requests() -> None:
+    server = HttpServer(hello, host="127.0.0.1", port=0, threads=2)
+    server.start()
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.connect()
+        socket = connection.sock
+        for _ in range(20):
+            connection.request("GET", "/")
+            assert connection.getresponse().read() == b"hello"
+            assert connection.sock is socket
+        connection.close()
+    finally:
+        server.stop()
+
+
+def test_stop_lets_a_request_in_progress_end() -> None:
+    entered, proceed = threading.Event(), threading.Event()
+
+    def slow(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        entered.set()
+        proceed.wait(10)
+        return hello(environ, start_response)
+
+    server = HttpServer(slow, host="127.0.0.1", port=0, threads=2)
+    server.start()
+    answers: list[bytes] = []
+
+    def ask() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("GET", "/")
+        answers.append(connection.getresponse().read())
+        connection.close()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert entered.wait(10)
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    proceed.set()
+    asking.join(10)
+    stopping.join(20)
+    assert answers == [b"hello"]

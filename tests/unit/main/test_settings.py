@@ -1,0 +1,61 @@
+"""Settings: defaults, files, and what is refused by name."""
+
+from pathlib import Path
+
+import pytest
+
+from evenload.host.settings import VifDriver
+from evenload.main.settings import SettingsError, read_settings
+
+
+def written(tmp_path: Path, text: str) -> list[str]:
+    file = tmp_path / "evenload.conf"
+    file.write_text(text)
+    return ["--config-file", str(file)]
+
+
+def test_defaults_serve_loopback_with_a_bridge_of_their_own() -> None:
+    settings = read_settings([])
+    assert (settings.api.bind_host, settings.api.bind_port) == ("127.0.0.1", 9876)
+    assert settings.host.bridge_mappings == {"physnet1": "br-evenload"}
+    assert settings.networks.default_physical_network == "physnet1"
+    assert settings.host.state_dir == settings.state_path / "load_balancers"
+    assert settings.render.state_dir == str(settings.host.state_dir)
+    assert settings.render.chroot == str(settings.host.haproxy.chroot)
+
+
+def test_a_file_changes_them(tmp_path: Path) -> None:
+    settings = read_settings(
+        written(
+            tmp_path,
+            "[DEFAULT]\nstate_path = /srv/lb\nhost = edge-1\n"
+            "[networks]\nbridge_mappings = lan:br-lan,dmz:br-dmz\nvlan_ranges = dmz:100:199\n"
+            "[agent]\ninterface_driver = openvswitch\nresync_interval = 5\n",
+        )
+    )
+    assert settings.agent.name == "edge-1"
+    assert settings.host.vif_driver is VifDriver.OPENVSWITCH
+    assert settings.networks.vlan_ranges == (("dmz", 100, 199),)
+    assert settings.agent.resync_interval == 5.0
+    assert settings.host.state_dir == Path("/srv/lb/load_balancers")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[networks]\ndefault_physical_network = nowhere\n", "default_physical_network"),
+        ("[networks]\nvlan_ranges = physnet1:5\n", "vlan_ranges"),
+        ("[networks]\nvlan_ranges = other:5:6\n", "vlan_ranges"),
+        ("[networks]\nvlan_ranges = physnet1:6:5\n", "vlan_ranges"),
+        ("[api]\nauth_strategy = trust\n", "auth_strategy"),
+        ("[api]\nbind_port = 65536\n", "bind_port"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        read_settings(written(tmp_path, text))
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="missing.conf"):
+        read_settings(["--config-file", str(tmp_path / "missing.conf")])
