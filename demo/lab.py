@@ -102,7 +102,8 @@ class Lab:
 
     def build(self) -> None:
         self.directory.mkdir(mode=0o755)
-        run_ip([f"link add {self.bridge} type bridge stp_state 0 forward_delay 0", f"link set {self.bridge} up"])
+        kind = "bridge vlan_filtering 1 vlan_default_pvid 1 stp_state 0 forward_delay 0"
+        run_ip([f"link add {self.bridge} type {kind}", f"link set {self.bridge} up"])
 
     def machine(self, name: str, *addresses: str, vlan: int | None = None) -> Machine:
         """A namespace with a cable to the bridge; with ``vlan`` it speaks tagged on that cable."""
@@ -121,6 +122,7 @@ class Lab:
         inside = ["link set lo up", "link set eth0 up"]
         if vlan is not None:
             device = f"eth0.{vlan}"
+            _run(["bridge", "vlan", "add", "dev", cable, "vid", str(vlan)])
             inside += [f"link add link eth0 name {device} type vlan id {vlan}", f"link set {device} up"]
         for address in addresses:
             nodad = " nodad" if ":" in address else ""
@@ -189,9 +191,14 @@ class Lab:
 def run_ip(commands: Sequence[str], *, namespace: str | None = None) -> None:
     """Runs lines of ``ip`` in one process, in a namespace where one is named. Raises LabError at the first failure."""
     words = ["ip", *(("-n", namespace) if namespace else ()), "-batch", "-"]
-    done = subprocess.run(words, input="\n".join(commands) + "\n", capture_output=True, text=True, check=False)
+    _run(words, "\n".join(commands) + "\n")
+
+
+def _run(words: Sequence[str], lines: str = "") -> None:
+    done = subprocess.run(words, input=lines, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise LabError(f"ip could not do one of {list(commands)}: {done.stderr.strip()}")
+        attempted = " ".join(words) + (f" ({'; '.join(lines.splitlines())})" if lines else "")
+        raise LabError(f"{attempted}: {done.stderr.strip()}")
 
 
 def bridge_ports(bridge: str) -> list[str]:

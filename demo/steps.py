@@ -185,7 +185,8 @@ class Steps:
     def _read_statuses(self) -> str:
         balancer = self._api.get_load_balancer(self._balancer.id)
         pool = self._api.get_pool(self._pool.id)
-        return f"load balancer {balancer.provisioning_status} and {balancer.operating_status}, pool {pool.operating_status}"
+        statuses = f"{balancer.provisioning_status} and {balancer.operating_status}"
+        return f"load balancer {statuses}, pool {pool.operating_status}"
 
     def _statistics(self) -> Any:
         stats = self._api.get_load_balancer_statistics(self._balancer.id)

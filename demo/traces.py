@@ -71,9 +71,7 @@ def read_findings(footprint: Footprint, lab: Lab, client: Machine) -> list[Findi
         _finding("link", footprint.device, cables),
         _finding("process", _numbers(footprint.processes), [f"{pid} {name}" for pid, name in running.items()]),
         _finding("file", str(footprint.directory), files),
-        _finding(
-            "address", f"{footprint.address} (ARP)", ["answers"] if answers_arp(client, footprint.address) else []
-        ),
+        _finding("address", f"{footprint.address} (ARP)", answering),
     ]
 
 
