@@ -76,7 +76,10 @@ class Process:
 
 
 class Lab:
-    """``build`` first, ``remove`` in the end, or as a context. ``directory`` has a short path: sockets live there."""
+    """``build`` first, ``remove`` in the end, or as a context. ``directory`` has a short path: sockets live there.
+
+    ``vlans``: the kernel lets the bridge tell VLANs apart.
+    """
 
     def __init__(self) -> None:
         self.token = secrets.token_hex(2)
@@ -85,6 +88,7 @@ class Lab:
         self.bridge = f"evl{self.token}"
         self.directory = Path("/run") / self.bridge
         self.state = self.directory / "state"
+        self.vlans = False
         self._machines: dict[str, Machine] = {}
         self._processes: list[Process] = []
         self._balancers: set[str] = set()
@@ -102,11 +106,16 @@ class Lab:
 
     def build(self) -> None:
         self.directory.mkdir(mode=0o755)
-        kind = "bridge vlan_filtering 1 vlan_default_pvid 1 stp_state 0 forward_delay 0"
-        run_ip([f"link add {self.bridge} type {kind}", f"link set {self.bridge} up"])
+        run_ip([f"link add {self.bridge} type bridge stp_state 0 forward_delay 0"])
+        try:
+            run_ip([f"link set {self.bridge} type bridge vlan_filtering 1"])
+            self.vlans = True
+        except LabError:  # a kernel without; everything but VLANs works
+            self.vlans = False
+        run_ip([f"link set {self.bridge} up"])
 
     def machine(self, name: str, *addresses: str, vlan: int | None = None) -> Machine:
-        """A namespace with a cable to the bridge; with ``vlan`` it speaks tagged on that cable."""
+        """A namespace with a cable to the bridge; with ``vlan`` the cable's port is an access port of that VLAN."""
         namespace = f"{self.bridge}-{name}"
         cable = f"{self.bridge}-{len(self._machines) + 1}"
         machine = Machine(name=name, namespace=NETNS / namespace, device=cable, addresses=addresses)
@@ -118,15 +127,13 @@ class Lab:
                 f"link set {cable} master {self.bridge} up",
             ]
         )
-        device = "eth0"
-        inside = ["link set lo up", "link set eth0 up"]
         if vlan is not None:
-            device = f"eth0.{vlan}"
-            _run(["bridge", "vlan", "add", "dev", cable, "vid", str(vlan)])
-            inside += [f"link add link eth0 name {device} type vlan id {vlan}", f"link set {device} up"]
+            _run(["bridge", "vlan", "del", "dev", cable, "vid", "1"])
+            _run(["bridge", "vlan", "add", "dev", cable, "vid", str(vlan), "pvid", "untagged"])
+        inside = ["link set lo up", "link set eth0 up"]
         for address in addresses:
             nodad = " nodad" if ":" in address else ""
-            inside.append(f"addr add {address} dev {device}{nodad}")
+            inside.append(f"addr add {address} dev eth0{nodad}")
         run_ip(inside, namespace=namespace)
         return machine
 
