@@ -53,8 +53,16 @@ class Immutable(Conflict):
     """The object is being deleted, which is final."""
 
 
+class NoHost(Rejected):
+    """No agent is registered that could serve a load balancer (HTTP 503). It may work once one has started."""
+
+
 class ServerUnavailable(EvenloadError):
     """The agent cannot reach the server. Traffic goes on; the agent tries again."""
+
+
+class StoreUnavailable(EvenloadError):
+    """The database refused, or did not answer in time. Nothing was changed; trying again may help."""
 
 
 class HostError(EvenloadError):

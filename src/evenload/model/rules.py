@@ -1,0 +1,347 @@
+"""The rules across fields and objects of one load balancer, as functions from a tree to what it violates.
+
+Called by ``service`` with the tree as it would be saved, before anything is saved. Types, ranges and characters of
+single fields are the facades' business; what could reach a configuration file is looked at here once more. Pure: raises
+nothing, returns ``Violation``s, each naming the model's field.
+
+Objects that are being deleted bind nobody: their ports, addresses and places may be used again at once.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TypeVar
+
+from evenload.model.balancer import HealthMonitor, Item, Listener, Member, Pool, Record, Tree
+from evenload.model.enums import ListenerProtocol, MonitorType, PersistenceType, PoolProtocol
+
+R = TypeVar("R", bound=Item)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """``conflict``: with the state of things, rather than wrong in itself."""
+
+    detail: str
+    field: str | None
+    conflict: bool = False
+
+
+PORT_SPACES = {
+    ListenerProtocol.HTTP: "tcp",
+    ListenerProtocol.HTTPS: "tcp",
+    ListenerProtocol.TCP: "tcp",
+}
+"""Listeners of one load balancer may share a port only across these."""
+
+COMPATIBLE = {
+    ListenerProtocol.TCP: frozenset(
+        {PoolProtocol.HTTP, PoolProtocol.HTTPS, PoolProtocol.PROXY, PoolProtocol.PROXYV2, PoolProtocol.TCP}
+    ),
+    ListenerProtocol.HTTP: frozenset({PoolProtocol.HTTP, PoolProtocol.PROXY, PoolProtocol.PROXYV2}),
+    ListenerProtocol.HTTPS: frozenset({PoolProtocol.HTTPS, PoolProtocol.PROXY, PoolProtocol.PROXYV2, PoolProtocol.TCP}),
+}
+"""Which pool may stand under which listener (Octavia v2, user guide, "Protocol combinations")."""
+
+HEADERS_ON = frozenset({ListenerProtocol.HTTP})
+HTTP_CHECKS = frozenset({MonitorType.HTTP, MonitorType.HTTPS})
+HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH"})
+
+# RFC 2616 calls this a token: printable, no separators.
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_CODES = re.compile(r"\d{3}(?:-\d{3}|(?:, ?\d{3})*)")
+_PATH = re.compile(r"/[!-~]*")
+_HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
+
+_FORBIDDEN_V4 = (
+    (IPv4Network("0.0.0.0/8"), "an unspecified address"),
+    (IPv4Network("127.0.0.0/8"), "a loopback address"),
+    (IPv4Network("169.254.0.0/16"), "a link-local address"),
+    (IPv4Network("224.0.0.0/4"), "a multicast address"),
+    (IPv4Network("255.255.255.255/32"), "the broadcast address"),
+)
+_FORBIDDEN_V6 = (
+    (IPv6Network("::/128"), "the unspecified address"),
+    (IPv6Network("::1/128"), "the loopback address"),
+    (IPv6Network("fe80::/10"), "a link-local address"),
+    (IPv6Network("ff00::/8"), "a multicast address"),
+)
+# How far the IPv4 address inside has to be shifted down, by the prefix that says there is one: IPv4-compatible,
+# IPv4-mapped, IPv4-translated (RFC 2765), both NAT64 prefixes (RFC 6052, RFC 8215), 6to4, the server of Teredo.
+_EMBEDDED = (
+    (IPv6Network("::/96"), 0),
+    (IPv6Network("::ffff:0:0/96"), 0),
+    (IPv6Network("::ffff:0:0:0/96"), 0),
+    (IPv6Network("64:ff9b::/96"), 0),
+    (IPv6Network("64:ff9b:1::/48"), 0),
+    (IPv6Network("2002::/16"), 80),
+    (IPv6Network("2001::/32"), 64),
+)
+_ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
+_TEREDO = IPv6Network("2001::/32")
+
+
+# ------------------------------------------------------------------------------------------------------- addresses
+
+
+def validate_backend_address(address: str, field: str) -> list[Violation]:
+    """An address that a host may send a member's traffic or checks to: nothing that means the host itself, its
+    neighbourhood or many hosts at once, however it is spelt."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return [Violation(detail=f"'{address}' is not an IP address.", field=field)]
+    if isinstance(parsed, IPv6Address) and parsed.scope_id is not None:
+        return [Violation(detail=f"The address {address} must not have a zone.", field=field)]
+    reason = _why_forbidden(parsed)
+    return [Violation(detail=f"The address {address} {reason}.", field=field)] if reason else []
+
+
+def canonical_address(address: str) -> str:
+    """The one text form of an address; what is none stays as it is, for the rules to refuse."""
+    try:
+        return str(ip_address(address))
+    except ValueError:
+        return address
+
+
+def _why_forbidden(address: IPv4Address | IPv6Address) -> str | None:
+    if isinstance(address, IPv4Address):
+        return next((f"is {what}" for network, what in _FORBIDDEN_V4 if address in network), None)
+    for network, what in _FORBIDDEN_V6:
+        if address in network:
+            return f"is {what}"
+    for inner in _embedded(address):
+        reason = _why_forbidden(inner)
+        if reason:
+            return f"contains {inner}, which {reason}"
+    return None
+
+
+def _embedded(address: IPv6Address) -> Iterator[IPv4Address]:
+    number = int(address)
+    for network, shift in _EMBEDDED:
+        if address in network:
+            yield IPv4Address((number >> shift) & 0xFFFF_FFFF)
+    if address in _TEREDO:  # the client's address is in there inverted
+        yield IPv4Address(~number & 0xFFFF_FFFF)
+    if (number >> 32) & 0xFFFF_FFFF in _ISATAP:
+        yield IPv4Address(number & 0xFFFF_FFFF)
+
+
+def _as_connected(address: str) -> str:
+    """The address that a connection would really go to: IPv4-mapped ones are IPv4 to the kernel."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
+
+
+# ------------------------------------------------------------------------------------------------- objects in a tree
+
+
+def validate_listener(tree: Tree, listener: Listener) -> list[Violation]:
+    """``listener`` stands in ``tree`` already."""
+    found: list[Violation] = []
+    for other in _living(tree.listeners.values()):
+        if (
+            other.id != listener.id
+            and other.port == listener.port
+            and PORT_SPACES[other.protocol] == PORT_SPACES[listener.protocol]
+        ):
+            found.append(
+                Violation(
+                    detail=f"Another Listener on this Load Balancer is already using protocol "
+                    f"{other.protocol.value} and protocol_port {listener.port}",
+                    field="port",
+                    conflict=True,
+                )
+            )
+    if listener.insert_headers and listener.protocol not in HEADERS_ON:
+        found.append(
+            Violation(
+                detail=f"Headers cannot be inserted on a {listener.protocol.value} listener.", field="insert_headers"
+            )
+        )
+    found += _validate_allowed_cidrs(tree, listener)
+    pool = tree.pools.get(listener.default_pool_id) if listener.default_pool_id else None
+    if pool is not None and pool.item.protocol not in COMPATIBLE[listener.protocol]:
+        found.append(_mismatch(listener, pool.item, "default_pool_id"))
+    for member in _looping(tree, _living(tree.members.values())):
+        if member.port == listener.port:
+            found.append(
+                Violation(
+                    detail=f"Member {member.id} at {member.address} port {member.port} would make this listener "
+                    "send traffic to itself.",
+                    field="port",
+                )
+            )
+    return found
+
+
+def validate_pool(tree: Tree, pool: Pool) -> list[Violation]:
+    """``pool`` and the listeners that use it stand in ``tree`` already."""
+    found = [
+        _mismatch(listener, pool, "protocol")
+        for listener in _living(tree.listeners.values())
+        if listener.default_pool_id == pool.id and pool.protocol not in COMPATIBLE[listener.protocol]
+    ]
+    persistence = pool.session_persistence
+    if persistence is None:
+        return found
+    name = persistence.cookie_name
+    if persistence.type is not PersistenceType.APP_COOKIE:
+        if name is not None:
+            found.append(
+                Violation(
+                    detail=f"A cookie name is not allowed with session persistence {persistence.type.value}.",
+                    field="cookie_name",
+                )
+            )
+    elif not name:
+        found.append(
+            Violation(detail="Session persistence APP_COOKIE needs a cookie name.", field="cookie_name"),
+        )
+    elif len(name) > 255 or not _TOKEN.fullmatch(name):
+        found.append(
+            Violation(
+                detail="A cookie name has at most 255 characters and no blank, control character or separator.",
+                field="cookie_name",
+            )
+        )
+    return found
+
+
+def validate_members(tree: Tree, members: Sequence[Member]) -> list[Violation]:
+    """``members`` stand in ``tree`` already; many at once, since a pool may have thousands."""
+    found: list[Violation] = []
+    for member in members:
+        found += validate_backend_address(member.address, "address")
+        if member.monitor_address is not None:
+            found += validate_backend_address(member.monitor_address, "monitor_address")
+    ports = {listener.port for listener in _living(tree.listeners.values())}
+    for member in _looping(tree, members):
+        if member.port in ports:
+            found.append(
+                Violation(
+                    detail=f"A member at {member.address} port {member.port} would be this load balancer's own "
+                    "listener.",
+                    field="address",
+                )
+            )
+    pools = {member.pool_id for member in members}
+    places = Counter(
+        (member.pool_id, member.address, member.port)
+        for member in _living(tree.members.values())
+        if member.pool_id in pools
+    )
+    for member in members:
+        if places[member.pool_id, member.address, member.port] > 1:
+            found.append(
+                Violation(
+                    detail=f"Another member of this pool is already using ip {member.address} and protocol_port "
+                    f"{member.port}",
+                    field="address",
+                    conflict=True,
+                )
+            )
+    return found
+
+
+def validate_monitor(tree: Tree, monitor: HealthMonitor) -> list[Violation]:
+    """``monitor`` stands in ``tree`` already."""
+    found: list[Violation] = []
+    if any(other.id != monitor.id and other.pool_id == monitor.pool_id for other in _living(tree.monitors.values())):
+        found.append(Violation(detail="This pool already has a health monitor", field="pool_id", conflict=True))
+    http = monitor.http
+    if http is None:
+        return found
+    if monitor.type not in HTTP_CHECKS:
+        found.append(
+            Violation(detail=f"HTTP options are not allowed with a {monitor.type.value} monitor.", field="http")
+        )
+    if http.method not in HTTP_METHODS:
+        found.append(Violation(detail=f"'{http.method}' is not a HTTP method.", field="method"))
+    if not _PATH.fullmatch(http.url_path):
+        found.append(
+            Violation(detail="The URL path must begin with / and have no blank or control character.", field="url_path")
+        )
+    if not _CODES.fullmatch(http.expected_codes):
+        found.append(
+            Violation(detail="Expected codes are one code, a list or one range of codes.", field="expected_codes")
+        )
+    if http.version not in (None, "1.0", "1.1"):
+        found.append(Violation(detail="The HTTP version must be 1.0 or 1.1.", field="version"))
+    if http.domain_name is not None:
+        if http.version != "1.1":
+            found.append(Violation(detail="A domain name needs HTTP version 1.1.", field="domain_name"))
+        if len(http.domain_name) > 255 or not _HOST_NAME.fullmatch(http.domain_name):
+            found.append(Violation(detail=f"'{http.domain_name}' is not a host name.", field="domain_name"))
+    return found
+
+
+def validate_tree(tree: Tree) -> list[Violation]:
+    """Everything at once, for a load balancer that is made with all its parts."""
+    found: list[Violation] = []
+    for listener in tree.listeners.values():
+        found += validate_listener(tree, listener.item)
+    for pool in tree.pools.values():
+        found += validate_pool(tree, pool.item)
+    found += validate_members(tree, [record.item for record in tree.members.values()])
+    for monitor in tree.monitors.values():
+        found += validate_monitor(tree, monitor.item)
+    return found
+
+
+def validate_removal(tree: Tree) -> list[Violation]:
+    """Of a load balancer without its children."""
+    if not (any(_living(tree.listeners.values())) or any(_living(tree.pools.values()))):
+        return []
+    return [Violation(detail=f"Load balancer {tree.id} has listeners or pools: delete with cascade.", field=None)]
+
+
+def validate_tags(tags: Sequence[str]) -> list[Violation]:
+    if len(set(tags)) == len(tags):
+        return []
+    return [
+        Violation(detail="Already an entity with that specified id: a tag is given twice.", field="tags", conflict=True)
+    ]
+
+
+def _validate_allowed_cidrs(tree: Tree, listener: Listener) -> list[Violation]:
+    families = {ip_address(vip.address).version for vip in tree.load_balancer.item.vips}
+    found = []
+    for cidr in listener.allowed_cidrs:
+        try:
+            version = ip_network(cidr).version
+        except ValueError:
+            found.append(Violation(detail=f"'{cidr}' is not a network.", field="allowed_cidrs"))
+            continue
+        if version not in families:
+            found.append(
+                Violation(
+                    detail=f"The CIDR {cidr} is of IP version {version}, and no VIP of the load balancer is.",
+                    field="allowed_cidrs",
+                )
+            )
+    return found
+
+
+def _mismatch(listener: Listener, pool: Pool, field: str) -> Violation:
+    return Violation(
+        detail=f"A listener with protocol {listener.protocol.value} cannot have a pool with protocol "
+        f"{pool.protocol.value}.",
+        field=field,
+    )
+
+
+def _looping(tree: Tree, members: Iterable[Member]) -> Iterator[Member]:
+    vips = {_as_connected(vip.address) for vip in tree.load_balancer.item.vips}
+    return (member for member in members if _as_connected(member.address) in vips)
+
+
+def _living(records: Iterable[Record[R]]) -> Iterator[R]:
+    return (record.item for record in records if not record.deleting)

@@ -1,0 +1,113 @@
+"""The server as its agents see it: fulfils ``interfaces.Server``.
+
+Called by the bus, or directly by an agent in the same process, from many threads. What it keeps in memory only saves
+work: the time an agent was last written down, and what was last heard of each load balancer's health.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from evenload.model.desired import Desired, Gone, Health, Report
+from evenload.model.errors import ServerUnavailable, StoreUnavailable
+from evenload.service import reports
+from evenload.service.context import Context
+from evenload.service.wishes import build_desired
+
+SIGN_OF_LIFE_EVERY = timedelta(seconds=10)
+"""An agent that speaks every second is not written down every second."""
+
+TRUST_MEMORY_FOR = 30.0
+"""Seconds for which health that was heard before is not compared with the store again: another process may write."""
+
+
+class AgentGateway:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lock = threading.Lock()
+        self._written: dict[str, datetime] = {}
+        self._heard: dict[str, tuple[Health, float]] = {}
+        self._reports = 0
+
+    def register(self, agent_name: str) -> None:
+        """From now on load balancers may be given to that agent."""
+        with _translated():
+            self._note_life(agent_name, at_once=True)
+
+    def fetch(self, agent: str, load_balancer_id: str) -> Desired | Gone:
+        with _translated(), self._context.uow.read() as transaction:
+            tree = transaction.tree(load_balancer_id)
+            if tree is None or not reports.concerns(tree, agent):
+                return Gone(load_balancer_id=load_balancer_id)
+            if tree.load_balancer.deleting:
+                return Gone(load_balancer_id=load_balancer_id, generation=tree.generation)
+            return build_desired(tree, self._context.ports.describe(transaction, tree.load_balancer.item))
+
+    def assignments(self, agent: str) -> dict[str, int]:
+        with _translated():
+            self._note_life(agent)
+            with self._context.uow.read() as transaction:
+                return transaction.assignments(agent)
+
+    def report(self, report: Report) -> None:
+        with _translated():
+            with self._context.uow.write() as transaction:
+                reports.apply_report(transaction, self._context.ports, report)
+            with self._lock:  # objects have come, gone or changed their state
+                self._reports += 1
+                self._heard.pop(report.load_balancer_id, None)
+
+    def health(self, seen: Sequence[Health]) -> None:
+        """One writing transaction for all that has news, none where nothing has."""
+        with _translated():
+            for agent in {health.agent for health in seen}:
+                self._note_life(agent)
+            fresh, reports_before = self._unheard(seen)
+            if not fresh:
+                return
+            with self._context.uow.read() as transaction:
+                news = [health for health in fresh if reports.differs(transaction, health)]
+            if news:
+                with self._context.uow.write() as transaction:
+                    for health in news:
+                        reports.apply_health(transaction, health)
+            self._remember(fresh, reports_before)
+
+    def _note_life(self, agent: str, *, at_once: bool = False) -> None:
+        now = self._context.now()
+        with self._lock:
+            last = self._written.get(agent)
+        if not at_once and last is not None and now - last < SIGN_OF_LIFE_EVERY:
+            return
+        with self._context.uow.write() as transaction:
+            transaction.agent_seen(agent, now)
+        with self._lock:
+            self._written[agent] = now
+
+    def _unheard(self, seen: Sequence[Health]) -> tuple[list[Health], int]:
+        moment = self._context.clock.monotonic()
+        fresh = []
+        with self._lock:
+            for health in seen:
+                last, heard_at = self._heard.get(health.load_balancer_id, (None, moment))
+                if last != health or moment - heard_at >= TRUST_MEMORY_FOR:
+                    fresh.append(health)
+            return fresh, self._reports
+
+    def _remember(self, seen: Sequence[Health], reports_before: int) -> None:
+        moment = self._context.clock.monotonic()
+        with self._lock:
+            if self._reports != reports_before:
+                return  # one of the trees may have changed between the look at it and now
+            # What is not spoken of any more is forgotten.
+            self._heard = {key: value for key, value in self._heard.items() if moment - value[1] < TRUST_MEMORY_FOR}
+            self._heard.update({health.load_balancer_id: (health, moment) for health in seen})
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except StoreUnavailable as error:
+        raise ServerUnavailable("The server cannot reach its database.") from error

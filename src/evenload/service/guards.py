@@ -1,0 +1,74 @@
+"""Look-ups and refusals that all use cases share: what is not there, what is being deleted, what breaks a rule.
+
+Called by the use cases inside a transaction; raises ``Rejected`` errors, changes nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from evenload.interfaces import PortProvider, Transaction
+from evenload.model.balancer import AnyRecord, Item, Member, Record, Tree
+from evenload.model.enums import Kind
+from evenload.model.errors import Conflict, Immutable, Invalid, NotFound
+from evenload.model.query import Page, Query, Value, View
+from evenload.model.rules import Violation, validate_tags
+from evenload.service.commands import Changes
+
+WORDS = {
+    Kind.LOAD_BALANCER: "Load Balancer",
+    Kind.LISTENER: "Listener",
+    Kind.POOL: "Pool",
+    Kind.MEMBER: "Member",
+    Kind.HEALTH_MONITOR: "Health Monitor",
+}
+
+
+def not_found(kind: Kind, identifier: str, *, field: str | None = None) -> NotFound:
+    return NotFound(WORDS[kind], identifier, field=field)
+
+
+def read_tree(transaction: Transaction, kind: Kind, identifier: str) -> Tree:
+    """The tree to which the object belongs, which is in it."""
+    owner = identifier if kind is Kind.LOAD_BALANCER else transaction.owner_of(kind, identifier)
+    tree = transaction.tree(owner) if owner is not None else None
+    if tree is None or tree.get(identifier) is None:
+        raise not_found(kind, identifier)
+    return tree
+
+
+def read_view(transaction: Transaction, kind: Kind, identifier: str) -> View[AnyRecord]:
+    view = transaction.view(kind, identifier)
+    if view is None:
+        raise not_found(kind, identifier)
+    return view
+
+
+def read_members(transaction: Transaction, pool_id: str, query: Query) -> Page[AnyRecord]:
+    if transaction.owner_of(Kind.POOL, pool_id) is None:
+        raise not_found(Kind.POOL, pool_id)
+    of_pool: dict[str, tuple[Value, ...]] = {**query.filters, "pool_id": (pool_id,)}
+    return transaction.find(Kind.MEMBER, replace(query, filters=of_pool))
+
+
+def require_living(*records: Record[Item]) -> None:
+    """Deletion is final: nothing about the object is changed any more, nor is anything attached to it."""
+    for record in records:
+        if record.deleting:
+            raise Immutable(f"{WORDS[record.kind]} {record.id} is immutable and cannot be updated.")
+
+
+def require(violations: Iterable[Violation]) -> None:
+    """Raises for the first one."""
+    for violation in violations:
+        kind = Conflict if violation.conflict else Invalid
+        raise kind(violation.detail, field=violation.field)
+
+
+def require_tags(changes: Changes) -> None:
+    require(validate_tags(changes.record.get("tags") or ()))
+
+
+def require_subnets(transaction: Transaction, ports: PortProvider, project_id: str, members: Sequence[Member]) -> None:
+    for subnet_id in dict.fromkeys(member.subnet_id for member in members):
+        if subnet_id is not None:
+            ports.check_subnet(transaction, subnet_id, project_id, every_project=False)

@@ -1,0 +1,66 @@
+"""Sees to it that nothing stays pending for ever. ``main`` calls ``sweep`` every few seconds, from one thread.
+
+A hint that was lost is sent again. What has waited too long becomes ERROR with the reason; it is not given up by that:
+an agent that comes back applies it at its next resync, and its report makes it ACTIVE, or lets it go.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from evenload.interfaces import AgentRecord
+from evenload.model import status
+from evenload.model.balancer import Tree
+from evenload.service.context import Context
+
+log = structlog.get_logger(__name__)
+
+HINT_AGAIN_AFTER = timedelta(seconds=5)
+
+
+class Housekeeping:
+    """``agent_timeout``: silence after which an agent counts as away. ``pending_timeout``: how long a change waits."""
+
+    def __init__(self, context: Context, agent_timeout: timedelta, pending_timeout: timedelta) -> None:
+        self._context = context
+        self._agent_timeout = agent_timeout
+        self._pending_timeout = pending_timeout
+
+    def sweep(self) -> None:
+        now = self._context.now()
+        with self._context.uow.read() as transaction:
+            waiting = transaction.pending_since(now - min(HINT_AGAIN_AFTER, self._pending_timeout))
+            overdue = set(transaction.pending_since(now - self._pending_timeout)) if waiting else set()
+            agents = {agent.name: agent for agent in transaction.agents()} if overdue else {}
+            trees = [tree for tree in map(transaction.tree, waiting) if tree is not None]
+        for tree in trees:
+            if tree.id in overdue:
+                self._fail(tree.id, agents.get(tree.agent), now)
+            self._context.announce(tree)
+
+    def _fail(self, load_balancer_id: str, agent: AgentRecord | None, now: datetime) -> None:
+        """In a transaction of its own, looking again: the report may have come meanwhile."""
+        with self._context.uow.write() as transaction:
+            if load_balancer_id not in transaction.pending_since(now - self._pending_timeout):
+                return
+            before = transaction.tree(load_balancer_id)
+            if before is None:
+                return
+            reason = self._why(before, agent, now)
+            after = status.given_up(before, before.generation, reason)
+            transaction.save_tree(before, after)
+        log.warning(
+            "change failed: pending for too long",
+            load_balancer=load_balancer_id,
+            agent=before.agent,
+            generation=before.generation,
+            reason=reason,
+        )
+
+    def _why(self, tree: Tree, agent: AgentRecord | None, now: datetime) -> str:
+        if agent is None:
+            return f"The agent {tree.agent} is not registered."
+        if now - agent.seen_at > self._agent_timeout:
+            return f"The agent {tree.agent} has not been heard of since {agent.seen_at:%Y-%m-%d %H:%M:%S} UTC."
+        fault = next((record.fault for record in tree.records() if record.fault and status.is_pending(record)), None)
+        return fault or f"The agent {tree.agent} has not said for {self._pending_timeout} what became of it."

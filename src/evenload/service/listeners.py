@@ -1,0 +1,79 @@
+"""Use cases of listeners; each is one transaction. Called by the facades."""
+
+from typing import cast
+
+from evenload.model import rules, status
+from evenload.model.balancer import Listener, Record, Tree
+from evenload.model.desired import Statistics
+from evenload.model.enums import Kind
+from evenload.model.query import Page, Query, View
+from evenload.service import drafts, guards
+from evenload.service.commands import Changes, ListenerDraft
+from evenload.service.context import Context
+from evenload.service.views import view_of
+
+
+class Listeners:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def create(self, load_balancer_id: str, draft: ListenerDraft) -> View[Record[Listener]]:
+        """Its default pool is named by id; pools are made together with listeners only by LoadBalancers.create."""
+        guards.require_tags(draft)
+        now = self._context.now()
+        with self._context.uow.write() as transaction:
+            before = guards.read_tree(transaction, Kind.LOAD_BALANCER, load_balancer_id)
+            guards.require_living(before.load_balancer)
+            birth = drafts.Birth(before.load_balancer.project_id, before.generation + 1, now)
+            record = birth.record(drafts.new_listener(self._context.new_id(), before.id, draft), draft)
+            edited = before.with_record(record)
+            _require_valid(edited, record.item)
+            after = status.advance(edited, changed=[record.id], now=now)
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+        return view_of(after, after.listeners[record.id])
+
+    def update(self, identifier: str, changes: Changes) -> View[Record[Listener]]:
+        guards.require_tags(changes)
+        with self._context.uow.write() as transaction:
+            before = guards.read_tree(transaction, Kind.LISTENER, identifier)
+            guards.require_living(before.load_balancer, before.listeners[identifier])
+            record = drafts.changed(before.listeners[identifier], changes)
+            edited = before.with_record(record)
+            _require_valid(edited, record.item)
+            after = status.advance(edited, changed=[identifier], now=self._context.now())
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+        return view_of(after, after.listeners[identifier])
+
+    def delete(self, identifier: str) -> None:
+        """Its default pool stays with the load balancer."""
+        with self._context.uow.write() as transaction:
+            before = guards.read_tree(transaction, Kind.LISTENER, identifier)
+            after = status.removed(before, identifier, now=self._context.now())
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+
+    def get(self, identifier: str) -> View[Record[Listener]]:
+        with self._context.uow.read() as transaction:
+            return cast(View[Record[Listener]], guards.read_view(transaction, Kind.LISTENER, identifier))
+
+    def list(self, query: Query) -> Page[Record[Listener]]:
+        with self._context.uow.read() as transaction:
+            return cast(Page[Record[Listener]], transaction.find(Kind.LISTENER, query))
+
+    def statistics(self, identifier: str) -> Statistics:
+        with self._context.uow.read() as transaction:
+            owner = transaction.owner_of(Kind.LISTENER, identifier)
+            if owner is None:
+                raise guards.not_found(Kind.LISTENER, identifier)
+            return transaction.statistics(owner).get(identifier, Statistics())
+
+
+def _require_valid(tree: Tree, listener: Listener) -> None:
+    if listener.default_pool_id is not None:
+        pool = tree.pools.get(listener.default_pool_id)
+        if pool is None:
+            raise guards.not_found(Kind.POOL, listener.default_pool_id, field="default_pool_id")
+        guards.require_living(pool)
+    guards.require(rules.validate_listener(tree, listener))

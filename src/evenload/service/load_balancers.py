@@ -1,0 +1,109 @@
+"""Use cases of load balancers; each is one transaction. Called by the facades."""
+
+from dataclasses import replace
+from typing import cast
+
+import structlog
+
+from evenload.model import rules, status
+from evenload.model.balancer import LoadBalancer, Record, Tree
+from evenload.model.desired import Statistics
+from evenload.model.enums import Kind
+from evenload.model.errors import Immutable
+from evenload.model.query import Page, Query, View
+from evenload.service import drafts, guards
+from evenload.service.commands import BalancerDraft, Changes
+from evenload.service.context import Context
+from evenload.service.plans import drafts_of, plan_tree
+from evenload.service.scheduler import choose_agent
+from evenload.service.views import view_of
+
+log = structlog.get_logger(__name__)
+
+
+class LoadBalancers:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def create(self, project_id: str, draft: BalancerDraft) -> Tree:
+        """With all the listeners, pools, members and monitors of the draft, or not at all. Raises NoHost where no agent
+        was ever registered."""
+        for part in drafts_of(draft):
+            guards.require_tags(part)
+        context = self._context
+        now = context.now()
+        with context.uow.write() as transaction:
+            agent = choose_agent(transaction.agents(), now=now)
+            identifier = context.new_id()
+            vip = context.ports.make_vip_port(transaction, identifier, project_id, draft.vip)
+            birth = drafts.Birth(project_id, 1, now)
+            tree = plan_tree(identifier, draft, vip, agent.name, birth, context.new_id)
+            for listener in tree.listeners.values():
+                pool_id = listener.item.default_pool_id
+                if pool_id is not None and pool_id not in tree.pools:
+                    raise guards.not_found(Kind.POOL, pool_id, field="default_pool_id")
+            guards.require(rules.validate_tree(tree))
+            members = [record.item for record in tree.members.values()]
+            guards.require_subnets(transaction, context.ports, project_id, members)
+            transaction.save_tree(None, tree)
+        log.info("load balancer scheduled", load_balancer=tree.id, agent=tree.agent, load=agent.load)
+        context.announce(tree)
+        return tree
+
+    def update(self, identifier: str, changes: Changes) -> View[Record[LoadBalancer]]:
+        guards.require_tags(changes)
+        with self._context.uow.write() as transaction:
+            before = _read_living(transaction.tree(identifier), identifier)
+            edited = replace(before, load_balancer=drafts.changed(before.load_balancer, changes))
+            after = status.advance(edited, changed=[identifier], now=self._context.now())
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+        return view_of(after, after.load_balancer)
+
+    def delete(self, identifier: str, *, cascade: bool) -> None:
+        """The VIP's port is released once the host has confirmed that it has nothing left."""
+        with self._context.uow.write() as transaction:
+            before = guards.read_tree(transaction, Kind.LOAD_BALANCER, identifier)
+            if not (cascade or before.load_balancer.deleting):
+                guards.require(rules.validate_removal(before))
+            after = status.removed(before, identifier, now=self._context.now())
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+
+    def failover(self, identifier: str) -> None:
+        """Has the host build everything anew."""
+        with self._context.uow.write() as transaction:
+            before = _read_living(transaction.tree(identifier), identifier)
+            record = before.load_balancer
+            item = replace(record.item, incarnation=record.item.incarnation + 1)
+            edited = replace(before, load_balancer=replace(record, item=item))
+            after = status.advance(edited, changed=[identifier], now=self._context.now())
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+
+    def get(self, identifier: str) -> View[Record[LoadBalancer]]:
+        with self._context.uow.read() as transaction:
+            return cast(View[Record[LoadBalancer]], guards.read_view(transaction, Kind.LOAD_BALANCER, identifier))
+
+    def list(self, query: Query) -> Page[Record[LoadBalancer]]:
+        with self._context.uow.read() as transaction:
+            return cast(Page[Record[LoadBalancer]], transaction.find(Kind.LOAD_BALANCER, query))
+
+    def statistics(self, identifier: str) -> Statistics:
+        """The sum of its listeners."""
+        with self._context.uow.read() as transaction:
+            if transaction.owner_of(Kind.LOAD_BALANCER, identifier) is None:
+                raise guards.not_found(Kind.LOAD_BALANCER, identifier)
+            return sum(transaction.statistics(identifier).values(), Statistics())
+
+    def tree(self, identifier: str) -> Tree:
+        with self._context.uow.read() as transaction:
+            return guards.read_tree(transaction, Kind.LOAD_BALANCER, identifier)
+
+
+def _read_living(tree: Tree | None, identifier: str) -> Tree:
+    if tree is None:
+        raise guards.not_found(Kind.LOAD_BALANCER, identifier)
+    if tree.load_balancer.deleting:
+        raise Immutable(f"Invalid state PENDING_DELETE of loadbalancer resource {identifier}")
+    return tree

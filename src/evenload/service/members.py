@@ -1,0 +1,105 @@
+"""Use cases of members; each is one transaction. Called by the facades.
+
+A change of a weight is what happens most often: it reads the tree once and writes the records that differ.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+from evenload.interfaces import Transaction
+from evenload.model import rules, status
+from evenload.model.balancer import Member, Record, Tree
+from evenload.model.enums import Kind
+from evenload.model.query import Page, Query, View
+from evenload.service import drafts, guards
+from evenload.service.commands import Changes, Draft
+from evenload.service.context import Context
+from evenload.service.plans import plan_replacement
+from evenload.service.views import view_of
+
+
+class Members:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def create(self, pool_id: str, draft: Draft) -> View[Record[Member]]:
+        guards.require_tags(draft)
+        now = self._context.now()
+        with self._context.uow.write() as transaction:
+            before = guards.read_tree(transaction, Kind.POOL, pool_id)
+            guards.require_living(before.load_balancer, before.pools[pool_id])
+            birth = drafts.Birth(before.load_balancer.project_id, before.generation + 1, now)
+            member = drafts.new_member(self._context.new_id(), pool_id, draft)
+            record = birth.record(member, draft, monitored=status.watched(before, pool_id))
+            edited = before.with_record(record)
+            self._require_valid(transaction, edited, [member], subnets_of=[member])
+            after = status.advance(edited, changed=[record.id], now=now)
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+        return view_of(after, after.members[record.id])
+
+    def update(self, pool_id: str, member_id: str, changes: Changes) -> View[Record[Member]]:
+        guards.require_tags(changes)
+        with self._context.uow.write() as transaction:
+            before = _read_tree(transaction, pool_id, member_id)
+            guards.require_living(before.load_balancer, before.pools[pool_id], before.members[member_id])
+            record = drafts.changed(before.members[member_id], changes)
+            edited = before.with_record(record)
+            moved = [record.item] if "subnet_id" in changes.item else []
+            self._require_valid(transaction, edited, [record.item], subnets_of=moved)
+            after = status.advance(edited, changed=[member_id], now=self._context.now())
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+        return view_of(after, after.members[member_id])
+
+    def delete(self, pool_id: str, member_id: str) -> None:
+        with self._context.uow.write() as transaction:
+            before = _read_tree(transaction, pool_id, member_id)
+            after = status.removed(before, member_id, now=self._context.now())
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+
+    def replace(self, pool_id: str, given: Sequence[Draft], *, additive_only: bool) -> None:
+        """The members of the pool become these: (address, port) that exist are updated with the fields given, new ones
+        created, and the others deleted unless ``additive_only``. Where nothing differs, nothing is written."""
+        for draft in given:
+            guards.require_tags(draft)
+        now = self._context.now()
+        with self._context.uow.write() as transaction:
+            before = guards.read_tree(transaction, Kind.POOL, pool_id)
+            guards.require_living(before.load_balancer, before.pools[pool_id])
+            birth = drafts.Birth(before.load_balancer.project_id, before.generation + 1, now)
+            plan = plan_replacement(before, pool_id, given, birth, self._context.new_id, additive_only=additive_only)
+            if plan.nothing:
+                return
+            edited = plan.put_into(before)
+            members = [record.item for record in plan.put]
+            self._require_valid(transaction, edited, members, subnets_of=members)
+            after = status.advance(edited, changed=[record.id for record in plan.put], deleted=plan.removed, now=now)
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+
+    def get(self, pool_id: str, member_id: str) -> View[Record[Member]]:
+        with self._context.uow.read() as transaction:
+            view = cast(View[Record[Member]], guards.read_view(transaction, Kind.MEMBER, member_id))
+        if view.record.item.pool_id != pool_id:
+            raise guards.not_found(Kind.MEMBER, member_id)
+        return view
+
+    def list(self, pool_id: str, query: Query) -> Page[Record[Member]]:
+        with self._context.uow.read() as transaction:
+            return cast(Page[Record[Member]], guards.read_members(transaction, pool_id, query))
+
+    def _require_valid(
+        self, transaction: Transaction, tree: Tree, members: Sequence[Member], *, subnets_of: Sequence[Member]
+    ) -> None:
+        guards.require(rules.validate_members(tree, members))
+        guards.require_subnets(transaction, self._context.ports, tree.load_balancer.project_id, subnets_of)
+
+
+def _read_tree(transaction: Transaction, pool_id: str, member_id: str) -> Tree:
+    tree = guards.read_tree(transaction, Kind.POOL, pool_id)
+    member = tree.members.get(member_id)
+    if member is None or member.item.pool_id != pool_id:
+        raise guards.not_found(Kind.MEMBER, member_id)
+    return tree

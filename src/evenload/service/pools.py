@@ -1,0 +1,90 @@
+"""Use cases of pools; each is one transaction. Called by the facades."""
+
+from dataclasses import replace
+from typing import cast
+
+from evenload.interfaces import Transaction
+from evenload.model import rules, status
+from evenload.model.balancer import Pool, Record, Tree
+from evenload.model.enums import Kind
+from evenload.model.errors import Conflict, Invalid
+from evenload.model.query import Page, Query, View
+from evenload.service import drafts, guards
+from evenload.service.commands import Changes, PoolDraft
+from evenload.service.context import Context
+from evenload.service.plans import drafts_of, plan_pool
+from evenload.service.views import view_of
+
+
+class Pools:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def create(self, *, load_balancer_id: str | None, listener_id: str | None, draft: PoolDraft) -> View[Record[Pool]]:
+        """With its members and monitor, if the draft has any. ``listener_id``: it becomes that one's default pool."""
+        for part in drafts_of(draft):
+            guards.require_tags(part)
+        now = self._context.now()
+        with self._context.uow.write() as transaction:
+            before = _read_parent(transaction, load_balancer_id, listener_id)
+            listener = before.listeners[listener_id] if listener_id is not None else None
+            guards.require_living(before.load_balancer, *([listener] if listener else []))
+            birth = drafts.Birth(before.load_balancer.project_id, before.generation + 1, now)
+            planned = plan_pool(before.id, draft, birth, self._context.new_id)
+            edited = planned.added_to(before)
+            pool = planned.pool
+            if listener is not None:
+                if listener.item.default_pool_id is not None:
+                    raise Conflict("This listener already has a default pool", field="listener_id")
+                edited = edited.with_record(replace(listener, item=replace(listener.item, default_pool_id=pool.id)))
+            members = [record.item for record in planned.members]
+            guards.require(rules.validate_pool(edited, pool.item))
+            guards.require(rules.validate_members(edited, members))
+            for monitor in planned.monitors:
+                guards.require(rules.validate_monitor(edited, monitor.item))
+            guards.require_subnets(transaction, self._context.ports, before.load_balancer.project_id, members)
+            touched = [pool.id, *([listener.id] if listener else [])]
+            after = status.advance(edited, changed=touched, now=now)
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+        return view_of(after, after.pools[pool.id])
+
+    def update(self, identifier: str, changes: Changes) -> View[Record[Pool]]:
+        guards.require_tags(changes)
+        with self._context.uow.write() as transaction:
+            before = guards.read_tree(transaction, Kind.POOL, identifier)
+            guards.require_living(before.load_balancer, before.pools[identifier])
+            record = drafts.changed(before.pools[identifier], changes)
+            edited = before.with_record(record)
+            guards.require(rules.validate_pool(edited, record.item))
+            after = status.advance(edited, changed=[identifier], now=self._context.now())
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+        return view_of(after, after.pools[identifier])
+
+    def delete(self, identifier: str) -> None:
+        """Its members and monitor go with it; listeners that used it have no default pool any more."""
+        with self._context.uow.write() as transaction:
+            before = guards.read_tree(transaction, Kind.POOL, identifier)
+            after = status.removed(before, identifier, now=self._context.now())
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+
+    def get(self, identifier: str) -> View[Record[Pool]]:
+        with self._context.uow.read() as transaction:
+            return cast(View[Record[Pool]], guards.read_view(transaction, Kind.POOL, identifier))
+
+    def list(self, query: Query) -> Page[Record[Pool]]:
+        with self._context.uow.read() as transaction:
+            return cast(Page[Record[Pool]], transaction.find(Kind.POOL, query))
+
+
+def _read_parent(transaction: Transaction, load_balancer_id: str | None, listener_id: str | None) -> Tree:
+    if load_balancer_id is None:
+        if listener_id is None:
+            raise Invalid("A pool needs a load balancer or a listener.", field="load_balancer_id")
+        return guards.read_tree(transaction, Kind.LISTENER, listener_id)
+    tree = guards.read_tree(transaction, Kind.LOAD_BALANCER, load_balancer_id)
+    if listener_id is not None and listener_id not in tree.listeners:
+        raise guards.not_found(Kind.LISTENER, listener_id, field="listener_id")
+    return tree

@@ -1,0 +1,96 @@
+"""What agents say of load balancers, written down: results of attempts, operating statuses, counters.
+
+Called by the gateway and by housekeeping inside a writing transaction. Reports may come late, twice or out of order;
+what they say about a generation is true of that generation for ever, and only of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from evenload.interfaces import PortProvider, Transaction
+from evenload.model import status
+from evenload.model.balancer import Tree
+from evenload.model.desired import Health, Outcome, Report, Statistics
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """``tree`` after a look at the load balancer; ``statistics`` those that differ from what was known."""
+
+    tree: Tree
+    statistics: Mapping[str, Statistics]
+
+
+def concerns(tree: Tree | None, agent: str) -> bool:
+    """Whether that agent has a say about the load balancer."""
+    return tree is not None and tree.agent == agent
+
+
+def plan_report(tree: Tree, report: Report) -> Tree | None:
+    """The tree after the report; None: the load balancer is gone. A generation that was never given is not believed:
+    it stems from a database that has been put back to an earlier state."""
+    if report.generation > tree.generation:
+        return tree
+    match report.outcome:
+        case Outcome.DONE:
+            return status.applied(tree, report.generation)
+        case Outcome.RETRY:
+            return status.delayed(tree, report.generation, report.reason or "The host is not ready yet.")
+        case Outcome.GIVE_UP:
+            return status.given_up(tree, report.generation, report.reason or "The host gave no reason.")
+
+
+def apply_report(transaction: Transaction, ports: PortProvider, report: Report) -> None:
+    """May be repeated; what concerns no load balancer of that agent is passed over."""
+    before = transaction.tree(report.load_balancer_id)
+    if before is None or not concerns(before, report.agent):
+        return
+    if report.generation > before.generation:
+        log.warning(
+            "report of a generation that was never given",
+            load_balancer=before.id,
+            agent=report.agent,
+            generation=report.generation,
+            newest=before.generation,
+        )
+        return
+    after = plan_report(before, report)
+    if after == before:
+        return
+    transaction.save_tree(before, after)
+    if after is None:
+        ports.release_vip_port(transaction, before.load_balancer.item)
+        log.info("load balancer gone", load_balancer=before.id, generation=report.generation)
+
+
+def plan_health(tree: Tree, known: Mapping[str, Statistics], health: Health) -> Findings:
+    return Findings(
+        tree=status.seen(tree, health),
+        statistics={
+            key: value for key, value in health.statistics.items() if key in tree.listeners and known.get(key) != value
+        },
+    )
+
+
+def differs(transaction: Transaction, health: Health) -> bool:
+    """Whether there is anything to write; asked in a reading transaction, which keeps nobody waiting."""
+    tree = transaction.tree(health.load_balancer_id)
+    if tree is None or not concerns(tree, health.agent):
+        return False
+    findings = plan_health(tree, transaction.statistics(tree.id), health)
+    return bool(findings.statistics) or findings.tree != tree
+
+
+def apply_health(transaction: Transaction, health: Health) -> None:
+    before = transaction.tree(health.load_balancer_id)
+    if before is None or not concerns(before, health.agent):
+        return
+    findings = plan_health(before, transaction.statistics(before.id), health)
+    if findings.tree != before:
+        transaction.save_tree(before, findings.tree)
+    if findings.statistics:
+        transaction.save_statistics(before.id, findings.statistics)
