@@ -28,7 +28,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def visit(path: Path) -> Iterator[None]:
     """The calling thread is in that namespace inside the ``with`` block, and back in its former one after it.
 
-    Raises HostError where there is no such namespace.
+    Raises HostError where there is no such namespace. No thread may be started inside: it would stay there, and with
+    it the namespace after its name is gone.
     """
     with _returning():
         _enter(path)

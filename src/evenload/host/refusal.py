@@ -32,6 +32,8 @@ def refusal(attempted: str, cause: OSError, *, detail: str | None = None) -> Hos
     """
     number = cause.errno or 0
     name = errno.errorcode.get(number, str(number))
-    words = _HOPELESS.get(number) or _PASSING.get(number) or detail or os.strerror(number)
+    words = _HOPELESS.get(number) or _PASSING.get(number) or os.strerror(number)
+    if detail:
+        words = f"{detail}; {words}"
     text = f"cannot {attempted}: {words} ({name})"
     return Hopeless(text) if number in _HOPELESS else HostError(text)

@@ -1,0 +1,205 @@
+"""Addresses and routes of one device by netlink, and their announcement to the neighbours.
+
+Called by ``linux`` inside a visit to the namespace; every function works in the namespace of the calling thread or of
+the given socket. Which addresses and routes there should be is decided by the agent's plan.
+"""
+
+import errno
+import ipaddress
+import socket
+import struct
+from collections.abc import Callable
+
+from evenload.host.links import pack_mac
+from evenload.host.netlink import (
+    NLM_F_ACK,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REPLACE,
+    Netlink,
+    as_number,
+    attribute,
+    attributes,
+    number,
+)
+from evenload.host.refusal import refusal
+from evenload.model.desired import HostRoute
+
+_NEWADDR, _DELADDR, _GETADDR, _NEWROUTE, _DELROUTE, _GETROUTE = 20, 21, 22, 24, 25, 26
+_ADDRESS_INFO = struct.Struct("=BBBBI")
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
+_IFA_F_NODAD = 0x02
+_ROUTE_INFO = struct.Struct("=BBBBBBBBI")
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_MULTIPATH, _RTA_TABLE = 1, 4, 5, 9, 15
+_TABLE_MAIN, _PROTO_KERNEL, _PROTO_STATIC, _UNICAST = 254, 2, 4, 1
+_SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
+_RTNH = struct.Struct("=HBBi")
+_RTNH_F_ONLINK = 4
+_ALL_NODES = "ff02::1"
+_NEIGHBOUR_ADVERTISEMENT, _OVERRIDE, _TARGET_LINK_LAYER = 136, 0x20000000, 2
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def read_addresses(netlink: Netlink, index: int) -> frozenset[str]:
+    """In interface notation, without the IPv6 link-local ones."""
+    body = _ADDRESS_INFO.pack(0, 0, 0, 0, index)
+    found = set()
+    for message in netlink.dump(_GETADDR, body, f"list the addresses of device {index}"):
+        _, length, _, _, owner = _ADDRESS_INFO.unpack_from(message.body)
+        parts = attributes(message.body[_ADDRESS_INFO.size :])
+        address = ipaddress.ip_address(parts.get(_IFA_LOCAL) or parts[_IFA_ADDRESS])
+        if owner == index and not (address.version == 6 and address.is_link_local):
+            found.add(f"{address}/{length}")
+    return frozenset(found)
+
+
+def add_address(netlink: Netlink, index: int, address: str) -> None:
+    """At once usable: duplicate detection would keep an IPv6 address back for 1.8 s, and the allocator has already
+    made sure. Quiet where it is there."""
+    interface = ipaddress.ip_interface(address)
+    body = _address(index, interface) + number(_IFA_FLAGS, _IFA_F_NODAD if interface.version == 6 else 0)
+    if isinstance(interface, ipaddress.IPv4Interface) and interface.network.prefixlen < 31:
+        body += attribute(4, interface.network.broadcast_address.packed)
+    try:
+        netlink.ask(_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)
+    except OSError as error:
+        if error.errno != errno.EEXIST:
+            raise refusal(f"add the address {address}", error) from error
+
+
+def remove_address(netlink: Netlink, index: int, address: str) -> None:
+    try:
+        netlink.ask(_DELADDR, NLM_F_ACK, _address(index, ipaddress.ip_interface(address)))
+    except OSError as error:
+        if error.errno != errno.EADDRNOTAVAIL:
+            raise refusal(f"remove the address {address}", error) from error
+
+
+def read_routes(netlink: Netlink) -> frozenset[HostRoute]:
+    """The unicast routes of the main table that somebody added; a route without a next hop has ``0.0.0.0`` or ``::``.
+
+    A route with several next hops counts as several.
+    """
+    found: set[HostRoute] = set()
+    for family in (socket.AF_INET, socket.AF_INET6):
+        body = _ROUTE_INFO.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
+        for message in netlink.dump(_GETROUTE, body, "list routes"):
+            found.update(_routes(message.body))
+    return frozenset(found)
+
+
+def add_route(netlink: Netlink, index: int, route: HostRoute) -> None:
+    """In place of another one to the same destination."""
+    destination = ipaddress.ip_network(route.destination)
+    scope = _SCOPE_LINK if _unspecified(route) and destination.version == 4 else _SCOPE_UNIVERSE
+    body = _route(index, destination, route, scope)
+    netlink.request(
+        _NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body, f"add a route to {route.destination} via {route.nexthop}"
+    )
+
+
+def remove_route(netlink: Netlink, index: int, route: HostRoute) -> None:
+    destination = ipaddress.ip_network(route.destination)
+    attempted = f"remove the route to {route.destination} via {route.nexthop}"
+    try:
+        netlink.ask(_DELROUTE, NLM_F_ACK, _route(index, destination, route, _SCOPE_NOWHERE))
+    except OSError as error:
+        if error.errno not in (errno.ESRCH, errno.ENODEV):
+            raise refusal(attempted, error) from error
+        if any((each.destination, each.nexthop) == (route.destination, route.nexthop) for each in read_routes(netlink)):
+            # One of several next hops, or one through another device: the whole route goes.
+            netlink.request(_DELROUTE, 0, _route(0, destination, None, _SCOPE_NOWHERE), attempted)
+
+
+def announce(
+    device: str, index: int, mac_address: str, address: str, close_later: Callable[[socket.socket], None]
+) -> None:
+    """Tells the neighbours that the address is at this MAC: gratuitous ARP request, or unsolicited advertisement.
+
+    ``close_later`` takes the packet socket: closing it waits 10 to 25 ms for the kernel.
+    """
+    interface = ipaddress.ip_interface(address)
+    try:
+        if isinstance(interface, ipaddress.IPv4Interface):
+            packet_socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, 0)
+            try:
+                arp = gratuitous_arp(mac_address, interface.ip)
+                packet_socket.sendto(arp, (device, 0x0806, 0, 0, b"\xff" * 6))
+            finally:
+                close_later(packet_socket)
+        else:
+            with socket.socket(socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_ICMPV6) as raw:
+                raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+                raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+                raw.bind((str(interface.ip), 0, 0, index))
+                raw.sendto(unsolicited_advertisement(mac_address, interface.ip), (_ALL_NODES, 0, 0, index))
+    except OSError as error:
+        raise refusal(f"announce {interface.ip} on {device}", error) from error
+
+
+def gratuitous_arp(mac_address: str, address: ipaddress.IPv4Address) -> bytes:
+    """The request form, which every neighbour that knows the address takes in (RFC 5944, 4.6)."""
+    mac = pack_mac(mac_address)
+    return struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, mac, address.packed, b"\0" * 6, address.packed)
+
+
+def unsolicited_advertisement(mac_address: str, address: ipaddress.IPv6Address) -> bytes:
+    """ICMPv6 without its checksum, which the kernel fills in (RFC 4861, 4.4 and 7.2.6)."""
+    head = struct.pack("!BBHI", _NEIGHBOUR_ADVERTISEMENT, 0, 0, _OVERRIDE)
+    return head + address.packed + struct.pack("!BB6s", _TARGET_LINK_LAYER, 1, pack_mac(mac_address))
+
+
+def _address(index: int, interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> bytes:
+    family = socket.AF_INET if interface.version == 4 else socket.AF_INET6
+    packed = interface.ip.packed
+    head = _ADDRESS_INFO.pack(family, interface.network.prefixlen, 0, 0, index)
+    return head + attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed)
+
+
+def _unspecified(route: HostRoute) -> bool:
+    return ipaddress.ip_address(route.nexthop).is_unspecified
+
+
+def _route(index: int, destination: Network, route: HostRoute | None, scope: int) -> bytes:
+    family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
+    adding = scope != _SCOPE_NOWHERE
+    protocol, kind = (_PROTO_STATIC, _UNICAST) if adding else (0, 0)
+    flags = _RTNH_F_ONLINK if adding and route is not None and route.onlink else 0
+    body = _ROUTE_INFO.pack(family, destination.prefixlen, 0, 0, _TABLE_MAIN, protocol, scope, kind, flags)
+    if destination.prefixlen:
+        body += attribute(_RTA_DST, destination.network_address.packed)
+    if route is not None and not _unspecified(route):
+        body += attribute(_RTA_GATEWAY, ipaddress.ip_address(route.nexthop).packed)
+    return body + number(_RTA_OIF, index) if index else body
+
+
+def _routes(body: bytes) -> list[HostRoute]:
+    family, length, _, _, table, protocol, _, kind, flags = _ROUTE_INFO.unpack_from(body)
+    parts = attributes(body[_ROUTE_INFO.size :])
+    if as_number(parts.get(_RTA_TABLE), table) != _TABLE_MAIN or protocol == _PROTO_KERNEL or kind != _UNICAST:
+        return []
+    nothing = b"\0" * (4 if family == socket.AF_INET else 16)
+    destination = f"{ipaddress.ip_address(parts.get(_RTA_DST, nothing))}/{length}"
+    hops = [(parts.get(_RTA_GATEWAY, nothing), flags)]
+    if _RTA_MULTIPATH in parts:
+        hops = list(_next_hops(parts[_RTA_MULTIPATH], nothing))
+    return [
+        HostRoute(
+            destination=destination, nexthop=str(ipaddress.ip_address(gateway)), onlink=bool(flags & _RTNH_F_ONLINK)
+        )
+        for gateway, flags in hops
+    ]
+
+
+def _next_hops(data: bytes, nothing: bytes) -> list[tuple[bytes, int]]:
+    found = []
+    at = 0
+    while at + _RTNH.size <= len(data):
+        length, flags, _, _ = _RTNH.unpack_from(data, at)
+        if length < _RTNH.size:
+            break
+        parts = attributes(data[at + _RTNH.size : at + length])
+        found.append((parts.get(_RTA_GATEWAY, nothing), flags))
+        at += length + (-length % 4)
+    return found

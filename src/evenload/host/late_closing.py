@@ -1,0 +1,35 @@
+"""Closes sockets whose closing takes long, in a thread of its own.
+
+The kernel lets the close of a packet socket wait 10 to 25 ms, which nobody on the way to the first answer has.
+"""
+
+import queue
+import socket
+import threading
+
+
+class LateCloser:
+    """Inert until the first socket comes; ``close`` returns when all are closed, and may be followed by more."""
+
+    def __init__(self) -> None:
+        self._sockets: queue.SimpleQueue[socket.socket | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def take(self, late: socket.socket) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="late closer", daemon=True)
+                self._thread.start()
+            self._sockets.put(late)
+
+    def close(self) -> None:
+        with self._lock:
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                self._sockets.put(None)
+                thread.join()
+
+    def _work(self) -> None:
+        while (late := self._sockets.get()) is not None:
+            late.close()

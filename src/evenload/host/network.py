@@ -1,0 +1,276 @@
+"""The network of load balancers: namespace, device, addresses and routes, made, looked at and taken away.
+
+The network half of ``LinuxHost``; the names of its methods are those of ``interfaces.Host``. Everything happens inside
+this process, with a few hundred microseconds a step. HAProxy is none of its business, except that whatever still runs
+in a namespace is ended when the namespace goes.
+"""
+
+import errno
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evenload.host import netns
+from evenload.host.addresses import (
+    add_address,
+    add_route,
+    announce,
+    read_addresses,
+    read_routes,
+    remove_address,
+    remove_route,
+)
+from evenload.host.late_closing import LateCloser
+from evenload.host.links import Link, change_link, read_link, read_links, remove_link
+from evenload.host.netlink import Netlink
+from evenload.host.sysctl import write_sysctl
+from evenload.host.vif.driver import HostSide, Vif
+from evenload.model.desired import (
+    AddAddress,
+    AddRoute,
+    Announce,
+    BringUp,
+    DesiredPort,
+    HostRoute,
+    NetworkStep,
+    RemoveAddress,
+    RemoveRoute,
+    VifState,
+)
+from evenload.model.errors import HostError
+
+_NAMESPACE_PREFIX = "qlbaas-"
+_LINK_TIMEOUT = 5.0
+_REMOVAL_TIMEOUT = 15.0
+_LOOPBACK_INDEX = 1
+
+# Devices that some kernel modules put into every new namespace, which cannot be removed and do nothing.
+_FALLBACK_DEVICES = frozenset(
+    ["tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0", "teql0"]
+)
+
+_SYSCTLS = (
+    # HAProxy may listen before its address is there, and stay when an operator takes it away.
+    ("net/ipv4/ip_nonlocal_bind", 1),
+    ("net/ipv6/ip_nonlocal_bind", 1),
+    # A tenant's packets end here; nothing is routed through.
+    ("net/ipv4/ip_forward", 0),
+    # The kernel announces an address when its device comes up, also after an operator took it down and up.
+    ("net/ipv4/conf/all/arp_notify", 1),
+    ("net/ipv6/conf/all/ndisc_notify", 1),
+    # Removing the first address of a subnet must not take the others along.
+    ("net/ipv4/conf/all/promote_secondaries", 1),
+    ("net/ipv6/conf/default/keep_addr_on_down", 1),
+    # A VIP port has the addresses it was given, no others and no routes from a router's advertisements.
+    ("net/ipv6/conf/default/accept_ra", 0),
+    ("net/ipv6/conf/default/autoconf", 0),
+    ("net/ipv6/conf/default/accept_dad", 0),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedNetwork:
+    """What ``Observed`` says about the network, in its words."""
+
+    namespace: bool
+    vif: VifState | None = None
+    strangers: tuple[str, ...] = ()
+    addresses: frozenset[str] = frozenset()
+    routes: frozenset[HostRoute] = frozenset()
+
+
+class Networks:
+    """``netns_dir`` is where namespaces have their names. Methods are called from the host's own namespace."""
+
+    def __init__(self, netns_dir: Path, vif: Vif) -> None:
+        self._netns_dir = netns_dir
+        self._vif = vif
+        self._closer = LateCloser()
+
+    def namespace(self, load_balancer_id: str) -> Path:
+        return self._netns_dir / (_NAMESPACE_PREFIX + load_balancer_id)
+
+    def ensure_namespace(self, load_balancer_id: str) -> None:
+        path = self.namespace(load_balancer_id)
+        if not netns.ensure(path, _furnish):
+            with netns.visit(path):
+                _furnish()
+
+    def remove_namespace(self, load_balancer_id: str) -> None:
+        path = self.namespace(load_balancer_id)
+        number = netns.inode(path)
+        if number is None:
+            self._vif.forget(load_balancer_id)
+            netns.remove(path)
+            return
+        with netns.visit(path), Netlink() as netlink:
+            inside = read_links(netlink)
+        stubborn = netns.end_processes(number)
+        if stubborn:
+            raise HostError(f"processes {stubborn} in {path} do not end, although killed")
+        self._vif.forget(load_balancer_id)
+        outside = [link.peer for link in inside if link.kind == "veth" and link.peer]
+        netns.remove(path)
+        _wait_until(
+            lambda: not any(_index_exists(index) for index in outside),
+            _REMOVAL_TIMEOUT,
+            f"the namespace {path} is unmounted, but something holds it: its devices are still there",
+        )
+
+    def plug(self, load_balancer_id: str, port: DesiredPort) -> None:
+        self._vif.plug(load_balancer_id, port, self.namespace(load_balancer_id))
+
+    def unplug(self, load_balancer_id: str, port_id: str) -> None:
+        self._vif.unplug(port_id, self.namespace(load_balancer_id))
+
+    def remove_stranger(self, load_balancer_id: str, device: str) -> None:
+        """A device that cannot be removed, such as a network card, goes back to the host."""
+        path = self.namespace(load_balancer_id)
+        if not netns.exists(path):
+            return
+        self._vif.forget_device(device)
+        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with netns.visit(path), Netlink() as netlink:
+                link = read_link(netlink, device)
+                if link is None:
+                    return
+                try:
+                    remove_link(netlink, link.index, device)
+                except HostError as error:
+                    if not (isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EOPNOTSUPP):
+                        raise
+                    change_link(netlink, link.index, f"give {device} back to the host", netns=home)
+        finally:
+            os.close(home)
+
+    def configure(self, load_balancer_id: str, port: DesiredPort, steps: Sequence[NetworkStep]) -> None:
+        path = self.namespace(load_balancer_id)
+        device = self._vif.device(port.id)
+        late: list[socket.socket] = []
+        try:
+            with Netlink() as outside, netns.visit(path), Netlink() as inside:
+                link = read_link(inside, device)
+                if link is None:
+                    raise HostError(f"there is no {device} in {path}")
+                for step in steps:
+                    self._take(step, link, port, inside, outside, late)
+        finally:
+            # After the visit: a thread that is started inside of it would stay in the namespace for ever.
+            for packet_socket in late:
+                self._closer.take(packet_socket)
+
+    def observe(self, load_balancer_id: str, port: DesiredPort | None) -> ObservedNetwork:
+        path = self.namespace(load_balancer_id)
+        outer = None if port is None else self._vif.observe(port)
+        if not netns.exists(path):
+            return ObservedNetwork(namespace=False, vif=_vif_state(None, outer, port))
+        with netns.visit(path), Netlink() as netlink:
+            found = {link.name: link for link in read_links(netlink)}
+            inner = None if port is None else found.pop(self._vif.device(port.id), None)
+            addresses = frozenset[str]() if inner is None else read_addresses(netlink, inner.index)
+            routes = read_routes(netlink)
+        return ObservedNetwork(
+            namespace=True,
+            vif=_vif_state(inner, outer, port),
+            strangers=tuple(sorted(link.name for link in found.values() if not _belongs_to_kernel(link))),
+            addresses=addresses,
+            routes=routes,
+        )
+
+    def close(self) -> None:
+        self._closer.close()
+        self._vif.close()
+
+    def _take(
+        self,
+        step: NetworkStep,
+        link: Link,
+        port: DesiredPort,
+        inside: Netlink,
+        outside: Netlink,
+        late: list[socket.socket],
+    ) -> None:
+        match step:
+            case AddAddress(address):
+                add_address(inside, link.index, address)
+            case RemoveAddress(address):
+                remove_address(inside, link.index, address)
+            case AddRoute(route):
+                add_route(inside, link.index, route)
+            case RemoveRoute(route):
+                remove_route(inside, link.index, route)
+            case Announce(address):
+                announce(link.name, link.index, port.mac_address, address, late.append)
+            case BringUp():
+                self._bring_up(link, port, inside, outside)
+                # What the kernel announced at "up" came before the bridge was forwarding, and may be lost.
+                for address in sorted(read_addresses(inside, link.index)):
+                    announce(link.name, link.index, port.mac_address, address, late.append)
+
+    def _bring_up(self, link: Link, port: DesiredPort, inside: Netlink, outside: Netlink) -> None:
+        change_link(inside, _LOOPBACK_INDEX, "set the loopback up", up=True)
+        change_link(inside, link.index, f"set {link.name} up", up=True)
+
+        def passing() -> bool:
+            inner = read_link(inside, link.name)
+            return inner is not None and inner.passing and self._vif.passing(outside, port.id)
+
+        _wait_until(passing, _LINK_TIMEOUT, f"{link.name} is up, but its bridge does not pass packets")
+
+
+def _furnish() -> None:
+    """Inside the namespace: its settings and its loopback."""
+    for name, value in _SYSCTLS:
+        write_sysctl(name, value)
+    try:
+        # The host's may be bbr, whose pacing costs more than half of HAProxy's throughput between neighbours.
+        write_sysctl("net/ipv4/tcp_congestion_control", "cubic")
+    except HostError:
+        write_sysctl("net/ipv4/tcp_congestion_control", "reno")  # a namespace may use what the host allows
+    with Netlink() as netlink:
+        change_link(netlink, _LOOPBACK_INDEX, "set the loopback up", up=True)
+
+
+def _vif_state(inner: Link | None, outer: HostSide | None, port: DesiredPort | None) -> VifState | None:
+    if port is None or (inner is None and outer is None):
+        return None
+    if inner is None:
+        # What is left outside alone belongs nowhere: it must be made anew or removed.
+        return VifState(mac_address="", mtu=0, up=False, segment=None)
+    if outer is None:
+        return VifState(mac_address=inner.mac_address, mtu=inner.mtu, up=False, segment=None)
+    matched = outer.fits and outer.peer in (None, inner.peer)
+    return VifState(
+        mac_address=inner.mac_address,
+        # Of two ends that differ, the wrong one is the one to tell of.
+        mtu=outer.mtu if outer.mtu is not None and inner.mtu == port.mtu else inner.mtu,
+        up=inner.up and outer.up,
+        segment=port.segment if matched else None,
+    )
+
+
+def _belongs_to_kernel(link: Link) -> bool:
+    return link.index == _LOOPBACK_INDEX or (link.name in _FALLBACK_DEVICES and not link.up)
+
+
+def _index_exists(index: int) -> bool:
+    try:
+        socket.if_indextoname(index)
+    except OSError:
+        return False
+    return True
+
+
+def _wait_until(condition: Callable[[], bool], timeout: float, otherwise: str) -> None:
+    """Looks every millisecond at first, later less often. Raises HostError with ``otherwise`` in the end."""
+    deadline = time.monotonic() + timeout
+    pause = 0.0005
+    while not condition():
+        if time.monotonic() >= deadline:
+            raise HostError(f"{otherwise} (waited {timeout:g} s)")
+        time.sleep(pause)
+        pause = min(pause * 1.2, 0.01)
