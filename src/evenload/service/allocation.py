@@ -1,0 +1,122 @@
+"""Takes addresses and MACs for new ports inside a writing transaction.
+
+Called by service/networks.py and ports/ipam.py. The transaction's lock keeps others from choosing the same; the
+database's own constraints stand behind it.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from evenload.interfaces import Transaction
+from evenload.model.addresses import (
+    Address,
+    choose_address,
+    is_in,
+    parse_address,
+    render_mac,
+    validate_host_address,
+)
+from evenload.model.errors import Conflict, Invalid
+from evenload.model.network import FixedIp, Network, Port, Subnet
+
+LOAD_BALANCER_OWNER = "Octavia"
+"""``Port.device_owner`` of VIP ports, as users of Neutron know it."""
+
+_ATTEMPTS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedIpWish:
+    """An address of a new port: this one, any of that subnet, or (address alone) in the subnet that holds it."""
+
+    subnet_id: str | None = None
+    address: str | None = None
+
+
+def choose_fixed_ip(transaction: Transaction, subnet: Subnet) -> FixedIp | None:
+    """None where the subnet has no free address left."""
+    address = choose_address(subnet, transaction.addresses_taken(subnet.id))
+    return None if address is None else FixedIp(subnet_id=subnet.id, address=address)
+
+
+def check_fixed_ip(transaction: Transaction, subnet: Subnet, address: Address, *, field: str) -> FixedIp:
+    """An address that was asked for. Raises Invalid where it cannot be a port's, Conflict where it is taken."""
+    validate_host_address(address, subnet, field=field)
+    if str(address) in transaction.addresses_taken(subnet.id):
+        raise Conflict(f"IP address {address} is already in use in subnet {subnet.id}.", field=field)
+    return FixedIp(subnet_id=subnet.id, address=str(address))
+
+
+def choose_fixed_ips(
+    transaction: Transaction, network: Network, wishes: Sequence[FixedIpWish] | None
+) -> tuple[FixedIp, ...]:
+    """Those of a new port. ``wishes`` None: one address of each family that the network has subnets of.
+
+    Errors name the field ``fixed_ips``.
+    """
+    subnets = transaction.subnets(network.id)
+    if wishes is None:
+        families = [[subnet for subnet in subnets if subnet.ip_version == version] for version in (4, 6)]
+        return tuple(_any_of(transaction, network, family) for family in families if family)
+    chosen: list[FixedIp] = []
+    for wish in wishes:
+        fixed = _fixed_ip(transaction, network, subnets, wish, chosen)
+        if fixed in chosen:
+            raise Invalid(f"IP address {fixed.address} is given twice.", field="fixed_ips")
+        chosen.append(fixed)
+    return tuple(chosen)
+
+
+def _any_of(transaction: Transaction, network: Network, subnets: Sequence[Subnet]) -> FixedIp:
+    for subnet in subnets:
+        fixed = choose_fixed_ip(transaction, subnet)
+        if fixed is not None:
+            return fixed
+    raise exhausted(network, field="fixed_ips")
+
+
+def _fixed_ip(
+    transaction: Transaction,
+    network: Network,
+    subnets: Sequence[Subnet],
+    wish: FixedIpWish,
+    chosen: Sequence[FixedIp],
+) -> FixedIp:
+    address = None if wish.address is None else parse_address(wish.address, field="fixed_ips")
+    if wish.subnet_id is not None:
+        candidates = [subnet for subnet in subnets if subnet.id == wish.subnet_id]
+        if not candidates:
+            raise Invalid(f"Subnet {wish.subnet_id} is not on network {network.id}.", field="fixed_ips")
+    elif address is not None:
+        candidates = [subnet for subnet in subnets if is_in(address, subnet)]
+        if not candidates:
+            raise Invalid(f"IP address {address} is in no subnet of network {network.id}.", field="fixed_ips")
+    else:
+        raise Invalid("A fixed IP needs a subnet or an address.", field="fixed_ips")
+    subnet = candidates[0]
+    if address is not None:
+        return check_fixed_ip(transaction, subnet, address, field="fixed_ips")
+    own = {fixed.address for fixed in chosen}
+    free = choose_address(subnet, transaction.addresses_taken(subnet.id) | own)
+    if free is None:
+        raise exhausted(network, field="fixed_ips")
+    return FixedIp(subnet_id=subnet.id, address=free)
+
+
+def save_with_new_mac(transaction: Transaction, port: Port, source: random.Random) -> Port:
+    """Saves the port under a MAC that nobody in its network has; returns it."""
+    for _ in range(_ATTEMPTS):
+        candidate = replace(port, mac_address=render_mac(source.getrandbits(24)))
+        try:
+            transaction.save_port(candidate)
+        except Conflict as conflict:
+            if conflict.field != "mac_address":
+                raise
+        else:
+            return candidate
+    raise Conflict(f"No free MAC address was found in network {port.network_id}.", field="mac_address")
+
+
+def exhausted(network: Network, *, field: str) -> Conflict:
+    return Conflict(f"No more IP addresses available on network {network.id}.", field=field)

@@ -1,0 +1,63 @@
+"""Makes the SQLAlchemy engine and, for SQLite, what its connections need.
+
+Used by ``main`` (for unit_of_work.py and migrate.py) and by tests. Connections are kept open and prepared once each:
+write-ahead log, foreign keys, a bounded wait for other processes. Transactions are begun by unit_of_work.py, not by
+the driver.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine, QueuePool, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from evenload.model.errors import EvenloadError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """``url``: SQLAlchemy's, such as ``sqlite:////var/lib/evenload/evenload.db``. ``busy_timeout``: seconds that a
+    writer waits for the others."""
+
+    url: str
+    busy_timeout: float = 10.0
+
+
+def open_engine(settings: StoreSettings) -> Engine:
+    """Raises EvenloadError for a database that several connections could not share."""
+    url = make_url(settings.url)
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise EvenloadError(f"The store needs a database file, not {settings.url!r}.")
+    ensure_private_file(Path(url.database))
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=0,  # no limit: at most one per thread that is in a transaction, kept open
+        pool_use_lifo=True,
+        connect_args={"timeout": settings.busy_timeout, "isolation_level": None, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def ensure_private_file(path: Path) -> None:
+    """The database file, 0600 in a directory of 0700 if this makes them; SQLite gives its log files the same mode."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    try:
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # A power cut may undo the last commits but never damages the file; agents report again and clients ask again.
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA temp_store = MEMORY")
+    finally:
+        cursor.close()

@@ -1,0 +1,200 @@
+"""Networks, subnets, ports and their addresses: reading and writing the rows.
+
+Called by unit_of_work.py inside a transaction, with its connection. The rules stand in the service; that a segment, an
+address or a MAC has one owner is also the database's own constraint, said here in the domain's words.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+
+from evenload.model.errors import Conflict
+from evenload.model.network import FixedIp, Network, Port, Segment, Subnet
+from evenload.store import tables
+from evenload.store.mapping import RowCodec
+
+V = TypeVar("V", Network, Subnet, Port)
+
+
+class _Rows(Generic[V]):
+    """One table with the statements on it."""
+
+    def __init__(self, cls: type[V], table: Table, *, skip: Sequence[str] = ()) -> None:
+        self.table = table
+        self.codec: RowCodec[V] = RowCodec(cls, table, skip=skip)
+        self.all = select(*self.codec.columns).order_by(table.c.position)
+        self.by_id = self.all.where(table.c.id == bindparam("identifier"))
+        self.insert = insert(table)
+        written = [column.name for column in table.columns if column.name not in ("position", "id")]
+        self.update = (
+            update(table)
+            .where(table.c.id == bindparam("identifier"))
+            .values({name: bindparam(name) for name in written})
+        )
+        self.delete = delete(table).where(table.c.id == bindparam("identifier"))
+
+    def save(self, connection: Connection, identifier: str, row: dict[str, Any]) -> None:
+        if connection.execute(self.update, {**row, "identifier": identifier}).rowcount == 0:
+            connection.execute(self.insert, row)
+
+
+_NETWORKS = _Rows(Network, tables.NETWORKS)
+_SUBNETS = _Rows(Subnet, tables.SUBNETS)
+_PORTS = _Rows(Port, tables.PORTS, skip=("fixed_ips",))
+
+_SUBNETS_OF = _SUBNETS.all.where(tables.SUBNETS.c.network_id == bindparam("network"))
+_LOCK_SUBNET = select(tables.SUBNETS.c.id).where(tables.SUBNETS.c.id == bindparam("identifier")).with_for_update()
+_ADDRESSES = select(tables.FIXED_IPS.c.address).where(tables.FIXED_IPS.c.subnet_id == bindparam("identifier"))
+
+_IPS = (
+    select(tables.FIXED_IPS.c.port_id, tables.FIXED_IPS.c.subnet_id, tables.FIXED_IPS.c.address)
+    .join(tables.PORTS, tables.PORTS.c.id == tables.FIXED_IPS.c.port_id)
+    .order_by(tables.FIXED_IPS.c.port_id, tables.FIXED_IPS.c.ordinal)
+)
+_INSERT_IPS = insert(tables.FIXED_IPS)
+_DELETE_IPS = delete(tables.FIXED_IPS).where(tables.FIXED_IPS.c.port_id == bindparam("identifier"))
+_MAC_OWNER = select(tables.PORTS.c.id).where(
+    tables.PORTS.c.network_id == bindparam("network"),
+    tables.PORTS.c.mac_address == bindparam("mac"),
+    tables.PORTS.c.id != bindparam("identifier"),
+)
+_IP_OWNERS = select(tables.FIXED_IPS.c.address).where(
+    tuple_(tables.FIXED_IPS.c.subnet_id, tables.FIXED_IPS.c.address).in_(bindparam("wanted", expanding=True)),
+    tables.FIXED_IPS.c.port_id != bindparam("identifier"),
+)
+
+
+# ---------------------------------------------------------------------------------------------------------- networks
+
+
+def read_network(connection: Connection, identifier: str) -> Network | None:
+    row = connection.execute(_NETWORKS.by_id, {"identifier": identifier}).first()
+    return None if row is None else _NETWORKS.codec.decode(row)
+
+
+def read_networks(connection: Connection) -> list[Network]:
+    return [_NETWORKS.codec.decode(row) for row in connection.execute(_NETWORKS.all)]
+
+
+def write_network(connection: Connection, network: Network) -> None:
+    row = {**_NETWORKS.codec.encode(network), "segment_key": _segment_key(network.segment)}
+    _translated(
+        lambda: _NETWORKS.save(connection, network.id, row),
+        Conflict(f"Another network lies on segment {_segment_key(network.segment)}.", field="segment"),
+    )
+
+
+def remove_network(connection: Connection, identifier: str) -> None:
+    _translated(
+        lambda: connection.execute(_NETWORKS.delete, {"identifier": identifier}),
+        Conflict(f"Network {identifier} is in use."),
+    )
+
+
+def _segment_key(segment: Segment) -> str:
+    key = f"{segment.type.value}:{segment.physical_network}"
+    return key if segment.vlan is None else f"{key}:{segment.vlan}"
+
+
+# ----------------------------------------------------------------------------------------------------------- subnets
+
+
+def read_subnet(connection: Connection, identifier: str) -> Subnet | None:
+    row = connection.execute(_SUBNETS.by_id, {"identifier": identifier}).first()
+    return None if row is None else _SUBNETS.codec.decode(row)
+
+
+def read_subnets(connection: Connection, network_id: str | None) -> list[Subnet]:
+    if network_id is None:
+        rows = connection.execute(_SUBNETS.all)
+    else:
+        rows = connection.execute(_SUBNETS_OF, {"network": network_id})
+    return [_SUBNETS.codec.decode(row) for row in rows]
+
+
+def write_subnet(connection: Connection, subnet: Subnet) -> None:
+    _SUBNETS.save(connection, subnet.id, _SUBNETS.codec.encode(subnet))
+
+
+def remove_subnet(connection: Connection, identifier: str) -> None:
+    _translated(
+        lambda: connection.execute(_SUBNETS.delete, {"identifier": identifier}),
+        Conflict(f"Subnet {identifier} is in use."),
+    )
+
+
+def read_addresses_taken(connection: Connection, subnet_id: str, *, lock: bool) -> set[str]:
+    """``lock``: others wait with this question until the transaction ends, so that they choose by its result."""
+    if lock:
+        connection.execute(_LOCK_SUBNET, {"identifier": subnet_id})
+    return set(connection.execute(_ADDRESSES, {"identifier": subnet_id}).scalars())
+
+
+# ------------------------------------------------------------------------------------------------------------- ports
+
+
+def read_port(connection: Connection, identifier: str) -> Port | None:
+    row = connection.execute(_PORTS.by_id, {"identifier": identifier}).first()
+    if row is None:
+        return None
+    ips = connection.execute(_IPS.where(tables.PORTS.c.id == bindparam("identifier")), {"identifier": identifier})
+    return _PORTS.codec.decode(row, fixed_ips=tuple(FixedIp(subnet_id=ip[1], address=ip[2]) for ip in ips))
+
+
+def read_ports(connection: Connection, network_id: str | None, device_id: str | None) -> list[Port]:
+    ports, ips, key = _PORTS.all, _IPS, dict[str, str]()
+    if network_id is not None:
+        ports = ports.where(tables.PORTS.c.network_id == bindparam("network"))
+        ips = ips.where(tables.PORTS.c.network_id == bindparam("network"))
+        key["network"] = network_id
+    if device_id is not None:
+        ports = ports.where(tables.PORTS.c.device_id == bindparam("device"))
+        ips = ips.where(tables.PORTS.c.device_id == bindparam("device"))
+        key["device"] = device_id
+    fixed: dict[str, list[FixedIp]] = {}
+    for port_id, subnet_id, address in connection.execute(ips, key):
+        fixed.setdefault(port_id, []).append(FixedIp(subnet_id=subnet_id, address=address))
+    return [_PORTS.codec.decode(row, fixed_ips=tuple(fixed.get(row.id, ()))) for row in connection.execute(ports, key)]
+
+
+def write_port(connection: Connection, port: Port) -> None:
+    """Asks before it writes, so that a Conflict leaves the transaction usable on every database."""
+    identity: Mapping[str, Any] = {"identifier": port.id}
+    taken = connection.execute(_MAC_OWNER, {**identity, "network": port.network_id, "mac": port.mac_address}).first()
+    if taken is not None:
+        raise Conflict(
+            f"MAC address {port.mac_address} is already in use on network {port.network_id}.", field="mac_address"
+        )
+    wanted = [(ip.subnet_id, ip.address) for ip in port.fixed_ips]
+    in_use = Conflict(f"An IP address of port {port.id} is already in use.", field="fixed_ips")
+    if wanted:
+        owned = connection.execute(_IP_OWNERS, {**identity, "wanted": wanted}).scalars().all()
+        if owned:
+            raise Conflict(f"IP address {', '.join(sorted(owned))} is already in use.", field="fixed_ips")
+
+    def write() -> None:
+        _PORTS.save(connection, port.id, _PORTS.codec.encode(port))
+        connection.execute(_DELETE_IPS, identity)
+        if port.fixed_ips:
+            connection.execute(
+                _INSERT_IPS,
+                [
+                    {"port_id": port.id, "ordinal": number, "subnet_id": ip.subnet_id, "address": ip.address}
+                    for number, ip in enumerate(port.fixed_ips)
+                ],
+            )
+
+    _translated(write, in_use)
+
+
+def remove_port(connection: Connection, identifier: str) -> None:
+    connection.execute(_PORTS.delete, {"identifier": identifier})
+
+
+def _translated(action: Callable[[], object], conflict: Conflict) -> None:
+    try:
+        action()
+    except IntegrityError as error:
+        raise conflict from error

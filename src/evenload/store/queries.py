@@ -1,0 +1,296 @@
+"""Lists and single views: a model Query as SQL, and the ids around the objects found.
+
+Called by unit_of_work.py inside a transaction, with its connection. Relations are read in bulk, a statement per
+relation and page however long. Order is total: equal sort keys are resolved by id, and NULL stands before every value,
+so that a marker always says where a page begins.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    case,
+    false,
+    or_,
+    select,
+    true,
+)
+
+from evenload.model.balancer import AnyRecord
+from evenload.model.enums import Kind
+from evenload.model.errors import Invalid
+from evenload.model.query import Page, Query, Relations, Value, View
+from evenload.store import tables
+from evenload.store.mapping import to_moment
+from evenload.store.trees import BY_KIND, RecordTable
+
+# Names of Query fields that are not those of their column.
+_ALIASES: dict[Kind, dict[str, str]] = {
+    Kind.LOAD_BALANCER: {"vip_port_id": "port_id", "vip_network_id": "network_id"},
+    Kind.LISTENER: {},
+    Kind.POOL: {},
+    Kind.MEMBER: {},
+    Kind.HEALTH_MONITOR: {
+        "method": "http_method",
+        "url_path": "http_url_path",
+        "expected_codes": "http_expected_codes",
+        "version": "http_version",
+        "domain_name": "http_domain_name",
+    },
+}
+
+# Columns of the store's own, and those whose JSON text equals nothing that a caller could give.
+_HIDDEN = frozenset(
+    {"position", "tree_generation", "applied_generation", "vips", "tags", "insert_headers", "allowed_cidrs"}
+)
+
+# Bound parameters of one statement; SQLite's own limit was 999 for long.
+_CHUNK = 900
+
+_TAG = tables.OBJECT_TAGS.c
+
+
+def read_view(connection: Connection, kind: Kind, identifier: str) -> View[AnyRecord] | None:
+    rows = BY_KIND[kind]
+    row = connection.execute(rows.by_id, {"identifier": identifier}).first()
+    return None if row is None else _views(connection, kind, rows, [row])[0]
+
+
+def read_page(connection: Connection, kind: Kind, query: Query) -> Page[AnyRecord]:
+    """Raises Invalid for fields, values and markers that mean nothing."""
+    rows = BY_KIND[kind]
+    if query.limit is not None and query.limit < 1:
+        raise Invalid(f"A page of {query.limit} objects is none.", field="limit")
+    statement = select(*rows.columns).where(*_conditions(kind, query))
+    keys = [_Key(_column(kind, name), descending != query.reverse) for name, descending in query.sort]
+    if not any(key.column is rows.table.c.id for key in keys):
+        keys.append(_Key(rows.table.c.id, query.reverse))
+    if query.marker is not None:
+        statement = statement.where(_beyond(keys, _marker(connection, rows, keys, query.marker)))
+    statement = statement.order_by(*(term for key in keys for term in key.order()))
+    found = _fetch(connection, statement, query.limit)
+    more = query.limit is not None and len(found) > query.limit
+    if more:
+        found = found[: query.limit]
+    if query.reverse:
+        found.reverse()
+    return Page(views=tuple(_views(connection, kind, rows, found)), more=more)
+
+
+def _fetch(connection: Connection, statement: Select[Any], limit: int | None) -> list[Any]:
+    return list(connection.execute(statement if limit is None else statement.limit(limit + 1)))
+
+
+# ----------------------------------------------------------------------------------------------------------- filters
+
+
+def _column(kind: Kind, name: str) -> Column[Any]:
+    columns = BY_KIND[kind].table.c
+    actual = _ALIASES[kind].get(name, name)
+    if actual in _HIDDEN or actual not in columns or (actual != name and name in columns):
+        raise Invalid(f"{kind.value} has no field {name!r} to filter or sort by.", field=name)
+    return columns[actual]
+
+
+def _conditions(kind: Kind, query: Query) -> Iterator[ColumnElement[bool]]:
+    identifier = BY_KIND[kind].table.c.id
+    for name, values in query.filters.items():
+        if kind is Kind.POOL and name == "monitor_id":
+            yield _has_monitor(values)
+        else:
+            yield _any_of(_column(kind, name), name, values)
+    for tag in dict.fromkeys(query.tags):
+        yield identifier.in_(_tagged((tag,)))
+    if query.tags_any:
+        yield identifier.in_(_tagged(query.tags_any))
+    if query.not_tags:
+        yield or_(*(identifier.not_in(_tagged((tag,))) for tag in dict.fromkeys(query.not_tags)))
+    if query.not_tags_any:
+        yield identifier.not_in(_tagged(query.not_tags_any))
+
+
+def _tagged(tags: Sequence[str]) -> Select[Any]:
+    return select(_TAG.object_id).where(_TAG.tag.in_(list(dict.fromkeys(tags))))
+
+
+def _has_monitor(values: Sequence[Value]) -> ColumnElement[bool]:
+    monitors = tables.HEALTH_MONITORS.c
+    pool = tables.POOLS.c.id
+    wanted = [value for value in values if value is not None]
+    alternatives: list[ColumnElement[bool]] = []
+    if wanted:
+        alternatives.append(pool.in_(select(monitors.pool_id).where(_any_of(monitors.id, "monitor_id", wanted))))
+    if None in values:
+        alternatives.append(pool.not_in(select(monitors.pool_id)))
+    return or_(false(), *alternatives)
+
+
+def _any_of(column: Column[Any], name: str, values: Sequence[Value]) -> ColumnElement[bool]:
+    wanted = [_bound(column, name, value) for value in values if value is not None]
+    alternatives: list[ColumnElement[bool]] = []
+    if wanted:
+        alternatives.append(column.in_(wanted))
+    if None in values:
+        alternatives.append(column.is_(None))
+    return or_(false(), *alternatives)
+
+
+def _bound(column: Column[Any], name: str, value: str | int) -> Any:
+    """The value in the column's own type; what a query string can only say as text is read as that type."""
+    kind = column.type
+    if isinstance(kind, Boolean):
+        if isinstance(value, bool):
+            return value
+        word = str(value).lower()
+        if word in ("true", "1"):
+            return True
+        if word in ("false", "0"):
+            return False
+    elif isinstance(kind, Integer):
+        if not isinstance(value, bool):
+            try:
+                number = int(value)
+            except ValueError:
+                pass  # said below
+            else:
+                if -(2**63) <= number < 2**63:
+                    return number
+    elif isinstance(kind, DateTime):
+        try:
+            moment = datetime.fromisoformat(str(value))
+            return to_moment(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+        except (ValueError, OverflowError):
+            pass  # said below
+    elif isinstance(value, str):
+        return value
+    raise Invalid(f"Invalid input for field/attribute {name}. Value: '{value}'.", field=name)
+
+
+# ------------------------------------------------------------------------------------------------------------- pages
+
+
+class _Key:
+    """One sort key. ``NULL`` is less than every value, said in SQL because databases differ in it."""
+
+    __slots__ = ("column", "descending")
+
+    def __init__(self, column: Column[Any], descending: bool) -> None:
+        self.column = column
+        self.descending = descending
+
+    def order(self) -> Iterator[ColumnElement[Any]]:
+        if self.column.nullable:
+            present = case((self.column.is_(None), 0), else_=1)
+            yield present.desc() if self.descending else present.asc()
+        yield self.column.desc() if self.descending else self.column.asc()
+
+    def equal(self, value: Any) -> ColumnElement[bool]:
+        return self.column.is_(None) if value is None else self.column == value
+
+    def beyond(self, value: Any) -> ColumnElement[bool]:
+        if value is None:
+            return false() if self.descending else self.column.is_not(None)
+        if not self.descending:
+            after: ColumnElement[bool] = self.column > value
+            return after
+        before: ColumnElement[bool] = self.column < value
+        return or_(before, self.column.is_(None)) if self.column.nullable else before
+
+
+def _marker(connection: Connection, rows: RecordTable[Any], keys: Sequence[_Key], marker: str) -> Sequence[Any]:
+    statement = select(*(key.column for key in keys)).where(rows.table.c.id == bindparam("identifier"))
+    row = connection.execute(statement, {"identifier": marker}).first()
+    if row is None:
+        raise Invalid(f"There is no object {marker!r} for a page to follow.", field="marker")
+    return list(row)
+
+
+def _beyond(keys: Sequence[_Key], values: Sequence[Any]) -> ColumnElement[bool]:
+    """Behind the marker: a later first key, or an equal first and a later second one, and so on."""
+    alternatives: list[ColumnElement[bool]] = []
+    same: ColumnElement[bool] = true()
+    for key, value in zip(keys, values, strict=True):
+        alternatives.append(and_(same, key.beyond(value)))
+        same = and_(same, key.equal(value))
+    return or_(*alternatives)
+
+
+# --------------------------------------------------------------------------------------------------------- relations
+
+
+def _children(table: Any, parent: Any) -> Select[Any]:
+    return select(parent, table.c.id).where(parent.in_(bindparam("parents", expanding=True))).order_by(table.c.position)
+
+
+_LISTENERS_OF_TREE = _children(tables.LISTENERS, tables.LISTENERS.c.load_balancer_id)
+_POOLS_OF_TREE = _children(tables.POOLS, tables.POOLS.c.load_balancer_id)
+_LISTENERS_OF_POOL = _children(tables.LISTENERS, tables.LISTENERS.c.default_pool_id)
+_MEMBERS_OF_POOL = _children(tables.MEMBERS, tables.MEMBERS.c.pool_id)
+_MONITORS_OF_POOL = _children(tables.HEALTH_MONITORS, tables.HEALTH_MONITORS.c.pool_id)
+
+
+def _ids_by_parent(connection: Connection, statement: Select[Any], parents: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for start in range(0, len(parents), _CHUNK):
+        for parent, child in connection.execute(statement, {"parents": parents[start : start + _CHUNK]}):
+            found.setdefault(parent, []).append(child)
+    return found
+
+
+def _views(connection: Connection, kind: Kind, rows: RecordTable[Any], found: Sequence[Any]) -> list[View[AnyRecord]]:
+    records = [rows.decode(row) for row in found]
+    relations = _relations(connection, kind, found, records)
+    return [View(record=record, relations=relation) for record, relation in zip(records, relations, strict=True)]
+
+
+def _relations(connection: Connection, kind: Kind, found: Sequence[Any], records: Sequence[Any]) -> Iterable[Relations]:
+    ids = [record.item.id for record in records]
+    match kind:
+        case Kind.LOAD_BALANCER:
+            listeners = _ids_by_parent(connection, _LISTENERS_OF_TREE, ids)
+            pools = _ids_by_parent(connection, _POOLS_OF_TREE, ids)
+            return [
+                Relations(
+                    load_balancer_id=key,
+                    listener_ids=tuple(listeners.get(key, ())),
+                    pool_ids=tuple(pools.get(key, ())),
+                )
+                for key in ids
+            ]
+        case Kind.LISTENER:
+            return [
+                Relations(
+                    load_balancer_id=record.item.load_balancer_id,
+                    pool_ids=() if record.item.default_pool_id is None else (record.item.default_pool_id,),
+                )
+                for record in records
+            ]
+        case Kind.POOL:
+            listeners = _ids_by_parent(connection, _LISTENERS_OF_POOL, ids)
+            members = _ids_by_parent(connection, _MEMBERS_OF_POOL, ids)
+            monitors = _ids_by_parent(connection, _MONITORS_OF_POOL, ids)
+            return [
+                Relations(
+                    load_balancer_id=record.item.load_balancer_id,
+                    listener_ids=tuple(listeners.get(record.item.id, ())),
+                    member_ids=tuple(members.get(record.item.id, ())),
+                    # While one is being deleted a new one may exist already; the newest counts.
+                    monitor_id=next(reversed(monitors.get(record.item.id, ())), None),
+                )
+                for record in records
+            ]
+        case Kind.MEMBER | Kind.HEALTH_MONITOR:
+            return [
+                Relations(load_balancer_id=row[-1], pool_ids=(record.item.pool_id,))
+                for row, record in zip(found, records, strict=True)
+            ]

@@ -1,0 +1,272 @@
+"""The tables, as SQLAlchemy metadata; nothing here is peculiar to one database.
+
+Used by the other modules of ``store`` and by the migrations' environment. A column is named after the model's field
+that it holds, a field that is itself a dataclass takes columns ``<field>_<its field>`` (see mapping.py); the further
+columns are said here with their reason. Times are in UTC without zone, tuples are JSON text.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import mysql
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# MariaDB keeps whole seconds unless told otherwise, and only INTEGER is SQLite's own row number.
+_Moment = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+_Position = BigInteger().with_variant(Integer(), "sqlite")
+_Id = String(36)
+_Address = String(45)
+_Word = String(32)
+
+
+def _position() -> "Column[int]":
+    """The order of creation, which two objects made in the same microsecond would not tell by their times."""
+    return Column("position", _Position, primary_key=True, autoincrement=True)
+
+
+def _record() -> list["Column[object]"]:
+    """The fields of ``Record`` but its item."""
+    return [
+        Column("project_id", String(255), nullable=False),
+        Column("name", String(255), nullable=False),
+        Column("description", String(255), nullable=False),
+        Column("tags", Text, nullable=False),
+        Column("provisioning_status", _Word, nullable=False, index=True),
+        Column("operating_status", _Word, nullable=False),
+        Column("generation", BigInteger, nullable=False),
+        Column("deleting", Boolean, nullable=False),
+        Column("fault", Text),
+        Column("created_at", _Moment, nullable=False),
+        Column("updated_at", _Moment),
+    ]
+
+
+def _owner() -> "Column[str]":
+    """The load balancer to which a row belongs: model field of listeners and pools, kept for members and monitors so
+    that a tree is read by one index each."""
+    return Column(
+        "load_balancer_id", _Id, ForeignKey("load_balancers.id", ondelete="CASCADE"), nullable=False, index=True
+    )
+
+
+def _pool() -> "Column[str]":
+    return Column("pool_id", _Id, ForeignKey("pools.id", ondelete="CASCADE"), nullable=False, index=True)
+
+
+LOAD_BALANCERS = Table(
+    "load_balancers",
+    METADATA,
+    _position(),
+    Column("id", _Id, nullable=False, unique=True),
+    Column("admin_state_up", Boolean, nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("network_id", _Id, nullable=False),
+    Column("port_id", _Id, nullable=False),
+    Column("own_port", Boolean, nullable=False),
+    Column("vips", Text, nullable=False),
+    Column("incarnation", Integer, nullable=False),
+    *_record(),
+    # The primary VIP once more, for filters and sorting.
+    Column("vip_address", _Address, nullable=False),
+    Column("vip_subnet_id", _Id, nullable=False),
+    # What the tree as a whole carries; ``generation`` above is that of the load balancer's own record.
+    Column("agent", String(255), nullable=False, index=True),
+    Column("tree_generation", BigInteger, nullable=False),
+    Column("applied_generation", BigInteger, nullable=False),
+    Index("ix_load_balancers_project_id", "project_id"),
+)
+
+POOLS = Table(
+    "pools",
+    METADATA,
+    _position(),
+    Column("id", _Id, nullable=False, unique=True),
+    _owner(),
+    Column("protocol", _Word, nullable=False),
+    Column("algorithm", _Word, nullable=False),
+    Column("admin_state_up", Boolean, nullable=False),
+    Column("session_persistence_type", _Word),
+    Column("session_persistence_cookie_name", String(255)),
+    *_record(),
+    Index("ix_pools_project_id", "project_id"),
+)
+
+LISTENERS = Table(
+    "listeners",
+    METADATA,
+    _position(),
+    Column("id", _Id, nullable=False, unique=True),
+    _owner(),
+    Column("protocol", _Word, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("admin_state_up", Boolean, nullable=False),
+    Column("default_pool_id", _Id, ForeignKey("pools.id", ondelete="SET NULL"), index=True),
+    Column("connection_limit", Integer, nullable=False),
+    Column("insert_headers", Text, nullable=False),
+    Column("timeout_client_data", BigInteger, nullable=False),
+    Column("timeout_member_connect", BigInteger, nullable=False),
+    Column("timeout_member_data", BigInteger, nullable=False),
+    Column("timeout_tcp_inspect", BigInteger, nullable=False),
+    Column("allowed_cidrs", Text, nullable=False),
+    *_record(),
+    Index("ix_listeners_project_id", "project_id"),
+)
+
+MEMBERS = Table(
+    "members",
+    METADATA,
+    _position(),
+    Column("id", _Id, nullable=False, unique=True),
+    _pool(),
+    Column("address", _Address, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("weight", Integer, nullable=False),
+    Column("backup", Boolean, nullable=False),
+    Column("admin_state_up", Boolean, nullable=False),
+    Column("subnet_id", _Id),
+    Column("monitor_address", _Address),
+    Column("monitor_port", Integer),
+    *_record(),
+    _owner(),
+)
+
+HEALTH_MONITORS = Table(
+    "health_monitors",
+    METADATA,
+    _position(),
+    Column("id", _Id, nullable=False, unique=True),
+    _pool(),
+    Column("type", _Word, nullable=False),
+    Column("delay", Integer, nullable=False),
+    Column("timeout", Integer, nullable=False),
+    Column("rise", Integer, nullable=False),
+    Column("fall", Integer, nullable=False),
+    Column("admin_state_up", Boolean, nullable=False),
+    Column("http_method", _Word),
+    Column("http_url_path", Text),
+    Column("http_expected_codes", Text),
+    Column("http_version", _Word),
+    Column("http_domain_name", String(255)),
+    *_record(),
+    _owner(),
+    Index("ix_health_monitors_project_id", "project_id"),
+)
+
+# The tags of all kinds once more, one by one, for filters; the rows themselves hold them in order.
+OBJECT_TAGS = Table(
+    "object_tags",
+    METADATA,
+    Column("object_id", _Id, primary_key=True),
+    Column("tag", String(255), primary_key=True, index=True),
+)
+
+LISTENER_STATISTICS = Table(
+    "listener_statistics",
+    METADATA,
+    Column("listener_id", _Id, ForeignKey("listeners.id", ondelete="CASCADE"), primary_key=True),
+    Column("bytes_in", BigInteger, nullable=False),
+    Column("bytes_out", BigInteger, nullable=False),
+    Column("active_connections", BigInteger, nullable=False),
+    Column("total_connections", BigInteger, nullable=False),
+    Column("request_errors", BigInteger, nullable=False),
+)
+
+AGENTS = Table(
+    "agents",
+    METADATA,
+    Column("name", String(255), primary_key=True),
+    Column("seen_at", _Moment, nullable=False),
+)
+
+NETWORKS = Table(
+    "networks",
+    METADATA,
+    _position(),
+    Column("id", _Id, nullable=False, unique=True),
+    Column("project_id", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("description", String(255), nullable=False),
+    Column("admin_state_up", Boolean, nullable=False),
+    Column("shared", Boolean, nullable=False),
+    Column("mtu", Integer, nullable=False),
+    Column("segment_type", _Word, nullable=False),
+    Column("segment_physical_network", String(64), nullable=False),
+    Column("segment_vlan", Integer),
+    Column("tags", Text, nullable=False),
+    Column("created_at", _Moment, nullable=False),
+    Column("updated_at", _Moment),
+    # The segment in one word, since NULL is never equal to NULL: one network per segment.
+    Column("segment_key", String(100), nullable=False, unique=True),
+)
+
+SUBNETS = Table(
+    "subnets",
+    METADATA,
+    _position(),
+    Column("id", _Id, nullable=False, unique=True),
+    Column("network_id", _Id, ForeignKey("networks.id"), nullable=False, index=True),
+    Column("project_id", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("description", String(255), nullable=False),
+    Column("ip_version", Integer, nullable=False),
+    Column("cidr", String(49), nullable=False),
+    Column("gateway_ip", _Address),
+    Column("host_routes", Text, nullable=False),
+    Column("dns_nameservers", Text, nullable=False),
+    Column("allocation_pools", Text, nullable=False),
+    Column("enable_dhcp", Boolean, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("created_at", _Moment, nullable=False),
+    Column("updated_at", _Moment),
+)
+
+PORTS = Table(
+    "ports",
+    METADATA,
+    _position(),
+    Column("id", _Id, nullable=False, unique=True),
+    Column("network_id", _Id, ForeignKey("networks.id"), nullable=False),
+    Column("project_id", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("description", String(255), nullable=False),
+    Column("admin_state_up", Boolean, nullable=False),
+    Column("mac_address", String(17), nullable=False),
+    Column("device_id", String(255), nullable=False, index=True),
+    Column("device_owner", String(255), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("created_at", _Moment, nullable=False),
+    Column("updated_at", _Moment),
+    UniqueConstraint("network_id", "mac_address"),
+)
+
+# ``Port.fixed_ips``, a table of its own so that the database itself sees to it that no address is handed out twice.
+FIXED_IPS = Table(
+    "fixed_ips",
+    METADATA,
+    Column("port_id", _Id, ForeignKey("ports.id", ondelete="CASCADE"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("subnet_id", _Id, ForeignKey("subnets.id"), nullable=False),
+    Column("address", _Address, nullable=False),
+    UniqueConstraint("subnet_id", "address"),
+)

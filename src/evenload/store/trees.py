@@ -1,0 +1,310 @@
+"""Load balancers with all that belongs to them, their statistics and the agents: reading and writing the rows.
+
+Called by unit_of_work.py inside a transaction, with its connection. All statements are made once, so that SQLAlchemy
+finds each in its cache of compiled ones. No rule of the domain stands here.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, cast
+
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, or_, select, union, update
+
+from evenload.interfaces import AgentRecord
+from evenload.model.balancer import (
+    AnyRecord,
+    HealthMonitor,
+    Item,
+    Listener,
+    LoadBalancer,
+    Member,
+    Pool,
+    Record,
+    T,
+    Tree,
+)
+from evenload.model.desired import Statistics
+from evenload.model.enums import Kind, ProvisioningStatus
+from evenload.store import tables
+from evenload.store.mapping import RowCodec, from_moment, to_moment
+
+_PENDING = (
+    ProvisioningStatus.PENDING_CREATE.value,
+    ProvisioningStatus.PENDING_UPDATE.value,
+    ProvisioningStatus.PENDING_DELETE.value,
+)
+
+
+class RecordTable(Generic[T]):
+    """One kind's table with the statements on it. Rows are item columns, record columns, then ``extra``."""
+
+    def __init__(self, cls: type[T], table: Table, extra: Sequence[str] = ()) -> None:
+        self.table = table
+        self._items: RowCodec[T] = RowCodec(cls, table)
+        self._records: RowCodec[Record[T]] = RowCodec(Record, table, skip=("item",))
+        self._offset = len(self._items.columns)
+        self.columns = [*self._items.columns, *self._records.columns, *(table.c[name] for name in extra)]
+        tree = table.c.id if table is tables.LOAD_BALANCERS else table.c.load_balancer_id
+        self.of_tree = select(*self.columns).where(tree == bindparam("tree")).order_by(table.c.position)
+        self.of_tree_locked = self.of_tree.with_for_update()
+        self.by_id = select(*self.columns).where(table.c.id == bindparam("identifier"))
+        self.owner = select(tree).where(table.c.id == bindparam("identifier"))
+        self.insert = insert(table)
+        written = [column.name for column in table.columns if column.name not in ("position", "id")]
+        self.update = (
+            update(table)
+            .where(table.c.id == bindparam("identifier"))
+            .values({name: bindparam(name) for name in written})
+        )
+        self.delete = delete(table).where(table.c.id == bindparam("identifier"))
+
+    def decode(self, row: Sequence[Any]) -> Record[T]:
+        return self._records.decode(row, self._offset, item=self._items.decode(row))
+
+    def encode(self, record: Record[T], extra: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self._items.encode(record.item), **self._records.encode(record), **extra}
+
+
+LOAD_BALANCERS = RecordTable(LoadBalancer, tables.LOAD_BALANCERS, ("agent", "tree_generation", "applied_generation"))
+LISTENERS = RecordTable(Listener, tables.LISTENERS)
+POOLS = RecordTable(Pool, tables.POOLS)
+MEMBERS = RecordTable(Member, tables.MEMBERS, ("load_balancer_id",))
+MONITORS = RecordTable(HealthMonitor, tables.HEALTH_MONITORS, ("load_balancer_id",))
+
+BY_KIND: dict[Kind, RecordTable[Any]] = {
+    Kind.LOAD_BALANCER: LOAD_BALANCERS,
+    Kind.LISTENER: LISTENERS,
+    Kind.POOL: POOLS,
+    Kind.MEMBER: MEMBERS,
+    Kind.HEALTH_MONITOR: MONITORS,
+}
+
+# Parents before children, in the sense of the foreign keys: a listener points to its default pool.
+_WRITE_ORDER = (Kind.LOAD_BALANCER, Kind.POOL, Kind.LISTENER, Kind.MEMBER, Kind.HEALTH_MONITOR)
+
+_INSERT_TAGS = insert(tables.OBJECT_TAGS)
+_DELETE_TAGS = delete(tables.OBJECT_TAGS).where(tables.OBJECT_TAGS.c.object_id == bindparam("identifier"))
+
+
+def read_tree(connection: Connection, load_balancer_id: str, *, lock: bool) -> Tree | None:
+    """``lock``: nobody else changes the tree until the transaction ends, on databases that lock rows."""
+    key = {"tree": load_balancer_id}
+    row = connection.execute(LOAD_BALANCERS.of_tree_locked if lock else LOAD_BALANCERS.of_tree, key).first()
+    if row is None:
+        return None
+    return Tree(
+        load_balancer=LOAD_BALANCERS.decode(row),
+        agent=row[-3],
+        generation=row[-2],
+        applied_generation=row[-1],
+        listeners=_read_children(connection, LISTENERS, key),
+        pools=_read_children(connection, POOLS, key),
+        members=_read_children(connection, MEMBERS, key),
+        monitors=_read_children(connection, MONITORS, key),
+    )
+
+
+def _read_children(connection: Connection, rows: RecordTable[T], key: Mapping[str, str]) -> dict[str, Record[T]]:
+    decoded = (rows.decode(row) for row in connection.execute(rows.of_tree, key))
+    return {record.item.id: record for record in decoded}
+
+
+def read_owner(connection: Connection, kind: Kind, identifier: str) -> str | None:
+    return cast("str | None", connection.execute(BY_KIND[kind].owner, {"identifier": identifier}).scalar())
+
+
+@dataclass(slots=True)
+class _Differences:
+    added: list[AnyRecord] = field(default_factory=list)
+    changed: list[AnyRecord] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+
+
+def write_tree(connection: Connection, before: Tree | None, after: Tree | None) -> None:
+    """Writes the records that differ: a statement per kind and sort of change, however many records."""
+    differences = {kind: _differences(_records(before, kind), _records(after, kind)) for kind in _WRITE_ORDER}
+    if after is not None:
+        if before is not None and not differences[Kind.LOAD_BALANCER].changed and _heads_differ(before, after):
+            differences[Kind.LOAD_BALANCER].changed.append(after.load_balancer)
+        for kind in _WRITE_ORDER:
+            rows = BY_KIND[kind]
+            added, changed = differences[kind].added, differences[kind].changed
+            if added:
+                connection.execute(rows.insert, [rows.encode(record, _extra(after, record)) for record in added])
+            if changed:
+                connection.execute(
+                    rows.update,
+                    [{**rows.encode(record, _extra(after, record)), "identifier": record.id} for record in changed],
+                )
+    for kind in reversed(_WRITE_ORDER):
+        if removed := differences[kind].removed:
+            connection.execute(BY_KIND[kind].delete, [{"identifier": identifier} for identifier in removed])
+    _write_tags(connection, before, after, differences.values())
+
+
+def _records(tree: Tree | None, kind: Kind) -> Mapping[str, AnyRecord]:
+    if tree is None:
+        return {}
+    match kind:
+        case Kind.LOAD_BALANCER:
+            return {tree.id: tree.load_balancer}
+        case Kind.LISTENER:
+            return tree.listeners
+        case Kind.POOL:
+            return tree.pools
+        case Kind.MEMBER:
+            return tree.members
+        case Kind.HEALTH_MONITOR:
+            return tree.monitors
+
+
+def _differences(before: Mapping[str, AnyRecord], after: Mapping[str, AnyRecord]) -> _Differences:
+    found = _Differences()
+    if before is after:
+        return found
+    for identifier, record in after.items():
+        known = before.get(identifier)
+        if known is None:
+            found.added.append(record)
+        elif known is not record and known != record:
+            found.changed.append(record)
+    found.removed.extend(identifier for identifier in before if identifier not in after)
+    return found
+
+
+def _heads_differ(before: Tree, after: Tree) -> bool:
+    return (before.agent, before.generation, before.applied_generation) != (
+        after.agent,
+        after.generation,
+        after.applied_generation,
+    )
+
+
+def _extra(tree: Tree, record: AnyRecord) -> dict[str, Any]:
+    """The columns beside those of the record itself."""
+    item: Item = record.item
+    match item:
+        case LoadBalancer():
+            return {
+                "vip_address": item.vips[0].address,
+                "vip_subnet_id": item.vips[0].subnet_id,
+                "agent": tree.agent,
+                "tree_generation": tree.generation,
+                "applied_generation": tree.applied_generation,
+            }
+        case Member() | HealthMonitor():
+            return {"load_balancer_id": tree.id}
+        case _:
+            return {}
+
+
+def _write_tags(
+    connection: Connection, before: Tree | None, after: Tree | None, differences: Iterable[_Differences]
+) -> None:
+    stale: list[dict[str, str]] = []
+    fresh: list[dict[str, str]] = []
+    for found in differences:
+        for record in [*found.added, *found.changed]:
+            known = before.get(record.id) if before is not None else None
+            if known is not None and known.tags == record.tags:
+                continue
+            if known is not None and known.tags:
+                stale.append({"identifier": record.id})
+            fresh.extend({"object_id": record.id, "tag": tag} for tag in dict.fromkeys(record.tags))
+        for identifier in found.removed:
+            gone = before.get(identifier) if before is not None else None
+            if gone is not None and gone.tags:
+                stale.append({"identifier": identifier})
+    if stale:
+        connection.execute(_DELETE_TAGS, stale)
+    if fresh:
+        connection.execute(_INSERT_TAGS, fresh)
+
+
+# ------------------------------------------------------------------------------------------------------- statistics
+
+_STATISTICS: RowCodec[Statistics] = RowCodec(Statistics, tables.LISTENER_STATISTICS)
+_READ_STATISTICS = (
+    select(tables.LISTENERS.c.id, tables.LISTENER_STATISTICS.c.listener_id, *_STATISTICS.columns)
+    .select_from(
+        tables.LISTENERS.outerjoin(
+            tables.LISTENER_STATISTICS, tables.LISTENERS.c.id == tables.LISTENER_STATISTICS.c.listener_id
+        )
+    )
+    .where(tables.LISTENERS.c.load_balancer_id == bindparam("tree"))
+)
+_INSERT_STATISTICS = insert(tables.LISTENER_STATISTICS)
+_UPDATE_STATISTICS = (
+    update(tables.LISTENER_STATISTICS)
+    .where(tables.LISTENER_STATISTICS.c.listener_id == bindparam("identifier"))
+    .values({column.name: bindparam(column.name) for column in _STATISTICS.columns})
+)
+
+
+def read_statistics(connection: Connection, load_balancer_id: str) -> dict[str, Statistics]:
+    rows = connection.execute(_READ_STATISTICS, {"tree": load_balancer_id})
+    return {row[0]: _STATISTICS.decode(row, 2) for row in rows if row[1] is not None}
+
+
+def write_statistics(connection: Connection, load_balancer_id: str, statistics: Mapping[str, Statistics]) -> None:
+    """Leaves out listeners that this load balancer does not have, or no longer."""
+    known = {row[0]: row[1] for row in connection.execute(_READ_STATISTICS, {"tree": load_balancer_id})}
+    rows = [(key, _STATISTICS.encode(value)) for key, value in statistics.items() if key in known]
+    if added := [{**row, "listener_id": key} for key, row in rows if known[key] is None]:
+        connection.execute(_INSERT_STATISTICS, added)
+    if changed := [{**row, "identifier": key} for key, row in rows if known[key] is not None]:
+        connection.execute(_UPDATE_STATISTICS, changed)
+
+
+# ------------------------------------------------------------------------------------------------------------ agents
+
+_ASSIGNMENTS = select(tables.LOAD_BALANCERS.c.id, tables.LOAD_BALANCERS.c.tree_generation).where(
+    tables.LOAD_BALANCERS.c.agent == bindparam("name")
+)
+_LOADS = (
+    select(tables.AGENTS.c.name, tables.AGENTS.c.seen_at, func.count(tables.LOAD_BALANCERS.c.id))
+    .select_from(tables.AGENTS.outerjoin(tables.LOAD_BALANCERS, tables.LOAD_BALANCERS.c.agent == tables.AGENTS.c.name))
+    .group_by(tables.AGENTS.c.name, tables.AGENTS.c.seen_at)
+    .order_by(tables.AGENTS.c.name)
+)
+_INSERT_AGENT = insert(tables.AGENTS)
+_UPDATE_AGENT = (
+    update(tables.AGENTS).where(tables.AGENTS.c.name == bindparam("identifier")).values(seen_at=bindparam("seen_at"))
+)
+
+
+def _pending(rows: RecordTable[Any]) -> Any:
+    columns = rows.table.c
+    tree = columns.id if rows is LOAD_BALANCERS else columns.load_balancer_id
+    return select(tree.label("tree")).where(
+        columns.provisioning_status.in_(_PENDING),
+        or_(
+            columns.updated_at < bindparam("moment"),
+            columns.updated_at.is_(None) & (columns.created_at < bindparam("moment")),
+        ),
+    )
+
+
+_PENDING_SINCE = union(*(_pending(rows) for rows in BY_KIND.values())).order_by("tree")
+
+
+def read_assignments(connection: Connection, agent: str) -> dict[str, int]:
+    return {row[0]: row[1] for row in connection.execute(_ASSIGNMENTS, {"name": agent})}
+
+
+def read_pending_since(connection: Connection, moment: datetime) -> list[str]:
+    return list(connection.execute(_PENDING_SINCE, {"moment": to_moment(moment)}).scalars())
+
+
+def read_agents(connection: Connection) -> list[AgentRecord]:
+    return [
+        AgentRecord(name=name, seen_at=from_moment(seen_at), load=load)
+        for name, seen_at, load in connection.execute(_LOADS)
+    ]
+
+
+def write_agent(connection: Connection, name: str, moment: datetime) -> None:
+    seen_at = to_moment(moment)
+    if connection.execute(_UPDATE_AGENT, {"identifier": name, "seen_at": seen_at}).rowcount == 0:
+        connection.execute(_INSERT_AGENT, {"name": name, "seen_at": seen_at})
