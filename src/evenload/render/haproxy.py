@@ -1,0 +1,34 @@
+"""A load balancer as the configuration of its HAProxy. Pure: equal wishes give byte-equal texts.
+
+Called by the agent's ``plan``. Names, and why there may be several backends for one pool: ARCHITECTURE.md. User text
+comes in through ``quoting`` alone.
+"""
+
+from evenload.model.desired import Desired
+from evenload.render.haproxy_backend import backend_name, keeps_table, render_backend
+from evenload.render.haproxy_groups import choose_groups, listeners_in_service
+from evenload.render.haproxy_sections import (
+    render_defaults,
+    render_frontend,
+    render_global,
+    render_peers,
+)
+from evenload.render.options import RenderOptions
+
+
+def render_haproxy(desired: Desired, options: RenderOptions, worker: int) -> str:
+    """The text for worker number ``worker``. Raises quoting.UnsafeText, naming the field.
+
+    Without a listener in service (haproxy_groups.listeners_in_service) it is valid too, but serves nothing.
+    """
+    listeners = listeners_in_service(desired)
+    groups = choose_groups(desired)
+    backend_of = {identifier: backend_name(group) for group in groups for identifier in group.listener_ids}
+    sections = [render_global(desired.load_balancer, listeners, options, worker), render_defaults()]
+    if any(keeps_table(group) for group in groups):
+        sections.append(render_peers())
+    sections += [
+        render_frontend(desired.load_balancer, listener, options, backend_of.get(listener.id)) for listener in listeners
+    ]
+    sections += [render_backend(desired, group) for group in groups]
+    return "\n\n".join("\n".join(section) for section in sections) + "\n"

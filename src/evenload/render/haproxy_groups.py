@@ -1,0 +1,62 @@
+"""Which backends a load balancer needs: pools as the listeners in service use them.
+
+A pool's connect and server timeouts come from its listeners, and its mode from their protocol; HAProxy has all three
+in the backend. So the listeners of a pool are put into groups that agree in these, one backend each. Called by
+``render``, and by the agent to relate what HAProxy calls things to objects.
+"""
+
+from dataclasses import dataclass
+
+from evenload.model.balancer import Listener, Pool
+from evenload.model.desired import Desired
+from evenload.model.enums import ListenerProtocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """One backend: a pool for some of its listeners. Times in milliseconds, 0 for no limit."""
+
+    name: str
+    pool: Pool
+    http: bool
+    connect: int
+    server: int
+    listener_ids: tuple[str, ...]
+
+
+def listeners_in_service(desired: Desired) -> tuple[Listener, ...]:
+    """Those that have their port open. None at all means that there is nothing for HAProxy to do."""
+    if not desired.load_balancer.admin_state_up:
+        return ()
+    return tuple(listener for listener in desired.listeners if listener.admin_state_up)
+
+
+def choose_groups(desired: Desired) -> tuple[Group, ...]:
+    """In the order of the pools, within a pool of the listeners. Disabled and unused pools have none."""
+    listeners = listeners_in_service(desired)
+    return tuple(group for pool in desired.pools if pool.admin_state_up for group in _groups_of(pool, listeners))
+
+
+def pool_of(backend: str) -> str:
+    """The id of the pool that a backend of that name belongs to."""
+    return backend.partition(":")[0]
+
+
+def _groups_of(pool: Pool, listeners: tuple[Listener, ...]) -> list[Group]:
+    alike: dict[tuple[bool, int, int], list[str]] = {}
+    for listener in listeners:
+        if listener.default_pool_id == pool.id:
+            http = listener.protocol is ListenerProtocol.HTTP
+            key = (http, listener.timeout_member_connect, listener.timeout_member_data)
+            alike.setdefault(key, []).append(listener.id)
+    return [
+        Group(
+            name=pool.id if place == 0 else f"{pool.id}:{ids[0]}",
+            pool=pool,
+            http=http,
+            connect=connect,
+            server=server,
+            listener_ids=tuple(ids),
+        )
+        for place, ((http, connect, server), ids) in enumerate(alike.items())
+    ]

@@ -1,0 +1,121 @@
+"""The sections of a HAProxy configuration other than backends, one function each, returning lines. Pure."""
+
+from evenload.model.balancer import Listener, LoadBalancer
+from evenload.model.enums import InsertedHeader, ListenerProtocol
+from evenload.render import quoting
+from evenload.render.options import RenderOptions
+
+LOCAL_PEER = "evenload"
+LONGEST = 2_073_600_000
+"""Milliseconds (24 days) that stand for "no limit": HAProxy warns of a timeout that is missing or 0."""
+
+_CIDRS_A_LINE = 16
+_CONNECTIONS_FLOOR = 100
+
+
+def render_global(
+    load_balancer: LoadBalancer, listeners: tuple[Listener, ...], options: RenderOptions, worker: int
+) -> list[str]:
+    directory = f"{quoting.path(options.state_dir.rstrip('/'))}/{quoting.identifier(load_balancer.id)}"
+    connections = sum(limit_of(listener, options) for listener in listeners)
+    return [
+        "global",
+        f"    user {quoting.account(options.user)}",
+        f"    group {quoting.account(options.group)}",
+        f"    chroot {quoting.path(options.chroot)}",
+        f"    localpeer {LOCAL_PEER}",
+        "    nbthread 1",
+        f"    maxconn {min(max(connections, _CONNECTIONS_FLOOR), options.process_maxconn)}",
+        f"    hard-stop-after {quoting.number(options.hard_stop_after, 1, 86400, 'hard-stop-after')}s",
+        # Without it HAProxy reads the system's CA certificates at each start, for an HTTP client that is never used.
+        "    httpclient.ssl.verify none",
+        "    tune.ssl.cachesize 1000",
+        f"    server-state-file {directory}/servers.state",
+        render_stats_socket(directory, worker),
+    ]
+
+
+def render_stats_socket(directory: str, worker: int) -> str:
+    """The one line in which the texts of two workers differ (haproxy_text leaves it out when comparing)."""
+    number = quoting.number(worker, 1, 10**9, "worker number")
+    return (
+        f"    stats socket {directory}/haproxy-{number}.sock"
+        " user root group root mode 600 level admin expose-fd listeners"
+    )
+
+
+def render_defaults() -> list[str]:
+    return [
+        "defaults",
+        "    retries 3",
+        # At once to another member: one that has died refuses requests until its monitor has noticed.
+        "    option redispatch 1",
+        "    option splice-request",
+        "    option splice-response",
+        # A client gets half a minute for the header of a request, however slowly it sends.
+        "    timeout http-request 30s",
+        "    load-server-state-from-file global",
+    ]
+
+
+def render_peers() -> list[str]:
+    """Stick tables outlive a reload by being taught to the new process, through the loopback of the namespace."""
+    return ["peers local", f"    peer {LOCAL_PEER} 127.0.0.1:1024"]
+
+
+def render_frontend(
+    load_balancer: LoadBalancer, listener: Listener, options: RenderOptions, backend: str | None
+) -> list[str]:
+    """``backend`` None: the listener answers 503, or closes connections where it speaks no HTTP."""
+    http = listener.protocol is ListenerProtocol.HTTP
+    lines = [f"frontend {quoting.identifier(listener.id)}", f"    mode {'http' if http else 'tcp'}"]
+    lines += [f"    bind {quoting.address_and_port(vip.address, listener.port)}" for vip in load_balancer.vips]
+    lines.append(f"    maxconn {limit_of(listener, options)}")
+    lines.append(f"    timeout client {milliseconds(listener.timeout_client_data)}")
+    if http:
+        lines.append(f"    timeout http-keep-alive {milliseconds(listener.timeout_client_data)}")
+        # An old process lets its idle clients finish by themselves instead of cutting them at a reload.
+        lines.append("    option idle-close-on-response")
+    lines += _admission(listener)
+    if listener.timeout_tcp_inspect:
+        lines.append(f"    tcp-request inspect-delay {milliseconds(listener.timeout_tcp_inspect)}")
+    if http:
+        lines += _inserted_headers(listener)
+    if backend is not None:
+        lines.append(f"    default_backend {backend}")
+    return lines
+
+
+def limit_of(listener: Listener, options: RenderOptions) -> int:
+    """The listener's ``maxconn``. HAProxy takes 0 for no limit, so a limit of 0 is enforced by a rule instead."""
+    if listener.connection_limit < 0:
+        return min(options.maxconn, options.process_maxconn)
+    return min(max(listener.connection_limit, 1), options.process_maxconn)
+
+
+def milliseconds(value: int) -> int:
+    return quoting.number(value, 0, LONGEST, "timeout") or LONGEST
+
+
+def _admission(listener: Listener) -> list[str]:
+    if listener.connection_limit == 0:
+        return ["    tcp-request connection reject"]
+    if not listener.allowed_cidrs:
+        return []
+    cidrs = [quoting.network(cidr) for cidr in listener.allowed_cidrs]
+    parts = [cidrs[place : place + _CIDRS_A_LINE] for place in range(0, len(cidrs), _CIDRS_A_LINE)]
+    return [
+        *(f"    acl allowed src {' '.join(part)}" for part in parts),
+        "    tcp-request connection reject if !allowed",
+    ]
+
+
+def _inserted_headers(listener: Listener) -> list[str]:
+    """X-Forwarded-For is added behind what the client sent, as proxies in a row do: the last one is ours. The others
+    replace what the client sent."""
+    lines = {
+        InsertedHeader.X_FORWARDED_FOR: "    option forwardfor",
+        InsertedHeader.X_FORWARDED_PORT: f"    http-request set-header X-Forwarded-Port {listener.port}",
+        InsertedHeader.X_FORWARDED_PROTO: "    http-request set-header X-Forwarded-Proto http",
+    }
+    return [line for header, line in lines.items() if header in listener.insert_headers]

@@ -1,0 +1,196 @@
+"""Two configuration texts compared: are they equal, can the runtime API lead from one to the other, or must HAProxy
+reload? Pure; called by the agent's ``plan``.
+
+A text is a skeleton and its servers. The skeleton is every line that is no server line; the number of the worker in
+it does not count. Servers are compared by name, so that their order does not count either: a server that came at run
+time stands last in the process, wherever the next text has it.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+_STATS_SOCKET = re.compile(r"^(    stats socket \S*/haproxy-)[0-9]+(\.sock )", re.MULTILINE)
+_DYNAMIC_COOKIE = re.compile(r"    cookie \S+ .*\bdynamic\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLine:
+    """One server as its line has it. ``words`` are those that neither name nor place it and that only a reload
+    changes."""
+
+    backend: str
+    name: str
+    address: str
+    weight: int
+    disabled: bool
+    words: tuple[str, ...]
+
+    @property
+    def checked(self) -> bool:
+        return "check" in self.words
+
+    def word_after(self, word: str) -> str | None:
+        """The value of a word that has one, such as ``rise``."""
+        return next((value for key, value in zip(self.words, self.words[1:], strict=False) if key == word), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """``skeleton`` with worker number 0 and without server lines; ``servers`` by (backend, server), in order."""
+
+    skeleton: str
+    servers: dict[tuple[str, str], ServerLine]
+
+
+@dataclass(frozen=True, slots=True)
+class AddServer:
+    """``dynamic_cookie``: the backend keeps clients by cookies that HAProxy makes from addresses."""
+
+    server: ServerLine
+    dynamic_cookie: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveServer:
+    backend: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetWeight:
+    backend: str
+    name: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetState:
+    """``maintenance`` False: in service again."""
+
+    backend: str
+    name: str
+    maintenance: bool
+
+
+RuntimeChange = AddServer | RemoveServer | SetWeight | SetState
+
+
+@dataclass(frozen=True, slots=True)
+class Equal:
+    """The process already works by that text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """These, in order, make the process work by the wanted text (runtime_commands has the words)."""
+
+    changes: tuple[RuntimeChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """``reason`` is for people: the first thing found that the runtime API cannot change."""
+
+    reason: str
+
+
+Difference = Equal | Runtime | Reload
+
+
+def split(text: str) -> Parts:
+    """The parts of a text that ``render_haproxy`` made. Raises ValueError for a server line that it cannot have."""
+    skeleton: list[str] = []
+    servers: dict[tuple[str, str], ServerLine] = {}
+    section = ""
+    for line in text.split("\n"):
+        if line and not line[0].isspace():
+            section = line
+        if line.startswith("    server "):
+            server = _server_line(section.removeprefix("backend "), line)
+            servers[server.backend, server.name] = server
+        else:
+            skeleton.append(line)
+    return Parts(skeleton=without_worker("\n".join(skeleton)), servers=servers)
+
+
+def without_worker(text: str) -> str:
+    """The text as worker number 0 would have it, for comparing."""
+    return _STATS_SOCKET.sub(r"\g<1>0\2", text)
+
+
+def plan_difference(running: str, wanted: str) -> Difference:
+    """What has to be done to a process that works by ``running`` to make it work by ``wanted``."""
+    if without_worker(running) == without_worker(wanted):
+        return Equal()
+    try:
+        now, then = split(running), split(wanted)
+    except ValueError:
+        return Reload("the running text is not one of ours")
+    if now.skeleton != then.skeleton:
+        return Reload(_first_difference(now.skeleton, then.skeleton))
+    changes: list[RuntimeChange] = []
+    cookies = _cookie_backends(then.skeleton)
+    # Added before removed, so that a backend whose members are all exchanged is never empty.
+    for key, server in then.servers.items():
+        former = now.servers.get(key)
+        if former is None:
+            changes.append(AddServer(server, dynamic_cookie=server.backend in cookies))
+        elif replace(former, weight=server.weight, disabled=server.disabled) != server:
+            return Reload(f"server {server.name} changed beyond weight and state")
+        else:
+            if former.weight != server.weight:
+                changes.append(SetWeight(*key, server.weight))
+            if former.disabled is not server.disabled:
+                changes.append(SetState(*key, server.disabled))
+    changes += [RemoveServer(*key) for key in now.servers if key not in then.servers]
+    return Runtime(tuple(changes)) if changes else Equal()
+
+
+def _server_line(backend: str, line: str) -> ServerLine:
+    _, name, address, *words = line.split()
+    place = words.index("weight")
+    weight = int(words[place + 1])
+    rest = [word for word in words[:place] + words[place + 2 :] if word != "disabled"]
+    return ServerLine(
+        backend=backend,
+        name=name,
+        address=address,
+        weight=weight,
+        disabled="disabled" in words,
+        words=tuple(rest),
+    )
+
+
+def _cookie_backends(skeleton: str) -> set[str]:
+    found = set()
+    section = ""
+    for line in skeleton.split("\n"):
+        if line and not line[0].isspace():
+            section = line.removeprefix("backend ")
+        elif _DYNAMIC_COOKIE.match(line):
+            found.add(section)
+    return found
+
+
+def _first_difference(now: str, then: str) -> str:
+    before, after = _sections(now), _sections(then)
+    for name in before:
+        if name not in after:
+            return f"{name} went"
+    for name, lines in after.items():
+        if name not in before:
+            return f"{name} came"
+        if before[name] != lines:
+            return f"{name} changed"
+    return "the order of the sections changed"
+
+
+def _sections(skeleton: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in skeleton.split("\n"):
+        if line and not line[0].isspace():
+            lines = found.setdefault(line, [])
+        elif line:
+            lines.append(line)
+    return found

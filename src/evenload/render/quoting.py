@@ -1,0 +1,126 @@
+"""How text that a user wrote enters a HAProxy configuration: only through here, and only if it is provably safe.
+
+Called by the functions that render sections. HAProxy's own check is no validator: it accepts ``$HOME``, ``%[env(X)]``
+and further words as values. So each kind of text has a whitelist, and what the whitelist admits is quoted so that
+HAProxy takes it literally. Nothing here corrects a text: what is not admitted raises.
+"""
+
+import ipaddress
+import re
+
+from evenload.model.errors import Hopeless
+
+_IDENTIFIER = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}\Z")
+_URL_PATH = re.compile(r"/[\x21-\x7e]*\Z")
+_HOST_NAME = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z._-]{0,253}[0-9A-Za-z.])?\Z")
+_TOKEN = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]{1,255}\Z")
+_METHOD = re.compile(r"[A-Z]{1,16}\Z")
+_CODES = re.compile(r"[1-9][0-9]{2}(?:(?:,[1-9][0-9]{2})*|-[1-9][0-9]{2})\Z")
+_VERSION = re.compile(r"1\.[01]\Z")
+_PATH = re.compile(r"/[0-9A-Za-z._/+-]*\Z")
+_ACCOUNT = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,31}\Z")
+
+
+class UnsafeText(Hopeless):
+    """A text that must not stand in a configuration. ``what`` names the field; the text itself is not repeated."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the {what} holds something that may not stand in a HAProxy configuration")
+        self.what = what
+
+
+def identifier(text: str) -> str:
+    """An object's id: a UUID in practice."""
+    return _admitted(_IDENTIFIER, text, "identifier")
+
+
+def url_path(text: str) -> str:
+    """Printable ASCII without blanks, beginning with a slash; in single quotes, within which nothing is special."""
+    return _single_quoted(_admitted(_URL_PATH, text, "URL path"))
+
+
+def host_name(text: str) -> str:
+    """Letters, digits, dots, hyphens, underscores: safe as a word and in a log format."""
+    return _admitted(_HOST_NAME, text, "domain name")
+
+
+def cookie_fetch(direction: str, name: str) -> str:
+    """``req.cook("NAME")`` or ``res.cook("NAME")``, hashed, as one word.
+
+    The name is a token of RFC 6265: it holds no double quote, backslash, comma or parenthesis, so the double quotes
+    of the argument hold it, and the single quotes around hold everything. Hashed because a stick table would keep
+    but the beginning of a long value, and session tokens often begin alike.
+    """
+    return _single_quoted(f'{direction}.cook("{_admitted(_TOKEN, name, "cookie name")}"),sha1')
+
+
+def method(text: str) -> str:
+    return _admitted(_METHOD, text, "HTTP method")
+
+
+def status_codes(text: str) -> str:
+    """One code, a comma list, or one range."""
+    return _admitted(_CODES, text, "list of expected codes")
+
+
+def http_version(text: str) -> str:
+    return f"HTTP/{_admitted(_VERSION, text, 'HTTP version')}"
+
+
+def address(text: str) -> str:
+    """An address alone, as ``addr`` takes it."""
+    return str(_address(text))
+
+
+def address_and_port(text: str, port: int) -> str:
+    """``10.0.0.5:80`` or ``[2001:db8::5]:80``."""
+    return f"{bracketed(text)}:{number(port, 1, 65535, 'port')}"
+
+
+def bracketed(text: str) -> str:
+    found = _address(text)
+    return f"[{found}]" if found.version == 6 else str(found)
+
+
+def network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise UnsafeText("allowed network") from error
+
+
+def path(text: str) -> str:
+    """A path of this host, from its settings."""
+    return _admitted(_PATH, text, "path")
+
+
+def account(text: str) -> str:
+    """A user or group of this host, from its settings."""
+    return _admitted(_ACCOUNT, text, "account name")
+
+
+def number(value: int, lowest: int, highest: int, what: str) -> int:
+    if type(value) is not int or not lowest <= value <= highest:
+        raise UnsafeText(what)
+    return value
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError as error:
+        raise UnsafeText("address") from error
+    if found.version == 6 and found.scope_id is not None:
+        raise UnsafeText("address")
+    return found
+
+
+def _admitted(pattern: re.Pattern[str], text: str, what: str) -> str:
+    if not pattern.match(text):
+        raise UnsafeText(what)
+    return text
+
+
+def _single_quoted(text: str) -> str:
+    """A single quote itself cannot stand between single quotes: end them, escape it, begin again."""
+    return "'" + text.replace("'", "'\\''") + "'"

@@ -1,0 +1,70 @@
+"""The words of HAProxy's runtime API for each change, and what its answers mean. Pure; called by the agent.
+
+Removing a server does not cut what it is answering: maintenance at once (no new request goes there), deletion only
+when it is idle. HAProxy refuses to delete a busy one; it stays as a leftover in maintenance, which is in no
+configuration and which later attempts delete (``delete_leftovers``).
+"""
+
+from collections.abc import Mapping
+
+from evenload.model.desired import ServerState
+from evenload.render.haproxy_text import AddServer, RemoveServer, RuntimeChange, ServerLine, SetState, SetWeight, split
+
+_GOOD = frozenset({"", "New server registered.", "Server deleted."})
+_BUSY = "Server still has connections attached to it"
+
+
+def commands(change: RuntimeChange) -> tuple[str, ...]:
+    """The commands that make one change, to be sent in order."""
+    match change:
+        case AddServer():
+            return _add(change.server, dynamic_cookie=change.dynamic_cookie)
+        case RemoveServer():
+            return set_state(change.backend, change.name, maintenance=True), delete(change.backend, change.name)
+        case SetWeight():
+            return (f"set server {change.backend}/{change.name} weight {change.weight}",)
+        case SetState():
+            return (set_state(change.backend, change.name, maintenance=change.maintenance),)
+
+
+def set_state(backend: str, server: str, *, maintenance: bool) -> str:
+    return f"set server {backend}/{server} state {'maint' if maintenance else 'ready'}"
+
+
+def set_health(backend: str, server: str, *, up: bool) -> str:
+    """For a member that the agent checks itself (PING). HAProxy keeps it until told otherwise, over a reload by the
+    state file; a process that was started anew has every server up."""
+    return f"set server {backend}/{server} health {'up' if up else 'down'}"
+
+
+def delete(backend: str, server: str) -> str:
+    return f"del server {backend}/{server}"
+
+
+def delete_leftovers(text: str, servers: Mapping[tuple[str, str], ServerState]) -> tuple[str, ...]:
+    """For the servers that the process still has in maintenance although its text no longer names them. Those that
+    are still busy answer so, which is no refusal."""
+    known = split(text).servers
+    return tuple(delete(*key) for key, state in servers.items() if key not in known and state.maintenance)
+
+
+def refused(command: str, answer: str) -> bool:
+    """Whether HAProxy did not do what it was told, so that the process does not work by the wanted text."""
+    if answer in _GOOD:
+        return False
+    return not (command.startswith("del server ") and answer.startswith(_BUSY))
+
+
+def _add(server: ServerLine, *, dynamic_cookie: bool) -> tuple[str, ...]:
+    """A server comes in maintenance and without its check running, whatever its words say."""
+    place = f"{server.backend}/{server.name}"
+    words = " ".join([f"add server {place} {server.address}", *server.words, f"weight {server.weight}"])
+    lines = [words]
+    if dynamic_cookie:
+        # Makes HAProxy compute the cookies of the backend's servers; without it the new one would have none.
+        lines.append(f"enable dynamic-cookie backend {server.backend}")
+    if server.checked:
+        lines.append(f"enable health {place}")
+    if not server.disabled:
+        lines.append(f"enable server {place}")
+    return tuple(lines)
