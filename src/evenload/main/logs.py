@@ -36,4 +36,6 @@ def _one_line(_logger: Any, _method: str, event: Any) -> str:
 
 def _quoted(value: object) -> str:
     text = str(value)
-    return repr(text) if not text or any(not character.isprintable() or character in ' "=' for character in text) else text
+    return (
+        repr(text) if not text or any(not character.isprintable() or character in ' "=' for character in text) else text
+    )

@@ -32,7 +32,7 @@ class HttpServer:
         )
         self._server.max_request_header_size = MAX_HEADER_BYTES
         self._server.max_request_body_size = MAX_BODY_BYTES
-        self._server.error_log = _error_log
+        self._server.error_log = _error_log  # type: ignore[method-assign,assignment]
         self._thread: threading.Thread | None = None
 
     @property

@@ -13,6 +13,8 @@ from typing import Any
 
 from oslo_config import cfg
 
+from evenload.agent.settings import AgentSettings
+from evenload.api.settings import ApiSettings, PolicySettings
 from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSettings, VifDriver
 from evenload.render.options import RenderOptions
 from evenload.service.networks import NetworkSettings
@@ -44,8 +46,16 @@ _API = [
     ),
     cfg.StrOpt("default_project", default="default", help="Project of all callers under auth_strategy none."),
     cfg.StrOpt("policy_file", default=None, help="oslo.policy file that overrides the built-in rules."),
+    cfg.BoolOpt(
+        "enforce_new_defaults", default=False, help="Let the older roles load-balancer_* of Octavia count no longer."
+    ),
     cfg.IntOpt("pagination_max_limit", default=1000, min=1, help="Objects in one answer at the most."),
     cfg.StrOpt("api_base_uri", default=None, help="Base of the links in answers. Default: the request's own."),
+    cfg.BoolOpt(
+        "trust_forwarded",
+        default=False,
+        help="Take scheme and host of links from X-Forwarded-Proto and -Host; only behind a proxy that sets both.",
+    ),
     cfg.BoolOpt("healthcheck_enabled", default=True, help="Answer GET /healthcheck without authentication."),
 ]
 _DATABASE = [
@@ -114,39 +124,30 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApiSettings:
-    bind_host: str
-    bind_port: int
+class ServingSettings:
+    """Where the API listens and how callers are known. ``threads``: requests worked on at the same time."""
+
+    host: str
+    port: int
     threads: int
     auth_strategy: str
     user_file: Path
     default_project: str
-    policy_file: Path | None
-    pagination_max_limit: int
-    base_uri: str | None
-    healthcheck: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentOptions:
-    """Times in seconds."""
-
-    name: str
-    resync_interval: float
-    statistics_interval: float
-    workers: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """``database`` is None for the SQLite file in ``state_path``. Its text may hold a password: never log it."""
+    """``database`` is SQLAlchemy's URL. It may hold a password: never log it. ``host_name``: this agent's name."""
 
     state_path: Path
     debug: bool
-    database: str | None
+    database: str
+    host_name: str
+    serving: ServingSettings
     api: ApiSettings
+    policy: PolicySettings
     networks: NetworkSettings
-    agent: AgentOptions
+    agent: AgentSettings
     host: HostSettings
     render: RenderOptions
     agent_timeout: timedelta = timedelta(seconds=90)
@@ -183,18 +184,25 @@ def _settings(conf: Any) -> Settings:
     return Settings(
         state_path=state_path,
         debug=conf.debug,
-        database=conf.database.connection,
-        api=ApiSettings(
-            bind_host=str(conf.api.bind_host),
-            bind_port=conf.api.bind_port,
+        database=conf.database.connection or f"sqlite:///{state_path / 'evenload.sqlite'}",
+        host_name=conf.host or socket.gethostname(),
+        serving=ServingSettings(
+            host=str(conf.api.bind_host),
+            port=conf.api.bind_port,
             threads=conf.api.threads,
             auth_strategy=conf.api.auth_strategy,
             user_file=Path(conf.api.http_basic_auth_user_file),
             default_project=conf.api.default_project,
-            policy_file=Path(conf.api.policy_file) if conf.api.policy_file else None,
-            pagination_max_limit=conf.api.pagination_max_limit,
+        ),
+        api=ApiSettings(
+            page_limit=conf.api.pagination_max_limit,
             base_uri=conf.api.api_base_uri,
+            trust_forwarded=conf.api.trust_forwarded,
             healthcheck=conf.api.healthcheck_enabled,
+        ),
+        policy=PolicySettings(
+            file=Path(conf.api.policy_file) if conf.api.policy_file else None,
+            enforce_new_defaults=conf.api.enforce_new_defaults,
         ),
         networks=NetworkSettings(
             default_physical_network=default_network,
@@ -202,11 +210,10 @@ def _settings(conf: Any) -> Settings:
             vlan_ranges=tuple(_vlan_range(text, mappings) for text in conf.networks.vlan_ranges),
             default_mtu=conf.networks.mtu,
         ),
-        agent=AgentOptions(
-            name=conf.host or socket.gethostname(),
+        agent=AgentSettings(
+            workers=conf.agent.workers,
             resync_interval=conf.agent.resync_interval,
             statistics_interval=conf.agent.statistics_interval,
-            workers=conf.agent.workers,
         ),
         host=HostSettings(
             state_dir=balancers,

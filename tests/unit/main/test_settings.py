@@ -16,7 +16,7 @@ def written(tmp_path: Path, text: str) -> list[str]:
 
 def test_defaults_serve_loopback_with_a_bridge_of_their_own() -> None:
     settings = read_settings([])
-    assert (settings.api.bind_host, settings.api.bind_port) == ("127.0.0.1", 9876)
+    assert (settings.serving.host, settings.serving.port) == ("127.0.0.1", 9876)
     assert settings.host.bridge_mappings == {"physnet1": "br-evenload"}
     assert settings.networks.default_physical_network == "physnet1"
     assert settings.host.state_dir == settings.state_path / "load_balancers"
@@ -33,7 +33,7 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
             "[agent]\ninterface_driver = openvswitch\nresync_interval = 5\n",
         )
     )
-    assert settings.agent.name == "edge-1"
+    assert settings.host_name == "edge-1"
     assert settings.host.vif_driver is VifDriver.OPENVSWITCH
     assert settings.networks.vlan_ranges == (("dmz", 100, 199),)
     assert settings.agent.resync_interval == 5.0
