@@ -1,0 +1,11 @@
+"""An agent bus that notes what it was given."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class NotedHints:
+    sent: list[tuple[str, str, int]] = field(default_factory=list)
+
+    def hint(self, agent: str, load_balancer_id: str, generation: int) -> None:
+        self.sent.append((agent, load_balancer_id, generation))

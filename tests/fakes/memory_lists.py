@@ -1,0 +1,156 @@
+"""Lists of the store in memory: filters, tags, order and pages over records, as the real store answers them.
+
+Called by memory_store.py. Fields are read off the records themselves, with the names that queries know.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+from evenload.model.balancer import (
+    KINDS,
+    AnyRecord,
+    HealthMonitor,
+    HttpCheck,
+    LoadBalancer,
+    Pool,
+    Record,
+    SessionPersistence,
+    Tree,
+)
+from evenload.model.enums import Kind
+from evenload.model.errors import Invalid
+from evenload.model.query import Page, Query, Value, View
+from evenload.service.views import relations_of
+
+Entry = tuple[Tree, AnyRecord]
+
+_CLASSES = {kind: cls for cls, kind in KINDS.items()}
+_UNASKED = {"item", "vips", "tags", "insert_headers", "allowed_cidrs", "session_persistence", "http"}
+_HTTP_NAMES = frozenset(part.name for part in fields(HttpCheck))
+
+
+def find_records(kind: Kind, entries: Sequence[Entry], query: Query) -> Page[AnyRecord]:
+    types = _types(kind)
+    if query.limit is not None and query.limit < 1:
+        raise Invalid(f"A page of {query.limit} objects is none.", field="limit")
+    for name in [*query.filters, *(name for name, _ in query.sort)]:
+        if name not in types:
+            raise Invalid(f"{kind.value} has no field {name!r} to filter or sort by.", field=name)
+    wanted = {name: {_read(name, types[name], value) for value in values} for name, values in query.filters.items()}
+    ordered = _ordered(entries, query)
+    if query.marker is not None:
+        places = [index for index, (_, record) in enumerate(ordered) if record.id == query.marker]
+        if not places:
+            raise Invalid(f"There is no object {query.marker!r} for a page to follow.", field="marker")
+        ordered = ordered[places[0] + 1 :]
+    found = [entry for entry in ordered if _matches(entry, wanted, query)]
+    more = query.limit is not None and len(found) > query.limit
+    found = found[: query.limit]
+    if query.reverse:
+        found.reverse()
+    return Page(
+        views=tuple(View(record=record, relations=relations_of(tree, record.item)) for tree, record in found),
+        more=more,
+    )
+
+
+def _ordered(entries: Sequence[Entry], query: Query) -> list[Entry]:
+    ordered = list(entries)
+    for name, descending in reversed([*query.sort, ("id", False)]):
+
+        def key(entry: Entry, name: str = name) -> tuple[bool, Any]:
+            value = _value(entry, name)
+            return (value is not None, value if value is not None else 0)
+
+        ordered.sort(key=key, reverse=descending != query.reverse)
+    return ordered
+
+
+def _matches(entry: Entry, wanted: dict[str, set[Any]], query: Query) -> bool:
+    tags = set(entry[1].tags)
+    return (
+        all(_value(entry, name) in values for name, values in wanted.items())
+        and set(query.tags) <= tags
+        and (not query.tags_any or bool(tags & set(query.tags_any)))
+        and (not query.not_tags or not set(query.not_tags) <= tags)
+        and not tags & set(query.not_tags_any)
+    )
+
+
+def _value(entry: Entry, name: str) -> Any:
+    """A field as a plain value: an enum's word, a part of a nested object, an id around the object."""
+    tree, record = entry
+    item = record.item
+    if name == "load_balancer_id":
+        return tree.id
+    if isinstance(item, LoadBalancer) and name.startswith("vip_"):
+        primary = item.vips[0]
+        return {
+            "vip_address": primary.address,
+            "vip_subnet_id": primary.subnet_id,
+            "vip_port_id": item.port_id,
+            "vip_network_id": item.network_id,
+        }[name]
+    if name == "agent":
+        return tree.agent
+    if isinstance(item, Pool) and name == "monitor_id":
+        return relations_of(tree, item).monitor_id
+    if isinstance(item, Pool) and name.startswith("session_persistence_"):
+        return _plain(getattr(item.session_persistence, name.removeprefix("session_persistence_"), None))
+    if isinstance(item, HealthMonitor) and name.removeprefix("http_") in _HTTP_NAMES:
+        return getattr(item.http, name.removeprefix("http_"), None)
+    return _plain(getattr(item, name) if hasattr(item, name) else getattr(record, name))
+
+
+def _plain(value: Any) -> Any:
+    return getattr(value, "value", value)
+
+
+def _types(kind: Kind) -> dict[str, type]:
+    """What can be asked for, with the type of its values."""
+    cls = _CLASSES[kind]
+    types = {
+        name: _bare(hint)
+        for owner in (Record, cls)
+        for name, hint in get_type_hints(owner).items()
+        if name not in _UNASKED
+    }
+    types["load_balancer_id"] = str
+    if kind is Kind.LOAD_BALANCER:
+        del types["load_balancer_id"]
+        types |= dict.fromkeys(("vip_address", "vip_subnet_id", "vip_port_id", "vip_network_id", "agent"), str)
+    if kind is Kind.POOL:
+        types |= {f"session_persistence_{part.name}": str for part in fields(SessionPersistence)}
+        types["monitor_id"] = str
+    if kind is Kind.HEALTH_MONITOR:
+        types |= {name: str for part in _HTTP_NAMES for name in (part, f"http_{part}")}
+    return types
+
+
+def _bare(hint: Any) -> type:
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType] or [hint]
+    return kinds[0] if isinstance(kinds[0], type) and not is_dataclass(kinds[0]) else str
+
+
+def _read(name: str, kind: type, value: Value) -> Any:
+    """The value as that type; a query string can only say it as text."""
+    if value is None:
+        return None
+    try:
+        if kind is bool:
+            return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
+        if kind is int:
+            if isinstance(value, bool):
+                raise ValueError(value)
+            return int(value)
+        if kind is datetime:
+            moment = datetime.fromisoformat(str(value))
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if isinstance(value, str):
+            return value
+        raise ValueError(value)
+    except (KeyError, ValueError) as error:
+        raise Invalid(f"Invalid input for field/attribute {name}. Value: '{value}'.", field=name) from error

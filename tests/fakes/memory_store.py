@@ -1,0 +1,205 @@
+"""A store in memory: the same promises as ``evenload.store``, for tests that are about something else.
+
+Passes the store's contract suite. A transaction works on a copy of the mappings, so that readers keep their snapshot
+and an exception leaves nothing behind; the values themselves are immutable.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from tests.fakes.memory_lists import find_records
+
+from evenload.interfaces import AgentRecord
+from evenload.model.balancer import AnyRecord, Tree
+from evenload.model.desired import Statistics
+from evenload.model.enums import Kind
+from evenload.model.errors import Conflict
+from evenload.model.network import Network, Port, Subnet
+from evenload.model.query import Page, Query, View
+from evenload.model.status import is_pending
+from evenload.service.views import relations_of
+
+
+@dataclass(slots=True)
+class _State:
+    trees: dict[str, Tree] = field(default_factory=dict)
+    statistics: dict[str, Statistics] = field(default_factory=dict)
+    agents: dict[str, datetime] = field(default_factory=dict)
+    networks: dict[str, Network] = field(default_factory=dict)
+    subnets: dict[str, Subnet] = field(default_factory=dict)
+    ports: dict[str, Port] = field(default_factory=dict)
+
+    def copied(self) -> "_State":
+        return _State(**{name: dict(getattr(self, name)) for name in self.__slots__})
+
+
+class MemoryTransaction:
+    def __init__(self, state: _State, *, writing: bool) -> None:
+        self._state = state
+        self._writing = writing
+        self.writes = 0
+
+    # Load balancers
+
+    def tree(self, load_balancer_id: str) -> Tree | None:
+        return self._state.trees.get(load_balancer_id)
+
+    def owner_of(self, kind: Kind, identifier: str) -> str | None:
+        return next((tree.id for tree, record in self._records(kind) if record.id == identifier), None)
+
+    def save_tree(self, before: Tree | None, after: Tree | None) -> None:
+        state = self._writable()
+        if after is not None:
+            state.trees[after.id] = after
+        gone = set(before.listeners if before else ()) - set(after.listeners if after else ())
+        for identifier in gone:
+            state.statistics.pop(identifier, None)
+        if before is not None and after is None:
+            state.trees.pop(before.id, None)
+
+    def view(self, kind: Kind, identifier: str) -> View[AnyRecord] | None:
+        for tree, record in self._records(kind):
+            if record.id == identifier:
+                return View(record=record, relations=relations_of(tree, record.item))
+        return None
+
+    def find(self, kind: Kind, query: Query) -> Page[AnyRecord]:
+        return find_records(kind, list(self._records(kind)), query)
+
+    def statistics(self, load_balancer_id: str) -> dict[str, Statistics]:
+        tree = self._state.trees.get(load_balancer_id)
+        known = self._state.statistics
+        return {key: known[key] for key in tree.listeners if key in known} if tree else {}
+
+    def save_statistics(self, load_balancer_id: str, statistics: Mapping[str, Statistics]) -> None:
+        state = self._writable()
+        tree = state.trees.get(load_balancer_id)
+        state.statistics.update({key: value for key, value in statistics.items() if tree and key in tree.listeners})
+
+    def assignments(self, agent: str) -> dict[str, int]:
+        return {tree.id: tree.generation for tree in self._state.trees.values() if tree.agent == agent}
+
+    def pending_since(self, moment: datetime) -> list[str]:
+        return sorted(
+            tree.id
+            for tree in self._state.trees.values()
+            if any(
+                is_pending(record) and (record.updated_at or record.created_at) < moment for record in tree.records()
+            )
+        )
+
+    def agents(self) -> list[AgentRecord]:
+        served = [tree.agent for tree in self._state.trees.values()]
+        return [
+            AgentRecord(name=name, seen_at=seen_at, load=served.count(name))
+            for name, seen_at in sorted(self._state.agents.items())
+        ]
+
+    def agent_seen(self, name: str, moment: datetime) -> None:
+        self._writable().agents[name] = moment.astimezone(UTC)
+
+    # Networks
+
+    def network(self, identifier: str) -> Network | None:
+        return self._state.networks.get(identifier)
+
+    def networks(self) -> list[Network]:
+        return list(self._state.networks.values())
+
+    def save_network(self, network: Network) -> None:
+        state = self._writable()
+        if any(other.segment == network.segment and other.id != network.id for other in state.networks.values()):
+            raise Conflict("Another network lies on that segment.", field="segment")
+        state.networks[network.id] = network
+
+    def remove_network(self, identifier: str) -> None:
+        state = self._writable()
+        if self.subnets(identifier) or self.ports(identifier):
+            raise Conflict(f"Network {identifier} is in use.")
+        state.networks.pop(identifier, None)
+
+    def subnet(self, identifier: str) -> Subnet | None:
+        return self._state.subnets.get(identifier)
+
+    def subnets(self, network_id: str | None = None) -> list[Subnet]:
+        return [subnet for subnet in self._state.subnets.values() if network_id in (None, subnet.network_id)]
+
+    def save_subnet(self, subnet: Subnet) -> None:
+        self._writable().subnets[subnet.id] = subnet
+
+    def remove_subnet(self, identifier: str) -> None:
+        state = self._writable()
+        if self.addresses_taken(identifier):
+            raise Conflict(f"Subnet {identifier} is in use.")
+        state.subnets.pop(identifier, None)
+
+    def port(self, identifier: str) -> Port | None:
+        return self._state.ports.get(identifier)
+
+    def ports(self, network_id: str | None = None, device_id: str | None = None) -> list[Port]:
+        return [
+            port
+            for port in self._state.ports.values()
+            if network_id in (None, port.network_id) and device_id in (None, port.device_id)
+        ]
+
+    def save_port(self, port: Port) -> None:
+        state = self._writable()
+        for other in state.ports.values():
+            if other.id == port.id:
+                continue
+            if other.network_id == port.network_id and other.mac_address == port.mac_address:
+                raise Conflict(f"MAC address {port.mac_address} is already in use.", field="mac_address")
+            if set(other.fixed_ips) & set(port.fixed_ips):
+                raise Conflict(f"An IP address of port {port.id} is already in use.", field="fixed_ips")
+        state.ports[port.id] = port
+
+    def remove_port(self, identifier: str) -> None:
+        self._writable().ports.pop(identifier, None)
+
+    def addresses_taken(self, subnet_id: str) -> set[str]:
+        return {ip.address for port in self._state.ports.values() for ip in port.fixed_ips if ip.subnet_id == subnet_id}
+
+    def _records(self, kind: Kind) -> Iterator[tuple[Tree, AnyRecord]]:
+        for tree in self._state.trees.values():
+            yield from ((tree, record) for record in tree.records() if record.kind is kind)
+
+    def _writable(self) -> _State:
+        if not self._writing:
+            raise RuntimeError("This transaction was opened for reading only.")
+        self.writes += 1
+        return self._state
+
+
+class MemoryStore:
+    """Fulfils ``UnitOfWork``. ``transactions`` counts the writing ones that were committed, ``writes`` what they wrote,
+    for tests that ask how much work a use case makes."""
+
+    def __init__(self) -> None:
+        self._state = _State()
+        self._writer = threading.Lock()
+        self._writer_thread: int | None = None
+        self.transactions = 0
+        self.writes = 0
+
+    @contextmanager
+    def read(self) -> Iterator[MemoryTransaction]:
+        yield MemoryTransaction(self._state, writing=False)
+
+    @contextmanager
+    def write(self) -> Iterator[MemoryTransaction]:
+        if self._writer_thread == threading.get_ident():
+            raise RuntimeError("A writing transaction inside a writing transaction would wait for itself.")
+        with self._writer:
+            self._writer_thread = threading.get_ident()
+            try:
+                transaction = MemoryTransaction(self._state.copied(), writing=True)
+                yield transaction
+                self._state = transaction._state
+                self.transactions += 1
+                self.writes += transaction.writes
+            finally:
+                self._writer_thread = None

@@ -1,0 +1,50 @@
+"""A port provider that hands out addresses by counting, for tests that are not about addresses."""
+
+from dataclasses import dataclass, field
+
+from evenload.interfaces import Transaction, VipPort, VipWish
+from evenload.model.balancer import LoadBalancer, Vip
+from evenload.model.desired import DesiredIp, DesiredPort
+from evenload.model.enums import NetworkType
+from evenload.model.errors import Invalid
+from evenload.model.network import Segment
+
+
+@dataclass(slots=True)
+class CountingPorts:
+    """Knows the subnets ``subnet-1`` and ``subnet-2``. ``released``: ids of load balancers whose port went."""
+
+    made: list[str] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
+
+    def make_vip_port(self, transaction: Transaction, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
+        subnet_id = wish.subnet_id or "subnet-1"
+        self.check_subnet(transaction, subnet_id, project_id, every_project=wish.every_project)
+        self.made.append(load_balancer_id)
+        number = len(self.made)
+        vips = [Vip(address=wish.address or f"10.0.0.{number}", subnet_id=subnet_id)]
+        vips += [
+            Vip(address=address or f"2001:db8::{number}", subnet_id=subnet) for subnet, address, _ in wish.additional
+        ]
+        return VipPort(
+            port_id=wish.port_id or f"port-{number}",
+            network_id=wish.network_id or "network-1",
+            vips=tuple(vips),
+            own_port=wish.port_id is None,
+        )
+
+    def release_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer) -> None:
+        self.released.append(load_balancer.id)
+
+    def describe(self, transaction: Transaction, load_balancer: LoadBalancer) -> DesiredPort:
+        return DesiredPort(
+            id=load_balancer.port_id,
+            mac_address="fa:16:3e:00:00:01",
+            mtu=1500,
+            segment=Segment(type=NetworkType.FLAT, physical_network="physnet1"),
+            ips=tuple(DesiredIp(address=vip.address, prefix_length=24, gateway_ip=None) for vip in load_balancer.vips),
+        )
+
+    def check_subnet(self, transaction: Transaction, subnet_id: str, project_id: str, *, every_project: bool) -> None:
+        if subnet_id not in ("subnet-1", "subnet-2"):
+            raise Invalid(f"Subnet {subnet_id} not found.", field="subnet_id")

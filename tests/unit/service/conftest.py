@@ -1,0 +1,110 @@
+"""A service with everything around it faked but the store, which is both: in memory and the real one on SQLite."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from evenload.interfaces import UnitOfWork
+from evenload.model.desired import Change, Gone, Outcome, Report
+from evenload.service.agents import AgentGateway
+from evenload.service.context import Context
+from evenload.service.health_monitors import HealthMonitors
+from evenload.service.listeners import Listeners
+from evenload.service.load_balancers import LoadBalancers
+from evenload.service.members import Members
+from evenload.service.pools import Pools
+from evenload.store.engine import StoreSettings, open_engine
+from evenload.store.tables import METADATA
+from evenload.store.unit_of_work import SqlUnitOfWork
+from tests.fakes.clock import StillClock
+from tests.fakes.hints import NotedHints
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.ports import CountingPorts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The use cases, and the agent ``host-1`` as the test plays it."""
+
+    context: Context
+    ports: CountingPorts
+    hints: NotedHints
+    clock: StillClock
+    load_balancers: LoadBalancers
+    listeners: Listeners
+    pools: Pools
+    members: Members
+    monitors: HealthMonitors
+    gateway: AgentGateway
+
+    def report(
+        self,
+        load_balancer_id: str,
+        generation: int,
+        outcome: Outcome = Outcome.DONE,
+        reason: str | None = None,
+        agent: str = "host-1",
+    ) -> None:
+        self.gateway.report(
+            Report(
+                agent=agent,
+                load_balancer_id=load_balancer_id,
+                generation=generation,
+                outcome=outcome,
+                change=Change.RELOAD,
+                reason=reason,
+            )
+        )
+
+    def settle(self) -> None:
+        """The agent does all its work."""
+        for identifier in self.gateway.assignments("host-1"):
+            wish = self.gateway.fetch("host-1", identifier)
+            assert wish.generation is not None
+            if isinstance(wish, Gone):
+                self.report(wish.load_balancer_id, wish.generation)
+            else:
+                self.report(wish.id, wish.generation)
+
+
+def make_world(uow: UnitOfWork) -> World:
+    ports, hints, clock = CountingPorts(), NotedHints(), StillClock()
+    numbers = itertools.count(1)
+    context = Context(
+        uow=uow, ports=ports, bus=hints, clock=clock, new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012}"
+    )
+    gateway = AgentGateway(context)
+    gateway.register("host-1")
+    return World(
+        context=context,
+        ports=ports,
+        hints=hints,
+        clock=clock,
+        load_balancers=LoadBalancers(context),
+        listeners=Listeners(context),
+        pools=Pools(context),
+        members=Members(context),
+        monitors=HealthMonitors(context),
+        gateway=gateway,
+    )
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def uow(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[UnitOfWork]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    settings = StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db")
+    engine = open_engine(settings)
+    METADATA.create_all(engine)
+    store = SqlUnitOfWork(engine)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def world(uow: UnitOfWork) -> World:
+    return make_world(uow)
