@@ -89,7 +89,7 @@ class Lab:
         self.directory = Path("/run") / self.bridge
         self.state = self.directory / "state"
         self.vlans = False
-        self._machines: dict[str, Machine] = {}
+        self.machines: dict[str, Machine] = {}
         self._processes: list[Process] = []
         self._balancers: set[str] = set()
 
@@ -117,9 +117,9 @@ class Lab:
     def machine(self, name: str, *addresses: str, vlan: int | None = None) -> Machine:
         """A namespace with a cable to the bridge; with ``vlan`` the cable's port is an access port of that VLAN."""
         namespace = f"{self.bridge}-{name}"
-        cable = f"{self.bridge}-{len(self._machines) + 1}"
+        cable = f"{self.bridge}-{len(self.machines) + 1}"
         machine = Machine(name=name, namespace=NETNS / namespace, device=cable, addresses=addresses)
-        self._machines[name] = machine
+        self.machines[name] = machine
         run_ip([f"netns add {namespace}"])
         run_ip(
             [
@@ -167,7 +167,7 @@ class Lab:
             self._balancers.update(entry.name for entry in balancers.iterdir() if entry.is_dir())
         for identifier in sorted(self._balancers):
             _attempt(failures, _remove_namespace, NETNS / f"qlbaas-{identifier}")
-        for machine in self._machines.values():
+        for machine in self.machines.values():
             _attempt(failures, _remove_namespace, machine.namespace)
         for link in bridge_ports(self.bridge):
             _attempt(failures, _remove_link, link)

@@ -1,0 +1,145 @@
+"""What dies comes back, and what runs is not disturbed: HAProxy killed, the service ended and killed."""
+
+import http.client
+import os
+import signal
+import threading
+import time
+
+import pytest
+from demo.traces import read_haproxy_pids
+from demo.traffic import Load
+from tests.e2e.world import Reply, World
+
+GENEROUS = 5.0
+
+
+def test_a_killed_haproxy_is_back(fragile_world: World) -> None:
+    world = fragile_world
+    balanced = world.balancer("web1")
+    world.wait_answer(balanced.vip)
+    [pid] = read_haproxy_pids(balanced.id)
+    os.kill(pid, signal.SIGKILL)
+    seconds = world.wait_answer(balanced.vip, timeout=GENEROUS)
+    world.measure("HAProxy killed to the next 200 (promise: 2 s)", seconds)
+    assert seconds < 2.0
+    assert pid not in read_haproxy_pids(balanced.id)
+    world.wait_active(balanced.id)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_restarted_service_adopts_what_runs(fragile_world: World, end: str) -> None:
+    """A connection that was open before stays the same connection, and so does the process behind it."""
+    world = fragile_world
+    balanced = world.balancer("web1", "web2", monitor=True)
+    world.wait_answer(balanced.vip)
+    pids = read_haproxy_pids(balanced.id)
+    kept = world.client.open(balanced.vip)
+    assert kept.ask().status == 200
+    own = kept.sock.getsockname()
+    with Load(world.client, balanced.vip) as load:
+        if end == "stop":
+            assert world.service.stop() == 0
+        else:
+            world.service.kill()
+        time.sleep(0.5)
+        assert kept.ask().status == 200, "while the service is down"
+        assert world.measure(f"service ready again after {end}", world.service.start()) < 15
+        world.wait_status(f"loadbalancers/{balanced.id}", "ONLINE", GENEROUS)
+        assert kept.ask().status == 200, "after the restart"
+    assert kept.sock.getsockname() == own
+    kept.close()
+    assert not load.failures, load.failures[:5]
+    assert load.requests > 20
+    assert read_haproxy_pids(balanced.id) == pids
+
+    reply = world.lbaas("PUT", f"listeners/{balanced.listener_id}", {"listener": {"timeout_client_data": 45000}})
+    assert reply.status == 200, reply
+    world.wait_active(balanced.id)
+    world.wait_answer(balanced.vip)
+
+
+def test_an_haproxy_that_died_meanwhile_is_back_after_the_start(fragile_world: World) -> None:
+    world = fragile_world
+    balanced = world.balancer("web1")
+    world.wait_answer(balanced.vip)
+    world.service.kill()
+    for pid in read_haproxy_pids(balanced.id):
+        os.kill(pid, signal.SIGKILL)
+    world.service.start()
+    world.wait_answer(balanced.vip)
+
+
+def test_a_change_just_before_a_crash_is_not_lost(fragile_world: World) -> None:
+    world = fragile_world
+    balanced = world.balancer("web1")
+    world.wait_answer(balanced.vip)
+    world.create("listeners", "listener", loadbalancer_id=balanced.id, protocol="HTTP", protocol_port=81,
+                 default_pool_id=balanced.pool_id)  # fmt: skip
+    world.service.kill()
+    world.service.start()
+    world.wait_answer(balanced.vip, 81)
+    world.wait_active(balanced.id)
+
+
+def test_a_deletion_just_before_a_crash_is_carried_out(fragile_world: World) -> None:
+    world = fragile_world
+    balanced = world.balancer("web1")
+    world.wait_answer(balanced.vip)
+    assert world.lbaas("DELETE", f"loadbalancers/{balanced.id}?cascade=true").status == 204
+    world.service.kill()
+    world.service.start()
+    world.wait(lambda: world.lbaas("GET", f"loadbalancers/{balanced.id}").status == 404, 10, "gone")
+    world.assert_gone(balanced.id)
+
+
+def test_an_edited_file_and_a_missing_namespace_are_put_right_at_the_start(fragile_world: World) -> None:
+    world = fragile_world
+    balanced = world.balancer("web1")
+    world.wait_answer(balanced.vip)
+    wanted = world.config_of(balanced.id)
+    path = world.lab.state / "load_balancers" / balanced.id / "haproxy.cfg"
+    path.write_text(wanted + "\n# edited\n")
+    world.service.stop()
+    world.service.start()
+    world.wait(lambda: world.config_of(balanced.id) == wanted, 10, "the file as it was")
+    world.wait_answer(balanced.vip)
+
+
+def test_a_stop_during_requests_breaks_no_answer(fragile_world: World) -> None:
+    """Every request is answered whole, or refused before it was taken."""
+    world = fragile_world
+    good: list[Reply] = []
+    broken: list[str] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            try:
+                reply = world.ask("GET", "/v2.0/lbaas/loadbalancers")
+            except ConnectionRefusedError:
+                return
+            except http.client.RemoteDisconnected as error:
+                broken.append(f"accepted and not answered: {error!r}")
+                return
+            except ConnectionResetError:
+                return  # it stood in the kernel's queue and was never accepted: safe to repeat
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                broken.append(repr(error))
+                return
+            good.append(reply)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    world.wait(lambda: len(good) > 20, 10, "requests under way")
+    begun = time.monotonic()
+    code = world.service.stop()
+    world.measure("clean stop of the service under load", time.monotonic() - begun)
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert code == 0
+    assert not broken, broken
+    assert {reply.status for reply in good} == {200}
+    assert "Traceback" not in world.service.tail(40)
