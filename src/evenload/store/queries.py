@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     Boolean,
     Column,
     ColumnElement,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     bindparam,
     case,
     false,
+    literal,
     or_,
     select,
     true,
@@ -195,16 +197,20 @@ class _Key:
         yield self.column.desc() if self.descending else self.column.asc()
 
     def equal(self, value: Any) -> ColumnElement[bool]:
-        return self.column.is_(None) if value is None else self.column == value
+        return self.column.is_(None) if value is None else self.column == self._literal(value)
 
     def beyond(self, value: Any) -> ColumnElement[bool]:
         if value is None:
             return false() if self.descending else self.column.is_not(None)
         if not self.descending:
-            after: ColumnElement[bool] = self.column > value
+            after: ColumnElement[bool] = self.column > self._literal(value)
             return after
-        before: ColumnElement[bool] = self.column < value
+        before: ColumnElement[bool] = self.column < self._literal(value)
         return or_(before, self.column.is_(None)) if self.column.nullable else before
+
+    def _literal(self, value: Any) -> BindParameter[Any]:
+        """As a parameter also where it is true or false, which SQLAlchemy would otherwise not compare by order."""
+        return literal(value, self.column.type)
 
 
 def _marker(connection: Connection, rows: RecordTable[Any], keys: Sequence[_Key], marker: str) -> Sequence[Any]:

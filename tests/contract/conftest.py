@@ -1,0 +1,23 @@
+"""Each contract's subject: the fake and the real thing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.fakes.memory_store import MemoryStore
+
+from evenload.interfaces import UnitOfWork
+from evenload.store.engine import StoreSettings, open_engine
+from evenload.store.migrate import upgrade
+from evenload.store.unit_of_work import SqlUnitOfWork
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[UnitOfWork]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
+    upgrade(engine)
+    yield SqlUnitOfWork(engine)
+    engine.dispose()
