@@ -94,7 +94,7 @@ def test_single_call_creation_answers_the_whole_tree_and_is_all_or_nothing(world
     member = world.member("web1")
     monitor = {"type": "HTTP", "delay": 1, "timeout": 1, "max_retries": 1}
     pool = {"name": "shared", "protocol": "HTTP", "lb_algorithm": "LEAST_CONNECTIONS", "members": [member]}
-    wish = {
+    wish: dict[str, Any] = {
         "name": "tree",
         "vip_subnet_id": world.subnet_id,
         "pools": [{**pool, "healthmonitor": monitor}],
