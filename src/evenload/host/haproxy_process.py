@@ -1,0 +1,164 @@
+"""HAProxy as a process: started without forking the agent, recognised, waited for, ended.
+
+Used by ``haproxy`` and ``haproxy_workers`` alone. A process is ours if its command line names a pid file in our state
+directory, which no other process has a reason to do; a pid by itself proves nothing.
+"""
+
+import errno
+import os
+import select
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evenload.host.netns import visit
+from evenload.host.refusal import refusal
+from evenload.model.errors import HostError
+
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+_LISTENING = "0A"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended. ``code`` is negative for a signal; ``output`` is what it wrote on both streams."""
+
+    code: int
+    output: str
+
+
+def run(arguments: Sequence[str], namespace: Path | None, timeout: float) -> Ended:
+    """Runs a command to its end, inside the namespace where one is given. Raises HostError beyond ``timeout`` seconds.
+
+    posix_spawn does not copy this process, and the child is in the namespace of the calling thread: no ``ip netns``.
+    """
+    output = os.memfd_create("haproxy-output", os.MFD_CLOEXEC)
+    try:
+        if namespace is None:
+            pid = _spawn(arguments, output)
+        else:
+            with visit(namespace):
+                pid = _spawn(arguments, output)
+        code = _wait(pid, arguments, timeout)
+        size = os.fstat(output).st_size
+        return Ended(code, os.pread(output, min(size, 65536), 0).decode(errors="replace"))
+    finally:
+        os.close(output)
+
+
+def start_time(pid: int) -> int | None:
+    """In clock ticks since boot; with the pid it names a process for ever. None where there is no such process."""
+    try:
+        content = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = content.rpartition(")")[2].split()
+    return None if fields[0] in ("Z", "X") else int(fields[19])
+
+
+def arguments_of(pid: int) -> list[str]:
+    """Empty where there is no such process, also for one that has ended and was not waited for."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def namespace_of(pid: int) -> int | None:
+    """The inode of its network namespace."""
+    try:
+        return os.stat(f"/proc/{pid}/ns/net").st_ino
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def open_pid(pid: int) -> int | None:
+    """A descriptor of the process, which its successor under the same pid cannot be; None where there is none."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ESRCH):
+            return None
+        raise refusal(f"watch process {pid}", error) from error
+
+
+def end(pid: int, pid_file: Path, timeout: float = 5.0) -> None:
+    """Kills that HAProxy and waits for its end. Quiet where the pid is not (or no longer) the one of that pid file."""
+    descriptor = open_pid(pid)
+    if descriptor is None:
+        return
+    try:
+        if str(pid_file) not in arguments_of(pid):
+            return
+        try:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        if not _readable(descriptor, timeout):
+            raise HostError(f"cannot end HAProxy process {pid}: it is still there after {timeout:g} s")
+    finally:
+        os.close(descriptor)
+
+
+def anything_listens(namespace: Path) -> bool:
+    """Whether some process has a listening TCP socket in the namespace. Costs as much as it has sockets."""
+    with visit(namespace):
+        return any(_listens(f"/proc/thread-self/net/{table}") for table in ("tcp", "tcp6"))
+
+
+def _spawn(arguments: Sequence[str], output: int) -> int:
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, output, 1),
+        (os.POSIX_SPAWN_DUP2, output, 2),
+    ]
+    try:
+        # Every other descriptor of ours is closed at exec, as Python opens them. Python ignores SIGPIPE; a child
+        # would inherit that.
+        return os.posix_spawn(
+            arguments[0],
+            tuple(arguments),
+            _ENVIRONMENT,
+            file_actions=actions,
+            setsigmask=[],
+            setsigdef=[signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
+        )
+    except OSError as error:
+        raise refusal(f"run {arguments[0]}", error) from error
+
+
+def _wait(pid: int, arguments: Sequence[str], timeout: float) -> int:
+    """Our own child: its pid cannot pass to another process before we have waited for it."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        in_time = _readable(descriptor, timeout)
+        if not in_time:
+            os.kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+    finally:
+        os.close(descriptor)
+    if not in_time:
+        raise HostError(f"{arguments[0]} did not come to an end within {timeout:g} s and was killed")
+    return os.waitstatus_to_exitcode(status)
+
+
+def _readable(descriptor: int, timeout: float) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    deadline = time.monotonic() + timeout
+    while (left := deadline - time.monotonic()) > 0:
+        if poll.poll(left * 1000):
+            return True
+    return False
+
+
+def _listens(table: str) -> bool:
+    try:
+        lines = Path(table).read_text().splitlines()[1:]
+    except FileNotFoundError:  # a kernel without IPv6
+        return False
+    return any(line.split()[3] == _LISTENING for line in lines)

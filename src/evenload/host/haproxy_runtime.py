@@ -1,0 +1,147 @@
+"""HAProxy's runtime socket: one conversation, and what its tables say. Used by ``haproxy`` alone.
+
+A worker that is finishing after a reload takes no new conversation, but goes on with one that was begun before: that
+is how its last counters are read. It does not end while the conversation lasts.
+"""
+
+import csv
+import socket
+import threading
+from pathlib import Path
+
+from evenload.host.refusal import refusal
+from evenload.model.desired import ProxyStatistics, ServerState, Statistics
+from evenload.model.errors import HostError
+
+LONGEST_PATH = 97
+"""Characters: HAProxy binds a temporary name beside the socket's own before it moves it there."""
+
+STATISTICS = "show stat -1 7 -1"
+SERVERS = "show servers state"
+
+_PROMPT = b"\n> "
+_MAINTENANCE = 0x01 | 0x02 | 0x04
+_CHECK_CONFIGURED = 0x02
+
+
+class Finishing(HostError):
+    """Nobody listens on the socket: the worker has handed its listeners over, or is gone."""
+
+
+class Conversation:
+    """A connection to one worker, in its interactive mode: many commands, each with one answer.
+
+    May be used by several threads; commands are sent one after the other. After an error it is of no more use.
+    """
+
+    def __init__(self, path: Path, timeout: float = 2.0) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout)
+        try:
+            self._socket.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError) as error:
+            self._socket.close()
+            raise Finishing(f"no HAProxy listens on {path}") from error
+        except OSError as error:
+            self._socket.close()
+            raise refusal(f"connect to HAProxy at {path}", error) from error
+        try:
+            self.ask("prompt")
+        except HostError:
+            self._socket.close()
+            raise
+
+    def ask(self, command: str) -> str:
+        """The answer, stripped. Raises HostError where HAProxy does not answer to the end."""
+        if not command.isprintable() or ";" in command:
+            raise ValueError("a runtime command is one line and one command")
+        answer = bytearray()
+        with self._lock:
+            try:
+                self._socket.sendall(command.encode() + b"\n")
+                while not answer.endswith(_PROMPT):
+                    part = self._socket.recv(65536)
+                    if not part:
+                        raise HostError(f"HAProxy at {self._path} ended the conversation at {_first_word(command)}")
+                    answer += part
+            except OSError as error:
+                raise refusal(f"ask HAProxy at {self._path} to {_first_word(command)}", error) from error
+        return answer[: -len(_PROMPT)].decode(errors="replace").strip()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def __enter__(self) -> "Conversation":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def parse_statistics(answer: str) -> tuple[ProxyStatistics, ...]:
+    """The rows of ``show stat``. Raises ValueError where it is no such table."""
+    rows = csv.DictReader(answer.removeprefix("# ").splitlines())
+    try:
+        return tuple(
+            ProxyStatistics(
+                proxy=row["pxname"],
+                server=row["svname"],
+                status=row["status"],
+                statistics=Statistics(
+                    bytes_in=_count(row["bin"]),
+                    bytes_out=_count(row["bout"]),
+                    active_connections=_count(row["scur"]),
+                    total_connections=_count(row["stot"]),
+                    request_errors=_count(row["ereq"]),
+                ),
+                limit=int(row["slim"]) if row["slim"] else None,
+            )
+            for row in rows
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError("not a table of statistics") from error
+
+
+def parse_servers(answer: str) -> dict[tuple[str, str], ServerState]:
+    """The rows of ``show servers state`` by (backend, server). Raises ValueError where it is no such table.
+
+    ``up`` is None where HAProxy makes no check and was not told that the server is down.
+    """
+    found: dict[tuple[str, str], ServerState] = {}
+    fields: list[str] = []
+    for line in answer.splitlines():
+        if line.startswith("#"):
+            fields = line.split()[1:]
+        elif fields and line:
+            row = dict(zip(fields, line.split(), strict=True))
+            try:
+                found[row["be_name"], row["srv_name"]] = _server(row)
+            except KeyError as error:
+                raise ValueError("not a table of servers") from error
+    if not fields:
+        raise ValueError("not a table of servers")
+    return found
+
+
+def _server(row: dict[str, str]) -> ServerState:
+    maintenance = bool(int(row["srv_admin_state"]) & _MAINTENANCE)
+    checked = bool(int(row["srv_check_state"]) & _CHECK_CONFIGURED)
+    running = row["srv_op_state"] != "0"
+    return ServerState(
+        address=row["srv_addr"],
+        port=int(row["srv_port"]),
+        weight=int(row["srv_uweight"]),
+        maintenance=maintenance,
+        up=running if checked or not (running or maintenance) else None,
+    )
+
+
+def _count(text: str) -> int:
+    return int(text) if text else 0
+
+
+def _first_word(command: str) -> str:
+    """For messages: a command may hold what is nobody's business."""
+    return " ".join(command.split()[:2])

@@ -1,0 +1,169 @@
+"""The HAProxy processes of each load balancer as the state directory and /proc have them. Used by ``haproxy`` alone.
+
+Worker n leaves ``haproxy-<n>.cfg`` (what it was started with), ``haproxy-<n>.pid`` and ``haproxy-<n>.sock``. The pid
+file is HAProxy's own, written as soon as it listens, so that a process which the agent started without living to
+record it is found all the same. ``running.json`` says which text a worker amounts to after runtime changes.
+"""
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from evenload.host import haproxy_process, netns
+from evenload.host.files import StateFiles
+from evenload.host.refusal import refusal
+
+LIVE = "haproxy.cfg"
+CURRENT_SOCKET = "haproxy.sock"
+STATES = "servers.state"
+_RUNNING = "running.json"
+_FILE = re.compile(r"haproxy-([0-9]+)\.(cfg|pid|sock)\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A living process. ``namespace``: the inode of the network namespace that it is in."""
+
+    number: int
+    pid: int
+    start_time: int
+    namespace: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """What is recorded of the current worker: ``text`` with its runtime changes folded in."""
+
+    worker: int
+    pid: int
+    start_time: int
+    text: str
+
+
+class Workers:
+    def __init__(self, files: StateFiles, netns_dir: Path) -> None:
+        self._files = files
+        self._netns_dir = netns_dir
+
+    def namespace_path(self, load_balancer_id: str) -> Path:
+        return self._netns_dir / f"qlbaas-{load_balancer_id}"
+
+    def namespace(self, load_balancer_id: str) -> int | None:
+        return netns.inode(self.namespace_path(load_balancer_id))
+
+    def file(self, load_balancer_id: str, number: int, suffix: str) -> Path:
+        return self._files.path(load_balancer_id, f"haproxy-{number}.{suffix}")
+
+    def living(self, load_balancer_id: str) -> list[Worker]:
+        """The highest number last. In whatever namespace they are."""
+        found = []
+        for number, suffixes in self._numbers(load_balancer_id).items():
+            if "pid" in suffixes:
+                worker = self._living(load_balancer_id, number)
+                if worker is not None:
+                    found.append(worker)
+        return sorted(found, key=lambda worker: worker.number)
+
+    def sockets(self, load_balancer_id: str) -> list[int]:
+        """The workers that have left a socket, the living and the dead."""
+        numbers = self._numbers(load_balancer_id)
+        return sorted(number for number, suffixes in numbers.items() if "sock" in suffixes)
+
+    def sweep(self, load_balancer_id: str, living: list[Worker]) -> list[int]:
+        """Removes what dead workers left; returns their numbers."""
+        alive = {worker.number for worker in living}
+        dead = {number: found for number, found in self._numbers(load_balancer_id).items() if number not in alive}
+        for number, suffixes in dead.items():
+            for suffix in suffixes:
+                self._files.remove(load_balancer_id, f"haproxy-{number}.{suffix}")
+        return sorted(dead)
+
+    def move_aside(self, load_balancer_id: str, number: int) -> None:
+        """Gives a living worker's files another number, because a new worker is to have this one.
+
+        Its command line keeps naming the former pid file, so the new place links back to what it proves.
+        """
+        suffixes = self._numbers(load_balancer_id).get(number, set())
+        other = max(self._numbers(load_balancer_id), default=0) + 1
+        for suffix in sorted(suffixes):
+            source, target = (self.file(load_balancer_id, each, suffix) for each in (number, other))
+            try:
+                os.rename(source, target)
+            except OSError as error:
+                raise refusal(f"rename {source}", error) from error
+
+    def strangers(self, load_balancer_id: str) -> list[int]:
+        """HAProxy processes of this load balancer that left no pid file, found by looking at every process there is."""
+        known = {worker.pid for worker in self.living(load_balancer_id)}
+        return [pid for pid in _processes() if pid not in known and self._named_file(load_balancer_id, pid) is not None]
+
+    def end(self, load_balancer_id: str, pid: int) -> None:
+        """Kills a process that ``living`` or ``strangers`` named."""
+        named = self._named_file(load_balancer_id, pid)
+        if named is not None:
+            haproxy_process.end(pid, named)
+
+    def read_running(self, load_balancer_id: str) -> Running | None:
+        """None where nothing is recorded, or something that no version of ours has written."""
+        content = self._files.read(load_balancer_id, _RUNNING)
+        if content is None:
+            return None
+        try:
+            return Running(**json.loads(content))
+        except (ValueError, TypeError):
+            return None
+
+    def write_running(self, load_balancer_id: str, running: Running) -> None:
+        self._files.write(load_balancer_id, _RUNNING, json.dumps(asdict(running)))
+
+    def forget_running(self, load_balancer_id: str) -> None:
+        self._files.remove(load_balancer_id, _RUNNING)
+        self._files.remove(load_balancer_id, CURRENT_SOCKET)
+
+    def point_at(self, load_balancer_id: str, number: int) -> None:
+        """Makes ``haproxy.sock`` lead to that worker's socket."""
+        link = self._files.path(load_balancer_id, CURRENT_SOCKET)
+        temporary = link.with_name(f".new-{CURRENT_SOCKET}")
+        try:
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(f"haproxy-{number}.sock")
+            os.rename(temporary, link)
+        except OSError as error:
+            raise refusal(f"link {link}", error) from error
+
+    def _numbers(self, load_balancer_id: str) -> dict[int, set[str]]:
+        found: dict[int, set[str]] = {}
+        try:
+            names = os.listdir(self._files.path(load_balancer_id))
+        except (FileNotFoundError, NotADirectoryError):
+            return found
+        for name in names:
+            if match := _FILE.match(name):
+                found.setdefault(int(match[1]), set()).add(match[2])
+        return found
+
+    def _living(self, load_balancer_id: str, number: int) -> Worker | None:
+        content = self._files.read(load_balancer_id, f"haproxy-{number}.pid")
+        if content is None or not content.strip().isdigit():
+            return None
+        pid = int(content)
+        started = haproxy_process.start_time(pid)
+        if started is None or self._named_file(load_balancer_id, pid) is None:
+            return None
+        return Worker(number=number, pid=pid, start_time=started, namespace=haproxy_process.namespace_of(pid))
+
+    def _named_file(self, load_balancer_id: str, pid: int) -> Path | None:
+        """The pid file in this load balancer's directory that the process was started with."""
+        directory = str(self._files.path(load_balancer_id)) + "/"
+        arguments = haproxy_process.arguments_of(pid)
+        for option, value in pairwise(arguments):
+            if option == "-p" and value.startswith(directory):
+                return Path(value)
+        return None
+
+
+def _processes() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]

@@ -1,0 +1,256 @@
+"""Pings members whose health monitor is of the type PING, from the namespaces of their load balancers.
+
+Part of the Host. HAProxy cannot ping without running programs as an outside check; so the agent does, with one thread
+and two sockets per load balancer for everybody, and tells HAProxy the outcome. The thread comes with the first target
+and goes with ``close``.
+"""
+
+import heapq
+import itertools
+import os
+import secrets
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from evenload.host import netns
+from evenload.host.icmp_echo import Echo, Streak, advance, family_of, open_socket, parse_reply, render_request
+from evenload.model.desired import PingTarget
+from evenload.model.errors import HostError
+
+log = structlog.get_logger(__name__)
+
+OnChange = Callable[[str, PingTarget, bool], None]
+Key = tuple[str, str, str]
+_LONGEST_SLEEP = 5.0
+_TOKEN = 8
+
+
+@dataclass(slots=True, eq=False)
+class _Probe:
+    """One target at work. ``sent_at`` and ``echo`` are set while an answer is awaited."""
+
+    target: PingTarget
+    streak: Streak = field(default_factory=Streak)
+    sent_at: float = 0.0
+    echo: Echo | None = None
+    turn: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Site:
+    """One load balancer. ``namespace``: the inode that the sockets are in."""
+
+    load_balancer_id: str
+    on_change: OnChange
+    identifier: int
+    probes: dict[Key, _Probe] = field(default_factory=dict)
+    namespace: int | None = None
+    sockets: dict[int, socket.socket] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Due:
+    """When a probe wants attention; void once the probe has had another ``turn`` meanwhile."""
+
+    at: float
+    place: int
+    site: _Site = field(compare=False)
+    probe: _Probe = field(compare=False)
+    turn: int = field(compare=False)
+
+
+class Pinger:
+    """``namespace_path`` says where a load balancer's namespace is. Callbacks come from the pinging thread."""
+
+    def __init__(self, namespace_path: Callable[[str], Path]) -> None:
+        self._namespace_path = namespace_path
+        self._lock = threading.Lock()
+        self._sites: dict[str, _Site] = {}
+        self._due: list[_Due] = []
+        self._places = itertools.count()
+        self._selector: selectors.BaseSelector | None = None
+        self._wake: int | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def ping(self, load_balancer_id: str, targets: Sequence[PingTarget], on_change: OnChange) -> None:
+        """From now on these targets, instead of those given before; see Host.ping."""
+        with self._lock:
+            if self._closed:
+                return
+            former = self._sites.get(load_balancer_id)
+            if not targets:
+                if former is not None:
+                    self._close_sockets(former)
+                    del self._sites[load_balancer_id]
+                return
+            self._running()
+            site = former or _Site(load_balancer_id, on_change, secrets.randbelow(1 << 16))
+            site.on_change = on_change
+            self._sites[load_balancer_id] = site
+            wanted = {(target.backend, target.server, target.address): target for target in targets}
+            probes = {key: site.probes.get(key) or _Probe(target) for key, target in wanted.items()}
+            for key, probe in probes.items():
+                probe.target = wanted[key]
+                if key not in site.probes:
+                    self._schedule(site, probe, time.monotonic())
+            site.probes = probes
+            self._rouse()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+            self._rouse()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+        with self._lock:
+            for site in self._sites.values():
+                self._close_sockets(site)
+            self._sites.clear()
+            if self._selector is not None:
+                self._selector.close()
+                self._selector = None
+            if self._wake is not None:
+                os.close(self._wake)
+                self._wake = None
+
+    def _running(self) -> None:
+        if self._thread is None:
+            self._selector = selectors.DefaultSelector()
+            self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            self._selector.register(self._wake, selectors.EVENT_READ, None)
+            self._thread = threading.Thread(target=self._run, args=(self._selector,), name="ping", daemon=True)
+            self._thread.start()
+
+    def _run(self, selector: selectors.BaseSelector) -> None:
+        while True:
+            with self._lock:
+                pause = self._due[0].at - time.monotonic() if self._due else _LONGEST_SLEEP
+            events = selector.select(min(max(pause, 0.0), _LONGEST_SLEEP))
+            with self._lock:
+                if self._closed:
+                    return
+                news = [*self._receive(events), *self._turn(time.monotonic())]
+            for site, target, up in news:
+                self._tell(site, target, up)
+
+    def _tell(self, site: _Site, target: PingTarget, up: bool) -> None:
+        with self._lock:
+            probe = site.probes.get((target.backend, target.server, target.address))
+            if self._sites.get(site.load_balancer_id) is not site or probe is None:
+                return  # nobody wants to know any more
+            on_change = site.on_change
+        try:
+            on_change(site.load_balancer_id, target, up)
+        except Exception:
+            log.exception("the outcome of a ping was not taken", load_balancer=site.load_balancer_id)
+
+    def _receive(self, events: list[tuple[selectors.SelectorKey, int]]) -> list[tuple[_Site, PingTarget, bool]]:
+        news = []
+        for key, _ in events:
+            if key.data is None:
+                if self._wake is not None:
+                    os.eventfd_read(self._wake)
+                continue
+            site, opened = key.data
+            if opened.fileno() < 0:  # closed since the event
+                continue
+            for address, echo in _replies(opened):
+                probe = _asked(site, address, echo)
+                if probe is not None:
+                    news += self._judged(site, probe, answered=True)
+        return news
+
+    def _turn(self, now: float) -> list[tuple[_Site, PingTarget, bool]]:
+        """Everything that is due: questions to ask, and answers that did not come in time."""
+        news = []
+        while self._due and self._due[0].at <= now:
+            due = heapq.heappop(self._due)
+            site, probe = due.site, due.probe
+            target = probe.target
+            wanted = site.probes.get((target.backend, target.server, target.address)) is probe
+            if not wanted or due.turn != probe.turn or self._sites.get(site.load_balancer_id) is not site:
+                continue
+            if probe.echo is None:
+                self._ask(site, probe, now)
+            else:
+                news += self._judged(site, probe, answered=False)
+        return news
+
+    def _ask(self, site: _Site, probe: _Probe, now: float) -> None:
+        """What cannot be sent counts as lost when its time is over."""
+        echo = Echo(site.identifier, secrets.randbelow(1 << 16), secrets.token_bytes(_TOKEN))
+        family = family_of(probe.target.address)
+        probe.echo, probe.sent_at = echo, now
+        try:
+            self._socket(site, family).sendto(render_request(family, echo), (probe.target.address, 0))
+        except (OSError, HostError) as error:
+            log.debug("ping not sent", load_balancer=site.load_balancer_id, reason=str(error))
+        self._schedule(site, probe, now + max(probe.target.timeout, 1))
+
+    def _judged(self, site: _Site, probe: _Probe, *, answered: bool) -> list[tuple[_Site, PingTarget, bool]]:
+        probe.echo = None
+        target = probe.target
+        probe.streak, verdict = advance(probe.streak, answered, target.rise, target.fall)
+        self._schedule(site, probe, probe.sent_at + max(target.delay, 1))
+        return [] if verdict is None else [(site, target, verdict)]
+
+    def _schedule(self, site: _Site, probe: _Probe, at: float) -> None:
+        probe.turn += 1
+        heapq.heappush(self._due, _Due(at, next(self._places), site, probe, probe.turn))
+
+    def _socket(self, site: _Site, family: int) -> socket.socket:
+        """In the load balancer's present namespace: it may have been made anew since the last ping."""
+        path = self._namespace_path(site.load_balancer_id)
+        found = netns.inode(path)
+        if found != site.namespace:
+            self._close_sockets(site)
+            site.namespace = found
+        if family not in site.sockets:
+            with netns.visit(path):
+                opened = open_socket(family)
+            site.sockets[family] = opened
+            if self._selector is not None:
+                self._selector.register(opened, selectors.EVENT_READ, (site, opened))
+        return site.sockets[family]
+
+    def _close_sockets(self, site: _Site) -> None:
+        for opened in site.sockets.values():
+            if self._selector is not None:
+                self._selector.unregister(opened)
+            opened.close()
+        site.sockets.clear()
+
+    def _rouse(self) -> None:
+        if self._wake is not None:
+            os.eventfd_write(self._wake, 1)
+
+
+def _replies(opened: socket.socket) -> list[tuple[str, Echo]]:
+    """Everything that has come in, with who sent it."""
+    found: list[tuple[str, Echo]] = []
+    while True:
+        try:
+            packet, sender = opened.recvfrom(2048)
+        except BlockingIOError:
+            return found
+        except OSError:  # an error that the network told of; the loss is counted when the time is over
+            return found
+        echo = parse_reply(opened.family, packet)
+        if echo is not None:
+            found.append((sender[0], echo))
+
+
+def _asked(site: _Site, address: str, echo: Echo) -> _Probe | None:
+    return next(
+        (probe for probe in site.probes.values() if probe.echo == echo and probe.target.address == address),
+        None,
+    )
