@@ -1,0 +1,180 @@
+"""This machine as a ``Host``: its network, its state directory and its HAProxy processes put together.
+
+Made by ``main``, used by the agent. Decides nothing and forks nothing: every method hands on to the part that knows.
+"""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from evenload.host import preflight
+from evenload.host.files import StateFiles
+from evenload.host.haproxy import Haproxy
+from evenload.host.icmp import Pinger
+from evenload.host.network import Networks
+from evenload.host.settings import HostSettings, VifDriver
+from evenload.host.vif.driver import Vif
+from evenload.host.vif.linux_bridge import LinuxBridge
+from evenload.host.watch import Watcher
+from evenload.model.desired import Desired, DesiredPort, NetworkStep, Observed, PingTarget, ProxyStatistics
+from evenload.payloads import dump_desired, load_desired
+
+_DESIRED = "desired.json"
+_COUNTERS = "counters.json"
+
+_log = structlog.get_logger(__name__)
+
+
+class LinuxHost:
+    """Fulfils ``interfaces.Host``. Inert until ``prepare``."""
+
+    def __init__(self, settings: HostSettings) -> None:
+        self._settings = settings
+        self._files = StateFiles(settings.state_dir)
+        self._vif = choose_vif(settings)
+        self._networks = Networks(settings.netns_dir, self._vif)
+        self._haproxy = Haproxy(settings, self._files)
+        self._watcher = Watcher()
+        self._pinger = Pinger(self._networks.namespace)
+
+    def prepare(self) -> list[str]:
+        preflight.check_capabilities()
+        preflight.check_haproxy(self._settings.haproxy)
+        preflight.ensure_directories(self._settings)
+        warnings = preflight.ensure_open_files()
+        warnings += preflight.ensure_neighbour_limits(manage=self._settings.manage_kernel_limits)
+        warnings += preflight.read_filter_warning()
+        return warnings + self._vif.prepare()
+
+    def known(self) -> list[str]:
+        return self._files.known()
+
+    def observe(self, load_balancer_id: str, port: DesiredPort | None) -> Observed:
+        applied = self._remembered(load_balancer_id)
+        network = self._networks.observe(load_balancer_id, port or (applied and applied.port))
+        config, haproxy = self._haproxy.observe(load_balancer_id)
+        return Observed(
+            load_balancer_id=load_balancer_id,
+            state_directory=self._files.exists(load_balancer_id),
+            applied=applied,
+            namespace=network.namespace,
+            vif=network.vif,
+            strangers=network.strangers,
+            addresses=network.addresses,
+            routes=network.routes,
+            config=config,
+            haproxy=haproxy,
+        )
+
+    # State directory
+
+    def ensure_state(self, load_balancer_id: str) -> None:
+        self._files.ensure(load_balancer_id)
+
+    def remember(self, desired: Desired) -> None:
+        self._files.write(desired.id, _DESIRED, dump_desired(desired))
+
+    def write_config(self, load_balancer_id: str, text: str) -> None:
+        self._haproxy.write_config(load_balancer_id, text)
+
+    def remove_state(self, load_balancer_id: str) -> None:
+        self._files.remove_all(load_balancer_id)
+
+    def load_counters(self, load_balancer_id: str) -> str | None:
+        return self._files.read(load_balancer_id, _COUNTERS)
+
+    def save_counters(self, load_balancer_id: str, content: str) -> None:
+        self._files.write(load_balancer_id, _COUNTERS, content)
+
+    # Network
+
+    def ensure_namespace(self, load_balancer_id: str) -> None:
+        self._networks.ensure_namespace(load_balancer_id)
+
+    def remove_namespace(self, load_balancer_id: str) -> None:
+        # Its sockets would keep the namespace alive; dead processes in it are no news.
+        self._pinger.ping(load_balancer_id, (), _nobody)
+        self._watcher.unwatch(load_balancer_id)
+        self._networks.remove_namespace(load_balancer_id)
+
+    def plug(self, load_balancer_id: str, port: DesiredPort) -> None:
+        self._networks.plug(load_balancer_id, port)
+
+    def unplug(self, load_balancer_id: str, port_id: str) -> None:
+        self._networks.unplug(load_balancer_id, port_id)
+
+    def remove_stranger(self, load_balancer_id: str, device: str) -> None:
+        self._networks.remove_stranger(load_balancer_id, device)
+
+    def configure(self, load_balancer_id: str, port: DesiredPort, steps: Sequence[NetworkStep]) -> None:
+        self._networks.configure(load_balancer_id, port, steps)
+
+    # HAProxy
+
+    def check_config(self, load_balancer_id: str, text: str) -> None:
+        self._haproxy.check_config(load_balancer_id, text)
+
+    def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
+        return self._haproxy.start_haproxy(load_balancer_id, text, worker)
+
+    def reload_haproxy(self, load_balancer_id: str, text: str, worker: int, server_states: str | None) -> int:
+        return self._haproxy.reload_haproxy(load_balancer_id, text, worker, server_states)
+
+    def stop_haproxy(self, load_balancer_id: str) -> None:
+        self._watcher.unwatch(load_balancer_id)
+        self._haproxy.stop_haproxy(load_balancer_id)
+
+    def runtime(self, load_balancer_id: str, commands: Sequence[str]) -> list[str]:
+        return self._haproxy.runtime(load_balancer_id, commands)
+
+    def record_running(self, load_balancer_id: str, text: str) -> None:
+        self._haproxy.record_running(load_balancer_id, text)
+
+    def read_statistics(self, load_balancer_id: str) -> dict[int, tuple[ProxyStatistics, ...]]:
+        return self._haproxy.read_statistics(load_balancer_id)
+
+    # Watching
+
+    def watch(self, load_balancer_id: str, on_exit: Callable[[str], None]) -> None:
+        _, state = self._haproxy.observe(load_balancer_id)
+        if state is None:
+            on_exit(load_balancer_id)
+            return
+        self._watcher.watch(load_balancer_id, state.pid, on_exit)
+
+    def ping(
+        self,
+        load_balancer_id: str,
+        targets: Sequence[PingTarget],
+        on_change: Callable[[str, PingTarget, bool], None],
+    ) -> None:
+        self._pinger.ping(load_balancer_id, targets, on_change)
+
+    def close(self) -> None:
+        self._watcher.close()
+        self._pinger.close()
+        self._networks.close()
+
+    def _remembered(self, load_balancer_id: str) -> Desired | None:
+        content = self._files.read_bytes(load_balancer_id, _DESIRED)
+        if content is None:
+            return None
+        try:
+            return load_desired(content)
+        except ValueError as error:
+            # Edited, damaged or of another version: the server has the document, nothing is lost.
+            _log.warning("remembered document ignored", load_balancer=load_balancer_id, reason=type(error).__name__)
+            return None
+
+
+def choose_vif(settings: HostSettings) -> Vif:
+    if settings.vif_driver is VifDriver.LINUX_BRIDGE:
+        return LinuxBridge(settings.bridge_mappings)
+    # Only here: the OVSDB library costs 15 MiB that hosts with Linux bridges need not pay.
+    from evenload.host.vif.openvswitch import Openvswitch
+
+    return Openvswitch(settings.bridge_mappings, settings.openvswitch)
+
+
+def _nobody(load_balancer_id: str, target: PingTarget, answers: bool) -> None:
+    """Nobody wants to know: nothing is pinged any more."""
