@@ -1,4 +1,4 @@
-"""The sample configuration, made from the options themselves: ``python -m evenload.main.sample > packaging/evenload.conf``."""
+"""The sample configuration, made from the options: ``python -m evenload.main.sample > packaging/evenload.conf``."""
 
 import sys
 import textwrap

@@ -57,5 +57,5 @@ def test_what_cannot_be_used_is_refused_by_name(tmp_path: Path, text: str, named
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="missing.conf"):
+    with pytest.raises(SettingsError, match=r"missing\.conf"):
         read_settings(["--config-file", str(tmp_path / "missing.conf")])
