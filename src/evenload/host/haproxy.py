@@ -27,6 +27,7 @@ from evenload.host.haproxy_runtime import (
     parse_statistics,
 )
 from evenload.host.haproxy_workers import LIVE, STATES, Running, Worker, Workers
+from evenload.host.listening import anything_listens
 from evenload.host.refusal import refusal
 from evenload.host.settings import HostSettings
 from evenload.model.desired import HaproxyState, ProxyStatistics
@@ -273,7 +274,7 @@ class Haproxy:
         """A process whose state directory was lost would share the VIP's ports with the next one. Looking through all
         processes is slow on a full host, so that is done only where somebody listens although nobody should."""
         namespace = self._workers.namespace_path(load_balancer_id)
-        if self._workers.namespace(load_balancer_id) is None or not haproxy_process.anything_listens(namespace):
+        if self._workers.namespace(load_balancer_id) is None or not anything_listens(namespace):
             return
         for pid in self._workers.strangers(load_balancer_id):
             log.warning("ending a HAProxy without a record", load_balancer=load_balancer_id, pid=pid)

@@ -18,7 +18,6 @@ from evenload.host.refusal import refusal
 from evenload.model.errors import HostError
 
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
-_LISTENING = "0A"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +103,6 @@ def end(pid: int, pid_file: Path, timeout: float = 5.0) -> None:
         os.close(descriptor)
 
 
-def anything_listens(namespace: Path) -> bool:
-    """Whether some process has a listening TCP socket in the namespace. Costs as much as it has sockets."""
-    with visit(namespace):
-        return any(_listens(f"/proc/thread-self/net/{table}") for table in ("tcp", "tcp6"))
-
-
 def _spawn(arguments: Sequence[str], output: int) -> int:
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
@@ -154,11 +147,3 @@ def _readable(descriptor: int, timeout: float) -> bool:
         if poll.poll(left * 1000):
             return True
     return False
-
-
-def _listens(table: str) -> bool:
-    try:
-        lines = Path(table).read_text().splitlines()[1:]
-    except FileNotFoundError:  # a kernel without IPv6
-        return False
-    return any(line.split()[3] == _LISTENING for line in lines)
