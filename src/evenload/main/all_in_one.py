@@ -17,13 +17,12 @@ from evenload.api.policy import Policy
 from evenload.host.linux import LinuxHost
 from evenload.main import logs
 from evenload.main.housekeeping import Sweeper
-from evenload.main.parts import build_foundation, build_identity, new_id
+from evenload.main.parts import build_foundation, build_identity, build_services
 from evenload.main.serving import HttpServer
 from evenload.main.settings import Settings, SettingsError, read_settings
 from evenload.model.errors import EvenloadError
 from evenload.service.agents import AgentGateway
 from evenload.service.housekeeping import Housekeeping
-from evenload.service.networks import Networks
 
 _SWITCH_INTERVAL = 0.0005
 """Seconds a thread keeps the interpreter while another waits. Python's 5 ms would be a fifth of a creation's budget."""
@@ -47,8 +46,7 @@ class AllInOne:
         )
         foundation.bus.register(settings.host_name, self._agent.hint)
         application = build_app(
-            context,
-            Networks(context.uow, settings.networks, foundation.clock, new_id, foundation.source),
+            build_services(settings, foundation),
             build_identity(settings, foundation.clock),
             Policy(settings.policy, monotonic=foundation.clock.monotonic),
             settings.api,

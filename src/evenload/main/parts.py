@@ -9,11 +9,18 @@ from sqlalchemy import Engine
 from evenload.api.auth.http_basic import HttpBasicIdentity
 from evenload.api.auth.identity import Identity
 from evenload.api.auth.none import NoIdentity
+from evenload.api.services import Services
 from evenload.bus.local import LocalBus
 from evenload.main.clock import SystemClock
 from evenload.main.settings import Settings
 from evenload.ports.ipam import Ipam
 from evenload.service.context import Context
+from evenload.service.health_monitors import HealthMonitors
+from evenload.service.listeners import Listeners
+from evenload.service.load_balancers import LoadBalancers
+from evenload.service.members import Members
+from evenload.service.networks import Networks
+from evenload.service.pools import Pools
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
 from evenload.store.unit_of_work import SqlUnitOfWork
@@ -41,6 +48,18 @@ def build_foundation(settings: Settings) -> Foundation:
     bus, clock, source = LocalBus(), SystemClock(), random.SystemRandom()
     context = Context(uow=SqlUnitOfWork(engine), ports=Ipam(clock, new_id, source), bus=bus, clock=clock, new_id=new_id)
     return Foundation(engine=engine, bus=bus, clock=clock, source=source, context=context)
+
+
+def build_services(settings: Settings, foundation: Foundation) -> Services:
+    context = foundation.context
+    return Services(
+        load_balancers=LoadBalancers(context),
+        listeners=Listeners(context),
+        pools=Pools(context),
+        members=Members(context),
+        health_monitors=HealthMonitors(context),
+        networks=Networks(context.uow, settings.networks, foundation.clock, new_id, foundation.source),
+    )
 
 
 def build_identity(settings: Settings, clock: SystemClock) -> Identity:
