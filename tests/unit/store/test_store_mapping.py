@@ -1,0 +1,73 @@
+"""Dataclasses and columns."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Table, Text
+from tests.contract.samples import a_tree
+
+from evenload.model.enums import Kind
+from evenload.store import tables, trees
+from evenload.store.mapping import RowCodec, from_moment, to_moment
+
+# Columns that are no field of the record or its item, as tables.py says.
+_EXTRA = {
+    Kind.LOAD_BALANCER: {"vip_address", "vip_subnet_id", "agent", "tree_generation", "applied_generation"},
+    Kind.LISTENER: set[str](),
+    Kind.POOL: set[str](),
+    Kind.MEMBER: {"load_balancer_id"},
+    Kind.HEALTH_MONITOR: {"load_balancer_id"},
+}
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_column_is_a_field_or_said_to_be_extra(kind: Kind) -> None:
+    rows = trees.BY_KIND[kind]
+    record = next(record for record in a_tree().records() if record.kind is kind)
+    written = set(rows.encode(record, {}))
+    assert written | _EXTRA[kind] | {"position"} == set(rows.table.c.keys())
+    assert not written & _EXTRA[kind]
+
+
+def test_times_are_kept_in_utc() -> None:
+    moment = datetime(2026, 5, 1, 12, 0, 0, 7, tzinfo=timezone(timedelta(hours=2)))
+    assert to_moment(moment) == datetime(2026, 5, 1, 10, 0, 0, 7)  # noqa: DTZ001
+    assert from_moment(to_moment(moment)) == moment
+    assert from_moment(to_moment(moment)).tzinfo is UTC
+
+
+def test_a_time_without_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="without zone"):
+        to_moment(datetime(2026, 5, 1))  # noqa: DTZ001
+
+
+def test_a_field_without_a_column_is_found_at_once() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Extended:
+        name: str
+        seen_at: datetime
+        colour: str
+
+    with pytest.raises(KeyError, match="colour"):
+        RowCodec(Extended, tables.AGENTS)
+
+
+@pytest.mark.parametrize("hint", [float, str | int, tuple[int, ...], dict[str, str]])
+def test_a_field_without_a_form_is_found_at_once(hint: Any) -> None:
+    holder: Any = dataclass(type("Holder", (), {"__annotations__": {"value": hint}}))
+    table = Table("t", MetaData(), Column("value", Text))
+    with pytest.raises(TypeError):
+        RowCodec(holder, table)
+
+
+def test_values_start_at_an_offset() -> None:
+    @dataclass(frozen=True)
+    class Pair:
+        one: int
+        two: int | None
+
+    codec = RowCodec(Pair, Table("t", MetaData(), Column("one", Integer), Column("two", Integer)))
+    assert codec.decode(("x", "y", 1, None), 2) == Pair(1, None)
+    assert codec.encode(Pair(1, None)) == {"one": 1, "two": None}
