@@ -1,0 +1,69 @@
+"""The WSGI application: middleware, error handlers and every facade's routes.
+
+``main`` calls ``build_app``. Nothing here waits for an agent, and no request changes anything before its body is
+checked, its object found and the policy asked.
+"""
+
+import uuid
+from typing import Any
+
+import falcon
+
+from evenload.api import versions
+from evenload.api.auth.identity import Identity
+from evenload.api.context import Facade
+from evenload.api.errors import Errors
+from evenload.api.network_v2 import routes as network_routes
+from evenload.api.octavia_v2 import routes as octavia_routes
+from evenload.api.policy import Policy
+from evenload.api.projects import Project, Projects
+from evenload.api.services import Services
+from evenload.api.settings import ApiSettings
+
+_SUFFIX = ".json"
+
+
+def build_app(services: Services, identity: Identity, policy: Policy, settings: ApiSettings) -> "falcon.App[Any, Any]":
+    facade = Facade(policy=policy, settings=settings)
+    app = falcon.App(middleware=_Requests(identity), cors_enable=False)
+    app.req_options.strip_url_path_trailing_slash = True
+    Errors(settings.provider).install(app)
+    document = versions.VersionDocument(facade)
+    for path in versions.PATHS:
+        app.add_route(path, document)
+    if settings.healthcheck:
+        health = versions.HealthCheck()
+        app.add_route("/healthcheck", health)
+        app.add_route("/load-balancer/healthcheck", health)
+    for path in ("/projects", "/v3/projects"):
+        app.add_route(path, Projects(identity))
+        app.add_route(path + "/{name}", Project(identity))
+    octavia_routes.add_routes(app, facade, services)
+    network_routes.add_routes(app, facade, services.networks)
+    return app
+
+
+class _Requests:
+    """A name for every request, the spellings of a path that Octavia is lenient about, and who is calling.
+
+    Nobody is asked who he is where the resource is public.
+    """
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
+        request.context.request_id = identifier = f"req-{uuid.uuid4()}"
+        response.set_header("x-openstack-request-id", identifier)
+        if request.path.endswith(_SUFFIX):
+            request.path = request.path.removesuffix(_SUFFIX)
+
+    def process_resource(
+        self, request: falcon.Request, response: falcon.Response, resource: object, params: dict[str, Any]
+    ) -> None:
+        if getattr(resource, "public", False):
+            return
+        request.context.caller = self._identity.authenticate(request.env)
+        request.context.names = getattr(resource, "names", {})
+        if not request.client_accepts_json:
+            raise falcon.HTTPNotAcceptable(description="The answers of this service are JSON.")

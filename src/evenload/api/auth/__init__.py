@@ -1,0 +1,1 @@
+"""Who is calling: one Protocol and its implementations."""

@@ -1,0 +1,202 @@
+"""User and password from a file of bcrypt hashes, with project and roles, as OpenStack's standalone services have it.
+
+A line is ``user:bcrypt hash:project:role[,role...]``; empty lines and those that begin with ``#`` do not count. The
+file is read again when it changes. While it cannot be used nobody is let in: a user who was just removed must not
+stay because of a slip in another line.
+
+bcrypt takes 50 ms and more on purpose, so a password that was right is remembered for some seconds, as a keyed digest
+that says nothing without this process' key and that is void once the user's line changes.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+import stat
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import structlog
+
+from evenload.api.auth.identity import Caller, IdentityUnavailable, Unauthenticated, is_project, with_implied
+from evenload.model.errors import EvenloadError
+
+_log = structlog.get_logger(__name__)
+
+CHALLENGE = 'Basic realm="evenload", charset="UTF-8"'
+MAX_PASSWORD_BYTES = 72
+"""bcrypt looks at no more, so a longer one cannot be the right one."""
+_MAX_REMEMBERED = 1024
+_CONCURRENT_CHECKS = 2
+_HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
+_ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
+
+
+class UserFileError(EvenloadError):
+    """The user file cannot be used; says which line and why, never what stands in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    hashed: bytes
+    caller: Caller
+
+    def __repr__(self) -> str:
+        return f"User({self.caller!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Users:
+    """The file as last read. ``decoy`` is what unknown users are checked against, for as long as known ones take."""
+
+    by_name: dict[str, User]
+    decoy: bytes
+
+
+def parse_users(text: str) -> dict[str, User]:
+    """The users by name. Raises UserFileError."""
+    users: dict[str, User] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        parts = line.strip().split(":")
+        if len(parts) != 4:
+            raise UserFileError(f"line {number}: not of the form user:bcrypt hash:project:role,role")
+        name, hashed, project, roles = parts
+        if not name or not name.isprintable():
+            raise UserFileError(f"line {number}: no usable user name")
+        if name in users:
+            raise UserFileError(f"line {number}: a second line for the same user")
+        if _HASH.fullmatch(hashed) is None:
+            raise UserFileError(f"line {number}: the second field is not a bcrypt hash")
+        if not is_project(project):
+            raise UserFileError(f"line {number}: the third field cannot be the name of a project")
+        names = [role.strip() for role in roles.split(",")]
+        if not all(_ROLE.fullmatch(role) for role in names):
+            raise UserFileError(f"line {number}: the fourth field is not a list of roles")
+        users[name] = User(hashed.encode(), Caller(name, project, with_implied(names)))
+    return users
+
+
+class HttpBasicIdentity:
+    """``monotonic`` gives seconds; ``remember`` is for how many of them a right password need not be checked again.
+
+    Reads the file once at once: raises UserFileError where it cannot be used, also where others than its owner and
+    group may touch it.
+    """
+
+    def __init__(self, path: Path, *, monotonic: Callable[[], float], remember: float = 30.0) -> None:
+        self._path = path
+        self._monotonic = monotonic
+        self._remember = remember
+        self._key = os.urandom(32)
+        self._lock = threading.Lock()
+        self._checks = threading.BoundedSemaphore(_CONCURRENT_CHECKS)
+        self._remembered: dict[bytes, float] = {}
+        self._stamp, self._users = self._read()
+
+    def authenticate(self, environ: Mapping[str, Any]) -> Caller:
+        name, password = _credentials(environ.get("HTTP_AUTHORIZATION"))
+        users = self._current()
+        user = users.by_name.get(name)
+        hashed = user.hashed if user is not None else users.decoy
+        digest = hmac.digest(self._key, b"\0".join((hashed, name.encode(), password)), "sha256")
+        if user is not None and self._is_remembered(digest):
+            return user.caller
+        with self._checks:
+            right = _matches(password, hashed)
+        if user is None or not right:
+            _log.info("a login was refused", user=name if user is not None else None)
+            raise Unauthenticated("The user name or the password is wrong.", CHALLENGE)
+        self._keep(digest)
+        return user.caller
+
+    def projects(self, caller: Caller) -> Sequence[str]:
+        everyone = {user.caller.project_id for user in self._current().by_name.values()}
+        known = everyone if "admin" in caller.roles else {caller.project_id}
+        return sorted(project for project in known if project is not None)
+
+    def _current(self) -> _Users:
+        try:
+            status = os.stat(self._path)
+        except OSError as error:
+            raise self._unavailable(error) from error
+        if (status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode) == self._stamp:
+            return self._users
+        with self._lock:
+            try:
+                self._stamp, self._users = self._read()
+            except UserFileError as error:
+                raise self._unavailable(error) from error
+            return self._users
+
+    def _unavailable(self, error: Exception) -> IdentityUnavailable:
+        _log.error("the user file cannot be used, nobody is let in", path=str(self._path), reason=str(error))
+        return IdentityUnavailable("Users cannot be looked up at present.")
+
+    def _read(self) -> tuple[tuple[int, int, int, int], _Users]:
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                status = os.fstat(file.fileno())
+                text = file.read()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserFileError(f"user file {self._path}: {error}") from error
+        if status.st_mode & stat.S_IRWXO or status.st_mode & stat.S_IWGRP:
+            raise UserFileError(
+                f"user file {self._path}: mode {stat.S_IMODE(status.st_mode):04o} lets others in, 0600 is right"
+            )
+        try:
+            users = parse_users(text)
+        except UserFileError as error:
+            raise UserFileError(f"user file {self._path}: {error}") from error
+        slowest = max((user.hashed for user in users.values()), key=lambda hashed: hashed[4:6], default=None)
+        decoy = slowest or bcrypt.hashpw(b"nobody", bcrypt.gensalt(rounds=10))
+        return (status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode), _Users(users, decoy)
+
+    def _is_remembered(self, digest: bytes) -> bool:
+        with self._lock:
+            return self._remembered.get(digest, 0.0) > self._monotonic()
+
+    def _keep(self, digest: bytes) -> None:
+        now = self._monotonic()
+        with self._lock:
+            if len(self._remembered) >= _MAX_REMEMBERED:
+                self._remembered = {key: end for key, end in self._remembered.items() if end > now}
+            if len(self._remembered) >= _MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[digest] = now + self._remember
+
+
+def hash_password(password: str) -> str:
+    """The hash to put into the user file. Raises ValueError for a password that bcrypt would cut."""
+    encoded = password.encode()
+    if len(encoded) > MAX_PASSWORD_BYTES:
+        raise ValueError(f"a password has at most {MAX_PASSWORD_BYTES} bytes")
+    return bcrypt.hashpw(encoded, bcrypt.gensalt()).decode()
+
+
+def _credentials(header: str | None) -> tuple[str, bytes]:
+    scheme, _, encoded = (header or "").partition(" ")
+    if scheme.lower() != "basic":
+        raise Unauthenticated("This service asks for user name and password.", CHALLENGE)
+    try:
+        decoded = base64.b64decode(encoded.strip().encode("ascii"), validate=True)
+        name, colon, password = decoded.partition(b":")
+        if not colon:
+            raise Unauthenticated("The Authorization header cannot be read.", CHALLENGE)
+        return name.decode(), password
+    except (binascii.Error, UnicodeError) as error:
+        raise Unauthenticated("The Authorization header cannot be read.", CHALLENGE) from error
+
+
+def _matches(password: bytes, hashed: bytes) -> bool:
+    usable = len(password) <= MAX_PASSWORD_BYTES and b"\0" not in password
+    # One that cannot be right is checked all the same, as another: the time taken tells nothing.
+    right = bcrypt.checkpw(password if usable else hashlib.sha256(password).hexdigest().encode(), hashed)
+    return right and usable

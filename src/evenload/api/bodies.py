@@ -1,0 +1,95 @@
+"""Request bodies as JSON values, read with suspicion: size, type, nesting, duplicate keys, numbers that are none.
+
+Called by the resources of every facade. Raises Falcon's errors for what is not JSON, Invalid for JSON that must not be.
+"""
+
+import json
+from typing import Any, NoReturn
+
+import falcon
+
+from evenload.api.fields import shown
+from evenload.model.errors import Invalid
+
+_MAX_DEPTH = 16
+_JSON = "application/json"
+
+
+def read_json(request: falcon.Request, longest: int) -> Any:
+    """Raises HTTPUnsupportedMediaType, HTTPBadRequest, HTTPContentTooLarge, Invalid."""
+    _require_json(request.content_type)
+    raw = _read(request, longest)
+    try:
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)
+    except UnicodeDecodeError as error:
+        raise falcon.HTTPBadRequest(description="The request body is not UTF-8.") from error
+    except RecursionError as error:
+        raise Invalid("The request body is nested too deeply.") from error
+    except ValueError as error:
+        raise falcon.HTTPBadRequest(description="The request body is not valid JSON.") from error
+    if raw.count(b"{") + raw.count(b"[") > _MAX_DEPTH:
+        _require_shallow(value)
+    return value
+
+
+def _require_json(content_type: str | None) -> None:
+    if not content_type:
+        raise falcon.HTTPBadRequest(description="A Content-Type of application/json is expected.")
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "application/x-www-form-urlencoded":
+        raise falcon.HTTPBadRequest(description="A form is not expected here, but application/json.")
+    if kind != _JSON:
+        raise falcon.HTTPUnsupportedMediaType(description="A Content-Type of application/json is expected.")
+
+
+def _read(request: falcon.Request, longest: int) -> bytes:
+    length = request.content_length
+    if length is not None and length > longest:
+        raise falcon.HTTPContentTooLarge(description=f"The request body is longer than {longest} bytes.")
+    if length is None and not request.env.get("wsgi.input_terminated"):
+        return b""
+    # Without a length the body is chunked, and the server's stream ends where the body does.
+    stream = request.bounded_stream if length is not None else request.stream
+    raw: bytes = stream.read(longest + 1)
+    if len(raw) > longest:
+        raise falcon.HTTPContentTooLarge(description=f"The request body is longer than {longest} bytes.")
+    if length is not None and len(raw) != length:
+        raise falcon.HTTPBadRequest(description="The request body ended early.")
+    return raw
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise Invalid(f"The attribute {shown(name)} is given twice.")
+            seen.add(name)
+    return found
+
+
+def _constant(text: str) -> NoReturn:
+    raise Invalid(f"{text} is not a number.")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise Invalid(f"{shown(text)} is not a number that can be used.")
+    return value
+
+
+def _require_shallow(value: Any) -> None:
+    level: list[Any] = [value]
+    for _ in range(_MAX_DEPTH):
+        deeper: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                deeper.extend(part for part in each.values() if isinstance(part, (dict, list)))
+            elif isinstance(each, list):
+                deeper.extend(part for part in each if isinstance(part, (dict, list)))
+        if not deeper:
+            return
+        level = deeper
+    raise Invalid("The request body is nested too deeply.")

@@ -1,0 +1,71 @@
+"""What a request carries from the middleware to the handlers, and the few things that handlers do with it.
+
+One ``Facade`` is made by ``app`` and given to every resource of every facade.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+import falcon
+
+from evenload.api.auth.identity import Caller
+from evenload.api.bodies import read_json
+from evenload.api.paging import Parameters
+from evenload.api.policy import Policy
+from evenload.api.settings import ApiSettings
+from evenload.model.errors import Invalid
+
+_MAX_PARAMETERS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facade:
+    policy: Policy
+    settings: ApiSettings
+
+    def require(self, request: falcon.Request, rule: str, project_id: str | None) -> None:
+        """Raises Forbidden."""
+        self.policy.require(rule, caller_of(request), project_id)
+
+    def allows(self, request: falcon.Request, rule: str, project_id: str | None) -> bool:
+        return self.policy.allows(rule, caller_of(request), project_id)
+
+    def body(self, request: falcon.Request) -> Any:
+        return read_json(request, self.settings.max_body_bytes)
+
+    def base(self, request: falcon.Request) -> str:
+        """Scheme, host and mount point for links, without a closing slash."""
+        if self.settings.base_uri is not None:
+            return self.settings.base_uri.rstrip("/")
+        return str(request.forwarded_prefix if self.settings.trust_forwarded else request.prefix)
+
+    def address(self, request: falcon.Request) -> str:
+        """The address of what was asked for, without its query string."""
+        return self.base(request) + str(request.path)
+
+
+def caller_of(request: falcon.Request) -> Caller:
+    caller: Caller = request.context.caller
+    return caller
+
+
+def parameters_of(request: falcon.Request) -> Parameters:
+    try:
+        return parse_qsl(request.query_string, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
+    except ValueError as error:
+        raise Invalid("The query string has too many parameters.") from error
+
+
+def answer(response: falcon.Response, value: Any, status: int = 200) -> None:
+    response.status = status
+    response.content_type = falcon.MEDIA_JSON
+    response.data = json.dumps(value).encode("ascii")
+
+
+def answer_empty(response: falcon.Response, status: int) -> None:
+    response.status = status
+    if status != 204:
+        response.content_type = falcon.MEDIA_JSON
+        response.data = b""

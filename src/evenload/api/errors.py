@@ -1,0 +1,128 @@
+"""What went wrong, as each facade says it: status and body. The only place that knows both.
+
+Installed by ``app``. Octavia's shape is {faultcode, faultstring, debuginfo}, everywhere in that facade; Neutron's is
+{NeutronError: {type, message, detail}}. A fault of ours says nothing of itself to the client; the log has it, under the
+request id that the answer carries.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import falcon
+import structlog
+
+from evenload.api.auth.identity import BadCredentials, IdentityUnavailable, Unauthenticated
+from evenload.api.fields import shown
+from evenload.model.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NoHost,
+    NotFound,
+    Rejected,
+    StoreUnavailable,
+    Unsupported,
+)
+
+_log = structlog.get_logger(__name__)
+
+NETWORK_SEGMENTS = frozenset(
+    {"networks", "subnets", "ports", "extensions", "qos", "security-groups", "routers", "floatingips", "quotas"}
+)
+_READY = ("Validation failure: ", "Invalid input for ", "Unknown attribute ", "Missing details ", "One or more ")
+_STATUSES: tuple[tuple[type[Rejected], int], ...] = (
+    (NotFound, 404),
+    (Forbidden, 403),
+    (Conflict, 409),
+    (Unsupported, 501),
+    (NoHost, 503),
+    (Invalid, 400),
+)
+
+
+def is_network_path(path: str) -> bool:
+    """Whether a path belongs to the network API, also where nothing answers at it."""
+    parts = path.split("/", 3)
+    return len(parts) > 2 and parts[1] in ("v2", "v2.0") and parts[2].removesuffix(".json") in NETWORK_SEGMENTS
+
+
+def describe(error: Rejected, names: Mapping[str, str], provider: str | None) -> tuple[int, str]:
+    """Status and text of a refusal, which names the field in the API's own word. ``names``: model → API.
+
+    ``provider`` None: an API that has no providers, where what is not supported is the caller's fault.
+    """
+    status = next((code for kind, code in _STATUSES if isinstance(error, kind)), 400)
+    text = error.detail
+    if isinstance(error, Unsupported):
+        if provider is None:
+            return 400, f"Not supported here: {text}"
+        return status, f"Provider '{provider}' does not support a requested option: {text}"
+    if isinstance(error, Forbidden):
+        return status, text
+    name = names.get(error.field, error.field) if error.field is not None else None
+    if name is not None and name not in text:
+        text = f"{shown(name)}: {text}"
+    if status == 400 and not text.startswith(_READY) and not text.endswith(" not found."):
+        text = f"Validation failure: {text}"
+    return status, text
+
+
+class Errors:
+    """Falcon's error handlers. ``provider`` is named in what it does not support."""
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+
+    def install(self, app: falcon.App[Any, Any]) -> None:
+        app.add_error_handler(Exception, self._unexpected)
+        app.add_error_handler(falcon.HTTPError, self._http)
+        app.add_error_handler(Rejected, self._rejected)
+        app.add_error_handler(StoreUnavailable, self._unavailable)
+        app.add_error_handler(IdentityUnavailable, self._unavailable)
+        app.add_error_handler(Unauthenticated, self._unauthenticated)
+        app.add_error_handler(BadCredentials, self._bad_credentials)
+
+    def _rejected(self, request: falcon.Request, response: falcon.Response, error: Rejected, params: Any) -> None:
+        names: Mapping[str, str] = getattr(request.context, "names", {})
+        status, text = describe(error, names, None if is_network_path(request.path) else self._provider)
+        kind = f"{error.kind.replace(' ', '')}NotFound" if isinstance(error, NotFound) else type(error).__name__
+        _answer(request, response, status, text, kind)
+
+    def _http(self, request: falcon.Request, response: falcon.Response, error: falcon.HTTPError, params: Any) -> None:
+        if error.headers is not None:
+            response.set_headers(error.headers)
+        code = int(error.status_code)
+        _answer(request, response, code, error.description or error.title or "", f"HTTP{code}")
+
+    def _unavailable(self, request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
+        _log.error("a request could not be served", path=request.path, reason=str(error))
+        _answer(request, response, 503, "The service is not available at present. Please try again.", "Unavailable")
+
+    def _unauthenticated(
+        self, request: falcon.Request, response: falcon.Response, error: Unauthenticated, params: Any
+    ) -> None:
+        response.set_header("WWW-Authenticate", error.challenge)
+        _answer(request, response, 401, error.detail, "Unauthorized")
+
+    def _bad_credentials(
+        self, request: falcon.Request, response: falcon.Response, error: BadCredentials, params: Any
+    ) -> None:
+        _answer(request, response, 400, str(error), "BadRequest")
+
+    def _unexpected(self, request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
+        identifier = getattr(request.context, "request_id", None)
+        _log.error(
+            "a request failed", method=request.method, path=shown(request.path), request=identifier, exc_info=error
+        )
+        _answer(request, response, 500, f"An unexpected fault; the log has it under {identifier}.", "InternalError")
+
+
+def _answer(request: falcon.Request, response: falcon.Response, status: int, text: str, type: str) -> None:
+    response.status = status
+    response.content_type = falcon.MEDIA_JSON
+    if is_network_path(request.path):
+        body: dict[str, Any] = {"NeutronError": {"type": type, "message": text, "detail": ""}}
+    else:
+        body = {"faultcode": "Client" if status < 500 else "Server", "faultstring": text, "debuginfo": None}
+    response.data = json.dumps(body).encode("ascii")

@@ -1,0 +1,257 @@
+"""The kinds of values that stand in requests: how each is read from JSON and from a query string.
+
+Used by the schemas of every facade. Everything here is strict about characters: no control character, line or
+paragraph separator or lone surrogate gets past any of these, and what may reach a configuration file has a whitelist.
+Lenient only where Octavia is: booleans and integers may be strings.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
+
+from evenload.model.errors import Unsupported
+from evenload.model.query import Value
+
+MAX_TEXT = 255
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,35}")
+_URL_PATH = re.compile(r"/(?!/)(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
+_COOKIE = re.compile(r"(?!\$)[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
+_LABEL = r"(?!-)[A-Za-z0-9_\-]{1,63}(?<!-)"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_CODE = r"[1-5][0-9]{2}"
+_CODES = re.compile(rf"{_CODE}(?: *, *{_CODE})*|{_CODE}-{_CODE}")
+_MAC = re.compile(r"[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}")
+_TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
+_FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """``annotation`` is what pydantic makes of a JSON value; ``query`` reads a filter, None: no filter by it.
+
+    ``query`` raises ValueError for a text that no such value can be.
+    """
+
+    annotation: Any
+    query: Callable[[str], Value] | None = None
+
+
+# ---------------------------------------------------------------------------------------------------------- functions
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is free of control characters, separators of lines and lone surrogates."""
+    return _UNPRINTABLE.search(text) is None
+
+
+def _plain(text: str) -> str:
+    if not is_plain(text):
+        raise ValueError("Control characters and line separators are not allowed.")
+    return text
+
+
+def _truth(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int) and value in (0, 1):
+        return value == 1
+    if isinstance(value, str):
+        return truth_of(value)
+    raise ValueError("Not a boolean.")
+
+
+def truth_of(text: str) -> bool:
+    """Raises ValueError for what is neither yes nor no."""
+    lowered = text.lower()
+    if lowered in _TRUE:
+        return True
+    if lowered in _FALSE:
+        return False
+    raise ValueError("Not a boolean.")
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return integer_of(value)
+    raise ValueError("Not an integer.")
+
+
+def integer_of(text: str) -> int:
+    if _INTEGER.fullmatch(text) is None:
+        raise ValueError("Not an integer.")
+    return int(text)
+
+
+def address_of(text: str) -> str:
+    """The canonical form. Leading zeros, numbers without dots and zones are no addresses here."""
+    if "%" in text:
+        raise ValueError("An address must not name a zone.")
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise ValueError("Not an IP address.") from error
+
+
+def _canonical(text: str) -> str:
+    """For filters: what is no address equals none, which is no error."""
+    try:
+        return address_of(text)
+    except ValueError:
+        return text
+
+
+def _cidr(text: str) -> str:
+    """The network an address with prefix length lies in; an address alone is a network of its own."""
+    address, slash, prefix = text.partition("/")
+    if slash and re.fullmatch("[0-9]{1,3}", prefix) is None:
+        raise ValueError("Not a network in CIDR notation.")
+    try:
+        return str(ipaddress.ip_network(f"{address_of(address)}{slash}{prefix}", strict=False))
+    except ValueError as error:
+        raise ValueError("Not a network in CIDR notation.") from error
+
+
+def _subnet_cidr(text: str) -> str:
+    """A network as a subnet has it: with its length, and nothing behind that."""
+    network = _cidr(text)
+    address, slash, _ = text.partition("/")
+    if not slash or address_of(address) != network.partition("/")[0]:
+        raise ValueError(f"Not the address of a network; {network} is.")
+    return network
+
+
+def uuid_of(text: str) -> str:
+    if _UUID.fullmatch(text) is None:
+        raise ValueError("Not a UUID.")
+    return text.lower()
+
+
+def _matching(pattern: re.Pattern[str], complaint: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if pattern.fullmatch(text) is None:
+            raise ValueError(complaint)
+        return text
+
+    return check
+
+
+def _codes(text: str) -> str:
+    if _CODES.fullmatch(text) is None:
+        raise ValueError("One status code, a list of codes such as 200,202 or one range such as 200-204 is expected.")
+    compact = text.replace(" ", "")
+    low, dash, high = compact.partition("-")
+    if dash and low > high:
+        raise ValueError("The range is upside down.")
+    listed = compact.split(",")
+    if len(set(listed)) != len(listed):
+        raise ValueError("A code stands there twice.")
+    return compact
+
+
+def _http_version(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError("1.0 or 1.1 is expected.")
+    text = value if isinstance(value, str) else str(float(value))
+    if text not in ("1.0", "1.1"):
+        raise ValueError("1.0 or 1.1 is expected.")
+    return text
+
+
+def unique(values: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+# -------------------------------------------------------------------------------------------------------------- types
+
+
+def text(longest: int = MAX_TEXT, shortest: int = 0) -> FieldType:
+    constraints = StringConstraints(strict=True, min_length=shortest, max_length=longest)
+    return FieldType(Annotated[str, constraints, AfterValidator(_plain)], str)
+
+
+def checked_text(check: Callable[[str], str], longest: int = MAX_TEXT, *, filtered: bool = True) -> FieldType:
+    """A text that ``check`` returns in canonical form or refuses with a ValueError."""
+    constraints = StringConstraints(strict=True, min_length=1, max_length=longest)
+    annotation = Annotated[str, constraints, AfterValidator(_plain), AfterValidator(check)]
+    return FieldType(annotation, check if filtered else str)
+
+
+def integer(lowest: int, highest: int) -> FieldType:
+    return FieldType(Annotated[int, BeforeValidator(_whole), Field(ge=lowest, le=highest)], integer_of)
+
+
+def listing(item: FieldType, longest: int = 1000) -> FieldType:
+    return FieldType(Annotated[list[item.annotation], Field(max_length=longest)])  # type: ignore[name-defined]
+
+
+def choice(possible: type[Enum], known: Sequence[str] = ()) -> FieldType:
+    """One of an enum's values. ``known`` are further words of the API, which this provider cannot do (501)."""
+    members: dict[str, Enum] = {str(member.value): member for member in possible}
+    elsewhere = frozenset(known)
+
+    def choose(value: object, info: ValidationInfo) -> Enum:
+        if isinstance(value, possible):
+            return value
+        chosen = members.get(value) if isinstance(value, str) else None
+        if chosen is not None:
+            return chosen
+        if isinstance(value, str) and value in elsewhere:
+            raise unsupported(str(info.field_name), value)
+        raise ValueError(f"Value should be one of: {', '.join(members)}.")
+
+    def query(text: str) -> str:
+        if text not in members and text not in elsewhere:
+            raise ValueError(f"Value should be one of: {', '.join(members)}.")
+        return text
+
+    return FieldType(Annotated[Any, BeforeValidator(choose), Field(json_schema_extra={"enum": list(members)})], query)
+
+
+def unsupported(name: str, value: object) -> Unsupported:
+    """For what the API knows and this version cannot do."""
+    return Unsupported(f"{name} '{shown(value)}'", field=name)
+
+
+def shown(value: object) -> str:
+    """A caller's value for an error text: short, and in characters that no terminal and no log minds."""
+    text = value if isinstance(value, str) else repr(value)
+    if len(text) > 80:
+        text = f"{text[:77]}..."
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+NAME = text()
+DESCRIPTION = text()
+TRUTH = FieldType(Annotated[bool, BeforeValidator(_truth)], truth_of)
+UUID = checked_text(uuid_of, 36, filtered=False)
+PROJECT = checked_text(_matching(_PROJECT, "Not the name of a project."), 36)
+ADDRESS = FieldType(checked_text(address_of, 45).annotation, _canonical)
+CIDR = checked_text(_cidr, 49)
+SUBNET_CIDR = checked_text(_subnet_cidr, 49)
+WORD = checked_text(
+    _matching(re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*"), "Letters, digits, . _ and - are expected."), 64
+)
+PORT_NUMBER = integer(1, 65535)
+TAGS = listing(text(), 200)
+URL_PATH = checked_text(
+    _matching(_URL_PATH, "A path such as /health?full=1 is expected, in URL characters."), filtered=False
+)
+COOKIE_NAME = checked_text(_matching(_COOKIE, "A cookie name consists of token characters (RFC 6265)."), filtered=False)
+HOST_NAME = checked_text(_matching(_HOST, "Not a host name."), 253, filtered=False)
+EXPECTED_CODES = checked_text(_codes, filtered=False)
+HTTP_VERSION = FieldType(
+    Annotated[str, BeforeValidator(_http_version), Field(json_schema_extra={"enum": [1.0, 1.1]})], _http_version
+)
+MAC_ADDRESS = checked_text(lambda mac: _matching(_MAC, "Not a MAC address.")(mac).lower(), 17)

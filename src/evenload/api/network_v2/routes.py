@@ -1,0 +1,121 @@
+"""Which path of the network API is served by what. Called by ``app``.
+
+Beside networks, subnets and ports there is what the stock clients look things up in before they do something else:
+extensions, and the policies and groups of which there are none.
+"""
+
+from typing import Any
+
+import falcon
+
+from evenload.api.context import Facade, answer
+from evenload.api.network_v2 import schema
+from evenload.api.network_v2.present import (
+    BINDING_ATTRIBUTES,
+    NETWORK_COLUMNS,
+    PORT_COLUMNS,
+    PROVIDER_ATTRIBUTES,
+    SUBNET_COLUMNS,
+    present_network,
+    present_port,
+    present_subnet,
+)
+from evenload.api.network_v2.resources import Collection, Item, Kind, Tags
+from evenload.service.networks import Networks
+
+PREFIXES = ("/v2.0", "/v2")
+_EXTENSIONS = {
+    "net-mtu": "Network MTU",
+    "pagination": "Pagination support",
+    "project-id": "project_id field enabled",
+    "provider": "Provider Network",
+    "sorting": "Sorting support",
+    "standard-attr-description": "standard-attr-description",
+    "standard-attr-tag": "Tag support for resources with standard attribute",
+    "standard-attr-timestamp": "Resource timestamps",
+}
+
+
+def add_routes(app: "falcon.App[Any, Any]", facade: Facade, networks: Networks) -> None:
+    empty = {"/qos/policies": _Nothing("policies"), "/security-groups": _Nothing("security_groups")}
+    for prefix in PREFIXES:
+        for kind in _kinds(networks):
+            app.add_route(f"{prefix}/{kind.plural}", Collection(facade, kind))
+            app.add_route(f"{prefix}/{kind.plural}/{{id}}", Item(facade, kind))
+            app.add_route(f"{prefix}/{kind.plural}/{{id}}/tags", Tags(facade, kind))
+        app.add_route(f"{prefix}/extensions", _Extensions())
+        app.add_route(f"{prefix}/extensions/{{alias}}", _Extension())
+        for path, nothing in empty.items():
+            app.add_route(prefix + path, nothing)
+
+
+def _kinds(networks: Networks) -> tuple[Kind, ...]:
+    return (
+        Kind(
+            word="network",
+            schema=schema.NETWORK,
+            columns=NETWORK_COLUMNS,
+            create=lambda project, fields: present_network(networks.create_network(project, fields)),
+            update=lambda id, fields: present_network(networks.update_network(id, fields)),
+            delete=networks.delete_network,
+            find=lambda id, viewer: present_network(networks.network(id, viewer=viewer)),
+            all=lambda viewer: [present_network(each) for each in networks.networks(viewer=viewer)],
+            hidden=("get_network:provider", PROVIDER_ATTRIBUTES),
+            names={model: api for api, model in schema.NETWORK_NAMES.items()},
+        ),
+        Kind(
+            word="subnet",
+            schema=schema.SUBNET,
+            columns=SUBNET_COLUMNS,
+            create=lambda project, fields: present_subnet(networks.create_subnet(project, fields)),
+            update=lambda id, fields: present_subnet(networks.update_subnet(id, fields)),
+            delete=networks.delete_subnet,
+            find=lambda id, viewer: present_subnet(networks.subnet(id, viewer=viewer)),
+            all=lambda viewer: [present_subnet(each) for each in networks.subnets(viewer=viewer)],
+            names={},
+        ),
+        Kind(
+            word="port",
+            schema=schema.PORT,
+            columns=PORT_COLUMNS,
+            create=lambda project, fields: present_port(networks.create_port(project, fields)),
+            update=lambda id, fields: present_port(networks.update_port(id, fields)),
+            delete=networks.delete_port,
+            find=lambda id, viewer: present_port(networks.port(id, viewer=viewer)),
+            all=lambda viewer: [present_port(each) for each in networks.ports(viewer=viewer)],
+            hidden=("get_port:binding", BINDING_ATTRIBUTES),
+            names={},
+        ),
+    )
+
+
+class _Nothing:
+    """A list that is empty here: clients look names up in it and say themselves that there is no such thing."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        answer(response, {self._key: []})
+
+
+class _Extensions:
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        answer(response, {"extensions": [_extension(alias) for alias in _EXTENSIONS]})
+
+
+class _Extension:
+    def on_get(self, request: falcon.Request, response: falcon.Response, alias: str) -> None:
+        if alias not in _EXTENSIONS:
+            raise falcon.HTTPNotFound(description="The resource could not be found.")
+        answer(response, {"extension": _extension(alias)})
+
+
+def _extension(alias: str) -> dict[str, Any]:
+    return {
+        "alias": alias,
+        "name": _EXTENSIONS[alias],
+        "description": _EXTENSIONS[alias],
+        "links": [],
+        "updated": "2016-01-01T00:00:00-00:00",
+    }

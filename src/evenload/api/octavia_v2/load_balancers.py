@@ -1,0 +1,89 @@
+"""``/loadbalancers`` and what hangs on one: statistics, status tree, failover."""
+
+import falcon
+
+from evenload.api.attributes import Given
+from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
+from evenload.api.fields import shown
+from evenload.api.octavia_v2 import schema, translate
+from evenload.api.octavia_v2.present import AnyView, present_statistics, present_status, present_tree
+from evenload.api.octavia_v2.resources import Collection, Item, plain, rule
+from evenload.model.enums import Kind
+from evenload.model.errors import Invalid
+from evenload.service.load_balancers import LoadBalancers
+
+
+class LoadBalancerCollection(Collection):
+    kind = Kind.LOAD_BALANCER
+
+    def __init__(self, facade: Facade, service: LoadBalancers) -> None:
+        super().__init__(facade, service)
+        self._service = service
+
+    def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
+        given = schema.LOAD_BALANCER.parse_create(self._facade.body(request))
+        project = translate.chosen_project(given.own) or caller_of(request).project_id
+        if project is None:
+            raise Invalid("Missing project ID in request where one is required.", field="project_id")
+        self._facade.require(request, rule(self.kind, "post"), project)
+        draft = translate.balancer_draft(
+            given,
+            project,
+            self._provider(given),
+            every_project=self._facade.allows(request, "get_subnet:global", project),
+        )
+        answer(response, {"loadbalancer": present_tree(self._service.create(project, draft))}, 201)
+
+    def _provider(self, given: Given) -> str:
+        settings = self._facade.settings
+        provider: str = given.own.get("provider", settings.provider)
+        if provider not in (settings.provider, *settings.provider_aliases):
+            raise Invalid(f"Provider '{shown(provider)}' is not enabled.", field="provider")
+        return provider
+
+
+class LoadBalancerItem(Item):
+    kind = Kind.LOAD_BALANCER
+
+    def __init__(self, facade: Facade, service: LoadBalancers) -> None:
+        super().__init__(facade, service)
+        self._service = service
+
+    def update(self, given: Given, view: AnyView) -> AnyView:
+        return self._service.update(view.record.item.id, plain(given))
+
+    def delete(self, request: falcon.Request, id: str) -> None:
+        """Any value of ``cascade`` but true is none, as with Octavia."""
+        asked = [value for name, value in parameters_of(request) if name == "cascade"]
+        self._service.delete(id, cascade=bool(asked) and asked[-1].lower() in ("true", "1"))
+
+
+class LoadBalancerPart:
+    """Something to be asked of, or done to, one load balancer."""
+
+    def __init__(self, facade: Facade, service: LoadBalancers) -> None:
+        self._facade = facade
+        self._service = service
+
+    def _require(self, request: falcon.Request, id: str, action: str) -> None:
+        project = self._service.get(id).record.project_id
+        self._facade.require(request, rule(Kind.LOAD_BALANCER, action), project)
+
+
+class LoadBalancerStatistics(LoadBalancerPart):
+    def on_get(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
+        self._require(request, id, "get_stats")
+        answer(response, {"stats": present_statistics(self._service.statistics(id))})
+
+
+class LoadBalancerStatus(LoadBalancerPart):
+    def on_get(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
+        self._require(request, id, "get_status")
+        answer(response, {"statuses": present_status(self._service.tree(id))})
+
+
+class LoadBalancerFailover(LoadBalancerPart):
+    def on_put(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
+        self._require(request, id, "put_failover")
+        self._service.failover(id)
+        answer_empty(response, 202)

@@ -1,0 +1,46 @@
+"""Where Octavia's API and the model call the same thing by different names: the only place that says so.
+
+API name → model name, by kind.
+"""
+
+from collections.abc import Mapping
+
+from evenload.model.enums import Kind
+
+TRANSLATED: Mapping[Kind, Mapping[str, str]] = {
+    Kind.LOAD_BALANCER: {
+        "vip_network_id": "network_id",
+        "vip_port_id": "port_id",
+    },
+    Kind.LISTENER: {"protocol_port": "port", "loadbalancer_id": "load_balancer_id"},
+    Kind.POOL: {"lb_algorithm": "algorithm", "loadbalancer_id": "load_balancer_id"},
+    Kind.MEMBER: {"protocol_port": "port"},
+    Kind.HEALTH_MONITOR: {
+        "max_retries": "rise",
+        "max_retries_down": "fall",
+        "http_method": "method",
+        "http_version": "version",
+    },
+}
+
+# What the service's complaints name by a word of the model that no attribute has for itself.
+_COMPLAINTS: Mapping[Kind, Mapping[str, str]] = {
+    # Those of parts that a single call makes as well; "port" is a listener's or a member's there.
+    Kind.LOAD_BALANCER: {
+        "port": "protocol_port",
+        "algorithm": "lb_algorithm",
+        "method": "http_method",
+        "http": "http_method",
+        "version": "http_version",
+    },
+    Kind.LISTENER: {},
+    Kind.POOL: {},
+    Kind.MEMBER: {},
+    Kind.HEALTH_MONITOR: {"http": "http_method"},
+}
+
+
+def complaint_names(kind: Kind) -> Mapping[str, str]:
+    """Model name → API name, for the field that an error names."""
+    names = {} if kind is Kind.LOAD_BALANCER else {model: api for api, model in TRANSLATED[kind].items()}
+    return {**names, **_COMPLAINTS[kind]}

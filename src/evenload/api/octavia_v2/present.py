@@ -1,0 +1,243 @@
+"""Objects as Octavia's API shows them. Pure; called by the resources of this package.
+
+The readers of each kind are derived from its table of attributes once, at import; only what the table cannot say stands
+here by hand. A name among ``fields`` that an object has not is left out without a word, as Octavia does.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from evenload.api.attributes import Attribute, Part, Schema
+from evenload.api.octavia_v2 import schema
+from evenload.model.balancer import AnyRecord, HttpCheck, Tree
+from evenload.model.desired import Statistics
+from evenload.model.enums import Kind
+from evenload.model.query import Relations, View
+
+AnyView = View[AnyRecord]
+_Reader = Callable[[AnyView], Any]
+Json = dict[str, Any]
+
+
+def moment(value: datetime | None) -> str | None:
+    """UTC without zone, as clients parse it."""
+    return None if value is None else value.astimezone(UTC).replace(tzinfo=None).isoformat()
+
+
+def _wire(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _of_item(name: str) -> _Reader:
+    return lambda view: _wire(getattr(view.record.item, name))
+
+
+def _of_record(name: str) -> _Reader:
+    return lambda view: _wire(getattr(view.record, name))
+
+
+def _of_http(name: str) -> _Reader:
+    def read(view: AnyView) -> Any:
+        http: HttpCheck | None = getattr(view.record.item, "http", None)
+        return None if http is None else getattr(http, name)
+
+    return read
+
+
+def _ids(identifiers: Collection[str]) -> list[Json]:
+    return [{"id": identifier} for identifier in identifiers]
+
+
+def _http_version(view: AnyView) -> float | None:
+    version = _of_http("version")(view)
+    return None if version is None else float(version)
+
+
+def _session_persistence(view: AnyView) -> Json | None:
+    persistence = view.record.item.session_persistence  # type: ignore[union-attr]
+    if persistence is None:
+        return None
+    return {
+        "type": persistence.type.value,
+        "cookie_name": persistence.cookie_name,
+        "persistence_timeout": None,
+        "persistence_granularity": None,
+    }
+
+
+def _vip(name: str) -> _Reader:
+    return lambda view: getattr(view.record.item.vips[0], name)  # type: ignore[union-attr]
+
+
+_COMMON: Mapping[str, _Reader] = {
+    "id": lambda view: view.record.item.id,
+    "project_id": lambda view: view.record.project_id,
+    "tenant_id": lambda view: view.record.project_id,
+    "provisioning_status": lambda view: view.record.provisioning_status.value,
+    "operating_status": lambda view: view.record.operating_status.value,
+    "created_at": lambda view: moment(view.record.created_at),
+    "updated_at": lambda view: moment(view.record.updated_at),
+}
+
+_BY_HAND: Mapping[Kind, Mapping[str, _Reader]] = {
+    Kind.LOAD_BALANCER: {
+        "provider": _of_item("provider"),
+        "vip_address": _vip("address"),
+        "vip_subnet_id": _vip("subnet_id"),
+        "vip_network_id": _of_item("network_id"),
+        "vip_port_id": _of_item("port_id"),
+        "additional_vips": lambda view: [
+            {"subnet_id": vip.subnet_id, "ip_address": vip.address, "port_id": view.record.item.port_id}  # type: ignore[union-attr]
+            for vip in view.record.item.vips[1:]  # type: ignore[union-attr]
+        ],
+        "vip_vnic_type": lambda view: "normal",
+        "listeners": lambda view: _ids(view.relations.listener_ids),
+        "pools": lambda view: _ids(view.relations.pool_ids),
+    },
+    Kind.LISTENER: {
+        "loadbalancers": lambda view: _ids((view.relations.load_balancer_id,)),
+        "l7policies": lambda view: [],
+        "insert_headers": lambda view: {header.value: "true" for header in view.record.item.insert_headers},  # type: ignore[union-attr]
+        "allowed_cidrs": lambda view: list(view.record.item.allowed_cidrs) or None,  # type: ignore[union-attr]
+    },
+    Kind.POOL: {
+        "session_persistence": _session_persistence,
+        "loadbalancers": lambda view: _ids((view.relations.load_balancer_id,)),
+        "listeners": lambda view: _ids(view.relations.listener_ids),
+        "members": lambda view: _ids(view.relations.member_ids),
+        "healthmonitor_id": lambda view: view.relations.monitor_id,
+    },
+    Kind.MEMBER: {"vnic_type": lambda view: "normal"},
+    Kind.HEALTH_MONITOR: {
+        "pools": lambda view: _ids(view.relations.pool_ids),
+        "http_method": _of_http("method"),
+        "url_path": _of_http("url_path"),
+        "expected_codes": _of_http("expected_codes"),
+        "http_version": _http_version,
+        "domain_name": _of_http("domain_name"),
+    },
+}
+
+# Attributes of requests that answers do not show, or show under another name.
+_ASKED_ONLY = frozenset({"loadbalancer_id", "listener_id", "pool_id", "request_sriov"})
+
+
+def _readers(kind: Kind, table: Schema) -> Mapping[str, _Reader]:
+    readers: dict[str, _Reader] = dict(_COMMON)
+    for attribute in table.attributes.values():
+        if attribute.name in _ASKED_ONLY or attribute.name in _COMMON:
+            continue
+        by_hand = _BY_HAND[kind].get(attribute.name)
+        readers[attribute.name] = by_hand or _derived(attribute)
+    return {**readers, **_BY_HAND[kind]}
+
+
+def _derived(attribute: Attribute) -> _Reader:
+    match attribute.part:
+        case Part.ITEM:
+            return _of_item(attribute.model)
+        case Part.RECORD:
+            return _of_record(attribute.model)
+        case Part.NOWHERE:
+            value = attribute.shown
+            return lambda view: value
+        case Part.OWN:
+            raise TypeError(f"Nothing says how {attribute.name} is shown")
+
+
+TABLES: Mapping[Kind, Schema] = {
+    Kind.LOAD_BALANCER: schema.LOAD_BALANCER,
+    Kind.LISTENER: schema.LISTENER,
+    Kind.POOL: schema.POOL,
+    Kind.MEMBER: schema.MEMBER,
+    Kind.HEALTH_MONITOR: schema.HEALTH_MONITOR,
+}
+_READERS: Mapping[Kind, Mapping[str, _Reader]] = {kind: _readers(kind, table) for kind, table in TABLES.items()}
+
+
+def present(view: AnyView, wanted: Collection[str] | None = None) -> Json:
+    """The whole object, or those of its attributes that are wanted."""
+    readers = _READERS[view.record.kind]
+    if wanted is None:
+        shown = {name: read(view) for name, read in readers.items()}
+    else:
+        shown = {name: readers[name](view) for name in wanted if name in readers}
+    # A pool without a monitor has no such key, rather than null: clients go by its presence.
+    if shown.get("healthmonitor_id", "") is None:
+        del shown["healthmonitor_id"]
+    return shown
+
+
+def present_tree(tree: Tree) -> Json:
+    """What a creation answers: the load balancer with all its parts in full."""
+    relations = Relations(load_balancer_id=tree.id)
+    shown = present(View(record=tree.load_balancer, relations=relations))
+    listeners = []
+    for listener in tree.listeners.values():
+        view = present(View(record=listener, relations=relations))
+        del view["loadbalancers"]
+        listeners.append(view)
+    pools = []
+    for pool in tree.pools.values():
+        around = Relations(load_balancer_id=tree.id, listener_ids=tuple(each.id for each in tree.listeners_of(pool.id)))
+        view = present(View(record=pool, relations=around))
+        del view["loadbalancers"]
+        of_pool = Relations(load_balancer_id=tree.id, pool_ids=(pool.id,))
+        monitor = tree.monitor_of(pool.id)
+        view["members"] = [present(View(record=member, relations=of_pool)) for member in tree.members_of(pool.id)]
+        view["healthmonitor"] = None if monitor is None else present(View(record=monitor, relations=of_pool))
+        pools.append(view)
+    return {**shown, "listeners": listeners, "pools": pools}
+
+
+def present_status(tree: Tree) -> Json:
+    """The status tree. Pools that no listener uses do not appear, as in Octavia."""
+    return {
+        "loadbalancer": {
+            **_status(tree.load_balancer),
+            "listeners": [
+                {**_status(listener), "pools": _pools_of(tree, listener.item.default_pool_id)}
+                for listener in tree.listeners.values()
+            ],
+        }
+    }
+
+
+def _pools_of(tree: Tree, pool_id: str | None) -> list[Json]:
+    pool = tree.pools.get(pool_id) if pool_id is not None else None
+    if pool is None:
+        return []
+    monitor = tree.monitor_of(pool.id)
+    return [
+        {
+            **_status(pool),
+            "health_monitor": None if monitor is None else {**_status(monitor), "type": monitor.item.type.value},
+            "members": [
+                {**_status(member), "address": member.item.address, "protocol_port": member.item.port}
+                for member in tree.members_of(pool.id)
+            ],
+        }
+    ]
+
+
+def _status(record: AnyRecord) -> Json:
+    return {
+        "id": record.item.id,
+        "name": record.name,
+        "provisioning_status": record.provisioning_status.value,
+        "operating_status": record.operating_status.value,
+    }
+
+
+def present_statistics(statistics: Statistics) -> Json:
+    return {
+        "bytes_in": statistics.bytes_in,
+        "bytes_out": statistics.bytes_out,
+        "active_connections": statistics.active_connections,
+        "total_connections": statistics.total_connections,
+        "request_errors": statistics.request_errors,
+    }

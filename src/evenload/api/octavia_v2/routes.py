@@ -1,0 +1,48 @@
+"""Which path of Octavia's API is served by what. Called by ``app``."""
+
+from typing import Any
+
+import falcon
+
+from evenload.api.context import Facade
+from evenload.api.octavia_v2.health_monitors import HealthMonitorCollection, HealthMonitorItem
+from evenload.api.octavia_v2.listeners import ListenerCollection, ListenerItem, ListenerStatistics
+from evenload.api.octavia_v2.load_balancers import (
+    LoadBalancerCollection,
+    LoadBalancerFailover,
+    LoadBalancerItem,
+    LoadBalancerStatistics,
+    LoadBalancerStatus,
+)
+from evenload.api.octavia_v2.members import MemberCollection, MemberItem
+from evenload.api.octavia_v2.pools import PoolCollection, PoolItem
+from evenload.api.octavia_v2.providers import ProviderCollection
+from evenload.api.services import Services
+
+PREFIXES = ("/v2/lbaas", "/v2.0/lbaas", "/v2", "/v2.0")
+
+
+def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) -> None:
+    balancers, listeners, pools = services.load_balancers, services.listeners, services.pools
+    status = LoadBalancerStatus(facade, balancers)
+    resources: dict[str, object] = {
+        "/loadbalancers": LoadBalancerCollection(facade, balancers),
+        "/loadbalancers/{id}": LoadBalancerItem(facade, balancers),
+        "/loadbalancers/{id}/stats": LoadBalancerStatistics(facade, balancers),
+        "/loadbalancers/{id}/status": status,
+        "/loadbalancers/{id}/statuses": status,
+        "/loadbalancers/{id}/failover": LoadBalancerFailover(facade, balancers),
+        "/listeners": ListenerCollection(facade, listeners, balancers),
+        "/listeners/{id}": ListenerItem(facade, listeners),
+        "/listeners/{id}/stats": ListenerStatistics(facade, listeners),
+        "/pools": PoolCollection(facade, pools, balancers, listeners),
+        "/pools/{id}": PoolItem(facade, pools),
+        "/pools/{id}/members": MemberCollection(facade, services.members, pools),
+        "/pools/{id}/members/{member_id}": MemberItem(facade, services.members),
+        "/healthmonitors": HealthMonitorCollection(facade, services.health_monitors, pools),
+        "/healthmonitors/{id}": HealthMonitorItem(facade, services.health_monitors),
+        "/providers": ProviderCollection(facade),
+    }
+    for prefix in PREFIXES:
+        for path, resource in resources.items():
+            app.add_route(prefix + path, resource)

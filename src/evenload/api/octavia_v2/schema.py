@@ -1,0 +1,260 @@
+"""Octavia's attribute tables: what may stand in which body, of which kind, and what null means there.
+
+One line per attribute; ``api/attributes.py`` makes models of them, ``present.py`` answers. Where the API's name of
+something is not the model's, ``names.py`` says so. Source: section 3 to 7 of Octavia's API reference (v2).
+"""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+
+from evenload.api import fields
+from evenload.api.attributes import Attribute, In, Null, Schema, item, nowhere, own, record
+from evenload.api.fields import FieldType, choice, integer, listing, text
+from evenload.api.octavia_v2.names import TRANSLATED
+from evenload.interfaces import VipWish
+from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, Pool, SessionPersistence
+from evenload.model.enums import Algorithm, InsertedHeader, Kind, ListenerProtocol, MonitorType, PersistenceType
+from evenload.model.enums import PoolProtocol as PoolProtocols
+
+_MAX_INTEGER = 2**31 - 1
+_MAX_TIMEOUT = 24 * 24 * 3600 * 1000  # what HAProxy can count in milliseconds, in whole days
+_MAX_SECONDS = 86_400
+_TLS_VERSIONS = listing(text(32), 16)
+_ALPN = listing(text(32), 16)
+
+# Headers of the API that are not inserted here; "false" for one of them asks for nothing.
+_OTHER_HEADERS = frozenset(
+    {"X-Forwarded-IP", "X-Client-IP", "X-Real-IP"}
+    | {f"X-SSL-Client-{name}" for name in ("Verify", "Has-Cert", "DN", "CN", "SHA1", "Not-Before", "Not-After")}
+    | {"X-SSL-Issuer"}
+)
+
+
+def _headers(value: object, info: ValidationInfo) -> tuple[InsertedHeader, ...]:
+    if not isinstance(value, dict):
+        raise ValueError("Not an object of header names.")
+    wanted = []
+    known = {header.value: header for header in InsertedHeader}
+    for name, switch in value.items():
+        if name not in known and name not in _OTHER_HEADERS:
+            raise ValueError(f"'{fields.shown(name)}' is not a header that can be inserted.")
+        if switch not in ("true", "false"):
+            raise ValueError(f"The value of {name} should be one of the strings: true, false.")
+        if switch == "true":
+            if name not in known:
+                raise fields.unsupported(f"{info.field_name} {name}", switch)
+            wanted.append(known[name])
+    return tuple(wanted)
+
+
+_HEADERS = FieldType(Annotated[Any, BeforeValidator(_headers)])
+_CIDRS = FieldType(Annotated[list[fields.CIDR.annotation], AfterValidator(fields.unique)])  # type: ignore[name-defined]
+_LISTENER_PROTOCOL = choice(ListenerProtocol, ("TERMINATED_HTTPS", "UDP", "SCTP", "PROMETHEUS"))
+_POOL_PROTOCOL = choice(PoolProtocols, ("UDP", "SCTP"))
+_ALGORITHM = choice(Algorithm, ("SOURCE_IP_PORT",))
+_MONITOR_TYPE = choice(MonitorType, ("UDP-CONNECT", "SCTP"))
+_AUTHENTICATIONS = ("NONE", "OPTIONAL", "MANDATORY")
+_CLIENT_AUTHENTICATION = FieldType(Annotated[str, BeforeValidator(lambda value: _one_of(value, _AUTHENTICATIONS))])
+_HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH")
+_HTTP_METHOD = FieldType(Annotated[str, BeforeValidator(lambda value: _one_of(value, _HTTP_METHODS))], str)
+
+
+def _one_of(value: object, words: tuple[str, ...]) -> str:
+    if isinstance(value, str) and value in words:
+        return value
+    raise ValueError(f"Value should be one of: {', '.join(words)}.")
+
+
+_NAME = record("name", fields.NAME, null="")
+_DESCRIPTION = record("description", fields.DESCRIPTION, null="")
+_TAGS = record("tags", fields.TAGS, null=())
+_ADMIN_STATE_UP = item("admin_state_up", fields.TRUTH, null=False)
+# Octavia takes them on children for the sake of old clients; they must say what holds anyway.
+_PROJECT = (own("project_id", fields.PROJECT), own("tenant_id", fields.PROJECT))
+_TLS_POLICY = (
+    nowhere("tls_ciphers", text(2048)),
+    nowhere("tls_versions", _TLS_VERSIONS, shown=[]),
+    nowhere("alpn_protocols", _ALPN, shown=[]),
+)
+
+
+def _nested(schema: Schema) -> FieldType:
+    return FieldType(schema.create)
+
+
+def _schema(kind: Kind, wrapper: str, model: type[Any], *attributes: Attribute) -> Schema:
+    return Schema(wrapper, model, attributes, translated=TRANSLATED[kind])
+
+
+# ------------------------------------------------------------------------------------------------------------ members
+
+_MEMBER = (
+    _NAME,
+    _TAGS,
+    _ADMIN_STATE_UP,
+    *_PROJECT,
+    item("address", fields.ADDRESS, post=In.REQUIRED, put=In.NEVER, null=Null.REFUSED),
+    item("protocol_port", fields.PORT_NUMBER, post=In.REQUIRED, put=In.NEVER, null=Null.REFUSED),
+    item("weight", integer(0, 256)),
+    item("backup", fields.TRUTH),
+    item("subnet_id", fields.UUID, put=In.NEVER),
+    item("monitor_address", fields.ADDRESS),
+    item("monitor_port", fields.PORT_NUMBER),
+    nowhere("request_sriov", fields.TRUTH, shown=False, put=In.NEVER),
+)
+MEMBER = _schema(Kind.MEMBER, "member", Member, *_MEMBER)
+
+# ---------------------------------------------------------------------------------------------------- health monitors
+
+_MONITOR = (
+    _NAME,
+    _TAGS,
+    _ADMIN_STATE_UP,
+    *_PROJECT,
+    item("type", _MONITOR_TYPE, post=In.REQUIRED, put=In.NEVER, null=Null.REFUSED),
+    item("delay", integer(1, _MAX_SECONDS), post=In.REQUIRED, null=Null.REFUSED),
+    item("timeout", integer(1, _MAX_SECONDS), post=In.REQUIRED, null=Null.REFUSED),
+    item("max_retries", integer(1, 10), post=In.REQUIRED, null=Null.REFUSED),
+    item("max_retries_down", integer(1, 10)),
+    own("http_method", _HTTP_METHOD, put=In.OPTIONAL, null=None),
+    own("url_path", fields.URL_PATH, put=In.OPTIONAL, null=None),
+    own("expected_codes", fields.EXPECTED_CODES, put=In.OPTIONAL, null=None),
+    own("http_version", fields.HTTP_VERSION, put=In.OPTIONAL, null=None),
+    own("domain_name", fields.HOST_NAME, put=In.OPTIONAL, null=None),
+)
+HEALTH_MONITOR = _schema(
+    Kind.HEALTH_MONITOR,
+    "healthmonitor",
+    HealthMonitor,
+    *_MONITOR,
+    own("pool_id", fields.UUID, post=In.REQUIRED, null=Null.REFUSED),
+)
+NESTED_MONITOR = _schema(Kind.HEALTH_MONITOR, "healthmonitor", HealthMonitor, *_MONITOR)
+
+# -------------------------------------------------------------------------------------------------------------- pools
+
+SESSION_PERSISTENCE = Schema(
+    "session_persistence",
+    SessionPersistence,
+    (
+        item("type", choice(PersistenceType), null=Null.ABSENT),
+        item("cookie_name", fields.COOKIE_NAME),
+        nowhere("persistence_timeout", integer(0, _MAX_INTEGER)),
+        nowhere("persistence_granularity", text(64)),
+    ),
+)
+
+
+def _pool(presence: In) -> tuple[Attribute, ...]:
+    return (
+        _NAME,
+        _DESCRIPTION,
+        _TAGS,
+        _ADMIN_STATE_UP,
+        *_PROJECT,
+        item("protocol", _POOL_PROTOCOL, post=presence, put=In.NEVER, null=Null.REFUSED),
+        item("lb_algorithm", _ALGORITHM, post=presence, null=Null.REFUSED),
+        own("session_persistence", _nested(SESSION_PERSISTENCE), put=In.OPTIONAL, null=None),
+        nowhere("tls_enabled", fields.TRUTH, shown=False),
+        nowhere("tls_container_ref", text()),
+        nowhere("ca_tls_container_ref", text()),
+        nowhere("crl_container_ref", text()),
+        *_TLS_POLICY,
+    )
+
+
+POOL = _schema(
+    Kind.POOL,
+    "pool",
+    Pool,
+    *_pool(In.REQUIRED),
+    own("loadbalancer_id", fields.UUID),
+    own("listener_id", fields.UUID),
+)
+NESTED_POOL = _schema(
+    Kind.POOL,
+    "pool",
+    Pool,
+    *_pool(In.OPTIONAL),
+    own("members", listing(_nested(MEMBER), 5000)),
+    own("healthmonitor", _nested(NESTED_MONITOR)),
+)
+
+# ---------------------------------------------------------------------------------------------------------- listeners
+
+_LISTENER = (
+    _NAME,
+    _DESCRIPTION,
+    _TAGS,
+    _ADMIN_STATE_UP,
+    *_PROJECT,
+    item("protocol", _LISTENER_PROTOCOL, post=In.REQUIRED, put=In.NEVER, null=Null.REFUSED),
+    item("protocol_port", fields.PORT_NUMBER, post=In.REQUIRED, put=In.NEVER, null=Null.REFUSED),
+    item("connection_limit", integer(-1, _MAX_INTEGER)),
+    item("default_pool_id", fields.UUID),
+    item("insert_headers", _HEADERS),
+    item("timeout_client_data", integer(0, _MAX_TIMEOUT)),
+    item("timeout_member_connect", integer(0, _MAX_TIMEOUT)),
+    item("timeout_member_data", integer(0, _MAX_TIMEOUT)),
+    item("timeout_tcp_inspect", integer(0, _MAX_TIMEOUT)),
+    item("allowed_cidrs", _CIDRS),
+    nowhere("default_tls_container_ref", text()),
+    nowhere("sni_container_refs", listing(text()), shown=[]),
+    nowhere("client_ca_tls_container_ref", text()),
+    nowhere("client_authentication", _CLIENT_AUTHENTICATION, shown="NONE"),
+    nowhere("client_crl_container_ref", text()),
+    *_TLS_POLICY,
+    nowhere("hsts_max_age", integer(0, _MAX_INTEGER)),
+    nowhere("hsts_include_subdomains", fields.TRUTH, shown=False),
+    nowhere("hsts_preload", fields.TRUTH, shown=False),
+)
+LISTENER = _schema(
+    Kind.LISTENER,
+    "listener",
+    Listener,
+    *_LISTENER,
+    own("loadbalancer_id", fields.UUID, post=In.REQUIRED, null=Null.REFUSED),
+)
+NESTED_LISTENER = _schema(
+    Kind.LISTENER,
+    "listener",
+    Listener,
+    *_LISTENER,
+    own("default_pool", _nested(NESTED_POOL)),
+    nowhere("l7policies", FieldType(list[Any]), shown=[]),
+)
+
+# ----------------------------------------------------------------------------------------------------- load balancers
+
+ADDITIONAL_VIP = Schema(
+    "additional_vip",
+    VipWish,
+    (
+        own("subnet_id", fields.UUID, post=In.REQUIRED, null=Null.REFUSED),
+        own("ip_address", fields.ADDRESS),
+        own("port_id", fields.UUID),
+    ),
+)
+LOAD_BALANCER = _schema(
+    Kind.LOAD_BALANCER,
+    "loadbalancer",
+    LoadBalancer,
+    _NAME,
+    _DESCRIPTION,
+    _TAGS,
+    _ADMIN_STATE_UP,
+    *_PROJECT,
+    own("provider", text(64)),
+    own("vip_address", fields.ADDRESS),
+    own("vip_subnet_id", fields.UUID),
+    own("vip_network_id", fields.UUID),
+    own("vip_port_id", fields.UUID),
+    own("additional_vips", listing(_nested(ADDITIONAL_VIP), 64)),
+    own("listeners", listing(_nested(NESTED_LISTENER))),
+    own("pools", listing(_nested(NESTED_POOL))),
+    nowhere("vip_qos_policy_id", fields.UUID, foreign="QoS Policy"),
+    nowhere("vip_sg_ids", listing(fields.UUID), shown=[], foreign="Security Group"),
+    nowhere("flavor_id", fields.UUID, foreign="Flavor", put=In.NEVER),
+    nowhere("availability_zone", text(), foreign="Availability Zone", put=In.NEVER),
+)

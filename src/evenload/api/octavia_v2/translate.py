@@ -1,0 +1,183 @@
+"""Requests of Octavia's API as the service's commands. Pure: what a body gave goes in, a draft or changes come out.
+
+Called by the resources of this package with bodies that ``schema`` has checked. Only what the table of attributes
+cannot say by itself stands here: objects within objects, and values that consist of several attributes.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from evenload.api.attributes import Given
+from evenload.api.fields import shown
+from evenload.api.octavia_v2 import schema
+from evenload.interfaces import VipWish
+from evenload.model.balancer import HealthMonitor
+from evenload.model.enums import MonitorType
+from evenload.model.errors import Invalid
+from evenload.service.commands import BalancerDraft, Changes, Draft, ListenerDraft, PoolDraft, PoolName
+
+_HTTP_FIELDS = ("method", "url_path", "expected_codes", "version", "domain_name")
+_HTTP_TYPES = frozenset({MonitorType.HTTP, MonitorType.HTTPS})
+
+
+def chosen_project(own: Mapping[str, Any]) -> str | None:
+    """The project that a body names under either of its names; both must agree."""
+    named = {own[name] for name in ("project_id", "tenant_id") if name in own}
+    if len(named) > 1:
+        raise Invalid("project_id and tenant_id are not the same.", field="project_id")
+    return next(iter(named), None)
+
+
+def require_project(own: Mapping[str, Any], project_id: str) -> None:
+    """Children have their load balancer's project; a body that says so is right, another one is not obeyed."""
+    named = chosen_project(own)
+    if named is not None and named != project_id:
+        raise Invalid(f"project_id is {project_id} here, the load balancer's own.", field="project_id")
+
+
+# ----------------------------------------------------------------------------------------------------- load balancers
+
+
+def balancer_draft(given: Given, project_id: str, provider: str, *, every_project: bool) -> BalancerDraft:
+    """``every_project``: the caller may use any project's networks."""
+    own = given.own
+    wish = VipWish(
+        port_id=own.get("port_id"),
+        network_id=own.get("network_id"),
+        subnet_id=own.get("vip_subnet_id"),
+        address=own.get("vip_address"),
+        additional=tuple(_additional_vip(each) for each in own.get("additional_vips", ())),
+        every_project=every_project,
+    )
+    if wish.port_id is None and wish.network_id is None and wish.subnet_id is None:
+        raise Invalid(
+            "Validation failure: VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.",
+            field="vip_subnet_id",
+        )
+    pools = tuple(_named_pool(each, project_id) for each in own.get("pools", ()))
+    names = [pool.record["name"] for pool in pools if pool.record.get("name")]
+    if len(set(names)) != len(names):
+        raise Invalid("pools: names of pools must be unique in one request.", field="pools")
+    listeners = tuple(_nested_listener(each, project_id) for each in own.get("listeners", ()))
+    for listener in listeners:
+        if isinstance(listener.default_pool, PoolName) and listener.default_pool.name not in names:
+            raise Invalid(
+                f"Missing details for pool '{shown(listener.default_pool.name)}' in default_pool.",
+                field="default_pool",
+            )
+    return BalancerDraft(
+        item={**given.item, "provider": provider},
+        record=given.record,
+        vip=wish,
+        listeners=listeners,
+        pools=pools,
+    )
+
+
+def _additional_vip(body: BaseModel) -> tuple[str, str | None, str | None]:
+    own = schema.ADDITIONAL_VIP.split(body).own
+    return own["subnet_id"], own.get("ip_address"), own.get("port_id")
+
+
+def _nested_listener(body: BaseModel, project_id: str) -> ListenerDraft:
+    given = schema.NESTED_LISTENER.split(body)
+    require_project(given.own, project_id)
+    pool = given.own.get("default_pool")
+    if pool is not None and given.item.get("default_pool_id") is not None:
+        raise Invalid("default_pool and default_pool_id cannot both be given.", field="default_pool")
+    return ListenerDraft(
+        item=given.item,
+        record=given.record,
+        default_pool=None if pool is None else _pool_or_name(pool, project_id),
+    )
+
+
+def _pool_or_name(body: BaseModel, project_id: str) -> PoolDraft | PoolName:
+    name = getattr(body, "name", None)
+    if body.model_fields_set == {"name"} and name:
+        return PoolName(name=name)
+    return _named_pool(body, project_id)
+
+
+def _named_pool(body: BaseModel, project_id: str) -> PoolDraft:
+    given = schema.NESTED_POOL.split(body)
+    require_project(given.own, project_id)
+    for name, field in (("protocol", "protocol"), ("lb_algorithm", "algorithm")):
+        if field not in given.item:
+            described = shown(given.record.get("name") or "")
+            raise Invalid(f"Missing details for pool '{described}': {name} is mandatory.", field=name)
+    monitor = given.own.get("healthmonitor")
+    return PoolDraft(
+        item=_with_persistence(given),
+        record=given.record,
+        members=tuple(_nested_member(each, project_id) for each in given.own.get("members", ())),
+        monitor=None if monitor is None else _nested_monitor(monitor, project_id),
+    )
+
+
+def _nested_member(body: BaseModel, project_id: str) -> Draft:
+    given = schema.MEMBER.split(body)
+    require_project(given.own, project_id)
+    return Draft(item=given.item, record=given.record)
+
+
+def _nested_monitor(body: BaseModel, project_id: str) -> Draft:
+    given = schema.NESTED_MONITOR.split(body)
+    require_project(given.own, project_id)
+    return monitor_draft(given)
+
+
+# -------------------------------------------------------------------------------------------------- everything else
+
+
+def listener_draft(given: Given) -> ListenerDraft:
+    return ListenerDraft(item=given.item, record=given.record)
+
+
+def pool_draft(given: Given) -> PoolDraft:
+    return PoolDraft(item=_with_persistence(given), record=given.record)
+
+
+def pool_changes(given: Given) -> Changes:
+    return Changes(item=_with_persistence(given), record=given.record)
+
+
+def member_drafts(bodies: Sequence[BaseModel], project_id: str) -> list[Draft]:
+    return [_nested_member(body, project_id) for body in bodies]
+
+
+def plain_draft(given: Given) -> Draft:
+    return Draft(item=given.item, record=given.record)
+
+
+def plain_changes(given: Given) -> Changes:
+    return Changes(item=given.item, record=given.record)
+
+
+def monitor_draft(given: Given) -> Draft:
+    return Draft(item={**given.item, **_http(given, given.item["type"])}, record=given.record)
+
+
+def monitor_changes(given: Given, monitor: HealthMonitor) -> Changes:
+    return Changes(item={**given.item, **_http(given, monitor.type)}, record=given.record)
+
+
+def _http(given: Given, type: MonitorType) -> dict[str, Any]:
+    """The parts of the HTTP check that were given. Where no HTTP is spoken, null for one of them asks for nothing."""
+    parts = {name: given.own[name] for name in _HTTP_FIELDS if name in given.own}
+    if type not in _HTTP_TYPES:
+        parts = {name: value for name, value in parts.items() if value is not None}
+    return {"http": parts} if parts else {}
+
+
+def _with_persistence(given: Given) -> Mapping[str, Any]:
+    if "session_persistence" not in given.own:
+        return given.item
+    body = given.own["session_persistence"]
+    return {**given.item, "session_persistence": None if body is None else _persistence(body)}
+
+
+def _persistence(body: BaseModel) -> Mapping[str, Any]:
+    return schema.SESSION_PERSISTENCE.split(body).item

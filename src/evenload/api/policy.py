@@ -1,0 +1,145 @@
+"""May this caller do that? Octavia's rule names and defaults, and Neutron's for the network API, through oslo.policy.
+
+The rules are those of the references; operators override them in a policy file. A decision costs oslo.policy a quarter
+of a millisecond, so decisions are remembered by everything they may depend on, for a few seconds.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+from oslo_config import cfg
+from oslo_policy import opts
+from oslo_policy import policy as oslo
+
+from evenload.api.auth.identity import Caller
+from evenload.api.settings import PolicySettings
+from evenload.model.errors import EvenloadError, Forbidden
+
+_MAX_REMEMBERED = 4096
+_SINCE = "2023.2"
+_REASON = "Keystone's default roles took the place of the load-balancer_* roles."
+
+_OWNER = "rule:load-balancer:owner"
+_BASE: dict[str, tuple[str, str | None]] = {
+    "load-balancer:owner": ("project_id:%(project_id)s", None),
+    "load-balancer:observer_and_owner": (f"role:reader and {_OWNER}", f"role:load-balancer_observer and {_OWNER}"),
+    "load-balancer:member_and_owner": (f"role:member and {_OWNER}", f"role:load-balancer_member and {_OWNER}"),
+    "load-balancer:global_observer": ("role:admin", "role:load-balancer_global_observer"),
+    "load-balancer:quota-admin": ("role:admin", "role:load-balancer_quota_admin"),
+    "load-balancer:admin": ("is_admin:True or role:admin", "role:load-balancer_admin"),
+    "load-balancer:read": (
+        "rule:load-balancer:observer_and_owner or rule:load-balancer:member_and_owner or "
+        "rule:load-balancer:global_observer or rule:load-balancer:admin",
+        None,
+    ),
+    "load-balancer:read-global": ("rule:load-balancer:global_observer or rule:load-balancer:admin", None),
+    "load-balancer:write": ("rule:load-balancer:member_and_owner or rule:load-balancer:admin", None),
+    "context_is_admin": ("rule:load-balancer:admin", None),
+    "admin_or_owner": ("rule:context_is_admin or rule:load-balancer:owner", None),
+    "service": ("role:service", None),
+}
+_READ, _GLOBAL, _WRITE, _ADMIN = (f"rule:load-balancer:{name}" for name in ("read", "read-global", "write", "admin"))
+_RESOURCES = ("loadbalancer", "listener", "pool", "member", "healthmonitor")
+_NETWORK_RESOURCES = ("network", "subnet", "port")
+
+
+class PolicyError(EvenloadError):
+    """The policy file cannot be used."""
+
+
+def _load_balancer_rules() -> Iterator[tuple[str, str]]:
+    for resource in _RESOURCES:
+        reading = f"{_READ} or rule:service" if resource == "member" else _READ
+        yield f"{resource}:get_all", reading
+        yield f"{resource}:get_one", _READ
+        yield from ((f"{resource}:{action}", _WRITE) for action in ("post", "put", "delete"))
+        if resource != "member":
+            yield f"{resource}:get_all-global", _GLOBAL
+    yield "loadbalancer:get_stats", _READ
+    yield "loadbalancer:get_status", _READ
+    yield "loadbalancer:put_failover", _ADMIN
+    yield "listener:get_stats", _READ
+    yield "provider:get_all", _READ
+
+
+def _network_rules() -> Iterator[tuple[str, str]]:
+    for resource in _NETWORK_RESOURCES:
+        yield f"get_{resource}", "rule:admin_or_owner"
+        yield f"get_{resource}:global", "rule:context_is_admin"
+        yield from ((f"{action}_{resource}", "rule:context_is_admin") for action in ("create", "update", "delete"))
+    yield "get_network:provider", "rule:context_is_admin"
+    yield "get_port:binding", "rule:context_is_admin"
+
+
+def default_rules() -> list[oslo.RuleDefault]:
+    """Every rule with its default, for the enforcer and for a sample policy file."""
+    rules = []
+    for name, (check, before) in _BASE.items():
+        deprecated = before and oslo.DeprecatedRule(name, before, deprecated_reason=_REASON, deprecated_since=_SINCE)
+        rules.append(oslo.RuleDefault(name, check, deprecated_rule=deprecated or None))
+    rules += [oslo.RuleDefault(f"os_load-balancer_api:{name}", check) for name, check in _load_balancer_rules()]
+    rules += [oslo.RuleDefault(name, check) for name, check in _network_rules()]
+    return rules
+
+
+class Policy:
+    """``monotonic`` gives seconds. Raises PolicyError for a file that cannot be used."""
+
+    def __init__(self, settings: PolicySettings, *, monotonic: Callable[[], float]) -> None:
+        conf = cfg.ConfigOpts()
+        conf([], project="evenload", default_config_files=[], default_config_dirs=[])
+        # The defaults are Octavia's: the older roles count unless the operator says otherwise.
+        opts.set_defaults(conf)
+        conf.set_override("enforce_new_defaults", settings.enforce_new_defaults, group="oslo_policy")
+        conf.set_override("policy_dirs", [], group="oslo_policy")
+        if settings.file is not None and not settings.file.is_file():
+            raise PolicyError(f"policy file {settings.file} does not exist")
+        # Without a setting an empty file: the library's own default would be looked for in places nobody named.
+        file = settings.file.absolute() if settings.file is not None else os.devnull
+        conf.set_override("policy_file", str(file), group="oslo_policy")
+        self._enforcer = oslo.Enforcer(conf)
+        self._enforcer.suppress_deprecation_warnings = True
+        self._enforcer.suppress_default_change_warnings = True
+        self._enforcer.register_defaults(default_rules())
+        try:
+            self._enforcer.load_rules()
+            self._enforcer.check_rules(raise_on_violation=True)
+        except (ValueError, OSError, oslo.InvalidDefinitionError, oslo.InvalidRuleDefault) as error:
+            raise PolicyError(f"policy file {settings.file}: {error}") from error
+        self._interval = settings.reread_interval
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._remembered: dict[tuple[str, Caller, str | None], bool] = {}
+        self._until = 0.0
+
+    def allows(self, rule: str, caller: Caller, project_id: str | None) -> bool:
+        """``project_id``: the project of the object in question."""
+        key = (rule, caller, project_id)
+        now = self._monotonic()
+        if now < self._until:
+            known = self._remembered.get(key)
+            if known is not None:
+                return known
+        with self._lock:
+            if now >= self._until or len(self._remembered) >= _MAX_REMEMBERED:
+                self._remembered = {}
+                self._until = now + self._interval
+            allowed = self._ask(rule, caller, project_id)
+            self._remembered[key] = allowed
+        return allowed
+
+    def require(self, rule: str, caller: Caller, project_id: str | None) -> None:
+        if not self.allows(rule, caller, project_id):
+            raise Forbidden("Policy does not allow this request to be performed.")
+
+    def _ask(self, rule: str, caller: Caller, project_id: str | None) -> bool:
+        target = {"project_id": project_id, "tenant_id": project_id}
+        credentials = {
+            "user_id": caller.user_id,
+            "project_id": caller.project_id,
+            "tenant_id": caller.project_id,
+            "roles": list(caller.roles),
+            "is_admin": caller.administrator,
+        }
+        return bool(self._enforcer.enforce(rule, target, credentials))

@@ -1,0 +1,34 @@
+"""What the API has to know of its surroundings, as plain values; ``main`` fills them from the settings file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """``base_uri`` replaces scheme, host and prefix in links; None: the request's own.
+
+    ``trust_forwarded``: take scheme and host from X-Forwarded-Proto and X-Forwarded-Host; only behind a proxy that
+    sets both. ``provider_aliases``: names that existing templates send as ``provider``; they mean this provider and
+    are shown again as they were sent.
+    """
+
+    page_limit: int = 1000
+    base_uri: str | None = None
+    trust_forwarded: bool = False
+    healthcheck: bool = True
+    max_body_bytes: int = 2 * 1024 * 1024
+    provider: str = "evenload"
+    provider_aliases: tuple[str, ...] = ("amphora", "octavia")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySettings:
+    """``enforce_new_defaults``: the roles ``load-balancer_*`` count no longer.
+
+    A change of the file is in force after ``reread_interval`` seconds at the latest.
+    """
+
+    file: Path | None = None
+    enforce_new_defaults: bool = False
+    reread_interval: float = 5.0

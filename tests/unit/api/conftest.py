@@ -1,0 +1,175 @@
+"""The whole API over the real use cases, the real store on SQLite and the built-in networks; only the host is played.
+
+``World`` speaks HTTP through Falcon's test client, as one user or another.
+"""
+
+import itertools
+import random
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import falcon.testing
+import pytest
+from tests.fakes.clock import StillClock
+from tests.fakes.hints import NotedHints
+
+from evenload.api.app import build_app
+from evenload.api.auth.identity import Caller, Unauthenticated, with_implied
+from evenload.api.policy import Policy
+from evenload.api.services import Services
+from evenload.api.settings import ApiSettings, PolicySettings
+from evenload.model.desired import Change, Gone, Outcome, Report
+from evenload.ports.ipam import Ipam
+from evenload.service.agents import AgentGateway
+from evenload.service.context import Context
+from evenload.service.health_monitors import HealthMonitors
+from evenload.service.listeners import Listeners
+from evenload.service.load_balancers import LoadBalancers
+from evenload.service.members import Members
+from evenload.service.networks import Networks, NetworkSettings
+from evenload.service.pools import Pools
+from evenload.store.engine import StoreSettings, open_engine
+from evenload.store.migrate import upgrade
+from evenload.store.unit_of_work import SqlUnitOfWork
+
+LBAAS = "/v2.0/lbaas"
+
+
+class HeaderIdentity:
+    """``X-Test-User: project:role,role`` says who is calling; nothing is the administrator of the project admin."""
+
+    def authenticate(self, environ: Mapping[str, Any]) -> Caller:
+        text: str = environ.get("HTTP_X_TEST_USER", "admin:admin")
+        if text == "nobody":
+            raise Unauthenticated("Who are you?", 'Basic realm="test"')
+        project, _, roles = text.partition(":")
+        return Caller(project or "none", project or None, with_implied([role for role in roles.split(",") if role]))
+
+    def projects(self, caller: Caller) -> list[str]:
+        return ["admin", "blue", "red"]
+
+
+@dataclass
+class World:
+    client: falcon.testing.TestClient
+    gateway: AgentGateway
+    hints: NotedHints
+    clock: StillClock
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        user: str = "admin:admin",
+        expect: int | None = None,
+        **more: Any,
+    ) -> Any:
+        """The answer's JSON, or its result where no status is expected."""
+        headers = {"X-Test-User": user, **more.pop("headers", {})}
+        if body is not None:
+            more["json"] = body
+        result = self.client.simulate_request(method, path, headers=headers, **more)
+        if expect is None:
+            return result
+        assert result.status_code == expect, f"{method} {path}: {result.status} {result.text}"
+        return result.json if result.content and result.content_type == "application/json" else None
+
+    def post(self, path: str, body: Any, **more: Any) -> Any:
+        wrapper = next(iter(body))
+        return self.call("POST", path, body, expect=201, **more)[wrapper]
+
+    def get(self, path: str, **more: Any) -> Any:
+        return self.call("GET", path, expect=200, **more)
+
+    def network(self, *, user: str = "admin:admin", **more: Any) -> Any:
+        segment = {"provider:network_type": "vlan", "provider:physical_network": "physnet1"}
+        number = next(self.numbers)
+        body = {"name": f"net{number}", "provider:segmentation_id": 100 + number, **segment, **more}
+        return self.post("/v2.0/networks", {"network": body}, user=user)
+
+    def subnet(self, network: Any, cidr: str = "10.1.0.0/24", **more: Any) -> Any:
+        version = 6 if ":" in cidr else 4
+        body = {"name": "subnet", "network_id": network["id"], "cidr": cidr, "ip_version": version, **more}
+        return self.post("/v2.0/subnets", {"subnet": body})
+
+    def shared_subnet(self) -> Any:
+        return self.subnet(self.network(shared=True))
+
+    def balancer(self, subnet: Any, *, user: str = "blue:member", **more: Any) -> Any:
+        body = {"vip_subnet_id": subnet["id"], **more}
+        return self.post(f"{LBAAS}/loadbalancers", {"loadbalancer": body}, user=user)
+
+    def listener(self, balancer: Any, port: int = 80, *, user: str = "blue:member", **more: Any) -> Any:
+        body = {"loadbalancer_id": balancer["id"], "protocol": "HTTP", "protocol_port": port, **more}
+        return self.post(f"{LBAAS}/listeners", {"listener": body}, user=user)
+
+    def pool(self, balancer: Any, *, user: str = "blue:member", **more: Any) -> Any:
+        body = {"loadbalancer_id": balancer["id"], "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", **more}
+        return self.post(f"{LBAAS}/pools", {"pool": body}, user=user)
+
+    def member(self, pool: Any, address: str = "10.9.0.1", *, user: str = "blue:member", **more: Any) -> Any:
+        body = {"address": address, "protocol_port": 8080, **more}
+        return self.post(f"{LBAAS}/pools/{pool['id']}/members", {"member": body}, user=user)
+
+    def monitor(self, pool: Any, *, user: str = "blue:member", **more: Any) -> Any:
+        body = {"pool_id": pool["id"], "type": "HTTP", "delay": 5, "timeout": 3, "max_retries": 2, **more}
+        return self.post(f"{LBAAS}/healthmonitors", {"healthmonitor": body}, user=user)
+
+    def settle(self) -> None:
+        """The agent does all its work."""
+        for identifier in self.gateway.assignments("host-1"):
+            wish = self.gateway.fetch("host-1", identifier)
+            assert wish.generation is not None
+            self.gateway.report(
+                Report(
+                    agent="host-1",
+                    load_balancer_id=wish.load_balancer_id if isinstance(wish, Gone) else wish.id,
+                    generation=wish.generation,
+                    outcome=Outcome.DONE,
+                    change=Change.RELOAD,
+                )
+            )
+
+
+def make_world(directory: Path, settings: ApiSettings | None = None) -> tuple[World, SqlUnitOfWork]:
+    engine = open_engine(StoreSettings(url=f"sqlite:///{directory}/api.sqlite"))
+    upgrade(engine)
+    uow = SqlUnitOfWork(engine)
+    clock, hints = StillClock(), NotedHints()
+    # Ids that sort in the order of creation would let a wrong order pass.
+    source = random.Random(7)
+
+    def new_id() -> str:
+        text = f"{source.getrandbits(128):032x}"
+        return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-8{text[17:20]}-{text[20:]}"
+
+    context = Context(uow=uow, ports=Ipam(clock, new_id, source), bus=hints, clock=clock, new_id=new_id)
+    gateway = AgentGateway(context)
+    gateway.register("host-1")
+    networks = NetworkSettings(
+        default_physical_network="physnet1", physical_networks=("physnet1",), vlan_ranges=(("physnet1", 1000, 1100),)
+    )
+    services = Services(
+        load_balancers=LoadBalancers(context),
+        listeners=Listeners(context),
+        pools=Pools(context),
+        members=Members(context),
+        health_monitors=HealthMonitors(context),
+        networks=Networks(uow, networks, clock, new_id, source),
+    )
+    policy = Policy(PolicySettings(), monotonic=time.monotonic)
+    app = build_app(services, HeaderIdentity(), policy, settings or ApiSettings())
+    return World(falcon.testing.TestClient(app), gateway, hints, clock), uow
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made, uow = make_world(tmp_path)
+    yield made
+    uow.close()
