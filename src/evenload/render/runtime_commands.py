@@ -41,6 +41,11 @@ def delete(backend: str, server: str) -> str:
     return f"del server {backend}/{server}"
 
 
+def shut_sessions(backend: str, server: str) -> str:
+    """Cuts what a removed server is still answering."""
+    return f"shutdown sessions server {backend}/{server}"
+
+
 def delete_leftovers(text: str, servers: Mapping[tuple[str, str], ServerState]) -> tuple[str, ...]:
     """For the servers that the process still has in maintenance although its text no longer names them. Those that
     are still busy answer so, which is no refusal."""

@@ -1,0 +1,146 @@
+"""Performs a plan on a host and names the result. The only code of the agent that changes anything.
+
+Called by ``reconcile``, one attempt at a time per load balancer. It decides nothing: after a failure the next attempt
+looks at the host and plans anew.
+"""
+
+from dataclasses import dataclass
+
+from evenload.agent.actions import (
+    Action,
+    ChangeServers,
+    CheckConfig,
+    Configure,
+    EnsureNamespace,
+    EnsureState,
+    Plan,
+    Plug,
+    ReloadHaproxy,
+    Remember,
+    RemoveNamespace,
+    RemoveState,
+    RemoveStranger,
+    StartHaproxy,
+    StopHaproxy,
+    Unplug,
+    WriteConfig,
+)
+from evenload.interfaces import Host
+from evenload.model.desired import Change, Outcome
+from evenload.model.errors import Hopeless, HostError
+from evenload.render.runtime_commands import refused
+from evenload.render.server_states import render_server_states
+
+
+class RuntimeRefused(HostError):
+    """HAProxy would not take a change at run time; a reload will do it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """``reason`` is set unless done. ``refused``: a reload may succeed where the runtime change did not.
+
+    ``pid``: of the process that this attempt started, None where it started none.
+    """
+
+    outcome: Outcome
+    change: Change
+    reason: str | None = None
+    refused: bool = False
+    pid: int | None = None
+
+
+def apply(plan: Plan, host: Host) -> Attempt:
+    if plan.tolerant:
+        return _remove(plan, host)
+    pid = None
+    for action in plan.actions:
+        try:
+            pid = perform(plan.load_balancer_id, action, host) or pid
+        except HostError as error:
+            return _failed(plan, error)
+    return Attempt(outcome=Outcome.DONE, change=plan.change, pid=pid)
+
+
+def _remove(plan: Plan, host: Host) -> Attempt:
+    """Goes on after a failure; but while something remains, so does the state directory that tells of it."""
+    errors: list[HostError] = []
+    for action in plan.actions:
+        if isinstance(action, RemoveState) and errors:
+            continue
+        try:
+            perform(plan.load_balancer_id, action, host)
+        except HostError as error:
+            errors.append(error)
+    if not errors:
+        return Attempt(outcome=Outcome.DONE, change=plan.change)
+    hopeless = all(isinstance(error, Hopeless) for error in errors)
+    return Attempt(
+        outcome=Outcome.GIVE_UP if hopeless else Outcome.RETRY,
+        change=plan.change,
+        reason="; ".join(str(error) for error in errors),
+    )
+
+
+def _failed(plan: Plan, error: HostError) -> Attempt:
+    return Attempt(
+        outcome=Outcome.GIVE_UP if isinstance(error, Hopeless) else Outcome.RETRY,
+        change=plan.change,
+        reason=str(error),
+        refused=isinstance(error, RuntimeRefused),
+    )
+
+
+def perform(load_balancer_id: str, action: Action, host: Host) -> int | None:
+    """One action. Returns the pid where it started a process. Raises HostError."""
+    match action:
+        case EnsureState():
+            host.ensure_state(load_balancer_id)
+        case EnsureNamespace():
+            host.ensure_namespace(load_balancer_id)
+        case Plug(port):
+            host.plug(load_balancer_id, port)
+        case Unplug(port_id):
+            host.unplug(load_balancer_id, port_id)
+        case RemoveStranger(device):
+            host.remove_stranger(load_balancer_id, device)
+        case Configure(port, steps):
+            host.configure(load_balancer_id, port, steps)
+        case WriteConfig(text):
+            host.write_config(load_balancer_id, text)
+        case CheckConfig(text):
+            host.check_config(load_balancer_id, text)
+        case StartHaproxy(text, worker):
+            return host.start_haproxy(load_balancer_id, text, worker)
+        case ReloadHaproxy(text, worker):
+            return _reload(load_balancer_id, text, worker, host)
+        case StopHaproxy():
+            host.stop_haproxy(load_balancer_id)
+        case ChangeServers(commands, text):
+            _change_servers(load_balancer_id, commands, text, host)
+        case Remember(desired):
+            host.remember(desired)
+        case RemoveNamespace():
+            host.remove_namespace(load_balancer_id)
+        case RemoveState():
+            host.remove_state(load_balancer_id)
+    return None
+
+
+def _reload(load_balancer_id: str, text: str, worker: int, host: Host) -> int:
+    """A process that does not answer is replaced nevertheless: its members then start as they would after a start."""
+    try:
+        [states] = host.runtime(load_balancer_id, ["show servers state"])
+        kept = render_server_states(states, text)
+    except HostError:
+        kept = None
+    return host.reload_haproxy(load_balancer_id, text, worker, kept)
+
+
+def _change_servers(load_balancer_id: str, commands: tuple[str, ...], text: str, host: Host) -> None:
+    answers = host.runtime(load_balancer_id, commands)
+    for command, answer in zip(commands, answers, strict=True):
+        if refused(command, answer):
+            raise RuntimeRefused(f"HAProxy refuses “{command}”: {answer}")
+    host.record_running(load_balancer_id, text)
+    host.write_config(load_balancer_id, text)

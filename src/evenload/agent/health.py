@@ -1,0 +1,128 @@
+"""From HAProxy's words and the agent's own pings to the operating statuses of all objects. Pure.
+
+``monitoring`` calls it with the document that was applied, so that rows and objects belong together. What each status
+means follows Octavia (its table of operating statuses); health monitors are not here, their status follows from the
+wish alone and is the server's to say.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from evenload.agent.memory import ServerKey
+from evenload.agent.pings import choose_ping_targets
+from evenload.model.balancer import Listener, Member, Pool
+from evenload.model.desired import Desired, ProxyStatistics
+from evenload.model.enums import OperatingStatus
+from evenload.render.haproxy_groups import choose_groups, pool_of
+
+_BACKEND, _FRONTEND = "BACKEND", "FRONTEND"
+_WORST_FIRST = (
+    OperatingStatus.ERROR,
+    OperatingStatus.ONLINE,
+    OperatingStatus.DRAINING,
+    OperatingStatus.OFFLINE,
+    OperatingStatus.NO_MONITOR,
+)
+Statuses = dict[str, OperatingStatus]
+
+
+def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], verdicts: Mapping[ServerKey, bool]) -> Statuses:
+    """By object id: the load balancer, its listeners, pools and members.
+
+    ``rows``: of the worker that accepts connections, none where it is dead. ``verdicts``: what the agent's own pings
+    say. Missing in the answer: members of which nothing has been seen yet.
+    """
+    proxies: dict[str, list[ProxyStatistics]] = {}
+    for row in rows:
+        proxies.setdefault(pool_of(row.proxy), []).append(row)
+    found: Statuses = {}
+    for listener in desired.listeners:
+        found[listener.id] = _listener(desired, listener, proxies.get(listener.id, ()))
+    served = {group.pool.id for group in choose_groups(desired)}
+    pings: dict[str, list[bool | None]] = {}
+    for target in choose_ping_targets(desired):
+        pings.setdefault(target.server, []).append(verdicts.get((target.backend, target.server)))
+    for pool in desired.pools:
+        seen = proxies.get(pool.id, ())
+        for member in desired.members_of(pool.id):
+            status = _member(desired, member, pool.id in served, seen, pings.get(member.id))
+            if status is not None:
+                found[member.id] = status
+        found[pool.id] = _pool(desired, pool, pool.id in served, seen, found)
+    found[desired.id] = _load_balancer(desired, found)
+    return found
+
+
+def _listener(desired: Desired, listener: Listener, rows: Iterable[ProxyStatistics]) -> OperatingStatus:
+    if not (desired.load_balancer.admin_state_up and listener.admin_state_up):
+        return OperatingStatus.OFFLINE
+    front = next((row for row in rows if row.server == _FRONTEND), None)
+    if front is None or front.status == "STOP":
+        return OperatingStatus.ERROR
+    if front.status == "FULL" or (front.limit and front.statistics.active_connections >= front.limit):
+        return OperatingStatus.DEGRADED
+    return OperatingStatus.ONLINE
+
+
+def _member(
+    desired: Desired,
+    member: Member,
+    served: bool,
+    rows: Iterable[ProxyStatistics],
+    pings: Sequence[bool | None] | None,
+) -> OperatingStatus | None:
+    if not (member.admin_state_up and desired.load_balancer.admin_state_up):
+        return OperatingStatus.OFFLINE
+    monitor = desired.monitor_of(member.pool_id)
+    monitored = monitor is not None and monitor.admin_state_up
+    if not served:
+        return OperatingStatus.OFFLINE if monitored else OperatingStatus.NO_MONITOR
+    if pings is not None:
+        if False in pings:
+            return OperatingStatus.ERROR
+        return None if None in pings else _draining(member, OperatingStatus.ONLINE)
+    seen = {_word(row.status, member) for row in rows if row.server == member.id}
+    status = next((each for each in _WORST_FIRST if each in seen), None)
+    # Right after a monitor was taken away or added, the row may still speak of the former state.
+    if status is OperatingStatus.NO_MONITOR and monitored:
+        return None
+    return status
+
+
+def _word(status: str, member: Member) -> OperatingStatus:
+    """HAProxy's word for a server: "UP", "UP 1/3", "DOWN 1/2", "DRAIN", "NOLB", "MAINT (via …)", "no check"."""
+    if status.startswith("DOWN"):
+        return OperatingStatus.ERROR
+    if status.startswith("MAINT"):
+        return OperatingStatus.OFFLINE
+    if status.startswith(("DRAIN", "NOLB")):
+        return OperatingStatus.DRAINING
+    return _draining(member, OperatingStatus.NO_MONITOR if status == "no check" else OperatingStatus.ONLINE)
+
+
+def _draining(member: Member, otherwise: OperatingStatus) -> OperatingStatus:
+    return OperatingStatus.DRAINING if member.weight == 0 else otherwise
+
+
+def _pool(
+    desired: Desired, pool: Pool, served: bool, rows: Iterable[ProxyStatistics], found: Statuses
+) -> OperatingStatus:
+    if not served:
+        return OperatingStatus.OFFLINE
+    backends = [row for row in rows if row.server == _BACKEND]
+    if not backends or any(row.status.startswith("DOWN") for row in backends):
+        return OperatingStatus.ERROR
+    if any(found.get(member.id) is OperatingStatus.ERROR for member in desired.members_of(pool.id)):
+        return OperatingStatus.DEGRADED
+    return OperatingStatus.ONLINE
+
+
+def _load_balancer(desired: Desired, found: Statuses) -> OperatingStatus:
+    if not desired.load_balancer.admin_state_up:
+        return OperatingStatus.OFFLINE
+    children = [found.get(listener.id) for listener in desired.listeners]
+    children += [found.get(pool.id) for pool in desired.pools]
+    if OperatingStatus.ERROR in children:
+        return OperatingStatus.ERROR
+    if OperatingStatus.DEGRADED in children:
+        return OperatingStatus.DEGRADED
+    return OperatingStatus.ONLINE

@@ -1,0 +1,186 @@
+"""Every second: statistics of all load balancers, turned into statuses and totals, and what changed told to the server.
+
+A thread of its own beside the rounds; it reads what they remember and changes nothing on the host but the file that
+keeps the counters. ``health`` and ``counters`` do the thinking.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from evenload.agent.counters import Counters, count, dump_counters, load_counters
+from evenload.agent.health import statuses_of
+from evenload.agent.memory import Memories, Memory, ServerKey, Serving
+from evenload.agent.settings import AgentSettings
+from evenload.interfaces import Clock, Host, Server
+from evenload.model.desired import Health, ProxyStatistics, Statistics
+from evenload.model.enums import OperatingStatus
+from evenload.model.errors import HostError, ServerUnavailable
+
+log = structlog.get_logger(__name__)
+
+_SAVE_EVERY = 5.0
+_PATIENCE = 2
+"""Looks without an answer from a process before it counts as dead: one that was just replaced is no news."""
+_STOP_TIMEOUT = 10.0
+
+
+@dataclass(slots=True)
+class _Seen:
+    """``statuses`` and ``statistics``: what the server has been told, under the generation ``told``."""
+
+    counters: Counters
+    saved: str
+    saved_at: float
+    silent: int = 0
+    told: int = 0
+    refreshed_at: float = 0.0
+    statuses: dict[str, OperatingStatus] = field(default_factory=dict)
+    statistics: dict[str, Statistics] = field(default_factory=dict)
+
+
+class Monitoring:
+    """Inert until ``start``; ``look`` may be called without a thread."""
+
+    def __init__(
+        self, agent: str, server: Server, host: Host, clock: Clock, settings: AgentSettings, memories: Memories
+    ) -> None:
+        self._agent = agent
+        self._server = server
+        self._host = host
+        self._clock = clock
+        self._settings = settings
+        self._memories = memories
+        self._seen: dict[str, _Seen] = {}
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._away = False
+
+    def start(self) -> None:
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="agent-monitoring", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(_STOP_TIMEOUT)
+            self._thread = None
+        for memory in self._memories.all():
+            seen = self._seen.get(memory.load_balancer_id)
+            if seen is not None and memory.serving is not None:
+                self._save(memory, seen, self._clock.monotonic())
+
+    def look(self) -> None:
+        """One look at everything, and one message to the server at most."""
+        memories = [memory for memory in self._memories.all() if memory.serving is not None]
+        for gone in self._seen.keys() - {memory.load_balancer_id for memory in memories}:
+            del self._seen[gone]
+        news = [health for memory in memories if (health := self._look_at(memory)) is not None]
+        if news:
+            self._tell(news)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            started = self._clock.monotonic()
+            try:
+                self.look()
+            except Exception:
+                log.exception("internal fault in monitoring")
+            spent = self._clock.monotonic() - started
+            self._stopping.wait(max(0.05, self._settings.statistics_interval - spent))
+
+    def _look_at(self, memory: Memory) -> Health | None:
+        serving = memory.serving
+        if serving is None:
+            return None
+        now = self._clock.monotonic()
+        rows = self._read(serving)
+        if memory.serving is not serving:  # changed meanwhile: the rows may belong to either
+            return None
+        seen = self._seen.get(serving.desired.id) or self._begin(serving.desired.id, now)
+        listeners = [listener.id for listener in serving.desired.listeners]
+        seen.counters = count(seen.counters, rows, listeners)
+        if now - seen.saved_at >= _SAVE_EVERY:
+            self._save(memory, seen, now)
+        statuses = self._statuses(serving, seen, rows, memory.verdicts)
+        return self._news(serving, seen, statuses, seen.counters.totals(listeners), now)
+
+    def _read(self, serving: Serving) -> dict[int, tuple[ProxyStatistics, ...]]:
+        try:
+            return self._host.read_statistics(serving.desired.id)
+        except HostError as error:  # shows as a process that does not answer
+            log.debug("no statistics", load_balancer=serving.desired.id, reason=str(error))
+            return {}
+
+    def _begin(self, load_balancer_id: str, now: float) -> _Seen:
+        try:
+            content = self._host.load_counters(load_balancer_id)
+            counters = load_counters(content)
+        except (HostError, ValueError) as error:
+            log.warning("counters start anew", load_balancer=load_balancer_id, reason=str(error))
+            counters, content = Counters(), None
+        seen = _Seen(counters, content or dump_counters(Counters()), now)
+        self._seen[load_balancer_id] = seen
+        return seen
+
+    def _statuses(
+        self,
+        serving: Serving,
+        seen: _Seen,
+        rows: Mapping[int, tuple[ProxyStatistics, ...]],
+        verdicts: Mapping[ServerKey, bool],
+    ) -> dict[str, OperatingStatus]:
+        if serving.worker is None or serving.worker in rows:
+            seen.silent = 0
+            current = rows[serving.worker] if serving.worker is not None else ()
+            return statuses_of(serving.desired, current, verdicts)
+        seen.silent += 1
+        return statuses_of(serving.desired, (), verdicts) if seen.silent >= _PATIENCE else {}
+
+    def _news(
+        self,
+        serving: Serving,
+        seen: _Seen,
+        statuses: dict[str, OperatingStatus],
+        statistics: dict[str, Statistics],
+        now: float,
+    ) -> Health | None:
+        stale = now - seen.refreshed_at >= self._settings.refresh_interval
+        if seen.told != serving.desired.generation or stale:
+            seen.statuses, seen.statistics = {}, {}
+            seen.told, seen.refreshed_at = serving.desired.generation, now
+        changed = {key: value for key, value in statuses.items() if seen.statuses.get(key) is not value}
+        counted = {key: value for key, value in statistics.items() if seen.statistics.get(key) != value}
+        if not changed and not counted:
+            return None
+        return Health(agent=self._agent, load_balancer_id=serving.desired.id, statuses=changed, statistics=counted)
+
+    def _tell(self, news: list[Health]) -> None:
+        try:
+            self._server.health(news)
+        except ServerUnavailable as error:
+            if not self._away:
+                log.warning("health is not heard", reason=str(error))
+            self._away = True
+            return
+        self._away = False
+        for health in news:
+            seen = self._seen[health.load_balancer_id]
+            seen.statuses |= health.statuses
+            seen.statistics |= health.statistics
+
+    def _save(self, memory: Memory, seen: _Seen, now: float) -> None:
+        seen.saved_at = now
+        content = dump_counters(seen.counters)
+        if content == seen.saved:
+            return
+        try:
+            self._host.save_counters(memory.load_balancer_id, content)
+        except HostError as error:
+            if memory.serving is not None:  # otherwise it is just being removed
+                log.warning("counters are not kept", load_balancer=memory.load_balancer_id, reason=str(error))
+            return
+        seen.saved = content

@@ -1,0 +1,116 @@
+"""From the VIP port that is wished and what a host has, to the steps inside the namespace. Pure; ``plan`` calls it.
+
+Everything that is missing comes before anything that goes, so that no moment has less than both states share.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from ipaddress import ip_address, ip_interface, ip_network
+
+from evenload.model.desired import (
+    AddAddress,
+    AddRoute,
+    Announce,
+    BringUp,
+    DesiredIp,
+    DesiredPort,
+    HostRoute,
+    NetworkStep,
+    Observed,
+    RemoveAddress,
+    RemoveRoute,
+    VifState,
+)
+
+DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPlan:
+    """``plug``: the device is missing or not as wished. ``steps`` follow it, in one visit to the namespace."""
+
+    plug: bool
+    steps: tuple[NetworkStep, ...]
+
+    @property
+    def nothing(self) -> bool:
+        return not self.plug and not self.steps
+
+
+def plan_network(port: DesiredPort, observed: Observed, *, routes_certain: bool = True) -> NetworkPlan:
+    """``routes_certain`` False: other devices go before the steps, and may take routes along that were seen."""
+    plug = observed.vif is None or replace(observed.vif, up=True) != wanted_vif(port)
+    running = not plug and observed.vif is not None and observed.vif.up
+    wanted, routes = wanted_addresses(port), wanted_routes(port)
+    # A device that has just been plugged or was down may have lost what was seen on it: said again, it does no harm.
+    new = [address for address in wanted if plug or address not in observed.addresses]
+    surplus = sorted(observed.addresses - set(wanted))
+    clashing = [address for address in surplus if _host(address) in {_host(each) for each in wanted}]
+    new_routes = [route for route in routes if not (running and routes_certain) or route not in observed.routes]
+    destinations = {route.destination for route in routes}
+    old_routes = sorted(
+        (route for route in observed.routes if route.destination not in destinations),
+        key=lambda route: (route.destination, route.nexthop),
+    )
+    steps: list[NetworkStep] = [RemoveAddress(address) for address in clashing]  # the same one, of another length
+    steps += [AddAddress(address) for address in new]
+    if not running:
+        steps.append(BringUp())
+    steps += [AddRoute(route) for route in new_routes]
+    steps += [RemoveRoute(route) for route in old_routes]
+    steps += [RemoveAddress(address) for address in surplus if address not in clashing]
+    if running:
+        steps += [Announce(_host(address)) for address in new]
+    return NetworkPlan(plug, tuple(steps))
+
+
+def wanted_vif(port: DesiredPort) -> VifState:
+    """The device of that port as it has to be, up."""
+    return VifState(mac_address=port.mac_address, mtu=port.mtu, up=True, segment=port.segment)
+
+
+def wanted_addresses(port: DesiredPort) -> list[str]:
+    """All addresses of the port in interface notation, in the port's order."""
+    return [f"{ip.address}/{ip.prefix_length}" for ip in port.ips]
+
+
+def wanted_routes(port: DesiredPort) -> list[HostRoute]:
+    """Per family the way out of the first subnet that has one, then the host routes of all subnets.
+
+    A destination is named once: the first subnet wins. Left out is what the kernel would refuse or knows better: a
+    next hop that is the port itself, and a destination that is a subnet of the port.
+    """
+    own = {ip_address(ip.address) for ip in port.ips}
+    subnets = [ip_interface(address).network for address in wanted_addresses(port)]
+    found: dict[str, HostRoute] = {}
+    for destination, nexthop in [*_defaults(port.ips), *_host_routes(port.ips)]:
+        hop = ip_address(nexthop)
+        network = ip_network(destination)
+        if hop in own or network in subnets or network.version != hop.version:
+            continue
+        inside = any(hop in subnet for subnet in subnets) or hop.is_link_local
+        route = HostRoute(destination=destination, nexthop=nexthop, onlink=not inside)
+        found.setdefault(destination, route)
+    return list(found.values())
+
+
+def _defaults(ips: tuple[DesiredIp, ...]) -> Iterator[tuple[str, str]]:
+    for ip in ips:
+        destination = DEFAULTS[ip_address(ip.address).version]
+        if ip.gateway_ip is not None:
+            yield destination, ip.gateway_ip
+            continue
+        for route in ip.host_routes:
+            if route.destination == destination:
+                yield destination, route.nexthop
+
+
+def _host_routes(ips: tuple[DesiredIp, ...]) -> Iterator[tuple[str, str]]:
+    for ip in ips:
+        for route in ip.host_routes:
+            if route.destination not in DEFAULTS.values():
+                yield route.destination, route.nexthop
+
+
+def _host(address: str) -> str:
+    return address.partition("/")[0]

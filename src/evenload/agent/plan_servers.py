@@ -1,0 +1,92 @@
+"""What a running HAProxy has to be told to work by the wanted text, or that only a reload will do. Pure.
+
+Called by ``plan``. Beside the difference of the texts it mends what the process was found to have otherwise than its
+text says, and sees removed servers to their end once they are idle or have had their time.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from evenload.model.desired import HaproxyState, ServerState
+from evenload.render.haproxy_text import (
+    Reload,
+    RemoveServer,
+    Runtime,
+    RuntimeChange,
+    ServerLine,
+    SetState,
+    SetWeight,
+    plan_difference,
+    split,
+)
+from evenload.render.runtime_commands import commands, delete_leftovers, shut_sessions
+
+ServerKey = tuple[str, str]
+"""Backend and server."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServersPlan:
+    """``changed``: more than the end of servers that were removed before."""
+
+    commands: tuple[str, ...]
+    changed: bool
+
+
+def plan_servers(
+    running: HaproxyState, text: str, *, runtime: bool = True, overdue: Collection[ServerKey] = ()
+) -> ServersPlan | None:
+    """None for a reload, which is also the answer where ``runtime`` commands have just been refused."""
+    if not runtime:
+        return None
+    difference = plan_difference(running.text, text)
+    if isinstance(difference, Reload):
+        return None
+    changes: tuple[RuntimeChange, ...] = difference.changes if isinstance(difference, Runtime) else ()
+    ends: tuple[str, ...] = ()
+    if running.servers is not None:
+        drift = plan_drift(running.text, running.servers)
+        if drift is None:
+            return None
+        named = {_key(change) for change in changes}
+        changes = (*(change for change in drift if _key(change) not in named), *changes)
+        cuts = tuple(shut_sessions(*key) for key in overdue if key in leftovers_of(running))
+        ends = (*cuts, *delete_leftovers(running.text, running.servers))
+    lines = tuple(line for change in changes for line in commands(change))
+    return ServersPlan((*lines, *ends), changed=bool(changes))
+
+
+def plan_drift(text: str, servers: Mapping[ServerKey, ServerState]) -> tuple[RuntimeChange, ...] | None:
+    """What makes a process whose servers somebody has changed work by its text again; None for a reload."""
+    changes: list[RuntimeChange] = []
+    wanted = split(text).servers
+    for key, line in wanted.items():
+        state = servers.get(key)
+        if state is None or not _same_place(line, state):
+            return None
+        if state.weight != line.weight:
+            changes.append(SetWeight(*key, line.weight))
+        if state.maintenance is not line.disabled:
+            changes.append(SetState(*key, line.disabled))
+    # One in maintenance is on its way out already.
+    changes += [RemoveServer(*key) for key, state in servers.items() if key not in wanted and not state.maintenance]
+    return tuple(changes)
+
+
+def leftovers_of(running: HaproxyState) -> frozenset[ServerKey]:
+    """The servers that were removed and are still finishing what they had begun."""
+    wanted = split(running.text).servers
+    return frozenset(key for key, state in (running.servers or {}).items() if key not in wanted and state.maintenance)
+
+
+def _same_place(line: ServerLine, state: ServerState) -> bool:
+    host, _, port = line.address.rpartition(":")
+    return host.strip("[]") == state.address and port == str(state.port)
+
+
+def _key(change: RuntimeChange) -> tuple[ServerKey, type[object]]:
+    match change:
+        case SetWeight(backend, name, _) | SetState(backend, name, _) | RemoveServer(backend, name):
+            return (backend, name), type(change)
+        case _:
+            return (change.server.backend, change.server.name), type(change)

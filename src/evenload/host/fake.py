@@ -1,0 +1,390 @@
+"""A host in memory that prints itself: for tests of everything above ``host`` and for dry thought.
+
+Passes the contract suite of the real one. ``str(host)`` is canonical: two hosts that were brought to the same state by
+different ways print the same. Operations can be made to fail (``fail``); damage from outside is a module of its own
+(``fake_damage``).
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from evenload.host.fake_haproxy import FakeHaproxy, find_fault
+from evenload.model.desired import (
+    AddAddress,
+    AddRoute,
+    Announce,
+    BringUp,
+    Desired,
+    DesiredPort,
+    HaproxyState,
+    HostRoute,
+    NetworkStep,
+    Observed,
+    PingTarget,
+    ProxyStatistics,
+    RemoveAddress,
+    RemoveRoute,
+    VifState,
+)
+from evenload.model.errors import HostError, InvalidConfiguration
+from evenload.model.network import Segment
+from evenload.render.haproxy_text import without_worker
+
+
+@dataclass(slots=True)
+class Device:
+    mac_address: str
+    mtu: int
+    segment: Segment | None
+    up: bool = False
+    addresses: list[str] = field(default_factory=list)
+    routes: dict[str, HostRoute] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Directory:
+    config: str | None = None
+    running: str | None = None
+    applied: Desired | None = None
+    counters: str | None = None
+
+
+@dataclass(slots=True)
+class Place:
+    """What the host has of one load balancer. ``devices``: by port id, strangers by name; None without a namespace.
+
+    ``outside``: ports whose host side outlived a namespace that somebody took away.
+    """
+
+    directory: Directory | None = None
+    devices: dict[str, Device] | None = None
+    outside: set[str] = field(default_factory=set)
+    process: FakeHaproxy | None = None
+    finishing: list[FakeHaproxy] = field(default_factory=list)
+    watcher: Callable[[str], None] | None = None
+    targets: tuple[PingTarget, ...] = ()
+    on_ping: Callable[[str, PingTarget, bool], None] | None = None
+
+    @property
+    def nothing(self) -> bool:
+        return self.directory is None and self.devices is None and not self.outside and self.process is None
+
+
+@dataclass(slots=True)
+class _Failure:
+    """``after``: operations that still succeed. ``effect``: the operation does its work and fails then."""
+
+    after: int
+    error: HostError
+    effect: bool
+
+
+class FakeHost:
+    """Fulfils Host. ``lingering``: a reloaded process goes on finishing until ``finish``.
+
+    ``operations``: the names of all that changed something, in order. ``announced``: what ``Announce`` announced.
+    """
+
+    def __init__(self, *, lingering: bool = False) -> None:
+        self.lock = threading.RLock()
+        self.places: dict[str, Place] = {}
+        self.operations: list[str] = []
+        self.announced: list[str] = []
+        self.lingering = lingering
+        self._failures: list[_Failure] = []
+        self._next_pid = 1000
+
+    def fail(self, *, after: int = 0, error: HostError | None = None, effect: bool = False) -> None:
+        """Lets the operation after that many further ones fail, once."""
+        self._failures.append(_Failure(after, error or HostError("the fake was told to fail"), effect))
+
+    def __str__(self) -> str:
+        with self.lock:
+            return "".join(_print(key, place) for key, place in sorted(self.places.items()) if not place.nothing)
+
+    # Whole
+
+    def prepare(self) -> list[str]:
+        return []
+
+    def known(self) -> list[str]:
+        with self.lock:
+            return sorted(key for key, place in self.places.items() if place.directory is not None)
+
+    def observe(self, load_balancer_id: str, port: DesiredPort | None) -> Observed:
+        with self.lock:
+            place = self._place(load_balancer_id)
+            directory = place.directory or Directory()
+            wanted = port or (directory.applied.port if directory.applied is not None else None)
+            key = wanted.id if wanted is not None else ""
+            devices = place.devices or {}
+            device = devices.get(key)
+            vif = None
+            if device is not None:
+                vif = VifState(mac_address=device.mac_address, mtu=device.mtu, up=device.up, segment=device.segment)
+            elif key in place.outside:
+                vif = VifState(mac_address="", mtu=0, up=False, segment=None)
+            haproxy = None
+            if place.process is not None and directory.running is not None and place.devices is not None:
+                process = place.process
+                haproxy = HaproxyState(
+                    pid=process.pid, worker=process.worker, text=directory.running, servers=process.states()
+                )
+            routes = [route for each in devices.values() if each.up for route in each.routes.values()]
+            return Observed(
+                load_balancer_id=load_balancer_id,
+                state_directory=place.directory is not None,
+                applied=directory.applied,
+                namespace=place.devices is not None,
+                vif=vif,
+                strangers=tuple(sorted(name for name in devices if name != key)),
+                addresses=frozenset(device.addresses if device is not None else ()),
+                routes=frozenset(routes),
+                config=directory.config,
+                haproxy=haproxy,
+            )
+
+    # State directory
+
+    def ensure_state(self, load_balancer_id: str) -> None:
+        with self._operation("ensure_state"):
+            place = self._place(load_balancer_id)
+            place.directory = place.directory or Directory()
+
+    def remember(self, desired: Desired) -> None:
+        with self._operation("remember"):
+            self._directory(desired.id).applied = desired
+
+    def write_config(self, load_balancer_id: str, text: str) -> None:
+        with self._operation("write_config"):
+            self._directory(load_balancer_id).config = text
+
+    def remove_state(self, load_balancer_id: str) -> None:
+        with self._operation("remove_state"):
+            self._place(load_balancer_id).directory = None
+
+    # Network
+
+    def ensure_namespace(self, load_balancer_id: str) -> None:
+        with self._operation("ensure_namespace"):
+            place = self._place(load_balancer_id)
+            place.devices = {} if place.devices is None else place.devices
+
+    def remove_namespace(self, load_balancer_id: str) -> None:
+        with self._operation("remove_namespace"):
+            place = self._place(load_balancer_id)
+            if place.devices is not None:
+                place.process, place.finishing, place.devices = None, [], None
+
+    def plug(self, load_balancer_id: str, port: DesiredPort) -> None:
+        with self._operation("plug"):
+            devices = self._devices(load_balancer_id)
+            self._place(load_balancer_id).outside.discard(port.id)
+            device = devices.get(port.id)
+            if device is None:
+                devices[port.id] = Device(port.mac_address, port.mtu, port.segment)
+            else:
+                device.mac_address, device.mtu, device.segment = port.mac_address, port.mtu, port.segment
+
+    def unplug(self, load_balancer_id: str, port_id: str) -> None:
+        with self._operation("unplug"):
+            place = self._place(load_balancer_id)
+            place.outside.discard(port_id)
+            if place.devices is not None:
+                place.devices.pop(port_id, None)
+
+    def remove_stranger(self, load_balancer_id: str, device: str) -> None:
+        with self._operation("remove_stranger"):
+            devices = self._place(load_balancer_id).devices
+            if devices is not None:
+                devices.pop(device, None)
+
+    def configure(self, load_balancer_id: str, port: DesiredPort, steps: Sequence[NetworkStep]) -> None:
+        device = self._devices(load_balancer_id).get(port.id)
+        if device is None:
+            raise HostError(f"there is no device of port {port.id}")
+        for step in steps:
+            with self._operation(f"configure {type(step).__name__}"):
+                self._take(device, step)
+
+    # HAProxy
+
+    def check_config(self, load_balancer_id: str, text: str) -> None:
+        with self._operation("check_config"):
+            self._directory(load_balancer_id)
+            fault = find_fault(text)
+            if fault is not None:
+                raise InvalidConfiguration(f"HAProxy refuses the configuration: {fault}")
+
+    def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
+        with self._operation("start_haproxy"):
+            self._place(load_balancer_id).process = None  # one that nobody knew of is ended
+            return self._start(load_balancer_id, text, worker, None)
+
+    def reload_haproxy(self, load_balancer_id: str, text: str, worker: int, server_states: str | None) -> int:
+        with self._operation("reload_haproxy"):
+            place = self._place(load_balancer_id)
+            if place.process is None:
+                raise HostError("there is no process to take over from")
+            former = place.process
+            pid = self._start(load_balancer_id, text, worker, server_states)
+            if self.lingering:
+                place.finishing.append(former)
+            return pid
+
+    def stop_haproxy(self, load_balancer_id: str) -> None:
+        with self._operation("stop_haproxy"):
+            place = self._place(load_balancer_id)
+            place.process, place.finishing, place.watcher = None, [], None
+            if place.directory is not None:
+                place.directory.running = None
+
+    def runtime(self, load_balancer_id: str, commands: Sequence[str]) -> list[str]:
+        answers = []
+        for command in commands:
+            with self._operation(command):
+                process = self._place(load_balancer_id).process
+                if process is None:
+                    raise HostError("HAProxy does not answer")
+                answers.append(process.run(command))
+        return answers
+
+    def record_running(self, load_balancer_id: str, text: str) -> None:
+        with self._operation("record_running"):
+            directory = self._directory(load_balancer_id)
+            if directory.running is None:
+                raise HostError("no process is recorded")
+            directory.running = text
+
+    def read_statistics(self, load_balancer_id: str) -> dict[int, tuple[ProxyStatistics, ...]]:
+        with self.lock:
+            place = self._place(load_balancer_id)
+            processes = [*place.finishing, *([place.process] if place.process is not None else [])]
+            return {process.worker: process.statistics() for process in processes}
+
+    def load_counters(self, load_balancer_id: str) -> str | None:
+        with self.lock:
+            directory = self._place(load_balancer_id).directory
+            return directory.counters if directory is not None else None
+
+    def save_counters(self, load_balancer_id: str, content: str) -> None:
+        with self._operation("save_counters"):
+            self._directory(load_balancer_id).counters = content
+
+    # Watching
+
+    def watch(self, load_balancer_id: str, on_exit: Callable[[str], None]) -> None:
+        with self._operation("watch"):
+            self._place(load_balancer_id).watcher = on_exit
+
+    def ping(
+        self,
+        load_balancer_id: str,
+        targets: Sequence[PingTarget],
+        on_change: Callable[[str, PingTarget, bool], None],
+    ) -> None:
+        with self._operation("ping"):
+            place = self._place(load_balancer_id)
+            place.targets, place.on_ping = tuple(targets), on_change
+
+    def close(self) -> None:
+        with self.lock:
+            for place in self.places.values():
+                place.watcher, place.on_ping, place.targets = None, None, ()
+
+    # What happens inside
+
+    def _start(self, load_balancer_id: str, text: str, worker: int, server_states: str | None) -> int:
+        place, directory = self._place(load_balancer_id), self._directory(load_balancer_id)
+        self._devices(load_balancer_id)
+        fault = find_fault(text)
+        if fault is not None:
+            raise InvalidConfiguration(f"HAProxy refuses the configuration: {fault}")
+        self._next_pid += 1
+        place.process = FakeHaproxy.start(self._next_pid, worker, text, server_states)
+        place.watcher = None
+        directory.config = directory.running = text
+        return self._next_pid
+
+    def _take(self, device: Device, step: NetworkStep) -> None:
+        match step:
+            case AddAddress(address):
+                if address not in device.addresses:
+                    device.addresses.append(address)
+            case RemoveAddress(address):
+                if address in device.addresses:
+                    device.addresses.remove(address)
+            case AddRoute(route):
+                if not device.up:
+                    raise HostError("the network is down")
+                device.routes[route.destination] = route
+            case RemoveRoute(route):
+                if device.routes.get(route.destination) == route:
+                    del device.routes[route.destination]
+            case BringUp():
+                device.up = True
+            case Announce(address):
+                self.announced.append(address)
+
+    def _place(self, load_balancer_id: str) -> Place:
+        return self.places.setdefault(load_balancer_id, Place())
+
+    def _directory(self, load_balancer_id: str) -> Directory:
+        directory = self._place(load_balancer_id).directory
+        if directory is None:
+            raise HostError(f"there is no state directory of {load_balancer_id}")
+        return directory
+
+    def _devices(self, load_balancer_id: str) -> dict[str, Device]:
+        devices = self._place(load_balancer_id).devices
+        if devices is None:
+            raise HostError(f"there is no namespace of {load_balancer_id}")
+        return devices
+
+    @contextmanager
+    def _operation(self, name: str) -> Iterator[None]:
+        with self.lock:
+            self.operations.append(name)
+            due = [failure for failure in self._failures if failure.after <= 0]
+            for failure in self._failures:
+                failure.after -= 1
+            self._failures = [failure for failure in self._failures if failure not in due]
+            for failure in due:
+                if not failure.effect:
+                    raise failure.error
+            yield
+            for failure in due:
+                raise failure.error
+
+
+def _print(load_balancer_id: str, place: Place) -> str:
+    lines = [f"load balancer {load_balancer_id}"]
+    if place.directory is not None:
+        directory = place.directory
+        applied = directory.applied
+        lines.append(f"  directory, applied generation {applied.generation if applied is not None else 'none'}")
+        lines += ["  file", *(f"    {line}" for line in without_worker(directory.config or "").splitlines())]
+        if place.process is not None and directory.running != directory.config:
+            lines += ["  record", *(f"    {line}" for line in without_worker(directory.running or "").splitlines())]
+    if place.devices is not None:
+        lines.append("  namespace")
+        for name, device in sorted(place.devices.items()):
+            state = "up" if device.up else "down"
+            lines.append(f"    device {name} {device.mac_address} mtu {device.mtu} {state} on {device.segment}")
+            lines += [f"      address {address}" for address in sorted(device.addresses)]
+            for route in sorted(device.routes.values(), key=lambda route: route.destination):
+                onlink = " onlink" if route.onlink else ""
+                lines.append(f"      route {route.destination} via {route.nexthop}{onlink}")
+    lines += [f"  outside {port}" for port in sorted(place.outside)]
+    if place.process is not None:
+        lines.append(f"  process{', watched' if place.watcher is not None else ''}")
+        for (backend, name), server in sorted(place.process.servers.items()):
+            state = "maintenance" if server.maintenance else "ready"
+            health = "up" if server.up else "down"
+            checking = " checked" if server.checking else ""
+            words = f"{server.line.address} weight {server.weight} {state} {health}{checking}"
+            lines.append(f"    server {backend}/{name} {words}")
+    lines += [f"  ping {target.server} {target.address}" for target in place.targets]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,183 @@
+"""A HAProxy that exists in memory alone: a table of servers and the runtime commands that change it.
+
+Part of the fake host. It understands what ``render`` writes and answers in HAProxy's own words; that it does so like
+the real one is for the contract suite to show. It serves nobody.
+"""
+
+from dataclasses import dataclass, field
+
+from evenload.model.desired import ProxyStatistics, ServerState, Statistics
+from evenload.render.haproxy_text import ServerLine, split
+from evenload.render.server_states import parse_server_states
+
+Key = tuple[str, str]
+
+_SECTIONS = frozenset({"global", "defaults", "peers", "frontend", "backend"})
+_STATE_FIELDS = (
+    "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight"
+    " srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state"
+    " bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr"
+    " srv_agent_addr srv_agent_port"
+)
+
+
+@dataclass(slots=True)
+class FakeServer:
+    """``busy``: something is open that keeps it from being deleted."""
+
+    line: ServerLine
+    weight: int
+    maintenance: bool
+    up: bool = True
+    checking: bool = False
+    busy: bool = False
+
+
+@dataclass(slots=True)
+class FakeHaproxy:
+    """``traffic``: what its frontends have counted, by listener."""
+
+    pid: int
+    worker: int
+    text: str
+    servers: dict[Key, FakeServer] = field(default_factory=dict)
+    traffic: dict[str, Statistics] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, pid: int, worker: int, text: str, server_states: str | None) -> "FakeHaproxy":
+        """Servers start up or in maintenance, or as the state file has them."""
+        process = cls(pid, worker, text)
+        for key, line in split(text).servers.items():
+            process.servers[key] = FakeServer(line, line.weight, line.disabled, checking=line.checked)
+        for row in parse_server_states(server_states or ""):
+            server = process.servers.get((row["be_name"], row["srv_name"]))
+            if server is not None:
+                server.up = row["srv_op_state"] != "0"
+        return process
+
+    def run(self, command: str) -> str:
+        match command.split():
+            case ["show", "servers", "state"]:
+                return self._states()
+            case ["add", "server", place, address, *words]:
+                return self._add(_key(place), address, words)
+            case ["del", "server", place]:
+                return self._delete(_key(place))
+            case ["enable", "dynamic-cookie", "backend", _]:
+                return ""
+            case ["enable", "health", place]:
+                return self._set(place, checking=True)
+            case ["enable", "server", place]:
+                return self._set(place, maintenance=False)
+            case ["set", "server", place, "weight", weight]:
+                return self._set(place, weight=int(weight))
+            case ["set", "server", place, "state", ("ready" | "maint") as state]:
+                return self._set(place, maintenance=state == "maint")
+            case ["set", "server", place, "health", ("up" | "down") as health]:
+                return self._set(place, up=health == "up")
+            case ["shutdown", "sessions", "server", place]:
+                return self._set(place, busy=False)
+            case _:
+                return f"Unknown command: '{command.partition(' ')[0]}', please enter one of the following commands"
+
+    def states(self) -> dict[Key, ServerState]:
+        return {
+            key: ServerState(
+                address=server.line.address.rpartition(":")[0].strip("[]"),
+                port=int(server.line.address.rpartition(":")[2]),
+                weight=server.weight,
+                maintenance=server.maintenance,
+                up=server.up if server.checking else None,
+            )
+            for key, server in self.servers.items()
+        }
+
+    def statistics(self) -> tuple[ProxyStatistics, ...]:
+        """The rows of ``show stat``: frontends, then each backend's servers and its own row."""
+        rows = []
+        for name in names_of(self.text, "frontend"):
+            rows.append(_row(name, "FRONTEND", "OPEN", self.traffic.get(name, Statistics())))
+        for name in names_of(self.text, "backend"):
+            mine = {key[1]: server for key, server in self.servers.items() if key[0] == name}
+            rows += [_row(name, server_name, _status(server)) for server_name, server in mine.items()]
+            usable = any(server.up and not server.maintenance and server.weight for server in mine.values())
+            rows.append(_row(name, "BACKEND", "UP" if usable or not mine else "DOWN"))
+        return tuple(rows)
+
+    def _set(self, place: str, **changes: int | bool) -> str:
+        server = self.servers.get(_key(place))
+        if server is None:
+            return "No such server."
+        for name, value in changes.items():
+            setattr(server, name, value)
+        return ""
+
+    def _add(self, key: Key, address: str, words: list[str]) -> str:
+        if key[0] not in names_of(self.text, "backend"):
+            return "No such backend."
+        if key in self.servers:
+            return "Already exists a server with the same name in backend."
+        line = split(f"backend {key[0]}\n    server {key[1]} {address} {' '.join(words)}\n").servers[key]
+        self.servers[key] = FakeServer(line, line.weight, maintenance=True)
+        return "New server registered."
+
+    def _delete(self, key: Key) -> str:
+        server = self.servers.get(key)
+        if server is None:
+            return "No such server."
+        if not server.maintenance:
+            return "Only servers in maintenance mode can be deleted."
+        if server.busy:
+            return "Server still has connections attached to it, cannot remove it."
+        del self.servers[key]
+        return "Server deleted."
+
+    def _states(self) -> str:
+        lines = ["1", f"# {_STATE_FIELDS}"]
+        for number, ((backend, name), server) in enumerate(self.servers.items(), start=1):
+            address, _, port = server.line.address.rpartition(":")
+            words = [
+                *("1", backend, str(number), name, address.strip("[]"), "2" if server.up else "0"),
+                *("1" if server.maintenance else "0", str(server.weight), str(server.line.weight), "0"),
+                *("6" if server.checking else "1", "3" if server.up else "2", "1" if server.up else "0"),
+                *("6" if server.checking else "0", "0", "0", "1", "-", port, "-", "0", "0", "-", "-", "0"),
+            ]
+            lines.append(" ".join(words))
+        return "\n".join(lines)
+
+
+def names_of(text: str, kind: str) -> list[str]:
+    """The names of the sections of that kind, in order."""
+    return [line.split()[1] for line in text.splitlines() if line.startswith(f"{kind} ")]
+
+
+def find_fault(text: str) -> str | None:
+    """Why a HAProxy would not take the text: a line that begins no section it knows."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        word = line.split()[0] if line.split() else ""
+        if word and not line[0].isspace() and word not in _SECTIONS:
+            return f"unknown keyword '{word}' at line {number}"
+    return None
+
+
+def _status(server: FakeServer) -> str:
+    if server.maintenance:
+        return "MAINT"
+    if not server.up:
+        return "DOWN"
+    return "UP" if server.checking else "no check"
+
+
+def _row(proxy: str, server: str, status: str, statistics: Statistics | None = None) -> ProxyStatistics:
+    return ProxyStatistics(
+        proxy=proxy,
+        server=server,
+        status=status,
+        statistics=statistics or Statistics(),
+        limit=2000 if server == "FRONTEND" else None,
+    )
+
+
+def _key(place: str) -> Key:
+    backend, _, server = place.partition("/")
+    return backend, server

@@ -1,0 +1,70 @@
+"""The agent's server as a table: what is wished of each load balancer, and what the agent said."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from evenload.model.desired import Desired, Gone, Health, Outcome, Report
+from evenload.model.enums import OperatingStatus
+from evenload.model.errors import ServerUnavailable
+
+
+class TableServer:
+    """Fulfils Server. ``away``: it cannot be reached. ``on_fetch`` is called in the middle of each fetch."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.wishes: dict[str, Desired | Gone] = {}
+        self.reports: list[Report] = []
+        self.heard: list[Health] = []
+        self.fetches = 0
+        self.away = False
+        self.on_fetch: Callable[[], None] = lambda: None
+
+    def wish(self, wish: Desired | Gone) -> None:
+        key = wish.id if isinstance(wish, Desired) else wish.load_balancer_id
+        with self.lock:
+            self.wishes[key] = wish
+
+    def forget(self, load_balancer_id: str) -> None:
+        with self.lock:
+            del self.wishes[load_balancer_id]
+
+    def fetch(self, agent: str, load_balancer_id: str) -> Desired | Gone:
+        self._reach()
+        with self.lock:
+            self.fetches += 1
+            found = self.wishes.get(load_balancer_id, Gone(load_balancer_id=load_balancer_id))
+        self.on_fetch()
+        return found
+
+    def assignments(self, agent: str) -> dict[str, int]:
+        self._reach()
+        with self.lock:
+            return {key: each.generation for key, each in self.wishes.items() if each.generation is not None}
+
+    def report(self, report: Report) -> None:
+        self._reach()
+        with self.lock:
+            self.reports.append(report)
+            gone = self.wishes.get(report.load_balancer_id)
+            if report.outcome is Outcome.DONE and isinstance(gone, Gone):
+                del self.wishes[report.load_balancer_id]
+
+    def health(self, seen: Sequence[Health]) -> None:
+        self._reach()
+        with self.lock:
+            self.heard += seen
+
+    @property
+    def outcomes(self) -> list[tuple[int, Outcome]]:
+        return [(report.generation, report.outcome) for report in self.reports]
+
+    @property
+    def statuses(self) -> dict[str, OperatingStatus]:
+        """The last ones heard, by object."""
+        with self.lock:
+            return {key: status for health in self.heard for key, status in health.statuses.items()}
+
+    def _reach(self) -> None:
+        if self.away:
+            raise ServerUnavailable("no route to the server")

@@ -1,0 +1,232 @@
+"""Plans: the gentlest way from what a host has to what is wished."""
+
+from dataclasses import replace
+
+import pytest
+from tests.fakes.wishes import (
+    BALANCER,
+    changed,
+    disabled,
+    failed_over,
+    ip,
+    listener,
+    member,
+    monitor,
+    port,
+    wish,
+    with_member,
+)
+
+from evenload.agent.actions import (
+    ChangeServers,
+    CheckConfig,
+    Configure,
+    EnsureNamespace,
+    EnsureState,
+    Plan,
+    Plug,
+    ReloadHaproxy,
+    Remember,
+    RemoveNamespace,
+    RemoveState,
+    RemoveStranger,
+    StartHaproxy,
+    StopHaproxy,
+    Unplug,
+    WriteConfig,
+)
+from evenload.agent.plan import plan, plan_aftermath
+from evenload.model.balancer import HttpCheck
+from evenload.model.desired import Change, Desired, Gone, Observed, ServerState
+from evenload.model.errors import Hopeless
+from evenload.render.options import RenderOptions
+
+OPTIONS = RenderOptions(state_dir="/run/evenload")
+NOTHING = Observed(load_balancer_id=BALANCER)
+
+
+def kinds(planned: Plan) -> list[type]:
+    return [type(action) for action in planned.actions]
+
+
+def settled(desired: Desired) -> Observed:
+    """The host after that wish was built from nothing; its servers were looked at."""
+    after = plan_aftermath(desired, plan(desired, NOTHING, OPTIONS), 100)
+    if after.haproxy is None:
+        return after
+    states = {
+        (each.pool_id, each.id): ServerState(
+            address=each.address, port=each.port, weight=each.weight, maintenance=not each.admin_state_up
+        )
+        for each in desired.members
+    }
+    return replace(after, haproxy=replace(after.haproxy, servers=states))
+
+
+def test_from_nothing_to_everything() -> None:
+    planned = plan(wish(), NOTHING, OPTIONS)
+    assert planned.change is Change.START
+    assert kinds(planned) == [EnsureState, EnsureNamespace, Plug, Configure, StartHaproxy, Remember]
+
+
+def test_nothing_where_all_is_as_wished() -> None:
+    planned = plan(wish(), settled(wish()), OPTIONS)
+    assert (planned.actions, planned.change) == ((), Change.NOTHING)
+
+
+def test_a_document_that_changes_nothing_on_the_host_is_remembered_all_the_same() -> None:
+    planned = plan(changed(wish()), settled(wish()), OPTIONS)
+    assert (kinds(planned), planned.change) == ([Remember], Change.NOTHING)
+
+
+def test_a_weight_is_changed_at_run_time() -> None:
+    wanted = with_member(wish(), 0, weight=7)
+    planned = plan(wanted, settled(wish()), OPTIONS)
+    assert planned.change is Change.RUNTIME
+    assert kinds(planned) == [ChangeServers, Remember]
+    [change, _] = planned.actions
+    assert isinstance(change, ChangeServers)
+    assert change.commands == (f"set server {wanted.pools[0].id}/{wanted.members[0].id} weight 7",)
+    assert "weight 7" in change.text
+
+
+def test_a_member_comes_and_goes_at_run_time() -> None:
+    wanted = changed(wish(), members=(member(1), member(2)))
+    planned = plan(wanted, settled(wish()), OPTIONS)
+    assert planned.change is Change.RUNTIME
+    [change, _] = planned.actions
+    assert isinstance(change, ChangeServers)
+    assert change.commands[0].startswith(f"add server {wanted.pools[0].id}/{member(2).id} 10.0.1.3:8080")
+    assert change.commands[-1] == f"del server {wanted.pools[0].id}/{member(0).id}"
+
+
+def test_a_listener_needs_a_reload_by_a_new_worker_after_a_check() -> None:
+    planned = plan(changed(wish(), listeners=(listener(), listener(1))), settled(wish()), OPTIONS)
+    assert planned.change is Change.RELOAD
+    assert kinds(planned) == [CheckConfig, ReloadHaproxy, Remember]
+    reload = planned.actions[1]
+    assert isinstance(reload, ReloadHaproxy)
+    assert reload.worker == 2
+    assert "haproxy-2.sock" in reload.text
+
+
+def test_a_refused_runtime_change_is_a_reload() -> None:
+    planned = plan(with_member(wish(), 0, weight=7), settled(wish()), OPTIONS, runtime=False)
+    assert planned.change is Change.RELOAD
+
+
+def test_a_dead_process_is_started_by_a_worker_number_that_was_not_used() -> None:
+    planned = plan(wish(), replace(settled(wish()), haproxy=None), OPTIONS)
+    assert kinds(planned) == [StartHaproxy]
+    [start] = planned.actions
+    assert isinstance(start, StartHaproxy)
+    assert start.worker == 2
+    assert plan(wish(), replace(settled(wish()), haproxy=None, config=None), OPTIONS, last_worker=4).process is not None
+
+
+def test_an_edited_file_is_brought_back_without_touching_the_process() -> None:
+    planned = plan(wish(), replace(settled(wish()), config="edited"), OPTIONS)
+    assert kinds(planned) == [WriteConfig]
+
+
+@pytest.mark.parametrize("fields", [{"weight": 9}, {"maintenance": True}])
+def test_servers_that_somebody_changed_are_put_right_at_run_time(fields: dict[str, int]) -> None:
+    observed = settled(wish())
+    assert observed.haproxy is not None
+    assert observed.haproxy.servers is not None
+    key, state = next(iter(observed.haproxy.servers.items()))
+    servers = observed.haproxy.servers | {key: replace(state, **fields)}  # type: ignore[arg-type]
+    planned = plan(wish(), replace(observed, haproxy=replace(observed.haproxy, servers=servers)), OPTIONS)
+    assert planned.change is Change.RUNTIME
+    assert len(planned.actions) == 1
+
+
+def test_a_server_that_somebody_deleted_needs_a_reload() -> None:
+    observed = settled(wish())
+    assert observed.haproxy is not None
+    planned = plan(wish(), replace(observed, haproxy=replace(observed.haproxy, servers={})), OPTIONS)
+    assert planned.change is Change.RELOAD
+
+
+def test_a_removed_server_is_deleted_when_idle_and_cut_when_overdue() -> None:
+    observed = settled(wish())
+    assert observed.haproxy is not None
+    assert observed.haproxy.servers is not None
+    key = (wish().pools[0].id, member(9).id)
+    busy = ServerState(address="10.0.1.10", port=8080, weight=1, maintenance=True)
+    haproxy = replace(observed.haproxy, servers=observed.haproxy.servers | {key: busy})
+    planned = plan(wish(), replace(observed, haproxy=haproxy), OPTIONS)
+    assert planned.change is Change.NOTHING
+    [change] = planned.actions
+    assert isinstance(change, ChangeServers)
+    assert change.commands == (f"del server {key[0]}/{key[1]}",)
+    [change] = plan(wish(), replace(observed, haproxy=haproxy), OPTIONS, overdue={key}).actions
+    assert isinstance(change, ChangeServers)
+    assert change.commands == (f"shutdown sessions server {key[0]}/{key[1]}", f"del server {key[0]}/{key[1]}")
+
+
+def test_a_lost_address_is_repaired_and_the_process_left_alone() -> None:
+    planned = plan(wish(), replace(settled(wish()), addresses=frozenset()), OPTIONS)
+    assert (kinds(planned), planned.change) == ([Configure], Change.NETWORK)
+
+
+def test_a_lost_namespace_ends_what_still_runs_in_it() -> None:
+    observed = replace(settled(wish()), namespace=False)
+    assert kinds(plan(wish(), observed, OPTIONS)) == [
+        StopHaproxy,
+        Unplug,
+        EnsureNamespace,
+        Plug,
+        Configure,
+        StartHaproxy,
+    ]
+
+
+def test_a_lost_directory_ends_what_nobody_knows_of() -> None:
+    observed = replace(settled(wish()), state_directory=False, applied=None, config=None, haproxy=None)
+    assert kinds(plan(wish(), observed, OPTIONS)) == [EnsureState, StopHaproxy, StartHaproxy, Remember]
+
+
+def test_strangers_go_and_routes_that_may_go_with_them_come_again() -> None:
+    planned = plan(wish(), replace(settled(wish()), strangers=("eth9",)), OPTIONS)
+    assert kinds(planned) == [RemoveStranger, Configure]
+
+
+def test_another_port_is_plugged_and_the_former_one_unplugged() -> None:
+    other = port(ip("10.0.0.9"), number=1)
+    observed = replace(settled(wish()), vif=None, addresses=frozenset(), strangers=("ns-old",))
+    planned = plan(changed(wish(at=other)), observed, OPTIONS)
+    assert kinds(planned) == [Unplug, RemoveStranger, Plug, Configure, CheckConfig, ReloadHaproxy, Remember]
+    assert planned.actions[0] == Unplug(port().id)
+
+
+def test_a_failover_takes_everything_away_but_its_directory_and_builds_anew() -> None:
+    planned = plan(failed_over(wish()), settled(wish()), OPTIONS)
+    assert planned.change is Change.START
+    assert kinds(planned) == [
+        *(StopHaproxy, RemoveNamespace, Unplug),
+        *(EnsureNamespace, Plug, Configure, StartHaproxy, Remember),
+    ]
+
+
+@pytest.mark.parametrize("wanted", [disabled(wish()), changed(wish(), listeners=())])
+def test_without_an_enabled_listener_only_the_address_stays(wanted: Desired) -> None:
+    planned = plan(wanted, settled(wish()), OPTIONS)
+    assert kinds(planned) == [StopHaproxy, WriteConfig, Remember]
+    assert planned.process is None
+    after = plan_aftermath(wanted, planned, None)
+    assert plan(wanted, after, OPTIONS).actions == ()
+
+
+def test_gone_takes_everything_away() -> None:
+    gone = Gone(load_balancer_id=BALANCER, generation=5)
+    planned = plan(gone, settled(wish()), OPTIONS)
+    assert kinds(planned) == [StopHaproxy, RemoveNamespace, Unplug, RemoveState]
+    assert (planned.change, planned.tolerant) == (Change.REMOVE, True)
+    assert plan(gone, NOTHING, OPTIONS).change is Change.NOTHING
+
+
+def test_a_wish_that_must_not_be_rendered_is_hopeless() -> None:
+    bad = monitor(http=HttpCheck(url_path="/x y"))
+    with pytest.raises(Hopeless, match="URL path"):
+        plan(wish(monitors=(bad,)), NOTHING, OPTIONS)

@@ -1,0 +1,135 @@
+"""The steps inside the namespace, from the port that is wished and what is there."""
+
+from dataclasses import replace
+
+import pytest
+from tests.fakes.wishes import BALANCER, ip, port, route, segment
+
+from evenload.agent.plan_network import plan_network, wanted_addresses, wanted_routes, wanted_vif
+from evenload.model.desired import (
+    AddAddress,
+    AddRoute,
+    Announce,
+    BringUp,
+    DesiredPort,
+    HostRoute,
+    Observed,
+    RemoveAddress,
+    RemoveRoute,
+)
+
+
+def as_wished(at: DesiredPort) -> Observed:
+    return Observed(
+        load_balancer_id=BALANCER,
+        namespace=True,
+        vif=wanted_vif(at),
+        addresses=frozenset(wanted_addresses(at)),
+        routes=frozenset(wanted_routes(at)),
+    )
+
+
+def default(nexthop: str, *, onlink: bool = False) -> HostRoute:
+    return HostRoute(destination="0.0.0.0/0", nexthop=nexthop, onlink=onlink)
+
+
+def test_a_new_port_gets_addresses_before_it_comes_up_and_routes_after() -> None:
+    planned = plan_network(port(), Observed(load_balancer_id=BALANCER, namespace=True))
+    assert planned.plug
+    assert planned.steps == (AddAddress("10.0.0.5/24"), BringUp(), AddRoute(default("10.0.0.1")))
+
+
+def test_nothing_to_do_where_all_is_as_wished() -> None:
+    at = port(ip(), ip("2001:db8::5/64", "2001:db8::1"))
+    assert plan_network(at, as_wished(at)).nothing
+
+
+def test_an_address_that_was_taken_away_comes_back_and_is_announced() -> None:
+    at = port(ip(), ip("2001:db8::5/64", "2001:db8::1"))
+    observed = replace(as_wished(at), addresses=frozenset({"10.0.0.5/24"}))
+    planned = plan_network(at, observed)
+    assert not planned.plug
+    assert planned.steps == (AddAddress("2001:db8::5/64"), Announce("2001:db8::5"))
+
+
+def test_what_is_new_comes_before_what_is_old_goes() -> None:
+    at = port(ip("10.0.0.6"))
+    observed = replace(
+        as_wished(port(ip("10.0.0.5"))), routes=frozenset({HostRoute(destination="10.9.0.0/16", nexthop="10.0.0.9")})
+    )
+    assert plan_network(at, observed).steps == (
+        AddAddress("10.0.0.6/24"),
+        AddRoute(default("10.0.0.1")),
+        RemoveRoute(HostRoute(destination="10.9.0.0/16", nexthop="10.0.0.9")),
+        RemoveAddress("10.0.0.5/24"),
+        Announce("10.0.0.6"),
+    )
+
+
+def test_another_length_of_the_same_address_goes_first_because_both_cannot_be() -> None:
+    at = port(ip("10.0.0.5/16"))
+    steps = plan_network(at, as_wished(port(ip("10.0.0.5/24")))).steps
+    assert steps == (RemoveAddress("10.0.0.5/24"), AddAddress("10.0.0.5/16"), Announce("10.0.0.5"))
+
+
+@pytest.mark.parametrize("changed", [{"mtu": 1400}, {"mac_address": "02:00:00:00:00:09"}, {"segment": None}])
+def test_a_device_that_is_not_as_wished_is_plugged_and_configured_anew(changed: dict[str, object]) -> None:
+    at = port()
+    observed = as_wished(at)
+    assert observed.vif is not None
+    planned = plan_network(at, replace(observed, vif=replace(observed.vif, **changed)))  # type: ignore[arg-type]
+    assert planned.plug
+    assert planned.steps == (AddAddress("10.0.0.5/24"), BringUp(), AddRoute(default("10.0.0.1")))
+
+
+def test_a_device_in_another_vlan_is_plugged_anew() -> None:
+    at = replace(port(), segment=segment(vlan=7))
+    assert plan_network(at, as_wished(port())).plug
+
+
+def test_a_device_that_is_down_comes_up_and_its_routes_again() -> None:
+    at = port()
+    observed = as_wished(at)
+    assert observed.vif is not None
+    planned = plan_network(at, replace(observed, vif=replace(observed.vif, up=False)))
+    assert not planned.plug
+    assert planned.steps == (BringUp(), AddRoute(default("10.0.0.1")))
+
+
+def test_without_a_gateway_the_default_host_route_is_the_way_out() -> None:
+    at = port(ip(gateway=None, host_routes=(route("10.7.0.0/16", "10.0.0.7"), route("0.0.0.0/0", "10.0.0.8"))))
+    assert wanted_routes(at) == [default("10.0.0.8"), HostRoute(destination="10.7.0.0/16", nexthop="10.0.0.7")]
+
+
+def test_the_gateway_outdoes_a_default_host_route() -> None:
+    assert wanted_routes(port(ip(host_routes=(route("0.0.0.0/0", "10.0.0.8"),)))) == [default("10.0.0.1")]
+
+
+def test_each_family_has_its_own_way_out_and_the_first_subnet_wins() -> None:
+    at = port(ip("10.0.0.5", "10.0.0.1"), ip("2001:db8::5/64", "fe80::1"), ip("10.1.0.5", "10.1.0.1"))
+    assert wanted_routes(at) == [default("10.0.0.1"), HostRoute(destination="::/0", nexthop="fe80::1")]
+
+
+def test_host_routes_of_all_subnets_count_each_destination_once() -> None:
+    at = port(
+        ip("10.0.0.5", None, host_routes=(route("10.7.0.0/16", "10.0.0.7"),)),
+        ip("10.1.0.5", None, host_routes=(route("10.7.0.0/16", "10.1.0.7"), route("10.8.0.0/16", "10.1.0.8"))),
+    )
+    assert wanted_routes(at) == [
+        HostRoute(destination="10.7.0.0/16", nexthop="10.0.0.7"),
+        HostRoute(destination="10.8.0.0/16", nexthop="10.1.0.8"),
+    ]
+
+
+def test_a_next_hop_outside_of_every_subnet_is_on_link() -> None:
+    assert wanted_routes(port(ip("10.0.0.5/32", "192.0.2.1"))) == [default("192.0.2.1", onlink=True)]
+
+
+def test_what_the_kernel_would_refuse_is_left_out() -> None:
+    at = port(ip("10.0.0.5", "10.0.0.5", host_routes=(route("10.0.0.0/24", "10.0.0.7"),)))
+    assert wanted_routes(at) == []
+
+
+def test_routes_that_were_seen_count_for_nothing_when_other_devices_go() -> None:
+    at = port()
+    assert plan_network(at, as_wished(at), routes_certain=False).steps == (AddRoute(default("10.0.0.1")),)
