@@ -169,6 +169,12 @@ def reaches(namespace: Path, address: str, *, source: str | None = None, timeout
     raise AssertionError(f"something listens at port 9 of {address}")
 
 
+def fetch(namespace: Path, address: str, port: int, timeout: float = 10.0) -> str:
+    """The body of a whole answer to GET /, asked for in that namespace."""
+    machine = Machine(name="", namespace=namespace, device="", addresses=())
+    return Client(machine).get(address, port, timeout=timeout).body.decode()
+
+
 def eventually(condition: Callable[[], bool], timeout: float = 5.0) -> bool:
     deadline = time.monotonic() + timeout
     while not condition():
@@ -223,6 +229,7 @@ __all__ = [
     "Lab",
     "Machine",
     "eventually",
+    "fetch",
     "make_port",
     "reaches",
     "read_json",

@@ -27,6 +27,7 @@ class Openvswitch:
         self.directory = Path(f"/run/evo{self.token}")
         self.connection = f"unix:{self.directory}/db.sock"
         self._machines: list[Machine] = []
+        self._count = 0
 
     def settings(self, *, use_veth: bool = False) -> OpenvswitchSettings:
         return OpenvswitchSettings(connection=self.connection, use_veth=use_veth, datapath_type="netdev", timeout=10.0)
@@ -49,8 +50,9 @@ class Openvswitch:
 
     def machine(self, name: str, bridge: str, *addresses: str, vlan: int | None = None) -> Machine:
         """A namespace with a veth to the bridge, fit for a switch in userspace."""
-        namespace = f"evo{self.token}-{name}"
-        cable = f"evo{self.token}-{len(self._machines)}"
+        self._count += 1  # the kernel may still be reaping the cables of the test before
+        namespace = f"evo{self.token}-{self._count}-{name}"
+        cable = f"evo{self.token}-{self._count}"
         machine = Machine(name=name, namespace=Path("/run/netns") / namespace, device=cable, addresses=addresses)
         self._machines.append(machine)
         run_ip([f"netns add {namespace}"])

@@ -158,7 +158,7 @@ def test_a_gateway_outside_of_the_subnet(lab: Lab, networks: Networks) -> None:
     run_ip(
         [
             "addr add 192.0.2.1/32 dev lo",
-            "addr add 2001:db8:ff::1/128 dev lo",
+            "addr add 2001:db8:ff::1/128 dev eth0 nodad",
             "route add 10.7.0.5/32 dev eth0",
             "route add 2001:db8:7::5/128 dev eth0",
         ],

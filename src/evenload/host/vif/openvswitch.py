@@ -59,8 +59,7 @@ class Openvswitch:
         if self._settings.use_veth:
             self._plug_veth(load_balancer_id, port, namespace, bridge)
         else:
-            self._set_port(load_balancer_id, port, bridge)
-            self._move_inside(port, namespace)
+            self._plug_internal(load_balancer_id, port, namespace, bridge)
 
     def unplug(self, port_id: str, namespace: Path) -> None:
         outer = host_device(port_id)
@@ -132,7 +131,10 @@ class Openvswitch:
 
     def _plug_veth(self, load_balancer_id: str, port: DesiredPort, namespace: Path, bridge: str) -> None:
         with Netlink() as netlink:
+            former = read_link(netlink, host_device(port.id))
             tap = ensure_pair(netlink, port, namespace, None)
+            if (former is None or former.index != tap.index) and self._ovsdb.port(tap.name) is not None:
+                self._ovsdb.remove_port(tap.name)  # the switch still holds the device that was there before
             if not tap.up:
                 change_link(netlink, tap.index, f"set {tap.name} up", up=True)
         if self._ovsdb.bridges().get(bridge) == _USERSPACE:
@@ -140,7 +142,18 @@ class Openvswitch:
                 disable_checksum_offload(inner_device(port.id))
         self._set_port(load_balancer_id, port, bridge)
 
-    def _move_inside(self, port: DesiredPort, namespace: Path) -> None:
+    def _plug_internal(self, load_balancer_id: str, port: DesiredPort, namespace: Path, bridge: str) -> None:
+        name = host_device(port.id)
+        for _ in range(2):
+            self._set_port(load_balancer_id, port, bridge)
+            if self._move_inside(port, namespace):
+                return
+            # The switch has the port, but somebody removed its device: only anew will there be one.
+            self._ovsdb.remove_port(name)
+        raise HostError(f"the device of the Open vSwitch port {name} does not appear")
+
+    def _move_inside(self, port: DesiredPort, namespace: Path) -> bool:
+        """Returns whether the device is in the namespace now."""
         name = host_device(port.id)
         with Netlink() as netlink:
             fresh = read_link(netlink, name)
@@ -148,15 +161,12 @@ class Openvswitch:
                 remove_device(namespace, name)  # the dead one of a switch that started anew
                 _furnish(netlink, fresh, port)
                 _move(netlink, fresh, namespace)
-                return
+                return True
         with netns.visit(namespace), Netlink() as netlink:
             inside = read_link(netlink, name)
             if inside is not None:
                 _furnish(netlink, inside, port)
-                return
-        # The switch has the port, but its device is gone: only anew will there be one.
-        self._ovsdb.remove_port(name)
-        raise HostError(f"the device of the Open vSwitch port {name} was taken away")
+        return inside is not None
 
 
 def disable_checksum_offload(device: str) -> None:

@@ -89,7 +89,7 @@ class Ovsdb:
             f"add the port {name} to {bridge}",
             api.add_port(bridge, name, may_exist=True),
             api.db_set("Interface", name, ("type", kind), ("external_ids", dict(external_ids))),
-            api.db_clear("Port", name, "tag") if tag is None else api.db_set("Port", name, ("tag", tag)),
+            api.db_set("Port", name, ("tag", [] if tag is None else tag)),
         )
         port = self.port(name)
         if port is None or port.number is None:
