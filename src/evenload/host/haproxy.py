@@ -6,7 +6,6 @@ process, and holds no state but the conversations with workers that are finishin
 """
 
 import os
-import pwd
 import re
 import threading
 from collections.abc import Sequence
@@ -40,6 +39,8 @@ _VERSION = re.compile(r"version ([0-9]+)\.([0-9]+)")
 _ALERT = re.compile(r"\[ALERT\]\s+\([0-9]+\) : (.*)")
 _CANDIDATE = "candidate.cfg"
 _FRONTEND = "FRONTEND"
+_NO_STATES = "1\n"
+"""A state file that says nothing: just the version of its format."""
 
 
 class Haproxy:
@@ -53,19 +54,14 @@ class Haproxy:
         self._lock = threading.Lock()
 
     def prepare(self) -> list[str]:
-        """Checks the binary and the account, makes the chroot. Raises Hopeless saying what is missing."""
+        """Raises Hopeless where the binary is too old or the state directory's path too long."""
         self._check_version()
-        try:
-            pwd.getpwnam(self._settings.user)
-        except KeyError as error:
-            raise Hopeless(f"there is no user {self._settings.user} for HAProxy to run as") from error
         longest = self._workers.file("0" * 36, 99999, "sock")
         if len(str(longest)) > LONGEST_PATH:
             raise Hopeless(
                 f"the state directory {self._files.state_dir} is too long a path for a unix socket in it:"
                 f" at most {LONGEST_PATH - len(str(longest)) + len(str(self._files.state_dir))} characters"
             )
-        self._ensure_chroot()
         return []
 
     # What there is
@@ -124,7 +120,7 @@ class Haproxy:
         if any(other.number == worker for other in living):
             self._workers.move_aside(load_balancer_id, worker)
             self._hang_up(load_balancer_id, worker)
-        self._files.write(load_balancer_id, STATES, "")
+        self._files.write(load_balancer_id, STATES, _NO_STATES)
         return self._launch(load_balancer_id, text, worker, [])
 
     def reload_haproxy(self, load_balancer_id: str, text: str, worker: int, server_states: str | None) -> int:
@@ -134,7 +130,7 @@ class Haproxy:
             raise HostError("cannot reload HAProxy: none is running")
         if any(other.number == worker for other in living):
             raise HostError(f"cannot reload HAProxy: worker {worker} is still running")
-        self._files.write(load_balancer_id, STATES, server_states or "")
+        self._files.write(load_balancer_id, STATES, server_states or _NO_STATES)
         last_words = self._listen_to(load_balancer_id, old)
         socket = str(self._socket(load_balancer_id, old))
         try:

@@ -47,7 +47,10 @@ def render_backend(desired: Desired, group: Group) -> list[str]:
     if keeps_table(group):
         lines += _table(group)
     elif _cookie(group):
-        lines += ["    cookie SRV insert indirect nocache dynamic", f"    dynamic-cookie-key {pool.id}"]
+        lines += [
+            "    cookie SRV insert indirect nocache dynamic",
+            f"    dynamic-cookie-key {quoting.identifier(pool.id)}",
+        ]
     if monitor is not None:
         lines += _check(desired.load_balancer, monitor)
     lines += [f"    {render_server(group, member, monitor, numbers[member.id])}" for member in members]
@@ -130,7 +133,7 @@ def _check(load_balancer: LoadBalancer, monitor: HealthMonitor) -> list[str]:
 
 def _request(load_balancer: LoadBalancer, check: HttpCheck) -> str:
     words = ["meth", quoting.method(check.method), "uri", quoting.url_path(check.url_path)]
-    version = quoting.http_version(check.version or "1.0")
+    version = quoting.http_version("1.0" if check.version is None else check.version)
     words += ["ver", version]
     if check.domain_name is not None:
         words += ["hdr", "Host", quoting.host_name(check.domain_name)]
@@ -145,7 +148,7 @@ def _check_words(member: Member, monitor: HealthMonitor) -> list[str]:
     fall = quoting.number(monitor.fall, 1, 1000, "number of checks")
     words = ["check", "inter", f"{_seconds(monitor.delay)}s", "rise", str(rise), "fall", str(fall)]
     if member.monitor_address is not None:
-        words += ["addr", quoting.address(member.monitor_address)]
+        words += ["addr", quoting.bracketed(member.monitor_address)]
     if member.monitor_port is not None:
         words += ["port", str(quoting.number(member.monitor_port, 1, 65535, "port"))]
     if monitor.type in (MonitorType.HTTPS, MonitorType.TLS_HELLO):

@@ -67,11 +67,6 @@ def http_version(text: str) -> str:
     return f"HTTP/{_admitted(_VERSION, text, 'HTTP version')}"
 
 
-def address(text: str) -> str:
-    """An address alone, as ``addr`` takes it."""
-    return str(_address(text))
-
-
 def address_and_port(text: str, port: int) -> str:
     """``10.0.0.5:80`` or ``[2001:db8::5]:80``."""
     return f"{bracketed(text)}:{number(port, 1, 65535, 'port')}"

@@ -1,0 +1,41 @@
+"""Every file in ``cases`` is a wish, a line of dashes, and the configuration that it renders to."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.golden.wishes import load_wish
+
+from evenload.render.haproxy import render_haproxy
+from evenload.render.options import RenderOptions
+
+CASES = sorted((Path(__file__).parent / "cases").glob("*.txt"))
+LINE = "-" * 60 + "\n"
+OPTIONS = RenderOptions(state_dir="/var/lib/evenload/load_balancers")
+
+
+def test_there_are_cases() -> None:
+    assert len(CASES) > 10
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
+def test_the_wish_renders_to_what_the_case_says(case: Path, rewrite: bool) -> None:
+    wish, _, expected = case.read_text().partition(LINE)
+    rendered = render_haproxy(load_wish(wish), OPTIONS, worker=1)
+    if rewrite:
+        case.write_text(wish + LINE + rendered)
+    else:
+        assert rendered == expected
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
+def test_haproxy_takes_it_without_a_warning(case: Path, tmp_path: Path) -> None:
+    """The text of the case itself, with the state directory moved to where this test may write."""
+    _, _, expected = case.read_text().partition(LINE)
+    (tmp_path / "balancer").mkdir()
+    (tmp_path / "balancer" / "servers.state").write_text("1\n")
+    config = tmp_path / "haproxy.cfg"
+    config.write_text(expected.replace(OPTIONS.state_dir, str(tmp_path)))
+    judged = subprocess.run(["/usr/sbin/haproxy", "-c", "-f", str(config)], capture_output=True, text=True, check=False)
+    assert judged.returncode == 0, judged.stderr
+    assert "[WARNING]" not in judged.stderr + judged.stdout, judged.stderr
