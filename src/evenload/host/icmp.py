@@ -104,6 +104,14 @@ class Pinger:
             site.probes = probes
             self._rouse()
 
+    def let_go(self, load_balancer_id: str) -> None:
+        """Closes the sockets in a namespace that has just lost its name: they would keep it alive. Goes on pinging as
+        soon as there is a new one."""
+        with self._lock:
+            site = self._sites.get(load_balancer_id)
+            if site is not None:
+                self._close_sockets(site)
+
     def close(self) -> None:
         with self._lock:
             self._closed = True

@@ -1,6 +1,6 @@
 """This machine as a ``Host``: its network, its state directory and its HAProxy processes put together.
 
-Made by ``main``, used by the agent. Decides nothing and forks nothing: every method hands on to the part that knows.
+Made by ``main``, used by the agent. Decides nothing: every method hands on to the part that knows.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,9 +41,11 @@ class LinuxHost:
         preflight.check_capabilities()
         preflight.check_haproxy(self._settings.haproxy)
         preflight.ensure_directories(self._settings)
-        warnings = preflight.ensure_open_files()
+        warnings = self._haproxy.prepare()
+        warnings += preflight.ensure_open_files()
         warnings += preflight.ensure_neighbour_limits(manage=self._settings.manage_kernel_limits)
         warnings += preflight.read_filter_warning()
+        warnings += self._haproxy.prepare()
         return warnings + self._vif.prepare()
 
     def known(self) -> list[str]:
@@ -51,7 +53,9 @@ class LinuxHost:
 
     def observe(self, load_balancer_id: str, port: DesiredPort | None) -> Observed:
         applied = self._remembered(load_balancer_id)
-        network = self._networks.observe(load_balancer_id, port or (applied and applied.port))
+        if port is None and applied is not None:
+            port = applied.port
+        network = self._networks.observe(load_balancer_id, port)
         config, haproxy = self._haproxy.observe(load_balancer_id)
         return Observed(
             load_balancer_id=load_balancer_id,
@@ -92,10 +96,8 @@ class LinuxHost:
         self._networks.ensure_namespace(load_balancer_id)
 
     def remove_namespace(self, load_balancer_id: str) -> None:
-        # Its sockets would keep the namespace alive; dead processes in it are no news.
-        self._pinger.ping(load_balancer_id, (), _nobody)
-        self._watcher.unwatch(load_balancer_id)
-        self._networks.remove_namespace(load_balancer_id)
+        self._watcher.unwatch(load_balancer_id)  # what dies with the namespace is no news
+        self._networks.remove_namespace(load_balancer_id, self._pinger.let_go)
 
     def plug(self, load_balancer_id: str, port: DesiredPort) -> None:
         self._networks.plug(load_balancer_id, port)
@@ -136,11 +138,11 @@ class LinuxHost:
     # Watching
 
     def watch(self, load_balancer_id: str, on_exit: Callable[[str], None]) -> None:
-        _, state = self._haproxy.observe(load_balancer_id)
-        if state is None:
+        pid = self._haproxy.current_pid(load_balancer_id)
+        if pid is None:
             on_exit(load_balancer_id)
             return
-        self._watcher.watch(load_balancer_id, state.pid, on_exit)
+        self._watcher.watch(load_balancer_id, pid, on_exit)
 
     def ping(
         self,
@@ -153,6 +155,7 @@ class LinuxHost:
     def close(self) -> None:
         self._watcher.close()
         self._pinger.close()
+        self._haproxy.close()
         self._networks.close()
 
     def _remembered(self, load_balancer_id: str) -> Desired | None:
@@ -174,7 +177,3 @@ def choose_vif(settings: HostSettings) -> Vif:
     from evenload.host.vif.openvswitch import Openvswitch
 
     return Openvswitch(settings.bridge_mappings, settings.openvswitch)
-
-
-def _nobody(load_balancer_id: str, target: PingTarget, answers: bool) -> None:
-    """Nobody wants to know: nothing is pinged any more."""

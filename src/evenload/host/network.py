@@ -99,7 +99,8 @@ class Networks:
             with netns.visit(path):
                 _furnish()
 
-    def remove_namespace(self, load_balancer_id: str) -> None:
+    def remove_namespace(self, load_balancer_id: str, let_go: Callable[[str], None] | None = None) -> None:
+        """``let_go`` is told when the name is gone: sockets of this process in there would keep the rest alive."""
         path = self.namespace(load_balancer_id)
         number = netns.inode(path)
         if number is None:
@@ -114,6 +115,8 @@ class Networks:
         self._vif.forget(load_balancer_id)
         outside = [link.peer for link in inside if link.kind == "veth" and link.peer]
         netns.remove(path)
+        if let_go is not None:
+            let_go(load_balancer_id)
         _wait_until(
             lambda: not any(_index_exists(index) for index in outside),
             _REMOVAL_TIMEOUT,

@@ -7,7 +7,7 @@ the external ids it is given. Reads come from the replica that the library keeps
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ovs.db.error import Error as DatabaseError
 from ovsdbapp.backend.ovs_idl import connection, idlutils
@@ -15,6 +15,8 @@ from ovsdbapp.exceptions import OvsdbAppException
 from ovsdbapp.schema.open_vswitch import impl_idl
 
 from evenload.model.errors import HostError
+
+T = TypeVar("T")
 
 _SCHEMA = "Open_vSwitch"
 # Statistics are left out: they would wake this process every few seconds for each port.
@@ -121,7 +123,7 @@ class Ovsdb:
                     ) from error
             return self._api
 
-    def _read(self, look: Callable[[Mapping[str, Any]], Any]) -> Any:
+    def _read(self, look: Callable[[Mapping[str, Any]], T]) -> T:
         api = self._connected()
         with api.ovsdb_connection.lock:
             return look(api.tables)
