@@ -5,7 +5,7 @@ database's own constraints stand behind it.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from evenload.interfaces import Transaction
@@ -59,13 +59,20 @@ def choose_fixed_ips(
     if wishes is None:
         families = [[subnet for subnet in subnets if subnet.ip_version == version] for version in (4, 6)]
         return tuple(_any_of(transaction, network, family) for family in families if family)
+    named = [_parsed(wish.address) for wish in wishes if wish.address is not None]
+    promised = {str(address) for address in named}
+    if len(promised) < len(named):
+        raise Invalid("An IP address is given twice.", field="fixed_ips")
     chosen: list[FixedIp] = []
     for wish in wishes:
-        fixed = _fixed_ip(transaction, network, subnets, wish, chosen)
-        if fixed in chosen:
-            raise Invalid(f"IP address {fixed.address} is given twice.", field="fixed_ips")
+        fixed = _fixed_ip(transaction, network, subnets, wish, promised)
+        promised.add(fixed.address)
         chosen.append(fixed)
     return tuple(chosen)
+
+
+def _parsed(text: str) -> Address:
+    return parse_address(text, field="fixed_ips")
 
 
 def _any_of(transaction: Transaction, network: Network, subnets: Sequence[Subnet]) -> FixedIp:
@@ -81,9 +88,9 @@ def _fixed_ip(
     network: Network,
     subnets: Sequence[Subnet],
     wish: FixedIpWish,
-    chosen: Sequence[FixedIp],
+    promised: Set[str],
 ) -> FixedIp:
-    address = None if wish.address is None else parse_address(wish.address, field="fixed_ips")
+    address = None if wish.address is None else _parsed(wish.address)
     if wish.subnet_id is not None:
         candidates = [subnet for subnet in subnets if subnet.id == wish.subnet_id]
         if not candidates:
@@ -97,8 +104,7 @@ def _fixed_ip(
     subnet = candidates[0]
     if address is not None:
         return check_fixed_ip(transaction, subnet, address, field="fixed_ips")
-    own = {fixed.address for fixed in chosen}
-    free = choose_address(subnet, transaction.addresses_taken(subnet.id) | own)
+    free = choose_address(subnet, transaction.addresses_taken(subnet.id) | promised)
     if free is None:
         raise exhausted(network, field="fixed_ips")
     return FixedIp(subnet_id=subnet.id, address=free)

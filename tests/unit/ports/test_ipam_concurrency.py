@@ -1,0 +1,84 @@
+"""Many at once on one small subnet: no address and no MAC twice, and the end said clearly."""
+
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.contract.samples import new_id
+from tests.fakes.clock import StillClock
+
+from evenload.interfaces import VipWish
+from evenload.model.errors import Conflict
+from evenload.model.network import Port
+from evenload.ports.ipam import Ipam
+from evenload.service.networks import Networks, NetworkSettings
+from evenload.store.engine import StoreSettings, open_engine
+from evenload.store.migrate import upgrade
+from evenload.store.unit_of_work import SqlUnitOfWork
+
+THREADS = 16
+ATTEMPTS = 8
+
+
+def test_no_address_twice_however_many_ask(tmp_path: Path) -> None:
+    """Half of the threads speak through an engine of their own, as another process would."""
+    settings = StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db", busy_timeout=60)
+    engines = [open_engine(settings), open_engine(settings)]
+    upgrade(engines[0])
+    stores = [SqlUnitOfWork(engine, busy_timeout=60) for engine in engines]
+    clock = StillClock()
+
+    def networks_of(store: SqlUnitOfWork, seed: int) -> Networks:
+        settings = NetworkSettings(default_physical_network="p", physical_networks=("p",))
+        return Networks(store, settings, clock, new_id, random.Random(seed))
+
+    network = networks_of(stores[0], 0).create_network("p", {}).network
+    fields = {"network_id": network.id, "ip_version": 4, "cidr": "10.0.0.0/26"}
+    subnet = networks_of(stores[0], 0).create_subnet("p", fields)
+    refusals: list[Conflict] = []
+    failures: list[BaseException] = []
+    begin = threading.Barrier(THREADS)
+
+    def repeat(act: Callable[[], object]) -> None:
+        begin.wait()
+        for _ in range(ATTEMPTS):
+            try:
+                act()
+            except Conflict as conflict:
+                refusals.append(conflict)
+            except BaseException as error:
+                failures.append(error)
+                raise
+
+    def vips(store: SqlUnitOfWork, seed: int) -> Callable[[], object]:
+        # Few different numbers, so that MAC addresses collide as well.
+        ipam = Ipam(clock, new_id, random.Random(seed % 3))
+
+        def make() -> object:
+            with store.write() as transaction:
+                return ipam.make_vip_port(transaction, new_id(), "p", VipWish(subnet_id=subnet.id))
+
+        return make
+
+    def ports(store: SqlUnitOfWork, seed: int) -> Callable[[], object]:
+        networks = networks_of(store, seed % 3)
+        return lambda: networks.create_port("p", {"network_id": network.id})
+
+    threads = [
+        threading.Thread(target=repeat, args=((vips if number % 4 < 2 else ports)(stores[number % 2], number),))
+        for number in range(THREADS)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    made: list[Port] = networks_of(stores[0], 0).ports()
+    for engine in engines:
+        engine.dispose()
+    assert failures == []
+    taken = [ip.address for port in made for ip in port.fixed_ips]
+    assert sorted(taken) == sorted(f"10.0.0.{number}" for number in range(2, 63))
+    assert len({port.mac_address for port in made}) == len(made) == 61
+    assert len(refusals) == THREADS * ATTEMPTS - 61
+    assert all("No more IP addresses available" in refusal.detail for refusal in refusals)
