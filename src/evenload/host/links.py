@@ -215,7 +215,7 @@ def pack_mac(mac_address: str) -> bytes:
 
 
 def _change_vlan(netlink: Netlink, kind: int, index: int, entry: bytes, attempted: str) -> None:
-    body = _info(index, family=_AF_BRIDGE) + nest(_AF_SPEC, attribute(_BRIDGE_VLAN_INFO, entry))
+    body = _info(index, family=_AF_BRIDGE) + attribute(_AF_SPEC, attribute(_BRIDGE_VLAN_INFO, entry))
     netlink.request(kind, 0, body, attempted)
 
 

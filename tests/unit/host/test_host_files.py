@@ -1,0 +1,67 @@
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from evenload.host.files import StateFiles
+from evenload.model.errors import HostError
+
+LB = "8a1c2a10-0000-4000-8000-000000000001"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> StateFiles:
+    return StateFiles(tmp_path / "state")
+
+
+def test_a_directory_is_its_owners_alone(files: StateFiles) -> None:
+    directory = files.ensure(LB)
+    directory.chmod(0o755)
+    files.ensure(LB)
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert files.exists(LB)
+    assert files.known() == [LB]
+
+
+def test_a_file_is_replaced_whole_and_is_its_owners_alone(files: StateFiles) -> None:
+    files.ensure(LB)
+    old_mask = os.umask(0)
+    try:
+        path = files.write(LB, "haproxy.cfg", "first")
+        with path.open() as reader:
+            files.write(LB, "haproxy.cfg", b"second")
+            assert reader.read() == "first"
+    finally:
+        os.umask(old_mask)
+    assert files.read(LB, "haproxy.cfg") == "second"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [entry.name for entry in files.path(LB).iterdir()] == ["haproxy.cfg"]
+
+
+def test_a_failed_write_leaves_the_former_file_and_nothing_else(files: StateFiles) -> None:
+    (files.ensure(LB) / "haproxy.cfg").mkdir()
+    with pytest.raises(HostError, match=r"cannot write .*haproxy\.cfg"):
+        files.write(LB, "haproxy.cfg", "text")
+    assert [entry.name for entry in files.path(LB).iterdir()] == ["haproxy.cfg"]
+    with pytest.raises(HostError, match="cannot write"):
+        files.write("no-such-directory", "haproxy.cfg", "text")
+
+
+def test_what_is_not_there_reads_as_none_and_may_be_removed(files: StateFiles) -> None:
+    assert files.known() == []
+    assert files.read(LB, "haproxy.cfg") is None
+    files.remove_all(LB)
+    files.ensure(LB)
+    files.remove(LB, "haproxy.cfg")
+    files.write(LB, "haproxy.cfg", "text")
+    files.remove_all(LB)
+    assert not files.exists(LB)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../etc", "a/b", ".hidden", "a\0b"])
+def test_no_name_leads_out_of_the_directory(files: StateFiles, name: str) -> None:
+    with pytest.raises(ValueError, match="not a file name"):
+        files.path(name)
+    with pytest.raises(ValueError, match="not a file name"):
+        files.path(LB, name)
