@@ -100,6 +100,10 @@ class FakeHost:
         """Lets the operation after that many further ones fail, once."""
         self._failures.append(_Failure(after, error or HostError("the fake was told to fail"), effect))
 
+    def heal(self) -> None:
+        """Nothing that was told to fail later will."""
+        self._failures.clear()
+
     def __str__(self) -> str:
         with self.lock:
             return "".join(_print(key, place) for key, place in sorted(self.places.items()) if not place.nothing)
