@@ -38,13 +38,18 @@ class RowCodec(Generic[V]):
     """
 
     def __init__(self, cls: type[V], table: Table, *, skip: Sequence[str] = ()) -> None:
-        self._cls = cls
-        self.columns: list[Column[Any]] = []
-        self._fields: list[_Field] = []
         hints = get_type_hints(cls)
-        for field in fields(cls):  # type: ignore[arg-type]
-            if field.name not in skip:
-                self._fields.append(_field(field.name, hints[field.name], table, self.columns))
+        self._cls = cls
+        self._fields = [
+            _field(field.name, hints[field.name], table)
+            for field in fields(cls)  # type: ignore[arg-type]
+            if field.name not in skip
+        ]
+        self._names = [column.name for field in self._fields for column in field.columns]
+        self.columns: list[Column[Any]] = [table.c[name] for name in self._names]
+        # Most fields are their column's value as it is; the rest is found once, rows are many.
+        self._decoded = [(field.name, field.read) for field in self._fields if field.read is not None]
+        self._nested = [field for field in self._fields if isinstance(field, _Nested)]
 
     def encode(self, value: V) -> dict[str, Any]:
         row: dict[str, Any] = {}
@@ -53,71 +58,72 @@ class RowCodec(Generic[V]):
         return row
 
     def decode(self, row: Sequence[Any], offset: int = 0, **others: Any) -> V:
-        for field in self._fields:
-            others[field.name] = field.get(row, offset)
-        return self._cls(**others)
+        values = dict(zip(self._names, row[offset : offset + len(self._names)], strict=True))
+        for name, read in self._decoded:
+            value = values[name]
+            if value is not None:
+                values[name] = read(value)
+        for nested in self._nested:
+            nested.fold(values)
+        return self._cls(**values, **others)
 
 
 class _Field:
-    """One field that takes one column."""
+    """A field that takes one column. ``read`` and ``write`` None: the column's value is the field's."""
 
-    __slots__ = ("_decode", "_encode", "_index", "name")
-
-    def __init__(self, name: str, index: int, encode: _Codec | None, decode: _Codec | None) -> None:
+    def __init__(self, name: str, column: Column[Any], write: _Codec | None, read: _Codec | None) -> None:
         self.name = name
-        self._index = index
-        self._encode = encode
-        self._decode = decode
+        self.columns = [column]
+        self.read = read
+        self._write = write
 
     def put(self, row: dict[str, Any], value: Any) -> None:
-        row[self.name] = value if self._encode is None or value is None else self._encode(value)
-
-    def get(self, row: Sequence[Any], offset: int) -> Any:
-        value = row[offset + self._index]
-        return value if self._decode is None or value is None else self._decode(value)
+        row[self.name] = value if self._write is None or value is None else self._write(value)
 
 
 class _Nested(_Field):
-    """A field that is a dataclass, or None where its first mandatory column is NULL."""
+    """A field that is a dataclass, or None where the column of its first mandatory field is NULL."""
 
-    __slots__ = ("_cls", "_key", "_names", "_parts")
-
-    def __init__(self, name: str, cls: type, parts: Sequence[_Field], names: Sequence[str], key: int) -> None:
-        super().__init__(name, 0, None, None)
+    def __init__(self, name: str, cls: type, parts: Sequence[tuple[str, _Field]], mandatory: str) -> None:
+        super().__init__(name, parts[0][1].columns[0], None, None)
+        self.columns = [column for _, part in parts for column in part.columns]
         self._cls = cls
         self._parts = parts
-        self._names = names
-        self._key = key
+        self._mandatory = mandatory
 
     def put(self, row: dict[str, Any], value: Any) -> None:
-        for part, name in zip(self._parts, self._names, strict=True):
+        for name, part in self._parts:
             part.put(row, None if value is None else getattr(value, name))
 
-    def get(self, row: Sequence[Any], offset: int) -> Any:
-        if row[offset + self._key] is None:
-            return None
-        return self._cls(**{name: part.get(row, offset) for part, name in zip(self._parts, self._names, strict=True)})
+    def fold(self, values: dict[str, Any]) -> None:
+        """Puts the object in place of its columns' values."""
+        taken = {name: (part.read, values.pop(part.name)) for name, part in self._parts}
+        if taken[self._mandatory][1] is None:
+            values[self.name] = None
+            return
+        values[self.name] = self._cls(
+            **{name: value if read is None or value is None else read(value) for name, (read, value) in taken.items()}
+        )
 
 
-def _field(name: str, hint: Any, table: Table, columns: list[Column[Any]]) -> _Field:
+def _field(name: str, hint: Any, table: Table) -> _Field:
     kind, _ = _unwrap(hint)
     if is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
-        start = len(columns)
         names = [part.name for part in fields(kind)]
-        parts = [_field(f"{name}_{part}", hints[part], table, columns) for part in names]
-        mandatory = next(index for index, part in enumerate(names) if not _unwrap(hints[part])[1])
-        return _Nested(name, kind, parts, names, start + mandatory)
-    columns.append(table.c[name])
-    index = len(columns) - 1
+        parts = [(part, _field(f"{name}_{part}", hints[part], table)) for part in names]
+        if any(isinstance(part, _Nested) for _, part in parts):
+            raise TypeError(f"No column form for a dataclass within {name}: {hint!r}")
+        return _Nested(name, kind, parts, next(part for part in names if not _unwrap(hints[part])[1]))
+    column = table.c[name]
     if kind in (str, int, bool):
-        return _Field(name, index, None, None)
+        return _Field(name, column, None, None)
     if kind is datetime:
-        return _Field(name, index, to_moment, from_moment)
+        return _Field(name, column, to_moment, from_moment)
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return _Field(name, index, _enum_value, {member.value: member for member in kind}.__getitem__)
+        return _Field(name, column, _enum_value, {member.value: member for member in kind}.__getitem__)
     if get_origin(kind) is tuple:
-        return _Field(name, index, *_tuple(get_args(kind)[0]))
+        return _Field(name, column, *_tuple(get_args(kind)[0]))
     raise TypeError(f"No column form for {name}: {hint!r}")
 
 
