@@ -11,13 +11,16 @@ LONGEST = 2_073_600_000
 
 _CIDRS_A_LINE = 16
 _CONNECTIONS_FLOOR = 100
+_PIPES_AT_MOST = 500
+"""HAProxy's own default is a quarter of maxconn: at 8000 connections more files than 20,000 allow."""
 
 
 def render_global(
     load_balancer: LoadBalancer, listeners: tuple[Listener, ...], options: RenderOptions, worker: int
 ) -> list[str]:
     directory = f"{quoting.path(options.state_dir.rstrip('/'))}/{quoting.identifier(load_balancer.id)}"
-    connections = sum(limit_of(listener, options) for listener in listeners)
+    wanted = sum(limit_of(listener, options) for listener in listeners)
+    connections = min(max(wanted, _CONNECTIONS_FLOOR), options.process_maxconn)
     return [
         "global",
         f"    user {quoting.account(options.user)}",
@@ -25,7 +28,8 @@ def render_global(
         f"    chroot {quoting.path(options.chroot)}",
         f"    localpeer {LOCAL_PEER}",
         "    nbthread 1",
-        f"    maxconn {min(max(connections, _CONNECTIONS_FLOOR), options.process_maxconn)}",
+        f"    maxconn {connections}",
+        f"    maxpipes {min(max(connections // 4, 1), _PIPES_AT_MOST)}",
         f"    hard-stop-after {quoting.number(options.hard_stop_after, 1, 86400, 'hard-stop-after')}s",
         # Without it HAProxy reads the system's CA certificates at each start, for an HTTP client that is never used.
         "    httpclient.ssl.verify none",

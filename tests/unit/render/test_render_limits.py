@@ -1,0 +1,32 @@
+"""What a load balancer may open: connections and the pipes that splice them."""
+
+import pytest
+from tests.unit.render.wishes_for_render import text_of, wish
+
+from evenload.model.balancer import Listener
+from evenload.model.enums import ListenerProtocol
+
+
+def listeners(count: int) -> tuple[Listener, ...]:
+    return tuple(
+        Listener(id=f"web{port}", load_balancer_id="lb", protocol=ListenerProtocol.HTTP, port=port)
+        for port in range(80, 80 + count)
+    )
+
+
+def limits(count: int) -> tuple[int, int]:
+    lines = text_of(wish(listeners=listeners(count))).splitlines()
+    section = lines[: lines.index("defaults")]
+    found = dict(line.split() for line in section if line.split()[0] in ("maxconn", "maxpipes"))
+    return int(found["maxconn"]), int(found["maxpipes"])
+
+
+@pytest.mark.parametrize("count", [1, 4, 50])
+def test_many_listeners_fit_into_the_files_that_one_process_may_open(count: int) -> None:
+    """20,000 is the hard limit of many machines; members need a file each for their checks."""
+    connections, pipes = limits(count)
+    assert 2 * connections + 2 * pipes <= 17_500
+
+
+def test_pipes_stay_a_quarter_of_the_connections_while_those_are_few() -> None:
+    assert limits(1) == (2000, 500)
