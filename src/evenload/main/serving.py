@@ -1,9 +1,11 @@
 """The HTTP server around the WSGI application: threads, keep-alive, a clean stop.
 
 Owns the listening socket; knows nothing of the application. Cheroot hands a request to one of ``threads`` threads and
-keeps idle connections in a selector, so that an idle client costs no thread.
+keeps connections between two requests in a selector; the kernel keeps those that have not said anything yet. So an
+idle client costs no thread.
 """
 
+import socket
 import threading
 from typing import Any
 
@@ -14,6 +16,8 @@ _log = structlog.get_logger(__name__)
 
 MAX_HEADER_BYTES = 64 * 1024
 MAX_BODY_BYTES = 8 * 1024 * 1024
+_IDLE_CONNECTIONS = 512
+_SILENCE_SECONDS = 60
 
 
 class HttpServer:
@@ -30,6 +34,7 @@ class HttpServer:
             shutdown_timeout=5,
             server_name="evenload",
         )
+        self._server.keep_alive_conn_limit = _IDLE_CONNECTIONS
         self._server.max_request_header_size = MAX_HEADER_BYTES
         self._server.max_request_body_size = MAX_BODY_BYTES
         self._server.error_log = _error_log  # type: ignore[method-assign,assignment]
@@ -44,6 +49,8 @@ class HttpServer:
     def start(self) -> None:
         """Raises OSError where the address is taken or not ours."""
         self._server.prepare()
+        # Cheroot has a thread wait for the first word of a new connection: a few silent ones would stop everybody.
+        self._server.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SILENCE_SECONDS)
         self._thread = threading.Thread(target=self._server.serve, name="http", daemon=True)
         self._thread.start()
 

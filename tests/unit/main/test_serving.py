@@ -58,3 +58,38 @@ def test_stop_lets_a_request_in_progress_end() -> None:
     asking.join(10)
     stopping.join(20)
     assert answers == [b"hello"]
+
+
+def test_connections_that_say_nothing_hold_up_nobody() -> None:
+    server = HttpServer(hello, host="127.0.0.1", port=0, threads=2)
+    server.start()
+    silent = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=10) for _ in range(8)]
+    try:
+        for connection in silent:
+            connection.connect()
+        asking = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        asking.request("GET", "/")
+        assert asking.getresponse().read() == b"hello"
+        asking.close()
+        silent[0].request("GET", "/")  # the first word may come late
+        assert silent[0].getresponse().read() == b"hello"
+    finally:
+        for connection in silent:
+            connection.close()
+        server.stop()
+
+
+def test_more_connections_than_threads_are_kept_alive() -> None:
+    server = HttpServer(hello, host="127.0.0.1", port=0, threads=2)
+    server.start()
+    kept = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=10) for _ in range(20)]
+    try:
+        for _ in range(2):
+            for connection in kept:
+                connection.request("GET", "/")
+                assert connection.getresponse().read() == b"hello"
+                assert connection.sock is not None, "closed by the server"
+    finally:
+        for connection in kept:
+            connection.close()
+        server.stop()
