@@ -80,10 +80,11 @@ class Steps:
         moment = first.moment()
         if moment is None:
             raise StoryError(f"no 200 through the VIP {self.vip}; the load balancer is {self._read_statuses()}")
-        statuses = wait_for(self._active, 10, "provisioning_status ACTIVE")
+        wait_for(self._active, 10, "provisioning_status ACTIVE")
         self._screen.good("first 200 through VIP", f"{_ms(moment - begun)} after the POST of the load balancer")
         self._screen.line("", f"{_ms(moment - member_post)} after the POST of the first member")
-        self._screen.line("statuses", statuses)
+        wait_for(self._online, 10, "operating_status ONLINE")
+        self._screen.line("statuses", self._read_statuses())
 
     def show_spread(self) -> None:
         self._screen.step(f"{_REQUESTS} requests through the VIP")
@@ -132,6 +133,7 @@ class Steps:
 
     def show_statistics(self) -> None:
         self._screen.step("Statistics and status tree, from the API")
+        self._await_member("web3", "ONLINE")
         stats = wait_for(self._statistics, 5, "statistics with the requests counted")
         self._screen.line("connections", f"{stats.total_connections} in all, {stats.active_connections} now")
         self._screen.line("bytes", f"{stats.bytes_in} in, {stats.bytes_out} out")
@@ -176,11 +178,14 @@ class Steps:
         member = self._members[name].id
         wait_for(lambda: self._api.get_member(member, self._pool.id).operating_status == status, 20, f"{name} {status}")
 
-    def _active(self) -> str | None:
-        balancer = self._api.get_load_balancer(self._balancer.id)
-        if balancer.provisioning_status == "ERROR":
+    def _active(self) -> bool:
+        status = self._api.get_load_balancer(self._balancer.id).provisioning_status
+        if status == "ERROR":
             raise StoryError("the load balancer became ERROR")
-        return self._read_statuses() if balancer.provisioning_status == "ACTIVE" else None
+        return bool(status == "ACTIVE")
+
+    def _online(self) -> bool:
+        return bool(self._api.get_load_balancer(self._balancer.id).operating_status == "ONLINE")
 
     def _read_statuses(self) -> str:
         balancer = self._api.get_load_balancer(self._balancer.id)

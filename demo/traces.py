@@ -89,11 +89,12 @@ def read_processes(namespace_number: int) -> dict[int, str]:
 
 
 def read_command(pid: int) -> str | None:
-    """None where no such process runs."""
+    """None where no such process runs; one that has ended and waits for its parent's notice does not run."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
+        number_and_name, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
     except OSError:
         return None
+    return None if rest.split()[0] in "ZX" else number_and_name.partition("(")[2]
 
 
 def read_haproxy_pids(load_balancer_id: str) -> set[int]:
