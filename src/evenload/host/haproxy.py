@@ -69,9 +69,7 @@ class Haproxy:
     def observe(self, load_balancer_id: str) -> tuple[str | None, HaproxyState | None]:
         """The live file's text, and the process that serves. One that is finishing, or that lives in another
         namespace than the load balancer's present one, serves nobody. Sweeps up after workers that have ended."""
-        living = self._workers.living(load_balancer_id)
-        for number in self._workers.sweep(load_balancer_id, living):
-            self._hang_up(load_balancer_id, number)
+        living = self._sweep(load_balancer_id)
         config = self._files.read(load_balancer_id, LIVE)
         worker = self._last(load_balancer_id, living)
         if worker is None:
@@ -115,21 +113,15 @@ class Haproxy:
             if not self._is_finishing(load_balancer_id, other):
                 self._workers.end(load_balancer_id, other.pid)
         self._end_strangers(load_balancer_id)
-        living = self._workers.living(load_balancer_id)
-        self._workers.sweep(load_balancer_id, living)
-        if any(other.number == worker for other in living):
-            self._workers.move_aside(load_balancer_id, worker)
-            self._hang_up(load_balancer_id, worker)
+        self._make_room(load_balancer_id, worker)
         self._files.write(load_balancer_id, STATES, _NO_STATES)
         return self._launch(load_balancer_id, text, worker, [])
 
     def reload_haproxy(self, load_balancer_id: str, text: str, worker: int, server_states: str | None) -> int:
-        living = self._workers.living(load_balancer_id)
-        old = self._last(load_balancer_id, living)
+        self._make_room(load_balancer_id, worker)
+        old = self._last(load_balancer_id, self._workers.living(load_balancer_id))
         if old is None:
             raise HostError("cannot reload HAProxy: none is running")
-        if any(other.number == worker for other in living):
-            raise HostError(f"cannot reload HAProxy: worker {worker} is still running")
         self._files.write(load_balancer_id, STATES, server_states or _NO_STATES)
         last_words = self._listen_to(load_balancer_id, old)
         socket = str(self._socket(load_balancer_id, old))
@@ -226,6 +218,22 @@ class Haproxy:
         self._record(load_balancer_id, started, text)
         self._workers.point_at(load_balancer_id, worker)
         return started.pid
+
+    def _sweep(self, load_balancer_id: str) -> list[Worker]:
+        """The living, after removing what dead ones left."""
+        living = self._workers.living(load_balancer_id)
+        for number in self._workers.sweep(load_balancer_id, living):
+            self._hang_up(load_balancer_id, number)
+        return living
+
+    def _make_room(self, load_balancer_id: str, number: int) -> None:
+        """An agent that lost count may ask for a number that an older worker has."""
+        if any(worker.number == number for worker in self._sweep(load_balancer_id)):
+            other = self._workers.move_aside(load_balancer_id, number)
+            with self._lock:
+                conversation = self._finishing.pop((load_balancer_id, number), None)
+                if conversation is not None:
+                    self._finishing[load_balancer_id, other] = conversation
 
     def _clear_away(self, load_balancer_id: str, worker: int) -> None:
         """After a failed start; a process that came up although its starter was too slow goes too."""

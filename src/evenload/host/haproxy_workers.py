@@ -58,14 +58,14 @@ class Workers:
         return self._files.path(load_balancer_id, f"haproxy-{number}.{suffix}")
 
     def living(self, load_balancer_id: str) -> list[Worker]:
-        """The highest number last. In whatever namespace they are."""
+        """The newest last, in whatever namespace they are. Numbers are not reliable for that: see ``move_aside``."""
         found = []
         for number, suffixes in self._numbers(load_balancer_id).items():
             if "pid" in suffixes:
                 worker = self._living(load_balancer_id, number)
                 if worker is not None:
                     found.append(worker)
-        return sorted(found, key=lambda worker: worker.number)
+        return sorted(found, key=lambda worker: (worker.start_time, worker.number))
 
     def sockets(self, load_balancer_id: str) -> list[int]:
         """The workers that have left a socket, the living and the dead."""
@@ -81,19 +81,17 @@ class Workers:
                 self._files.remove(load_balancer_id, f"haproxy-{number}.{suffix}")
         return sorted(dead)
 
-    def move_aside(self, load_balancer_id: str, number: int) -> None:
-        """Gives a living worker's files another number, because a new worker is to have this one.
-
-        Its command line keeps naming the former pid file, so the new place links back to what it proves.
-        """
-        suffixes = self._numbers(load_balancer_id).get(number, set())
-        other = max(self._numbers(load_balancer_id), default=0) + 1
-        for suffix in sorted(suffixes):
+    def move_aside(self, load_balancer_id: str, number: int) -> int:
+        """Gives a living worker's files another number, which is returned: a new worker is to have this one."""
+        numbers = self._numbers(load_balancer_id)
+        other = max(numbers, default=0) + 1
+        for suffix in sorted(numbers.get(number, set())):
             source, target = (self.file(load_balancer_id, each, suffix) for each in (number, other))
             try:
                 os.rename(source, target)
             except OSError as error:
                 raise refusal(f"rename {source}", error) from error
+        return other
 
     def strangers(self, load_balancer_id: str) -> list[int]:
         """HAProxy processes of this load balancer that left no pid file, found by looking at every process there is."""

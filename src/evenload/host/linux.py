@@ -45,7 +45,6 @@ class LinuxHost:
         warnings += preflight.ensure_open_files()
         warnings += preflight.ensure_neighbour_limits(manage=self._settings.manage_kernel_limits)
         warnings += preflight.read_filter_warning()
-        warnings += self._haproxy.prepare()
         return warnings + self._vif.prepare()
 
     def known(self) -> list[str]:
