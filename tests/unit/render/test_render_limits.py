@@ -17,7 +17,7 @@ def listeners(count: int) -> tuple[Listener, ...]:
 def limits(count: int) -> tuple[int, int]:
     lines = text_of(wish(listeners=listeners(count))).splitlines()
     section = lines[: lines.index("defaults")]
-    found = dict(line.split() for line in section if line.split()[0] in ("maxconn", "maxpipes"))
+    found = dict(line.split() for line in section if line.startswith(("    maxconn ", "    maxpipes ")))
     return int(found["maxconn"]), int(found["maxpipes"])
 
 
