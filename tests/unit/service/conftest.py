@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.fakes.clock import StillClock
+from tests.fakes.hints import NotedHints
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.ports import CountingPorts
 
 from evenload.interfaces import UnitOfWork
 from evenload.model.desired import Change, Gone, Outcome, Report
@@ -19,10 +23,6 @@ from evenload.service.pools import Pools
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.tables import METADATA
 from evenload.store.unit_of_work import SqlUnitOfWork
-from tests.fakes.clock import StillClock
-from tests.fakes.hints import NotedHints
-from tests.fakes.memory_store import MemoryStore
-from tests.fakes.ports import CountingPorts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

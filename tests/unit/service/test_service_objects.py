@@ -1,8 +1,11 @@
 """Use cases of listeners, pools, members and monitors, on both stores."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monitor, a_pool
+from tests.unit.service.conftest import World
 
 from evenload.model.balancer import HttpCheck, SessionPersistence
 from evenload.model.desired import Desired, Outcome
@@ -18,8 +21,6 @@ from evenload.model.enums import (
 from evenload.model.errors import Conflict, Immutable, Invalid, NotFound
 from evenload.model.query import Query
 from evenload.service.commands import Changes
-from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monitor, a_pool
-from tests.unit.service.conftest import World
 
 P = ProvisioningStatus
 
@@ -103,7 +104,7 @@ def test_null_goes_back_to_the_default(world: World, lb: str) -> None:
 
 
 def test_unknown_ids_have_words_for_people(world: World, lb: str, pool: str) -> None:
-    actions = {
+    actions: dict[str, Callable[[], object]] = {
         "Load Balancer": lambda: world.load_balancers.get("none"),
         "Listener": lambda: world.listeners.update("none", Changes()),
         "Pool": lambda: world.pools.delete("none"),
@@ -157,8 +158,8 @@ def test_deleting_a_pool_detaches_it_and_takes_its_children(world: World, lb: st
     world.pools.delete(pool)
     tree = world.load_balancers.tree(lb)
     assert [record.item.default_pool_id for record in tree.listeners.values()] == [None]
-    children = [*tree.pools.values(), *tree.members.values(), *tree.monitors.values()]
-    assert [record.provisioning_status for record in children] == [P.PENDING_DELETE] * 3
+    children = {record.kind.value: record.provisioning_status for record in tree.records() if record.deleting}
+    assert children == dict.fromkeys(("pool", "member", "health_monitor"), P.PENDING_DELETE)
     wish = world.gateway.fetch("host-1", lb)
     assert isinstance(wish, Desired)
     assert (wish.pools, wish.members, wish.monitors) == ((), (), ())

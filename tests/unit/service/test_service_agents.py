@@ -1,0 +1,261 @@
+"""What agents say: results, health, signs of life; and what is done when they say nothing. On both stores."""
+
+from datetime import timedelta
+from typing import NoReturn
+
+import pytest
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monitor, a_pool
+from tests.unit.service.conftest import World, make_world
+
+from evenload.interfaces import UnitOfWork
+from evenload.model.desired import Desired, Gone, Health, Outcome, Statistics
+from evenload.model.enums import OperatingStatus, ProvisioningStatus
+from evenload.model.errors import ServerUnavailable, StoreUnavailable
+from evenload.service.agents import AgentGateway
+from evenload.service.commands import Changes
+from evenload.service.context import Context
+from evenload.service.housekeeping import Housekeeping
+
+P = ProvisioningStatus
+
+
+@pytest.fixture
+def lb(world: World) -> str:
+    pool = a_pool(members=(a_member(),), monitor=a_monitor())
+    identifier = world.load_balancers.create("project", a_balancer(listeners=(a_listener(default_pool=pool),))).id
+    world.settle()
+    world.hints.sent.clear()
+    return identifier
+
+
+def health(world: World, lb: str, word: str, agent: str = "host-1", bytes_in: int = 0) -> Health:
+    """All objects seen in that state, each listener with that count."""
+    tree = world.load_balancers.tree(lb)
+    return Health(
+        agent=agent,
+        load_balancer_id=lb,
+        statuses={record.id: OperatingStatus(word) for record in tree.records()},
+        statistics={key: Statistics(bytes_in=bytes_in) for key in tree.listeners},
+    )
+
+
+def operating(world: World, lb: str) -> set[str]:
+    return {record.operating_status.value for record in world.load_balancers.tree(lb).records()}
+
+
+def test_fetch_is_definite(world: World, lb: str) -> None:
+    wish = world.gateway.fetch("host-1", lb)
+    assert isinstance(wish, Desired)
+    assert (wish.generation, wish.project_id, wish.port.id) == (1, "project", "port-1")
+    assert world.gateway.fetch("host-2", lb) == Gone(load_balancer_id=lb)
+    assert world.gateway.fetch("host-1", "none") == Gone(load_balancer_id="none")
+    assert world.gateway.assignments("host-1") == {lb: 1}
+    assert world.gateway.assignments("host-2") == {}
+
+
+def test_reports_of_others_and_of_the_future_change_nothing(world: World, lb: str) -> None:
+    world.load_balancers.update(lb, Changes())
+    before = world.load_balancers.tree(lb)
+    world.report(lb, 2, agent="host-2")
+    world.report(lb, 3)
+    world.report("none", 1)
+    assert world.load_balancers.tree(lb) == before
+
+
+def test_stale_reports_leave_newer_changes_pending(world: World, lb: str) -> None:
+    pool = next(iter(world.load_balancers.tree(lb).pools))
+    world.load_balancers.update(lb, Changes())
+    world.pools.update(pool, Changes())
+    before = world.load_balancers.tree(lb)
+    world.report(lb, 1)
+    world.report(lb, 1, Outcome.GIVE_UP, "old")
+    assert world.load_balancers.tree(lb) == before
+    world.report(lb, 2, Outcome.GIVE_UP, "old")
+    assert world.load_balancers.tree(lb) == before, "everything was changed again at generation 3"
+    world.report(lb, 3)
+    world.report(lb, 3, Outcome.GIVE_UP, "late")
+    world.report(lb, 2)
+    tree = world.load_balancers.tree(lb)
+    assert {record.provisioning_status for record in tree.records()} == {P.ACTIVE}
+    assert tree.applied_generation == 3
+
+
+def test_retry_notes_the_reason_and_success_takes_it_away(world: World, lb: str) -> None:
+    world.load_balancers.update(lb, Changes())
+    world.report(lb, 2, Outcome.RETRY, "no bridge yet")
+    record = world.load_balancers.get(lb).record
+    assert (record.provisioning_status, record.fault) == (P.PENDING_UPDATE, "no bridge yet")
+    world.report(lb, 2, Outcome.GIVE_UP, "no bridge")
+    record = world.load_balancers.get(lb).record
+    assert (record.provisioning_status, record.fault) == (P.ERROR, "no bridge")
+    world.report(lb, 2)
+    record = world.load_balancers.get(lb).record
+    assert (record.provisioning_status, record.fault) == (P.ACTIVE, None)
+
+
+def test_failure_spares_what_was_not_changed(world: World, lb: str) -> None:
+    listener = world.listeners.create(lb, a_listener(81)).record
+    world.report(lb, listener.generation, Outcome.GIVE_UP, "port taken")
+    tree = world.load_balancers.tree(lb)
+    failed = {record.id for record in tree.records() if record.provisioning_status is P.ERROR}
+    assert failed == {lb, listener.id}
+    world.settle()
+    tree = world.load_balancers.tree(lb)
+    assert {record.provisioning_status for record in tree.records()} == {P.ACTIVE}
+
+
+def test_health_reaches_the_records(world: World, lb: str) -> None:
+    tree = world.load_balancers.tree(lb)
+    world.gateway.health([health(world, lb, "ONLINE", bytes_in=7)])
+    assert operating(world, lb) == {"ONLINE"}
+    assert world.load_balancers.statistics(lb).bytes_in == 7
+    after = world.load_balancers.tree(lb)
+    assert after.generation == tree.generation
+    assert after.load_balancer.updated_at == tree.load_balancer.updated_at
+    world.gateway.health([health(world, lb, "ERROR", agent="host-2", bytes_in=9)])
+    assert operating(world, lb) == {"ONLINE"}
+    world.gateway.health([health(world, lb, "ERROR", bytes_in=7)])
+    assert {record.operating_status.value for record in world.load_balancers.tree(lb).monitors.values()} == {"ONLINE"}
+    assert world.load_balancers.get(lb).record.operating_status is OperatingStatus.ERROR
+
+
+def test_health_of_what_is_not_there_is_passed_over(world: World, lb: str) -> None:
+    strange = {"x": Statistics(bytes_in=1)}
+    world.gateway.health(
+        [
+            Health(agent="host-1", load_balancer_id=lb, statuses={"x": OperatingStatus.ONLINE}, statistics=strange),
+            Health(agent="host-1", load_balancer_id="none", statuses={}, statistics=strange),
+        ]
+    )
+    assert world.load_balancers.statistics(lb) == Statistics()
+
+
+def test_disabled_stays_offline_whatever_is_seen(world: World, lb: str) -> None:
+    tree = world.load_balancers.tree(lb)
+    member = next(iter(tree.members.values()))
+    world.members.update(member.item.pool_id, member.id, Changes(item={"admin_state_up": False}))
+    world.gateway.health([health(world, lb, "ONLINE")])
+    assert world.load_balancers.tree(lb).members[member.id].operating_status is OperatingStatus.ONLINE
+    world.settle()
+    assert world.load_balancers.tree(lb).members[member.id].operating_status is OperatingStatus.OFFLINE
+    world.gateway.health([health(world, lb, "ONLINE")])
+    assert world.load_balancers.tree(lb).members[member.id].operating_status is OperatingStatus.OFFLINE
+
+
+def test_idle_health_writes_nothing() -> None:
+    store = MemoryStore()
+    world = make_world(store)
+    lb = world.load_balancers.create("project", a_balancer(listeners=(a_listener(),))).id
+    world.settle()
+    world.gateway.health([health(world, lb, "ONLINE", bytes_in=7)])
+    transactions = store.transactions
+    for _ in range(9):
+        world.clock.advance(1)
+        world.gateway.health([health(world, lb, "ONLINE", bytes_in=7)])
+        world.gateway.assignments("host-1")
+    assert store.transactions == transactions
+    world.clock.advance(60)
+    world.gateway.health([health(world, lb, "ONLINE", bytes_in=7)])
+    assert store.transactions == transactions + 1, "the sign of life alone"
+
+
+def test_one_transaction_for_all_that_has_news() -> None:
+    store = MemoryStore()
+    world = make_world(store)
+    ids = [world.load_balancers.create("project", a_balancer(listeners=(a_listener(),))).id for _ in range(5)]
+    world.settle()
+    transactions = store.transactions
+    world.gateway.health([health(world, lb, "ONLINE", bytes_in=7) for lb in ids])
+    assert store.transactions == transactions + 1
+
+
+def test_a_report_makes_health_be_looked_at_again(world: World, lb: str) -> None:
+    tree = world.load_balancers.tree(lb)
+    seen = health(world, lb, "ONLINE")
+    world.gateway.health([seen])
+    world.monitors.delete(next(iter(tree.monitors)))
+    world.settle()
+    member = next(iter(tree.members))
+    assert world.load_balancers.tree(lb).members[member].operating_status is OperatingStatus.NO_MONITOR
+    world.gateway.health([seen])
+    assert world.load_balancers.tree(lb).members[member].operating_status is OperatingStatus.ONLINE
+
+
+def test_signs_of_life(world: World, uow: UnitOfWork) -> None:
+    def seen_at() -> object:
+        with uow.read() as transaction:
+            return transaction.agents()[0].seen_at
+
+    world.clock.advance(60)
+    world.gateway.assignments("host-1")
+    assert seen_at() == world.clock.now()
+    world.clock.advance(60)
+    world.gateway.health([Health(agent="host-1", load_balancer_id="none", statuses={}, statistics={})])
+    assert seen_at() == world.clock.now()
+
+
+def test_broken_store_is_an_unavailable_server(world: World) -> None:
+    class BrokenStore(MemoryStore):
+        def read(self) -> NoReturn:
+            raise StoreUnavailable("no disk")
+
+    context = Context(
+        uow=BrokenStore(), ports=world.ports, bus=world.hints, clock=world.clock, new_id=world.context.new_id
+    )
+    with pytest.raises(ServerUnavailable):
+        AgentGateway(context).fetch("host-1", "any")
+
+
+# ----------------------------------------------------------------------------------------------------- housekeeping
+
+
+@pytest.fixture
+def housekeeping(world: World) -> Housekeeping:
+    return Housekeeping(world.context, agent_timeout=timedelta(seconds=60), pending_timeout=timedelta(seconds=120))
+
+
+def test_sweep_hints_again(world: World, lb: str, housekeeping: Housekeeping) -> None:
+    world.load_balancers.update(lb, Changes())
+    world.hints.sent.clear()
+    housekeeping.sweep()
+    assert world.hints.sent == []
+    world.clock.advance(6)
+    housekeeping.sweep()
+    assert world.hints.sent == [("host-1", lb, 2)]
+    world.settle()
+    world.hints.sent.clear()
+    housekeeping.sweep()
+    assert world.hints.sent == []
+
+
+def test_silent_agent_makes_an_error_and_its_return_repairs_it(
+    world: World, lb: str, housekeeping: Housekeeping
+) -> None:
+    doomed = world.load_balancers.create("project", a_balancer()).id
+    world.load_balancers.delete(doomed, cascade=True)
+    world.load_balancers.update(lb, Changes())
+    world.clock.advance(119)
+    housekeeping.sweep()
+    assert world.load_balancers.get(lb).record.provisioning_status is P.PENDING_UPDATE
+    world.clock.advance(2)
+    housekeeping.sweep()
+    for identifier in (lb, doomed):
+        record = world.load_balancers.get(identifier).record
+        assert record.provisioning_status is P.ERROR
+        assert record.fault is not None
+        assert "host-1 has not been heard of since 2026-01-01 00:00:00" in record.fault
+    assert world.ports.released == []
+    world.settle()
+    assert world.load_balancers.get(lb).record.provisioning_status is P.ACTIVE
+    assert world.ports.released == [doomed]
+
+
+def test_living_agent_that_cannot_get_on_leaves_its_reason(world: World, lb: str, housekeeping: Housekeeping) -> None:
+    world.load_balancers.update(lb, Changes())
+    world.report(lb, 2, Outcome.RETRY, "the bridge is missing")
+    world.clock.advance(121)
+    world.gateway.assignments("host-1")
+    housekeeping.sweep()
+    record = world.load_balancers.get(lb).record
+    assert (record.provisioning_status, record.fault) == (P.ERROR, "the bridge is missing")
