@@ -28,6 +28,7 @@ from evenload.host.links import Link, change_link, read_link, read_links, remove
 from evenload.host.netlink import Netlink
 from evenload.host.sysctl import write_sysctl
 from evenload.host.vif.driver import HostSide, Vif
+from evenload.host.vif.veth import host_device_of
 from evenload.model.desired import (
     AddAddress,
     AddRoute,
@@ -113,12 +114,12 @@ class Networks:
         if stubborn:
             raise HostError(f"processes {stubborn} in {path} do not end, although killed")
         self._vif.forget(load_balancer_id)
-        outside = [link.peer for link in inside if link.kind == "veth" and link.peer]
+        outside = [name for link in inside if (name := host_device_of(link.name)) == _name_of(link.peer)]
         netns.remove(path)
         if let_go is not None:
             let_go(load_balancer_id)
         _wait_until(
-            lambda: not any(_index_exists(index) for index in outside),
+            lambda: not any(os.path.exists(f"/sys/class/net/{name}") for name in outside),
             _REMOVAL_TIMEOUT,
             f"the namespace {path} is unmounted, but something holds it: its devices are still there",
         )
@@ -260,12 +261,12 @@ def _belongs_to_kernel(link: Link) -> bool:
     return link.index == _LOOPBACK_INDEX or (link.name in _FALLBACK_DEVICES and not link.up)
 
 
-def _index_exists(index: int) -> bool:
+def _name_of(index: int) -> str | None:
+    """Of a device in the namespace of the calling thread."""
     try:
-        socket.if_indextoname(index)
+        return socket.if_indextoname(index)
     except OSError:
-        return False
-    return True
+        return None
 
 
 def _wait_until(condition: Callable[[], bool], timeout: float, otherwise: str) -> None:

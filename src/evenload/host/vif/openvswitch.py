@@ -21,7 +21,7 @@ from evenload.host.settings import OpenvswitchSettings
 from evenload.host.vif.driver import HostSide
 from evenload.host.vif.linux_bridge import bridge_of
 from evenload.host.vif.ovsdb import Ovsdb, OvsPort
-from evenload.host.vif.veth import ensure_pair, host_device, inner_device, remove_device
+from evenload.host.vif.veth import ensure_pair, host_device, host_device_of, inner_device, remove_device
 from evenload.model.desired import DesiredPort
 from evenload.model.errors import HostError
 
@@ -98,7 +98,7 @@ class Openvswitch:
             self._ovsdb.remove_port(name)
 
     def forget_device(self, device: str) -> None:
-        name = "tap" + device.removeprefix("ns-") if device.startswith("ns-") else device
+        name = host_device_of(device)
         there = self._ovsdb.port(name)
         if there is not None and _OWNER in there.external_ids:
             self._ovsdb.remove_port(name)

@@ -25,6 +25,11 @@ def inner_device(port_id: str) -> str:
     return "ns-" + port_id[:_PORT_ID_LENGTH]
 
 
+def host_device_of(device: str) -> str:
+    """The outer end of a device inside; an internal port's device has the outer name itself."""
+    return "tap" + device[3:] if device.startswith("ns-") else device
+
+
 def host_mac(mac_address: str) -> str:
     """The MAC of the host's end. As high as can be, so that no bridge takes it for its own; never the port's."""
     first = "fe" if mac_address[:2] != "fe" else "fa"
