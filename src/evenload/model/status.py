@@ -156,8 +156,8 @@ def applied(tree: Tree, generation: int) -> Tree | None:
             return None
         result = record
         if record.generation <= generation and not record.deleting:
-            status = TRANSITIONS[record.provisioning_status, Event.APPLIED]
-            if record.provisioning_status is not status or record.fault is not None:
+            if record.provisioning_status is not ProvisioningStatus.ACTIVE or record.fault is not None:
+                status = TRANSITIONS[record.provisioning_status, Event.APPLIED]
                 result = replace(result, provisioning_status=status, fault=None)
             result = with_operating_status(result, _operating_when_applied(record))
         if isinstance(item, Member) and item.pool_id in unwatched and item.admin_state_up:
