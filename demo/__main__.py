@@ -41,11 +41,10 @@ def find_missing() -> list[str]:
             missing.append(f"'{program}' is not installed (Debian package {package})")
     try:
         import openstack
-        import pyroute2
     except ImportError as error:
         missing.append(f"the Python package '{error.name}' is not installed in {sys.prefix} (tools/setup installs it)")
     else:
-        del openstack, pyroute2
+        del openstack
     return missing
 
 
