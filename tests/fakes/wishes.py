@@ -67,7 +67,7 @@ def monitor(pool: int = 0, kind: MonitorType = MonitorType.HTTP, **more: Any) ->
     return HealthMonitor(id=uuid(6, pool), pool_id=uuid(4, pool), type=kind, **(fields | more))
 
 
-def wish(generation: int = 1, *, at: DesiredPort | None = None, members: int = 2, **more: Any) -> Desired:
+def wish(generation: int = 1, *, at: DesiredPort | None = None, size: int = 2, **more: Any) -> Desired:
     """One HTTP listener, one pool, so many members, unless ``more`` says otherwise."""
     where = at or port()
     fields: dict[str, Any] = {
@@ -79,7 +79,7 @@ def wish(generation: int = 1, *, at: DesiredPort | None = None, members: int = 2
         ),
         "listeners": (listener(),),
         "pools": (pool(),),
-        "members": tuple(member(number) for number in range(members)),
+        "members": tuple(member(number) for number in range(size)),
     }
     return Desired(generation=generation, project_id=uuid(9), port=where, **(fields | more))
 

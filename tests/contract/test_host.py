@@ -1,0 +1,416 @@
+"""What every Host does alike: the one in memory, and this machine with each way of plugging a VIP port."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from tests.contract.sites import Site, eventually, fake_site, linux_site
+from tests.fakes.wishes import ip, member
+from tests.root.openvswitch import Openvswitch
+
+from evenload.agent.actions import Plan
+from evenload.agent.apply import apply
+from evenload.agent.plan import plan
+from evenload.agent.plan_network import wanted_addresses, wanted_routes, wanted_vif
+from evenload.model.desired import (
+    AddAddress,
+    AddRoute,
+    BringUp,
+    Change,
+    Desired,
+    DesiredPort,
+    Gone,
+    HaproxyState,
+    HostRoute,
+    Observed,
+    Outcome,
+    RemoveAddress,
+    RemoveRoute,
+)
+from evenload.model.errors import HostError, InvalidConfiguration
+from evenload.render.haproxy import render_haproxy
+from evenload.render.haproxy_backend import PINGED
+from evenload.render.runtime_commands import refused, set_health
+from evenload.render.server_states import render_server_states
+
+REAL = [
+    pytest.param(kind, marks=pytest.mark.root) for kind in ("linux bridge", "openvswitch internal", "openvswitch veth")
+]
+
+
+@pytest.fixture(scope="session")
+def openvswitch() -> Iterator[Openvswitch]:
+    daemons = Openvswitch()
+    try:
+        daemons.start()
+        yield daemons
+    finally:
+        daemons.stop()
+
+
+@pytest.fixture(params=["fake", *REAL])
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    if request.param == "fake":
+        yield fake_site()
+    elif request.param == "linux bridge":
+        with linux_site() as site:
+            yield site
+    else:
+        daemons = request.getfixturevalue("openvswitch")
+        with linux_site(daemons, use_veth=request.param == "openvswitch veth") as site:
+            yield site
+
+
+def furnish(site: Site, port: DesiredPort) -> None:
+    site.host.ensure_state(site.id)
+    site.host.ensure_namespace(site.id)
+    site.host.plug(site.id, port)
+    steps = [
+        *(AddAddress(address) for address in wanted_addresses(port)),
+        BringUp(),
+        *(AddRoute(route) for route in wanted_routes(port)),
+    ]
+    site.host.configure(site.id, port, steps)
+
+
+def serve(site: Site, desired: Desired, worker: int = 1) -> tuple[int, str]:
+    furnish(site, desired.port)
+    text = render_haproxy(desired, site.options, worker)
+    return site.host.start_haproxy(site.id, text, worker), text
+
+
+def haproxy(site: Site, desired: Desired) -> HaproxyState:
+    found = site.host.observe(site.id, desired.port).haproxy
+    assert found is not None
+    return found
+
+
+def bring_to(site: Site, desired: Desired | Gone) -> Plan:
+    port = desired.port if isinstance(desired, Desired) else None
+    planned = plan(desired, site.host.observe(site.id, port), site.options)
+    attempt = apply(planned, site.host)
+    assert attempt.outcome is Outcome.DONE, attempt.reason
+    return planned
+
+
+def test_nothing_is_there_at_first(site: Site) -> None:
+    assert site.host.observe(site.id, site.port()) == Observed(load_balancer_id=site.id)
+    assert site.host.observe(site.id, None) == Observed(load_balancer_id=site.id)
+    assert site.host.known() == []
+
+
+def test_a_network_is_seen_as_it_was_built(site: Site) -> None:
+    port = site.port(ip(), ip("2001:db8::5/64", "2001:db8::1"))
+    furnish(site, port)
+    seen = site.host.observe(site.id, port)
+    assert (seen.state_directory, seen.namespace, seen.strangers) == (True, True, ())
+    assert seen.vif == wanted_vif(port)
+    assert seen.addresses == frozenset(wanted_addresses(port))
+    assert seen.routes == frozenset(wanted_routes(port))
+    assert site.host.known() == [site.id]
+
+
+def test_building_it_twice_changes_nothing(site: Site) -> None:
+    port = site.port()
+    furnish(site, port)
+    before = site.host.observe(site.id, port)
+    furnish(site, port)
+    assert site.host.observe(site.id, port) == before
+
+
+def test_a_next_hop_outside_of_the_subnet_and_host_routes(site: Site) -> None:
+    port = site.port(ip("10.0.0.5/32", "192.0.2.1"))
+    furnish(site, port)
+    assert site.host.observe(site.id, port).routes == frozenset(wanted_routes(port))
+    assert HostRoute(destination="0.0.0.0/0", nexthop="192.0.2.1", onlink=True) in wanted_routes(port)
+
+
+def test_the_second_address_of_a_subnet_outlives_the_first(site: Site) -> None:
+    port = site.port()
+    furnish(site, port)
+    site.host.configure(site.id, port, [AddAddress("10.0.0.6/24"), RemoveAddress("10.0.0.5/24")])
+    seen = site.host.observe(site.id, port)
+    assert seen.addresses == {"10.0.0.6/24"}
+    assert seen.routes == frozenset(wanted_routes(port))
+
+
+def test_a_route_takes_the_place_of_the_former_one_and_goes_quietly(site: Site) -> None:
+    port = site.port()
+    furnish(site, port)
+    other = HostRoute(destination="0.0.0.0/0", nexthop="10.0.0.9")
+    site.host.configure(site.id, port, [AddRoute(other)])
+    assert site.host.observe(site.id, port).routes == {other}
+    site.host.configure(site.id, port, [RemoveRoute(other), RemoveRoute(other), RemoveAddress("10.0.0.99/24")])
+    assert site.host.observe(site.id, port).routes == frozenset()
+
+
+def test_an_unplugged_port_is_gone_and_may_be_unplugged_again(site: Site) -> None:
+    port = site.port()
+    furnish(site, port)
+    site.host.unplug(site.id, port.id)
+    site.host.unplug(site.id, port.id)
+    seen = site.host.observe(site.id, port)
+    assert (seen.vif, seen.addresses, seen.routes) == (None, frozenset(), frozenset())
+
+
+def test_another_port_is_a_stranger_until_it_is_removed(site: Site) -> None:
+    former, port = site.port(), site.port()
+    furnish(site, former)
+    site.host.plug(site.id, port)
+    [stranger] = site.host.observe(site.id, port).strangers
+    site.host.remove_stranger(site.id, stranger)
+    site.host.remove_stranger(site.id, stranger)
+    assert site.host.observe(site.id, port).strangers == ()
+
+
+def test_nothing_can_be_plugged_or_started_without_a_namespace(site: Site) -> None:
+    desired = site.wish()
+    site.host.ensure_state(site.id)
+    with pytest.raises(HostError):
+        site.host.plug(site.id, desired.port)
+    with pytest.raises(HostError):
+        site.host.start_haproxy(site.id, render_haproxy(desired, site.options, 1), 1)
+
+
+def test_a_started_process_is_seen_with_its_text_and_its_servers(site: Site) -> None:
+    desired = site.wish()
+    pid, text = serve(site, desired)
+    seen = site.host.observe(site.id, desired.port)
+    assert seen.config == text
+    assert seen.haproxy is not None
+    assert (seen.haproxy.pid, seen.haproxy.worker, seen.haproxy.text) == (pid, 1, text)
+    assert seen.haproxy.servers is not None
+    states = {key[1]: (state.address, state.port, state.weight) for key, state in seen.haproxy.servers.items()}
+    assert states == {each.id: (each.address, each.port, each.weight) for each in desired.members}
+
+
+def test_a_disabled_member_is_in_maintenance(site: Site) -> None:
+    desired = site.wish(members=(member(0), member(1, admin_state_up=False)))
+    serve(site, desired)
+    servers = haproxy(site, desired).servers or {}
+    assert {key[1]: state.maintenance for key, state in servers.items()} == {member(0).id: False, member(1).id: True}
+
+
+def test_a_bad_text_is_refused_and_nothing_has_changed(site: Site) -> None:
+    desired = site.wish()
+    furnish(site, desired.port)
+    bad = render_haproxy(desired, site.options, 1) + "nonsense here\n"
+    with pytest.raises(InvalidConfiguration, match="nonsense"):
+        site.host.check_config(site.id, bad)
+    with pytest.raises(InvalidConfiguration, match="nonsense"):
+        site.host.start_haproxy(site.id, bad, 1)
+    seen = site.host.observe(site.id, desired.port)
+    assert (seen.config, seen.haproxy) == (None, None)
+
+
+def test_a_bad_reload_leaves_the_process_and_the_file(site: Site) -> None:
+    desired = site.wish()
+    pid, text = serve(site, desired)
+    with pytest.raises(InvalidConfiguration, match="nonsense"):
+        site.host.reload_haproxy(site.id, render_haproxy(desired, site.options, 2) + "nonsense here\n", 2, None)
+    seen = site.host.observe(site.id, desired.port)
+    assert seen.config == text
+    assert seen.haproxy is not None
+    assert (seen.haproxy.pid, seen.haproxy.worker) == (pid, 1)
+
+
+def test_a_reload_puts_another_worker_in_place(site: Site) -> None:
+    desired = site.wish()
+    pid, _ = serve(site, desired)
+    other = replace(desired, listeners=(replace(desired.listeners[0], port=8080),))
+    text = render_haproxy(other, site.options, 2)
+    site.host.check_config(site.id, text)
+    assert site.host.reload_haproxy(site.id, text, 2, None) != pid
+    state = haproxy(site, desired)
+    assert (state.worker, state.text) == (2, text)
+    assert site.host.observe(site.id, desired.port).config == text
+
+
+def test_without_a_process_there_is_nothing_to_reload_or_to_tell(site: Site) -> None:
+    desired = site.wish()
+    furnish(site, desired.port)
+    with pytest.raises(HostError):
+        site.host.reload_haproxy(site.id, render_haproxy(desired, site.options, 1), 1, None)
+    with pytest.raises(HostError):
+        site.host.runtime(site.id, ["show servers state"])
+    assert site.host.read_statistics(site.id) == {}
+
+
+def test_runtime_commands_change_the_servers(site: Site) -> None:
+    desired = site.wish()
+    serve(site, desired)
+    first, second, third = ((desired.pools[0].id, member(number).id) for number in range(3))
+    commands = [
+        f"set server {first[0]}/{first[1]} weight 7",
+        f"set server {second[0]}/{second[1]} state maint",
+        f"del server {second[0]}/{second[1]}",
+        f"add server {third[0]}/{third[1]} 10.0.1.3:8080 weight 3",
+        f"enable server {third[0]}/{third[1]}",
+    ]
+    answers = site.host.runtime(site.id, commands)
+    assert [refused(*pair) for pair in zip(commands, answers, strict=True)] == [False] * 5
+    servers = haproxy(site, desired).servers or {}
+    assert {key: (state.weight, state.maintenance) for key, state in servers.items()} == {
+        first: (7, False),
+        third: (3, False),
+    }
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "set server {backend}/nobody weight 7",
+        "del server {backend}/{member}",
+        "add server {backend}/{member} 10.0.1.9:80",
+    ],
+)
+def test_what_cannot_be_is_refused(site: Site, command: str) -> None:
+    desired = site.wish()
+    serve(site, desired)
+    line = command.format(backend=desired.pools[0].id, member=member(0).id)
+    [answer] = site.host.runtime(site.id, [line])
+    assert refused(line, answer)
+
+
+def test_the_record_and_the_file_follow_runtime_changes(site: Site) -> None:
+    desired = site.wish()
+    serve(site, desired)
+    text = render_haproxy(replace(desired, members=(member(0, weight=9),)), site.options, 1)
+    site.host.record_running(site.id, text)
+    assert haproxy(site, desired).text == text
+    assert site.host.observe(site.id, desired.port).config != text
+    site.host.write_config(site.id, text)
+    assert site.host.observe(site.id, desired.port).config == text
+
+
+def test_statistics_name_the_objects_and_health_is_told(site: Site) -> None:
+    desired = site.wish()
+    serve(site, desired)
+    down, up = desired.members
+    site.host.runtime(site.id, [set_health(desired.pools[0].id, down.id, up=False)])
+    [(worker, rows)] = site.host.read_statistics(site.id).items()
+    words = {(row.proxy, row.server): row.status for row in rows}
+    assert worker == 1
+    assert words[desired.listeners[0].id, "FRONTEND"] == "OPEN"
+    assert words[desired.pools[0].id, "BACKEND"] == "UP"
+    assert words[desired.pools[0].id, up.id] == "no check"
+    assert words[desired.pools[0].id, down.id].startswith("DOWN")
+
+
+def test_health_that_is_kept_outlives_a_reload(site: Site) -> None:
+    desired = site.wish()
+    serve(site, desired)
+    pool = desired.pools[0].id
+    site.host.runtime(site.id, [set_health(pool, member(0).id, up=False)])
+    [states] = site.host.runtime(site.id, ["show servers state"])
+    # As if its members were pinged: otherwise nothing would be kept of members that nobody checks.
+    text = render_haproxy(desired, site.options, 2)
+    marked = text.replace(f"backend {pool}\n", f"backend {pool}\n{PINGED}\n")
+    site.host.reload_haproxy(site.id, marked, 2, render_server_states(states, marked))
+    rows = {row.server: row.status for row in site.host.read_statistics(site.id)[2] if row.proxy == pool}
+    assert rows[member(0).id].startswith("DOWN")
+    assert rows[member(1).id] == "no check"
+
+
+def test_counters_are_kept(site: Site) -> None:
+    assert site.host.load_counters(site.id) is None
+    site.host.ensure_state(site.id)
+    site.host.save_counters(site.id, "{}")
+    assert site.host.load_counters(site.id) == "{}"
+
+
+def test_the_applied_document_is_remembered(site: Site) -> None:
+    desired = site.wish(site.port(ip(), ip("2001:db8::5/64", None)))
+    site.host.ensure_state(site.id)
+    assert site.host.observe(site.id, None).applied is None
+    site.host.remember(desired)
+    assert site.host.observe(site.id, None).applied == desired
+
+
+def test_the_remembered_port_is_looked_for_where_none_is_named(site: Site) -> None:
+    desired = site.wish()
+    furnish(site, desired.port)
+    site.host.remember(desired)
+    assert site.host.observe(site.id, None).vif == wanted_vif(desired.port)
+
+
+def test_a_death_is_told_once(site: Site) -> None:
+    desired = site.wish()
+    pid, _ = serve(site, desired)
+    told: list[str] = []
+    site.host.watch(site.id, told.append)
+    site.kill(pid)
+    assert eventually(lambda: told == [site.id])
+    assert site.host.observe(site.id, desired.port).haproxy is None
+    pid = site.host.start_haproxy(site.id, render_haproxy(desired, site.options, 2), 2)
+    assert haproxy(site, desired).pid == pid
+    assert told == [site.id]
+
+
+def test_a_worker_that_was_replaced_is_no_death(site: Site) -> None:
+    desired = site.wish()
+    serve(site, desired)
+    told: list[str] = []
+    site.host.watch(site.id, told.append)
+    site.host.reload_haproxy(site.id, render_haproxy(desired, site.options, 2), 2, None)
+    site.host.watch(site.id, told.append)
+    assert eventually(lambda: list(site.host.read_statistics(site.id)) == [2])
+    assert told == []
+    site.kill(haproxy(site, desired).pid)
+    assert eventually(lambda: told == [site.id])
+
+
+def test_a_stopped_process_is_gone_and_no_death(site: Site) -> None:
+    desired = site.wish()
+    serve(site, desired)
+    told: list[str] = []
+    site.host.watch(site.id, told.append)
+    site.host.stop_haproxy(site.id)
+    site.host.stop_haproxy(site.id)
+    assert site.host.observe(site.id, desired.port).haproxy is None
+    assert site.host.read_statistics(site.id) == {}
+    assert told == []
+
+
+def test_a_start_makes_room_for_itself(site: Site) -> None:
+    desired = site.wish()
+    first, _ = serve(site, desired)
+    second = site.host.start_haproxy(site.id, render_haproxy(desired, site.options, 2), 2)
+    assert second != first
+    assert haproxy(site, desired).pid == second
+
+
+def test_removal_leaves_nothing_and_may_be_repeated(site: Site) -> None:
+    desired = site.wish()
+    serve(site, desired)
+    for _ in range(2):
+        site.host.stop_haproxy(site.id)
+        site.host.remove_namespace(site.id)
+        site.host.unplug(site.id, desired.port.id)
+        site.host.remove_state(site.id)
+        assert site.host.observe(site.id, desired.port) == Observed(load_balancer_id=site.id)
+        assert site.host.known() == []
+
+
+def test_what_is_planned_and_applied_is_what_is_observed(site: Site) -> None:
+    port = site.port(ip(), ip("2001:db8::5/64", "fe80::1"))
+    desired = site.wish(port)
+    assert bring_to(site, desired).change is Change.START
+    assert bring_to(site, desired).actions == ()
+    heavier = replace(desired, generation=2, members=(member(0, weight=5), member(1), member(2)))
+    assert bring_to(site, heavier).change is Change.RUNTIME
+    assert bring_to(site, heavier).actions == ()
+    reloaded = replace(heavier, generation=3, listeners=(replace(desired.listeners[0], port=81),))
+    assert bring_to(site, reloaded).change is Change.RELOAD
+    assert bring_to(site, reloaded).actions == ()
+    moved = replace(reloaded, generation=4, port=site.port(ip("10.0.0.9"), ip("2001:db8::9/64", None)))
+    bring_to(site, moved)
+    assert bring_to(site, moved).actions == ()
+    failed = replace(moved, generation=5, load_balancer=replace(moved.load_balancer, incarnation=2))
+    assert bring_to(site, failed).change is Change.START
+    assert bring_to(site, failed).actions == ()
+    silent = replace(failed, generation=6, listeners=())
+    bring_to(site, silent)
+    assert bring_to(site, silent).actions == ()
+    bring_to(site, Gone(load_balancer_id=site.id, generation=7))
+    assert site.host.observe(site.id, moved.port) == Observed(load_balancer_id=site.id)
