@@ -9,14 +9,13 @@ from typing import Any
 
 import falcon
 
-from evenload.api import versions
+from evenload.api import projects, versions
 from evenload.api.auth.identity import Identity
 from evenload.api.context import Facade
 from evenload.api.errors import Errors
 from evenload.api.network_v2 import routes as network_routes
 from evenload.api.octavia_v2 import routes as octavia_routes
 from evenload.api.policy import Policy
-from evenload.api.projects import Project, Projects
 from evenload.api.services import Services
 from evenload.api.settings import ApiSettings
 
@@ -35,9 +34,9 @@ def build_app(services: Services, identity: Identity, policy: Policy, settings: 
         health = versions.HealthCheck()
         app.add_route("/healthcheck", health)
         app.add_route("/load-balancer/healthcheck", health)
-    for path in ("/projects", "/v3/projects"):
-        app.add_route(path, Projects(identity))
-        app.add_route(path + "/{name}", Project(identity))
+    for path, word in projects.PATHS.items():
+        app.add_route(path, projects.Projects(identity, word))
+        app.add_route(path + "/{name}", projects.Project(identity, word))
     octavia_routes.add_routes(app, facade, services)
     network_routes.add_routes(app, facade, services.networks)
     return app

@@ -105,7 +105,14 @@ class Policy:
         try:
             self._enforcer.load_rules()
             self._enforcer.check_rules(raise_on_violation=True)
-        except (ValueError, OSError, oslo.InvalidDefinitionError, oslo.InvalidRuleDefault) as error:
+        except (
+            ValueError,
+            OSError,
+            AttributeError,  # what the library says of a file that holds no mapping
+            TypeError,
+            oslo.InvalidDefinitionError,
+            oslo.InvalidRuleDefault,
+        ) as error:
             raise PolicyError(f"policy file {settings.file}: {error}") from error
         self._interval = settings.reread_interval
         self._monotonic = monotonic
@@ -134,7 +141,8 @@ class Policy:
             raise Forbidden("Policy does not allow this request to be performed.")
 
     def _ask(self, rule: str, caller: Caller, project_id: str | None) -> bool:
-        target = {"project_id": project_id, "tenant_id": project_id}
+        # Nobody's object has no project at all: the library would find None equal to a caller's None.
+        target = {"project_id": project_id, "tenant_id": project_id} if project_id is not None else {}
         credentials = {
             "user_id": caller.user_id,
             "project_id": caller.project_id,

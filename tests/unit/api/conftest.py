@@ -99,7 +99,10 @@ class World:
         return self.post("/v2.0/subnets", {"subnet": body})
 
     def shared_subnet(self) -> Any:
-        return self.subnet(self.network(shared=True))
+        return self.shared_subnet_at("10.1.0.0/24")
+
+    def shared_subnet_at(self, cidr: str) -> Any:
+        return self.subnet(self.network(shared=True), cidr)
 
     def balancer(self, subnet: Any, *, user: str = "blue:member", **more: Any) -> Any:
         body = {"vip_subnet_id": subnet["id"], **more}

@@ -14,6 +14,7 @@ from evenload.api.octavia_v2.load_balancers import (
     LoadBalancerStatistics,
     LoadBalancerStatus,
 )
+from evenload.api.octavia_v2.absent import Nothing
 from evenload.api.octavia_v2.members import MemberCollection, MemberItem
 from evenload.api.octavia_v2.pools import PoolCollection, PoolItem
 from evenload.api.octavia_v2.providers import ProviderCollection
@@ -42,6 +43,9 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) 
         "/healthmonitors": HealthMonitorCollection(facade, services.health_monitors, pools),
         "/healthmonitors/{id}": HealthMonitorItem(facade, services.health_monitors),
         "/providers": ProviderCollection(facade),
+        "/flavors": Nothing("flavors"),
+        "/availabilityzones": Nothing("availability_zones"),
+        "/l7policies": Nothing("l7policies"),
     }
     for prefix in PREFIXES:
         for path, resource in resources.items():
