@@ -54,6 +54,11 @@ class Process:
         """None while it runs."""
         return self._popen.poll()
 
+    def terminate(self) -> None:
+        """SIGTERM, without waiting."""
+        if self._popen.poll() is None:
+            self._popen.send_signal(signal.SIGTERM)
+
     def stop(self, timeout: float = 15.0) -> int:
         """SIGTERM, and SIGKILL for one that does not listen; returns the exit code."""
         if self._popen.poll() is None:
@@ -160,6 +165,8 @@ class Lab:
     def remove(self) -> None:
         """Removes everything, goes on after a failure; raises LabError with what could not be removed."""
         failures: list[str] = []
+        for process in reversed(self._processes):
+            process.terminate()
         for process in reversed(self._processes):
             process.stop()
         balancers = self.state / "load_balancers"

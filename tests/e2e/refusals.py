@@ -101,7 +101,7 @@ def _pools() -> list[Case]:
     return [
         _pool("lb_algorithm", lb_algorithm="FASTEST"),
         _pool("UDP", protocol="UDP"),
-        _pool("listener", loadbalancer_id=None),
+        _pool("listener_id", loadbalancer_id=None),
         _pool(UNKNOWN, listener_id=UNKNOWN, loadbalancer_id=None),
         _pool(UNKNOWN, loadbalancer_id=UNKNOWN),
         _pool("cookie", session_persistence={"type": "APP_COOKIE"}),

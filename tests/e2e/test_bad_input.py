@@ -1,5 +1,6 @@
 """Bad input over real HTTP: a clear 4xx that names the field, and nothing has changed."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -80,10 +81,10 @@ def test_a_member_never_lies_at_the_host_or_its_neighbourhood(
 ) -> None:
     before, config = _state(session_world), session_world.config_of(target.id)
     member = {"address": "10.88.0.77", "protocol_port": 8080, field: address}
-    _assert_refused(session_world.lbaas("POST", f"pools/{target.pool_id}/members", {"member": member}), "address")
+    _assert_refused(session_world.lbaas("POST", f"pools/{target.pool_id}/members", {"member": member}), field)
     batch = {"members": [{"address": "10.88.0.78", "protocol_port": 8080}, member]}
     path = f"pools/{target.pool_id}/members?additive_only=true"
-    _assert_refused(session_world.lbaas("PUT", path, batch), "address")
+    _assert_refused(session_world.lbaas("PUT", path, batch), field)
     assert _state(session_world) == before
     assert session_world.config_of(target.id) == config
 
@@ -98,7 +99,6 @@ def test_a_member_never_lies_at_the_host_or_its_neighbourhood(
         ("marker=%0Anonsense", "marker"),
         ("limit=many", "limit"),
         ("colour=red", "colour"),
-        ("name=a&name=b", "name"),
         ("sort=tags", "tags"),
     ],
 )
@@ -107,13 +107,9 @@ def test_nonsense_in_a_list_request_is_refused(
     session_world: World, target: Balanced, collection: str, query: str, word: str
 ) -> None:
     del target
-    if query == "name=a&name=b":
-        reply = session_world.lbaas("GET", f"{collection}?{query}")
-        assert reply.status in (200, 400), reply
-        return
     reply = session_world.lbaas("GET", f"{collection}?{query}")
     assert reply.status == 400, reply
-    assert reply.fault, reply
+    assert word in reply.fault, reply
 
 
 @pytest.mark.parametrize(
@@ -170,7 +166,8 @@ def test_what_is_not_there_is_said_so(session_world: World, method: str, path: s
 def _assert_refused(reply: Reply, word: str) -> None:
     assert 400 <= reply.status < 500 or reply.status == 501, reply
     assert reply.fault, reply
-    assert word.lower() in reply.fault.lower(), f"'{word}' is not named: {reply.fault}"
+    named = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", reply.fault, re.IGNORECASE)
+    assert named, f"'{word}' is not named: {reply.fault}"
 
 
 def _state(world: World) -> Any:
