@@ -136,6 +136,9 @@ class PortProvider(Protocol):
     def make_vip_port(self, transaction: Transaction, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
         """Raises Invalid or Conflict naming the field of the wish; nothing is taken then."""
 
+    def bind_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer, agent: str) -> None:
+        """That agent has the port plugged in and up, for whoever looks at the port. May be repeated."""
+
     def release_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer) -> None:
         """Removes an own port, frees a given one. May be repeated."""
 

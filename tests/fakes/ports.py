@@ -15,6 +15,7 @@ class CountingPorts:
     """Knows the subnets ``subnet-1`` and ``subnet-2``. ``released``: ids of load balancers whose port went."""
 
     made: list[str] = field(default_factory=list)
+    bound: dict[str, str] = field(default_factory=dict)
     released: list[str] = field(default_factory=list)
 
     def make_vip_port(self, transaction: Transaction, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
@@ -32,6 +33,9 @@ class CountingPorts:
             vips=tuple(vips),
             own_port=wish.port_id is None,
         )
+
+    def bind_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer, agent: str) -> None:
+        self.bound[load_balancer.id] = agent
 
     def release_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer) -> None:
         self.released.append(load_balancer.id)

@@ -69,6 +69,11 @@ class Ipam:
             own_port=wish.port_id is None,
         )
 
+    def bind_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer, agent: str) -> None:
+        port = transaction.port(load_balancer.port_id)
+        if port is not None and port.device_id == load_balancer.id and not (port.active and port.host == agent):
+            transaction.save_port(replace(port, host=agent, active=True, updated_at=self._clock.now()))
+
     def release_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer) -> None:
         port = transaction.port(load_balancer.port_id)
         if port is None or port.device_id != load_balancer.id:

@@ -62,6 +62,8 @@ def apply_report(transaction: Transaction, ports: PortProvider, report: Report) 
     if after == before:
         return
     transaction.save_tree(before, after)
+    if after is not None and before.applied_generation == 0 < after.applied_generation:
+        ports.bind_vip_port(transaction, after.load_balancer.item, report.agent)
     if after is None:
         ports.release_vip_port(transaction, before.load_balancer.item)
         log.info("load balancer gone", load_balancer=before.id, generation=report.generation)

@@ -1,0 +1,151 @@
+"""The use cases with the real store and the real IPAM: what a load balancer takes and gives back."""
+
+import itertools
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.fakes.clock import StillClock
+from tests.fakes.hints import NotedHints
+from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_pool
+
+from evenload.interfaces import UnitOfWork, VipWish
+from evenload.model.desired import Change, Desired, Gone, Outcome, Report
+from evenload.model.enums import NetworkType, ProvisioningStatus
+from evenload.model.errors import Conflict, Invalid
+from evenload.model.network import Port
+from evenload.ports.ipam import Ipam
+from evenload.service.agents import AgentGateway
+from evenload.service.commands import Changes
+from evenload.service.context import Context
+from evenload.service.load_balancers import LoadBalancers
+from evenload.service.members import Members
+from evenload.service.networks import Networks, NetworkSettings
+from evenload.service.pools import Pools
+from evenload.store.engine import StoreSettings, open_engine
+from evenload.store.migrate import upgrade
+from evenload.store.unit_of_work import SqlUnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """``subnet`` belongs to ``project``, ``foreign`` to another one."""
+
+    uow: UnitOfWork
+    load_balancers: LoadBalancers
+    pools: Pools
+    members: Members
+    gateway: AgentGateway
+    subnet: str
+    foreign: str
+
+    def report(self, load_balancer_id: str, generation: int, outcome: Outcome = Outcome.DONE) -> None:
+        self.gateway.report(
+            Report(
+                agent="host-1",
+                load_balancer_id=load_balancer_id,
+                generation=generation,
+                outcome=outcome,
+                change=Change.START,
+            )
+        )
+
+    def ports(self) -> list[Port]:
+        with self.uow.read() as transaction:
+            return transaction.ports()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
+    upgrade(engine)
+    uow, clock, source = SqlUnitOfWork(engine), StillClock(), random.Random(1)
+    numbers = itertools.count(1)
+
+    def new_id() -> str:
+        return f"00000000-0000-4000-8000-{next(numbers):012}"
+
+    networks = Networks(
+        uow,
+        NetworkSettings(physical_networks=("one", "two")),
+        clock,
+        new_id,
+        source,
+    )
+    subnets = []
+    for project, physical, cidr in (("project", "one", "10.0.0.0/24"), ("stranger", "two", "10.9.0.0/24")):
+        network = networks.create_network(project, {"type": NetworkType.FLAT, "physical_network": physical}).network
+        subnets.append(networks.create_subnet(project, {"network_id": network.id, "cidr": cidr, "ip_version": 4}).id)
+    context = Context(uow=uow, ports=Ipam(clock, new_id, source), bus=NotedHints(), clock=clock, new_id=new_id)
+    gateway = AgentGateway(context)
+    gateway.register("host-1")
+    yield Site(
+        uow=uow,
+        load_balancers=LoadBalancers(context),
+        pools=Pools(context),
+        members=Members(context),
+        gateway=gateway,
+        subnet=subnets[0],
+        foreign=subnets[1],
+    )
+    uow.close()
+
+
+def test_refused_creation_takes_no_address(site: Site) -> None:
+    wish = VipWish(subnet_id=site.subnet)
+    with pytest.raises(Conflict):
+        site.load_balancers.create("project", a_balancer(vip=wish, listeners=(a_listener(80), a_listener(80))))
+    assert site.ports() == []
+    for draft, field in [
+        (a_balancer(vip=VipWish(subnet_id=site.foreign)), "vip_subnet_id"),
+        (a_balancer(vip=wish, pools=(a_pool(members=(a_member(subnet_id=site.foreign),)),)), "subnet_id"),
+    ]:
+        with pytest.raises(Invalid) as caught:
+            site.load_balancers.create("project", draft)
+        assert caught.value.field == field
+    assert site.ports() == []
+
+
+def test_the_address_is_free_when_the_host_has_let_go(site: Site) -> None:
+    wish = VipWish(subnet_id=site.subnet, address="10.0.0.50")
+    tree = site.load_balancers.create("project", a_balancer(vip=wish))
+    desired = site.gateway.fetch("host-1", tree.id)
+    assert isinstance(desired, Desired)
+    assert [(ip.address, ip.prefix_length, ip.gateway_ip) for ip in desired.port.ips] == [("10.0.0.50", 24, "10.0.0.1")]
+    assert desired.port.segment.physical_network == "one"
+    site.report(tree.id, 1, Outcome.RETRY)
+    assert [(port.host, port.active) for port in site.ports()] == [("", False)]
+    site.report(tree.id, 1)
+    assert [(port.host, port.active) for port in site.ports()] == [("host-1", True)]
+    site.load_balancers.delete(tree.id, cascade=True)
+    with pytest.raises(Conflict):
+        site.load_balancers.create("project", a_balancer(vip=wish))
+    gone = site.gateway.fetch("host-1", tree.id)
+    assert isinstance(gone, Gone)
+    assert gone.generation is not None
+    site.report(tree.id, gone.generation)
+    assert site.ports() == []
+    site.load_balancers.create("project", a_balancer(vip=wish))
+
+
+def test_no_change_is_lost_between_many_callers(site: Site) -> None:
+    draft = a_balancer(vip=VipWish(subnet_id=site.subnet), pools=(a_pool(members=(a_member("10.0.1.1"),)),))
+    tree = site.load_balancers.create("project", draft)
+    pool, member = next(iter(tree.pools)), next(iter(tree.members))
+
+    def work(number: int) -> None:
+        site.members.create(pool, a_member(f"10.0.2.{number + 1}"))
+        site.members.update(pool, member, Changes(item={"weight": number}))
+        site.report(tree.id, number)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(24)))
+    after = site.load_balancers.tree(tree.id)
+    assert after.generation == 1 + 2 * 24
+    assert len(after.members) == 1 + 24
+    pending = {record.generation for record in after.records() if record.provisioning_status.value.startswith("PEND")}
+    assert max(pending) == after.generation
+    assert after.load_balancer.provisioning_status is not ProvisioningStatus.ACTIVE
