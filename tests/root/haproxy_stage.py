@@ -38,7 +38,7 @@ MEMBER6 = "2001:db8:77:1::1"
 
 @dataclass(slots=True)
 class Backend:
-    """``headers`` of the last request; ``delay`` seconds before each answer."""
+    """``headers`` of the last request, names in lower case; ``delay`` seconds before each answer."""
 
     address: str
     port: int
@@ -152,10 +152,11 @@ class Stage:
     def serve(self, backend: Backend, tls: ssl.SSLContext | None = None) -> None:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 backend.requests.append(self.requestline)
-                backend.headers = dict(self.headers.items())
+                backend.headers = {name.lower(): value for name, value in self.headers.items()}
                 backend.hits += 1
                 if backend.delay:
                     time.sleep(backend.delay)

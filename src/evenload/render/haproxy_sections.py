@@ -63,7 +63,11 @@ def render_defaults() -> list[str]:
 
 
 def render_peers() -> list[str]:
-    """Stick tables outlive a reload by being taught to the new process, through the loopback of the namespace."""
+    """Stick tables outlive a reload by being taught to the new process, through the loopback of the namespace.
+
+    HAProxy lets a process teach only when it has been taught itself or has waited five seconds for that: what is
+    learnt in the first five seconds after a start (not after a reload) is lost by a reload within them.
+    """
     return ["peers local", f"    peer {LOCAL_PEER} 127.0.0.1:1024"]
 
 

@@ -1,0 +1,310 @@
+"""A reload under traffic: nobody fails, and what was known is still known."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.client import HTTPException
+from pathlib import Path
+
+import pytest
+from tests.root.haproxy_stage import VIP6, Stage, desired, eventually, member
+
+from evenload.model.balancer import HealthMonitor, Listener, SessionPersistence, Vip
+from evenload.model.desired import Desired, Statistics
+from evenload.model.enums import InsertedHeader, ListenerProtocol, MonitorType, PersistenceType, PoolProtocol
+from evenload.render.runtime_commands import set_health
+from evenload.render.server_states import render_server_states
+
+pytestmark = pytest.mark.root
+
+MONITOR = HealthMonitor(id="check", pool_id="app", type=MonitorType.TCP, delay=1, timeout=1, rise=1, fall=1)
+SLOW_MONITOR = replace(MONITOR, delay=30)
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with Stage() as stage:
+        yield stage
+
+
+def reload_as_the_agent_does(stage: Stage, wish: Desired) -> int:
+    answer = stage.ask("show servers state")
+    stage.worker += 1
+    wanted = stage.render(wish)
+    stage.worker -= 1
+    return stage.reload(wish, render_server_states(answer, wanted))
+
+
+class Load:
+    """Requests without a pause from one thread, each of which has to be answered with 200."""
+
+    def __init__(self, request: Callable[[], int]) -> None:
+        self.good = 0
+        self.bad: list[str] = []
+        self._request = request
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Load":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                status = self._request()
+            except (OSError, HTTPException) as error:
+                self.bad.append(repr(error))
+                continue
+            if status == 200:
+                self.good += 1
+            else:
+                self.bad.append(str(status))
+
+
+def kept_alive(stage: Stage) -> Callable[[], int]:
+    """Goes on with one connection for as long as the server lets it."""
+    client = stage.client()
+
+    def request() -> int:
+        nonlocal client
+        client.request("GET", "/")
+        answer = client.getresponse()
+        answer.read()
+        if answer.will_close:
+            client.close()
+            client = stage.client()
+        return answer.status
+
+    return request
+
+
+def test_no_request_fails_while_it_is_reloaded_again_and_again(stage: Stage) -> None:
+    for number in (1, 2):
+        stage.backend(number)
+    wishes = [desired(member(1), member(2), monitor=replace(MONITOR, delay=delay)) for delay in (5, 6)]
+    stage.start(wishes[0])
+    with Load(lambda: stage.fetch()[0]) as new, Load(kept_alive(stage)) as kept:
+        for number in range(12):
+            reload_as_the_agent_does(stage, wishes[number % 2])
+            time.sleep(0.1)
+    assert new.bad == []
+    assert kept.bad == []
+    assert new.good > 100
+    assert kept.good > 100
+
+
+def test_an_old_worker_finishes_what_it_began_and_ends(stage: Stage) -> None:
+    stage.backend(1).delay = 0.5
+    first = stage.start(desired(member(1)))
+    with stage.connect() as held:
+        held.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        time.sleep(0.1)
+        second = stage.reload(desired(member(1), monitor=MONITOR))
+        assert second != first
+        assert held.recv(1000).startswith(b"HTTP/1.1 200")
+    assert eventually(lambda: stage.haproxy.read_statistics(stage.id).keys() == {2})
+    assert eventually(lambda: not Path(f"/proc/{first}").exists())
+    stage.haproxy.observe(stage.id)
+    names = os.listdir(stage.files.path(stage.id))
+    assert not [name for name in names if name.startswith("haproxy-1.")]
+
+
+def test_the_numbers_of_a_finishing_worker_are_read_to_its_last_byte(stage: Stage) -> None:
+    stage.backend(1)
+    stage.start(desired(member(1)))
+    client = stage.client()
+    client.request("GET", "/")
+    client.getresponse().read()
+    stage.reload(desired(member(1), monitor=MONITOR))
+    rows = stage.haproxy.read_statistics(stage.id)
+    assert rows.keys() == {1, 2}
+    web = next(row for row in rows[1] if row.proxy == "web")
+    assert web.statistics.active_connections == 1
+    assert web.statistics.total_connections == 1
+    client.request("GET", "/", headers={"X-More": "x" * 5000})  # still answered by the old worker
+    client.getresponse().read()
+    client.close()
+    last: list[Statistics] = []
+
+    def gone() -> bool:
+        now = stage.haproxy.read_statistics(stage.id)
+        last.extend(row.statistics for row in now.get(1, ()) if row.proxy == "web")
+        return 1 not in now
+
+    assert eventually(gone)
+    assert last[-1].bytes_in > 5000
+    assert last[-1].active_connections == 0
+
+
+def test_a_member_that_is_down_gets_nothing_after_a_reload(stage: Stage) -> None:
+    stage.backend(1)
+    dead = stage.backend(2)
+    wish = desired(member(1), member(2), monitor=MONITOR)
+    stage.start(wish)
+    dead.stop()
+    assert eventually(lambda: stage.servers()["m2"]["srv_op_state"] == "0")
+    reload_as_the_agent_does(stage, desired(member(1), member(2), monitor=SLOW_MONITOR))
+    assert {name: row["srv_op_state"] for name, row in stage.servers().items()} == {"m1": "2", "m2": "0"}
+    stage.serve(dead)  # alive again, but not yet known to be
+    assert {stage.get() for _ in range(10)} == {"backend 1"}
+    reload_as_the_agent_does(stage, wish)
+    assert eventually(lambda: {stage.get() for _ in range(4)} == {"backend 1", "backend 2"})
+
+
+def test_without_kept_health_a_dead_member_would_get_requests(stage: Stage) -> None:
+    """So that the test above is known to test something."""
+    stage.start(desired(member(1), member(2), monitor=SLOW_MONITOR))
+    stage.ask("set server app/m2 health down")
+    stage.reload(desired(member(1), member(2), monitor=replace(SLOW_MONITOR, delay=31)))
+    assert stage.servers()["m2"]["srv_op_state"] == "2"
+
+
+def test_weights_and_states_after_a_reload_are_those_of_the_file(stage: Stage) -> None:
+    stage.start(desired(member(1, weight=5), member(2), member(3, admin_state_up=False), monitor=SLOW_MONITOR))
+    stage.ask("set server app/m1 weight 9")
+    stage.ask("set server app/m2 state maint")
+    stage.ask("set server app/m3 state ready")
+    reload_as_the_agent_does(
+        stage, desired(member(1, weight=5), member(2), member(3, admin_state_up=False), monitor=MONITOR)
+    )
+    _, state = stage.haproxy.observe(stage.id)
+    assert state is not None
+    assert state.servers is not None
+    found = {name: (row.weight, row.maintenance) for (_, name), row in state.servers.items()}
+    assert found == {"m1": (5, False), "m2": (1, False), "m3": (1, True)}
+
+
+def test_the_health_of_a_pinged_member_is_kept(stage: Stage) -> None:
+    pinged = replace(MONITOR, type=MonitorType.PING)
+    wish = desired(member(1), member(2), monitor=pinged)
+    stage.start(wish)
+    assert stage.status("m2") == "no check"
+    stage.ask(set_health("app", "m2", up=False))
+    assert stage.status("m2") == "DOWN"
+    web = wish.listeners[0]
+    reload_as_the_agent_does(stage, replace(wish, listeners=(replace(web, timeout_client_data=1000),)))
+    _, state = stage.haproxy.observe(stage.id)
+    assert state is not None
+    assert state.servers is not None
+    assert {name: row.up for (_, name), row in state.servers.items()} == {"m1": None, "m2": False}
+    assert stage.ask(set_health("app", "m2", up=True)) == ""
+    assert stage.servers()["m2"]["srv_op_state"] == "2"
+    stage.ask(set_health("app", "m2", up=False))
+    reload_as_the_agent_does(stage, desired(member(1), member(2)))
+    assert stage.servers()["m2"]["srv_op_state"] == "2"
+
+
+def await_teacher(stage: Stage) -> None:
+    """A process that nobody has taught teaches another one only when it is five seconds old (see render_peers)."""
+    assert eventually(lambda: "resync_timeout=<PAST>" in stage.ask("show peers"))
+
+
+def test_clients_stay_with_their_members_over_a_reload(stage: Stage) -> None:
+    backends = [stage.backend(number) for number in (1, 2, 3)]
+    kept = SessionPersistence(type=PersistenceType.SOURCE_IP)
+    wish = desired(member(1), member(2), member(3), session_persistence=kept)
+    stage.start(wish)
+    assert len({stage.get() for _ in range(6)}) == 1
+    before = stage.get()
+    await_teacher(stage)
+    for timeout in (1000, 2000, 3000):
+        reload_as_the_agent_does(
+            stage, replace(wish, listeners=(replace(wish.listeners[0], timeout_client_data=timeout),))
+        )
+        assert eventually(lambda: "used:1" in stage.ask("show table app"), timeout=3)
+    assert {stage.get() for _ in range(6)} == {before}
+    assert sum(backend.hits > 0 for backend in backends) == 1
+
+
+def test_application_cookies_are_learnt_and_survive_a_reload(stage: Stage) -> None:
+    """Values that begin alike for more than a stick table would keep of them are told apart."""
+    name = "J'$#%-ID"
+    kept = SessionPersistence(type=PersistenceType.APP_COOKIE, cookie_name=name)
+    for number in (1, 2, 3):
+        stage.backend(number).cookie = f"{name}={'x' * 100}{number}; Path=/"
+    wish = desired(member(1), member(2), member(3), session_persistence=kept)
+    stage.start(wish)
+    assert {stage.get() for _ in range(3)} == {"backend 1", "backend 2", "backend 3"}
+
+    def everybody_stays() -> bool:
+        return all(
+            {stage.get(Cookie=f"{name}={'x' * 100}{number}") for _ in range(3)} == {f"backend {number}"}
+            for number in (1, 2, 3)
+        )
+
+    assert everybody_stays()
+    await_teacher(stage)
+    reload_as_the_agent_does(stage, replace(wish, listeners=(replace(wish.listeners[0], timeout_client_data=9000),)))
+    assert eventually(lambda: "used:3" in stage.ask("show table app"), timeout=3)
+    stage.reload(wish)
+    assert eventually(lambda: "used:3" in stage.ask("show table app"), timeout=3)
+    assert everybody_stays()
+
+
+def test_both_families_and_headers(stage: Stage) -> None:
+    backend = stage.backend(1)
+    web = replace(desired().listeners[0], insert_headers=tuple(InsertedHeader))
+    wish = desired(member(1), listeners=[web])
+    vips = (*wish.load_balancer.vips, Vip(address=VIP6, subnet_id="six"))
+    stage.start(replace(wish, load_balancer=replace(wish.load_balancer, vips=vips)))
+    stage.get(address=VIP6, X_Forwarded_For="203.0.113.9", X_Forwarded_Port="1", X_Forwarded_Proto="gopher")
+    assert backend.headers["x-forwarded-port"] == "80"
+    assert backend.headers["x-forwarded-proto"] == "http"
+    assert backend.headers["x-forwarded-for"] == VIP6  # the last one, behind what the client said
+
+
+@pytest.mark.parametrize(
+    ("changes", "admitted"),
+    [
+        ({"allowed_cidrs": ("192.0.2.0/24",)}, False),
+        ({"allowed_cidrs": tuple(f"192.0.2.{number}/32" for number in range(200))}, False),
+        ({"allowed_cidrs": ("192.0.2.0/24", "10.77.0.0/16")}, True),
+        ({"connection_limit": 0}, False),
+        ({"connection_limit": 1}, True),
+    ],
+)
+def test_who_may_connect(stage: Stage, changes: dict[str, object], admitted: bool) -> None:
+    stage.backend(1)
+    web = replace(desired().listeners[0], **changes)  # type: ignore[arg-type]
+    stage.start(desired(member(1), listeners=[web]))
+    if admitted:
+        assert stage.get() == "backend 1"
+    else:
+        with pytest.raises((OSError, HTTPException)):
+            stage.get()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "greeting"),
+    [(PoolProtocol.PROXY, b"PROXY TCP4 10.77.0.5 10.77.0.5 "), (PoolProtocol.PROXYV2, b"\r\n\r\n\0\r\nQUIT\n!\x11")],
+)
+def test_the_proxy_protocol(stage: Stage, protocol: PoolProtocol, greeting: bytes) -> None:
+    raw = Listener(id="raw", load_balancer_id="lb", protocol=ListenerProtocol.TCP, port=81, default_pool_id="app")
+    one = member(1)
+    with stage.open(one.address) as listening:
+        listening.bind((one.address, one.port))
+        listening.listen()
+        listening.settimeout(5)
+        stage.start(desired(one, listeners=[raw], protocol=protocol))
+        with stage.connect(81) as client:
+            client.sendall(b"hello")
+            accepted, _ = listening.accept()
+            with accepted:
+                accepted.settimeout(5)
+                assert accepted.recv(200).startswith(greeting)
+
+
+def test_a_backup_serves_when_nobody_else_does(stage: Stage) -> None:
+    for number in (1, 2, 3):
+        stage.backend(number)
+    stage.start(desired(member(1), member(2, backup=True), member(3, backup=True), monitor=SLOW_MONITOR))
+    assert {stage.get() for _ in range(6)} == {"backend 1"}
+    stage.ask("set server app/m1 health down")
+    assert {stage.get() for _ in range(6)} == {"backend 2", "backend 3"}
