@@ -17,6 +17,12 @@ def available(samples: int = 20, pause: float = 0.05) -> float:
     return statistics.median(seen)
 
 
+def kernel() -> int:
+    """What the kernel uses itself: its object caches, stacks, page tables, counters of each processor."""
+    told = Path("/proc/meminfo").read_text()
+    return sum(field(told, name) for name in ("Slab", "KernelStack", "PageTables", "Percpu"))
+
+
 def resident(pid: int) -> int:
     return field(Path(f"/proc/{pid}/status").read_text(), "VmRSS")
 

@@ -29,7 +29,7 @@ def measure(room: Room, service: Service) -> list[Row]:
             durations += took
     rows = [row(name, "failed requests", [float(count.failed)], _GOAL) for name, count in counts.items()]
     rows += [row(f"{name}-requests", "requests", [float(count.requests)]) for name, count in counts.items()]
-    return [*rows, row("reload-under-load", "ms", durations)]
+    return [*rows, row("reloads-duration", "ms", durations)]
 
 
 def _under_load(room: Room, service: Service, balancer: dict[str, Any], *, close: bool) -> tuple[Count, list[float]]:

@@ -1,6 +1,9 @@
+import re
+
 import pytest
 from bench.memory import field
 from bench.parts.member import _server
+from bench.parts.memory import Reading, choose_machine_share
 from bench.wrk import Count, read_count
 
 WRK = """Running 1s test @ http://10.77.4.1/
@@ -34,6 +37,14 @@ def test_memory_is_read_by_the_whole_name() -> None:
         field(MEMINFO, "MemAvail")
 
 
+def test_what_others_gain_or_lose_steadily_cancels_out() -> None:
+    """Load balancers of 3 MiB, while somebody else takes 200 MiB in each half."""
+    available = [10_000, 10_000 - 300 - 200, 10_000 - 400]
+    before, full, afterwards = (Reading(available=mib * 1024, kernel=0, service=0) for mib in available)
+
+    assert choose_machine_share(before, full, afterwards) == pytest.approx(3.0)
+
+
 @pytest.mark.parametrize(
     ("address", "weight", "in_force"),
     [
@@ -45,6 +56,4 @@ def test_memory_is_read_by_the_whole_name() -> None:
     ],
 )
 def test_a_member_is_in_force_when_it_is_up_with_that_weight(address: str, weight: int, in_force: bool) -> None:
-    import re
-
     assert bool(re.search(_server(address, weight=weight), SERVERS, re.MULTILINE)) is in_force

@@ -1,0 +1,152 @@
+"""The real agent on the real host code in this process, with a server that is nothing but a note pad.
+
+For ``parts/create``, which starts its clock at the moment the agent has the wish.
+"""
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import structlog
+
+from bench.room import BACKEND_PORT, BACKENDS, GATEWAY, MTU, PREFIX_LENGTH, Room
+from evenload.agent.loop import Agent
+from evenload.host.linux import LinuxHost
+from evenload.host.settings import HaproxySettings, HostSettings
+from evenload.model.balancer import Listener, LoadBalancer, Member, Pool, Vip
+from evenload.model.desired import Change, Desired, DesiredIp, DesiredPort, Gone, Health, Outcome, Report
+from evenload.model.enums import Algorithm, ListenerProtocol, NetworkType, PoolProtocol
+from evenload.model.network import Segment
+from evenload.render.options import RenderOptions
+
+_PHYSICAL_NETWORK = "bench"
+_SWITCH_INTERVAL = 0.0005
+"""As the service sets it."""
+
+
+class NotePad:
+    """Fulfils ``interfaces.Server``: answers with the wish that was put down, notes when, keeps the report."""
+
+    def __init__(self) -> None:
+        self._wishes: dict[str, Desired | Gone] = {}
+        self._fetched: dict[str, int] = {}
+        self._reports: dict[str, Report] = {}
+        self._reported = threading.Condition()
+
+    def put(self, load_balancer_id: str, wish: Desired | Gone) -> None:
+        self._fetched.pop(load_balancer_id, None)
+        self._reports.pop(load_balancer_id, None)
+        self._wishes[load_balancer_id] = wish
+
+    def fetched(self, load_balancer_id: str) -> int:
+        """When the agent first had the wish; CLOCK_MONOTONIC in nanoseconds."""
+        return self._fetched[load_balancer_id]
+
+    def await_done(self, load_balancer_id: str, timeout: float = 20.0) -> Report:
+        """Raises RuntimeError where the wish was not fulfilled at the first attempt."""
+        with self._reported:
+            if not self._reported.wait_for(lambda: load_balancer_id in self._reports, timeout):
+                raise RuntimeError(f"no report about {load_balancer_id}")
+            report = self._reports[load_balancer_id]
+        if report.outcome is not Outcome.DONE:
+            raise RuntimeError(f"{load_balancer_id}: {report.outcome.value}: {report.reason}")
+        return report
+
+    def fetch(self, agent: str, load_balancer_id: str) -> Desired | Gone:
+        wish = self._wishes[load_balancer_id]
+        self._fetched.setdefault(load_balancer_id, time.monotonic_ns())
+        return wish
+
+    def assignments(self, agent: str) -> dict[str, int]:
+        return {key: wish.generation for key, wish in list(self._wishes.items()) if isinstance(wish, Desired)}
+
+    def report(self, report: Report) -> None:
+        with self._reported:
+            self._reports.setdefault(report.load_balancer_id, report)
+            self._reported.notify_all()
+
+    def health(self, seen: Sequence[Health]) -> None:
+        """Of no interest here."""
+
+
+class _Clock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+@contextmanager
+def working(room: Room, pad: NotePad) -> Iterator[Agent]:
+    """An agent with the settings that it has by default, its state in the lab's directory. Logs what went wrong."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    state = room.lab.state / "load_balancers"
+    chroot = room.lab.state / "empty"
+    host = LinuxHost(
+        HostSettings(
+            state_dir=state,
+            bridge_mappings={_PHYSICAL_NETWORK: room.lab.bridge},
+            haproxy=HaproxySettings(chroot=chroot),
+        )
+    )
+    options = RenderOptions(state_dir=str(state), chroot=str(chroot))
+    agent = Agent("bench", pad, host, options, _Clock())
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    agent.start()
+    try:
+        yield agent
+    finally:
+        agent.stop()
+        sys.setswitchinterval(interval)
+
+
+def make_wish(load_balancer_id: str, port_id: str, vip: str, mac_address: str) -> Desired:
+    """A HTTP listener on port 80 and a pool with both back ends."""
+    pool = Pool(
+        id=f"{load_balancer_id[:-1]}a",
+        load_balancer_id=load_balancer_id,
+        protocol=PoolProtocol.HTTP,
+        algorithm=Algorithm.ROUND_ROBIN,
+    )
+    listener = Listener(
+        id=f"{load_balancer_id[:-1]}b",
+        load_balancer_id=load_balancer_id,
+        protocol=ListenerProtocol.HTTP,
+        port=80,
+        default_pool_id=pool.id,
+    )
+    members = tuple(
+        Member(id=f"{load_balancer_id[:-2]}{number:02x}", pool_id=pool.id, address=address, port=BACKEND_PORT)
+        for number, address in enumerate(BACKENDS)
+    )
+    return Desired(
+        generation=1,
+        project_id="bench",
+        load_balancer=LoadBalancer(
+            id=load_balancer_id,
+            network_id="bench",
+            port_id=port_id,
+            vips=(Vip(address=vip, subnet_id="bench"),),
+        ),
+        port=DesiredPort(
+            id=port_id,
+            mac_address=mac_address,
+            mtu=MTU,
+            segment=Segment(type=NetworkType.FLAT, physical_network=_PHYSICAL_NETWORK),
+            ips=(DesiredIp(address=vip, prefix_length=PREFIX_LENGTH, gateway_ip=GATEWAY),),
+        ),
+        listeners=(listener,),
+        pools=(pool,),
+        members=members,
+    )
+
+
+def must_have_been(report: Report, change: Change) -> None:
+    if report.change is not change:
+        raise RuntimeError(f"the agent took {report.change.value} where {change.value} was to be measured")
