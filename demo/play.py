@@ -62,7 +62,10 @@ def _perform(stage: Stage, *, keep: bool) -> int:
             steps.show_statistics()
             steps.delete()
     except KeyboardInterrupt:
-        return 0 if kept else 130
+        if kept:
+            return 0
+        stage.screen.bad("interrupted", "cleaning up")
+        return 130
     except _FAILURES as error:
         stage.screen.text()
         stage.screen.bad("failed", f"{error}" or type(error).__name__)
@@ -78,7 +81,7 @@ def _perform(stage: Stage, *, keep: bool) -> int:
 def _stay(stage: Stage, steps: Steps) -> None:
     """Prints what to go on with and waits for Ctrl-C, or the end of the service."""
     screen, url = stage.screen, stage.service.url
-    balancer, pool, vip = steps.balancer_id, steps.pool_id, steps.vip
+    balancer, vip = steps.balancer_id, steps.vip
     namespace = stage.client_machine.namespace.name
     screen.step("It stays. In another terminal:")
     for command in (
@@ -97,7 +100,6 @@ def _stay(stage: Stage, steps: Steps) -> None:
     ):
         screen.text(command)
     screen.text()
-    screen.line("pool", pool)
     screen.line("service log", str(stage.service.log))
     screen.line("to end it", "Ctrl-C here; everything is removed then")
     while stage.service.running:
