@@ -1,13 +1,14 @@
-"""What a hundred idle load balancers cost in memory, all in.
+"""What an idle load balancer costs in memory, all in, at a hundred of them.
 
-Taken twice, and the larger counts. From the machine: MemAvailable with them against the mean of before and afterwards,
-so that what other processes gain or lose meanwhile mostly cancels out. And counted: the HAProxy processes'
-proportional share, the service's growth, and the kernel's tables. For information: how long a hundred take to come and
-to go.
+A hundred come and go several times. Each time the machine's MemAvailable falls and rises by what they take; what other
+processes of the machine gain or lose meanwhile goes into single samples, hence the median. For information: the same
+counted up (the HAProxy processes' proportional share, the service's growth, the kernel's tables), and how long a
+hundred take to come and to go.
 """
 
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bench import memory
 from bench.room import BACKENDS, Room, namespace_path
@@ -15,7 +16,8 @@ from bench.rows import Goal, Row, row
 from bench.service import Service
 
 COUNT = 100
-_SETTLE = 2.0
+TIMES = 3
+_SETTLE = 1.0
 _GOAL = Goal(p50=3.5)
 _MIB = 1024
 
@@ -37,39 +39,41 @@ class Reading:
 def measure(room: Room, service: Service) -> list[Row]:
     with service.balancer("warm", BACKENDS):
         pass  # what the service allocates for its first one is not the price of one
-    before = Reading.take(service)
-    begun = time.monotonic()
-    identifiers = [service.begin(f"memory{number}", BACKENDS)["id"] for number in range(COUNT)]
-    service.await_active(identifiers)
-    built = time.monotonic() - begun
-    full = Reading.take(service)
-    shares = [sum(map(memory.proportional, _processes(identifier))) / _MIB for identifier in identifiers]
-    begun = time.monotonic()
-    for identifier in identifiers:
-        service.ask_away(identifier)
-    service.await_gone(identifiers)
-    removed = time.monotonic() - begun
-    _must_be_gone(identifiers)
-    afterwards = Reading.take(service)
-    machine = choose_machine_share(before, full, afterwards)
-    growth = (full.service - before.service) / COUNT / _MIB
-    kernel = (full.kernel - before.kernel) / COUNT / _MIB
-    counted = sum(shares) / COUNT + growth + kernel
+    readings, shares, built, removed = [Reading.take(service)], [], [], []
+    for _ in range(TIMES):
+        begun = time.monotonic()
+        identifiers = [service.begin(f"memory{number}", BACKENDS)["id"] for number in range(COUNT)]
+        service.await_active(identifiers)
+        built.append(time.monotonic() - begun)
+        readings.append(Reading.take(service))
+        shares += [sum(map(memory.proportional, _processes(identifier))) / _MIB for identifier in identifiers]
+        begun = time.monotonic()
+        for identifier in identifiers:
+            service.ask_away(identifier)
+        service.await_gone(identifiers)
+        removed.append(time.monotonic() - begun)
+        _must_be_gone(identifiers)
+        readings.append(Reading.take(service))
+    growth = (readings[1].service - readings[0].service) / COUNT / _MIB
+    kernel = (readings[1].kernel - readings[0].kernel) / COUNT / _MIB
     return [
-        row("memory", "MiB", [max(machine, counted)], _GOAL),
-        row("memory-of-the-machine", "MiB", [machine]),
-        row("memory-counted", "MiB", [counted]),
+        row("memory", "MiB", machine_shares(readings), _GOAL),
+        row("memory-counted", "MiB", [sum(shares) / len(shares) + growth + kernel]),
         row("memory-haproxy-pss", "MiB", shares),
         row("memory-service-growth", "MiB", [growth]),
         row("memory-kernel", "MiB", [kernel]),
-        row("memory-create-100", "s", [built]),
-        row("memory-delete-100", "s", [removed]),
+        row("memory-create-100", "s", built),
+        row("memory-delete-100", "s", removed),
     ]
 
 
-def choose_machine_share(before: Reading, full: Reading, afterwards: Reading) -> float:
-    """MiB for each, by what the machine had left."""
-    return ((before.available + afterwards.available) / 2 - full.available) / COUNT / _MIB
+def machine_shares(readings: list[Reading]) -> list[float]:
+    """MiB for each, by what the machine lost when they came and got back when they went; without them comes first."""
+    signs = (1 - 2 * (number % 2) for number in range(len(readings)))
+    return [
+        sign * (one.available - other.available) / COUNT / _MIB
+        for sign, (one, other) in zip(signs, pairwise(readings), strict=False)
+    ]
 
 
 def _must_be_gone(identifiers: list[str]) -> None:

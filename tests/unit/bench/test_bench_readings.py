@@ -3,7 +3,7 @@ import re
 import pytest
 from bench.memory import field
 from bench.parts.member import _server
-from bench.parts.memory import Reading, choose_machine_share
+from bench.parts.memory import Reading, machine_shares
 from bench.wrk import Count, read_count
 
 WRK = """Running 1s test @ http://10.77.4.1/
@@ -37,12 +37,12 @@ def test_memory_is_read_by_the_whole_name() -> None:
         field(MEMINFO, "MemAvail")
 
 
-def test_what_others_gain_or_lose_steadily_cancels_out() -> None:
-    """Load balancers of 3 MiB, while somebody else takes 200 MiB in each half."""
-    available = [10_000, 10_000 - 300 - 200, 10_000 - 400]
-    before, full, afterwards = (Reading(available=mib * 1024, kernel=0, service=0) for mib in available)
+def test_the_machine_tells_what_it_lost_and_what_it_got_back() -> None:
+    """Load balancers of 3 MiB; in the last step somebody else takes 100 MiB."""
+    available = [10_000, 9_700, 10_000, 9_700, 9_900]
+    readings = [Reading(available=mib * 1024, kernel=0, service=0) for mib in available]
 
-    assert choose_machine_share(before, full, afterwards) == pytest.approx(3.0)
+    assert machine_shares(readings) == pytest.approx([3.0, 3.0, 3.0, 2.0])
 
 
 @pytest.mark.parametrize(
