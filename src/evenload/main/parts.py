@@ -58,7 +58,7 @@ def build_services(settings: Settings, foundation: Foundation) -> Services:
         pools=Pools(context),
         members=Members(context),
         health_monitors=HealthMonitors(context),
-        networks=Networks(context.uow, settings.networks, foundation.clock, new_id, foundation.source),
+        networks=Networks(context.uow, settings.networks, foundation.clock, new_id, foundation.source, foundation.bus),
     )
 
 

@@ -3,7 +3,8 @@
 ``api/network_v2`` calls it and decides who may; each method is one transaction. ``fields`` are the model's field names
 of Network, Subnet or Port as far as a caller may set them; what is absent takes its default or stays. ``viewer`` is the
 project in whose eyes something exists, None sees everything. Rules about addresses and segments are pure and stand in
-``model/addresses.py`` and ``model/segments.py``. Changes of MTU, gateway and routes reach a host with its next resync.
+``model/addresses.py`` and ``model/segments.py``. A change of MTU, gateway or
+routes raises the generation of the load balancers that it concerns.
 """
 
 import random
@@ -12,13 +13,15 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Any, TypeVar
 
-from evenload.interfaces import Clock, Transaction, UnitOfWork
+from evenload.interfaces import AgentBus, Clock, Transaction, UnitOfWork
 from evenload.model import addresses
+from evenload.model.balancer import Tree
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Invalid, NotFound, Unsupported
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.segments import VlanRange, choose_segment
 from evenload.service.allocation import choose_fixed_ips, save_with_new_mac
+from evenload.service.attached import advance_attached
 
 V = TypeVar("V", Network, Subnet, Port)
 
@@ -52,12 +55,14 @@ class Networks:
         clock: Clock,
         new_id: Callable[[], str],
         source: random.Random,
+        bus: AgentBus,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._settings = settings
         self._clock = clock
         self._new_id = new_id
         self._source = source
+        self._bus = bus
 
     # ------------------------------------------------------------------------------------------------------ networks
 
@@ -103,8 +108,12 @@ class Networks:
                         "Other projects have ports on it.",
                         field="shared",
                     )
-            network = self._changed(network, fields)
+            before, network = network, self._changed(network, fields)
             transaction.save_network(network)
+            concerned = []
+            if network.mtu != before.mtu:
+                concerned = advance_attached(transaction, identifier, None, now=self._clock.now())
+        self._announce(concerned)
         return _network_view(network, subnets)
 
     def delete_network(self, identifier: str) -> None:
@@ -176,8 +185,13 @@ class Networks:
         _check_names(fields, _SUBNET_UPDATE)
         with self._unit_of_work.write() as transaction:
             subnet = _subnet(transaction, identifier)
+            before = subnet
             subnet = self._changed(subnet, {**fields, **_checked_addressing(transaction, subnet, fields)})
             transaction.save_subnet(subnet)
+            concerned = []
+            if (subnet.gateway_ip, subnet.host_routes) != (before.gateway_ip, before.host_routes):
+                concerned = advance_attached(transaction, subnet.network_id, identifier, now=self._clock.now())
+        self._announce(concerned)
         return subnet
 
     def delete_subnet(self, identifier: str) -> None:
@@ -269,6 +283,10 @@ class Networks:
                 return ports
             own = {network.id for network in transaction.networks() if network.project_id == viewer}
             return [port for port in ports if port.project_id == viewer or port.network_id in own]
+
+    def _announce(self, trees: Sequence[Tree]) -> None:
+        for tree in trees:
+            self._bus.hint(tree.agent, tree.id, tree.generation)
 
     def _changed(self, value: V, fields: Mapping[str, Any]) -> V:
         """With the fields given, and the time of it where they make a difference."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.contract.samples import new_id
 from tests.fakes.clock import StillClock
+from tests.fakes.hints import NotedHints
 
 from evenload.interfaces import VipPort, VipWish
 from evenload.model.balancer import LoadBalancer, Vip
@@ -31,7 +32,7 @@ class World:
         settings = NetworkSettings(
             default_physical_network="p", physical_networks=("p",), vlan_ranges=(("p", 1, 9),), default_mtu=1450
         )
-        self.networks = Networks(store, settings, clock, new_id, random.Random(1))
+        self.networks = Networks(store, settings, clock, new_id, random.Random(1), NotedHints())
         self.ipam = Ipam(clock, new_id, random.Random(2))
         self.network = self.networks.create_network("project-1", {}).network
         self.shared = self.networks.create_network("project-9", {"shared": True}).network

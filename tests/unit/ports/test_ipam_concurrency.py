@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.contract.samples import new_id
 from tests.fakes.clock import StillClock
+from tests.fakes.hints import NotedHints
 
 from evenload.interfaces import VipWish
 from evenload.model.errors import Conflict
@@ -31,7 +32,7 @@ def test_no_address_twice_however_many_ask(tmp_path: Path) -> None:
 
     def networks_of(store: SqlUnitOfWork, seed: int) -> Networks:
         settings = NetworkSettings(default_physical_network="p", physical_networks=("p",))
-        return Networks(store, settings, clock, new_id, random.Random(seed))
+        return Networks(store, settings, clock, new_id, random.Random(seed), NotedHints())
 
     network = networks_of(stores[0], 0).create_network("p", {}).network
     fields = {"network_id": network.id, "ip_version": 4, "cidr": "10.0.0.0/26"}

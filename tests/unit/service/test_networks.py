@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.contract.samples import a_tree, new_id, retouched
 from tests.fakes.clock import StillClock
+from tests.fakes.hints import NotedHints
 
 from evenload.model.enums import NetworkType
 from evenload.model.errors import Conflict, Invalid, NotFound, Rejected, Unsupported
@@ -38,7 +39,7 @@ def clock() -> StillClock:
 
 @pytest.fixture
 def networks(store: SqlUnitOfWork, clock: StillClock) -> Networks:
-    return Networks(store, SETTINGS, clock, new_id, random.Random(7))
+    return Networks(store, SETTINGS, clock, new_id, random.Random(7), NotedHints())
 
 
 def network(networks: Networks, **fields: Any) -> Network:
@@ -410,7 +411,7 @@ def test_macs_are_tried_until_one_is_free(store: SqlUnitOfWork, clock: StillCloc
             return next(numbers)
 
     numbers = iter([5, 5, 5, 6])
-    networks = Networks(store, SETTINGS, clock, new_id, Repeating())
+    networks = Networks(store, SETTINGS, clock, new_id, Repeating(), NotedHints())
     made = network(networks)
     macs = [networks.create_port("project-1", {"network_id": made.id}).mac_address for _ in range(2)]
     assert macs == ["fa:16:3e:00:00:05", "fa:16:3e:00:00:06"]

@@ -16,7 +16,7 @@ from evenload.interfaces import UnitOfWork, VipWish
 from evenload.model.desired import Change, Desired, Gone, Outcome, Report
 from evenload.model.enums import NetworkType, ProvisioningStatus
 from evenload.model.errors import Conflict, Invalid
-from evenload.model.network import Port
+from evenload.model.network import Port, Route
 from evenload.ports.ipam import Ipam
 from evenload.service.agents import AgentGateway
 from evenload.service.commands import Changes
@@ -39,6 +39,8 @@ class Site:
     pools: Pools
     members: Members
     gateway: AgentGateway
+    networks: Networks
+    hints: NotedHints
     subnet: str
     foreign: str
 
@@ -62,7 +64,7 @@ class Site:
 def site(tmp_path: Path) -> Iterator[Site]:
     engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
     upgrade(engine)
-    uow, clock, source = SqlUnitOfWork(engine), StillClock(), random.Random(1)
+    uow, clock, source, hints = SqlUnitOfWork(engine), StillClock(), random.Random(1), NotedHints()
     numbers = itertools.count(1)
 
     def new_id() -> str:
@@ -74,12 +76,13 @@ def site(tmp_path: Path) -> Iterator[Site]:
         clock,
         new_id,
         source,
+        hints,
     )
     subnets = []
     for project, physical, cidr in (("project", "one", "10.0.0.0/24"), ("stranger", "two", "10.9.0.0/24")):
         network = networks.create_network(project, {"type": NetworkType.FLAT, "physical_network": physical}).network
         subnets.append(networks.create_subnet(project, {"network_id": network.id, "cidr": cidr, "ip_version": 4}).id)
-    context = Context(uow=uow, ports=Ipam(clock, new_id, source), bus=NotedHints(), clock=clock, new_id=new_id)
+    context = Context(uow=uow, ports=Ipam(clock, new_id, source), bus=hints, clock=clock, new_id=new_id)
     gateway = AgentGateway(context)
     gateway.register("host-1")
     yield Site(
@@ -88,6 +91,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
         pools=Pools(context),
         members=Members(context),
         gateway=gateway,
+        networks=networks,
+        hints=hints,
         subnet=subnets[0],
         foreign=subnets[1],
     )
@@ -129,6 +134,27 @@ def test_the_address_is_free_when_the_host_has_let_go(site: Site) -> None:
     site.report(tree.id, gone.generation)
     assert site.ports() == []
     site.load_balancers.create("project", a_balancer(vip=wish))
+
+
+def test_a_change_of_the_network_reaches_the_host_of_each_load_balancer_on_it(site: Site) -> None:
+    tree = site.load_balancers.create("project", a_balancer(vip=VipWish(subnet_id=site.subnet)))
+    site.report(tree.id, tree.generation)
+    network_id = tree.load_balancer.item.network_id
+
+    site.networks.update_network(network_id, {"name": "renamed"})
+    assert site.hints.sent[-1][2] == 1, "a name is nothing to the host"
+
+    site.networks.update_network(network_id, {"mtu": 1400})
+    site.networks.update_subnet(site.subnet, {"gateway_ip": None})
+    site.networks.update_subnet(site.subnet, {"host_routes": [Route(destination="192.0.2.0/24", nexthop="10.0.0.9")]})
+    site.networks.update_subnet(site.foreign, {"gateway_ip": None})
+    assert site.hints.sent[-3:] == [("host-1", tree.id, 2), ("host-1", tree.id, 3), ("host-1", tree.id, 4)]
+    desired = site.gateway.fetch("host-1", tree.id)
+    assert isinstance(desired, Desired)
+    assert desired.generation == 4
+    assert desired.port.mtu == 1400
+    assert desired.port.ips[0].gateway_ip is None
+    assert desired.port.ips[0].host_routes == (Route(destination="192.0.2.0/24", nexthop="10.0.0.9"),)
 
 
 def test_no_change_is_lost_between_many_callers(site: Site) -> None:

@@ -1,0 +1,26 @@
+"""Load balancers on a network whose properties change: they are told as if they had been changed themselves.
+
+Called by ``networks`` inside its transaction; the hints are sent by the caller after the commit.
+"""
+
+from datetime import datetime
+
+from evenload.interfaces import Transaction
+from evenload.model import status
+from evenload.model.balancer import Tree
+
+
+def advance_attached(transaction: Transaction, network_id: str, subnet_id: str | None, *, now: datetime) -> list[Tree]:
+    """Raises the generation of every load balancer with a VIP port on the network (and in the subnet, where one is
+    given), so that MTU, gateway and routes reach its host. Returns the trees as they are now."""
+    trees = []
+    for port in transaction.ports(network_id):
+        if subnet_id is not None and all(ip.subnet_id != subnet_id for ip in port.fixed_ips):
+            continue
+        before = transaction.tree(port.device_id) if port.device_id else None
+        if before is None or before.load_balancer.deleting:
+            continue
+        after = status.advance(before, changed=[before.id], now=now)
+        transaction.save_tree(before, after)
+        trees.append(after)
+    return trees
