@@ -22,6 +22,7 @@ from evenload.model.desired import (
     Gone,
     HaproxyState,
     HostRoute,
+    NetworkStep,
     Observed,
     Outcome,
     RemoveAddress,
@@ -65,7 +66,7 @@ def furnish(site: Site, port: DesiredPort) -> None:
     site.host.ensure_state(site.id)
     site.host.ensure_namespace(site.id)
     site.host.plug(site.id, port)
-    steps = [
+    steps: list[NetworkStep] = [
         *(AddAddress(address) for address in wanted_addresses(port)),
         BringUp(),
         *(AddRoute(route) for route in wanted_routes(port)),

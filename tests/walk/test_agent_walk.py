@@ -280,7 +280,7 @@ class AgentWalk(RuleBasedStateMachine):
 
 
 AgentWalk.TestCase.settings = settings(
-    max_examples=400,
+    max_examples=250,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,

@@ -125,7 +125,8 @@ def _plan_clearing(desired: Desired, observed: Observed) -> _Cleared:
     actions: list[Action] = []
     change = Change.NOTHING
     devices_go = False
-    if applied is not None and applied.load_balancer.incarnation != desired.load_balancer.incarnation:
+    rebuilt = applied is not None and applied.load_balancer.incarnation != desired.load_balancer.incarnation
+    if rebuilt:
         actions += _removal(observed, state=False)
         observed = _stripped(observed)
         change = Change.START
@@ -133,7 +134,8 @@ def _plan_clearing(desired: Desired, observed: Observed) -> _Cleared:
         actions.append(EnsureState())
     if not observed.namespace:
         # What may still run is in a namespace that nobody can reach any more; its devices end with it.
-        actions += [StopHaproxy()] if observed.state_directory and not actions else []
+        suspect = observed.state_directory or observed.vif is not None
+        actions += [StopHaproxy()] if suspect and not rebuilt else []
         actions += [Unplug(desired.port.id)] if observed.vif is not None else []
         actions.append(EnsureNamespace())
         observed = _stripped(observed)
@@ -141,9 +143,8 @@ def _plan_clearing(desired: Desired, observed: Observed) -> _Cleared:
     elif not observed.state_directory and observed.haproxy is None:
         # Something may listen there of which nothing is known any more.
         actions.append(StopHaproxy())
-    former = applied.port.id if applied is not None else desired.port.id
-    if observed.namespace and former != desired.port.id:
-        actions.append(Unplug(former))
+    if applied is not None and applied.port.id != desired.port.id and not rebuilt:
+        actions.append(Unplug(applied.port.id))
         devices_go = True
     if observed.strangers:
         actions += [RemoveStranger(device) for device in observed.strangers]

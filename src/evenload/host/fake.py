@@ -55,7 +55,7 @@ class Directory:
 class Place:
     """What the host has of one load balancer. ``devices``: by port id, strangers by name; None without a namespace.
 
-    ``outside``: ports whose host side outlived a namespace that somebody took away.
+    ``outside``: ports whose devices are in a namespace without a name, which lives as long as a process does in it.
     """
 
     directory: Directory | None = None
@@ -66,6 +66,12 @@ class Place:
     watcher: Callable[[str], None] | None = None
     targets: tuple[PingTarget, ...] = ()
     on_ping: Callable[[str, PingTarget, bool], None] | None = None
+
+    def end(self) -> None:
+        """Of all processes, and of what only they kept alive."""
+        self.process, self.watcher = None, None
+        self.finishing.clear()
+        self.outside.clear()
 
     @property
     def nothing(self) -> bool:
@@ -224,7 +230,7 @@ class FakeHost:
 
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
         with self._operation("start_haproxy"):
-            self._place(load_balancer_id).process = None  # one that nobody knew of is ended
+            self._place(load_balancer_id).end()  # one that nobody knew of
             return self._start(load_balancer_id, text, worker, None)
 
     def reload_haproxy(self, load_balancer_id: str, text: str, worker: int, server_states: str | None) -> int:
@@ -241,7 +247,7 @@ class FakeHost:
     def stop_haproxy(self, load_balancer_id: str) -> None:
         with self._operation("stop_haproxy"):
             place = self._place(load_balancer_id)
-            place.process, place.finishing, place.watcher = None, [], None
+            place.end()
             if place.directory is not None:
                 place.directory.running = None
 

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from evenload.host.fake import Device, Directory, FakeHost, Place
 from evenload.model.desired import HostRoute
 
+_UUID = 36
+"""Characters; other devices are strangers."""
+
 
 def kill_haproxy(host: FakeHost, load_balancer_id: str) -> bool:
     """The current process dies, and whoever watches it is told. False where there is none."""
@@ -12,7 +15,8 @@ def kill_haproxy(host: FakeHost, load_balancer_id: str) -> bool:
         place = host.places.get(load_balancer_id, Place())
         if place.process is None:
             return False
-        place.process, watcher, place.watcher = None, place.watcher, None
+        watcher = place.watcher
+        place.end()
     if watcher is not None:
         watcher(load_balancer_id)
     return True
@@ -29,7 +33,7 @@ def lose_namespace(host: FakeHost, load_balancer_id: str) -> None:
     with host.lock:
         place = host.places[load_balancer_id]
         if place.process is not None and place.devices is not None:
-            place.outside |= set(place.devices) & _own_ports(place)
+            place.outside |= {name for name in place.devices if len(name) == _UUID}
         place.devices = None
 
 
