@@ -11,12 +11,12 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 from evenload.host import netns
 from evenload.host.files import StateFiles
@@ -38,7 +38,10 @@ MEMBER6 = "2001:db8:77:1::1"
 
 @dataclass(slots=True)
 class Backend:
-    """``headers`` of the last request, names in lower case; ``delay`` seconds before each answer."""
+    """``headers`` of the last request, names in lower case; ``delay`` seconds before each answer.
+
+    ``closing``: no connection is kept alive.
+    """
 
     address: str
     port: int
@@ -46,6 +49,7 @@ class Backend:
     status: int = 200
     delay: float = 0.0
     cookie: str | None = None
+    closing: bool = False
     hits: int = 0
     requests: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
@@ -165,6 +169,8 @@ class Stage:
                 self.send_header("Content-Length", str(len(body)))
                 if backend.cookie is not None:
                     self.send_header("Set-Cookie", backend.cookie)
+                if backend.closing:
+                    self.send_header("Connection", "close")
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -221,7 +227,10 @@ class Stage:
 
 
 def desired(
-    *members: Member, listeners: Sequence[Listener] = (), monitor: HealthMonitor | None = None, **pool: object
+    *members: Member,
+    listeners: Sequence[Listener] = (),
+    monitor: HealthMonitor | None = None,
+    pool: Mapping[str, object] = MappingProxyType({}),
 ) -> Desired:
     """A HTTP listener ``web`` on port 80 with a pool ``app``, unless other listeners are given."""
     web = Listener(id="web", load_balancer_id="lb", protocol=ListenerProtocol.HTTP, port=80, default_pool_id="app")

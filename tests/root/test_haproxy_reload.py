@@ -209,7 +209,7 @@ def await_teacher(stage: Stage) -> None:
 def test_clients_stay_with_their_members_over_a_reload(stage: Stage) -> None:
     backends = [stage.backend(number) for number in (1, 2, 3)]
     kept = SessionPersistence(type=PersistenceType.SOURCE_IP)
-    wish = desired(member(1), member(2), member(3), session_persistence=kept)
+    wish = desired(member(1), member(2), member(3), pool={"session_persistence": kept})
     stage.start(wish)
     assert len({stage.get() for _ in range(6)}) == 1
     before = stage.get()
@@ -229,7 +229,7 @@ def test_application_cookies_are_learnt_and_survive_a_reload(stage: Stage) -> No
     kept = SessionPersistence(type=PersistenceType.APP_COOKIE, cookie_name=name)
     for number in (1, 2, 3):
         stage.backend(number).cookie = f"{name}={'x' * 100}{number}; Path=/"
-    wish = desired(member(1), member(2), member(3), session_persistence=kept)
+    wish = desired(member(1), member(2), member(3), pool={"session_persistence": kept})
     stage.start(wish)
     assert {stage.get() for _ in range(3)} == {"backend 1", "backend 2", "backend 3"}
 
@@ -292,7 +292,7 @@ def test_the_proxy_protocol(stage: Stage, protocol: PoolProtocol, greeting: byte
         listening.bind((one.address, one.port))
         listening.listen()
         listening.settimeout(5)
-        stage.start(desired(one, listeners=[raw], protocol=protocol))
+        stage.start(desired(one, listeners=[raw], pool={"protocol": protocol}))
         with stage.connect(81) as client:
             client.sendall(b"hello")
             accepted, _ = listening.accept()

@@ -67,7 +67,7 @@ def plan_drift(text: str, servers: Mapping[ServerKey, ServerState]) -> tuple[Run
         if state.weight != line.weight:
             changes.append(SetWeight(*key, line.weight))
         if state.maintenance is not line.disabled:
-            changes.append(SetState(*key, line.disabled))
+            changes.append(SetState(*key, line.disabled, line.checked))
     # One in maintenance is on its way out already.
     changes += [RemoveServer(*key) for key, state in servers.items() if key not in wanted and not state.maintenance]
     return tuple(changes)

@@ -20,7 +20,8 @@ STATISTICS = "show stat -1 7 -1"
 SERVERS = "show servers state"
 
 _PROMPT = b"\n> "
-_MAINTENANCE = 0x01 | 0x02 | 0x04
+_MAINTENANCE = 0x01 | 0x02
+"""Forced or inherited. 0x04, "disabled in the configuration", stays when the server is put into service."""
 _CHECK_CONFIGURED = 0x02
 
 

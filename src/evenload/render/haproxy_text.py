@@ -65,11 +65,12 @@ class SetWeight:
 
 @dataclass(frozen=True, slots=True)
 class SetState:
-    """``maintenance`` False: in service again."""
+    """``maintenance`` False: in service again. ``checked``: HAProxy has a check for it."""
 
     backend: str
     name: str
     maintenance: bool
+    checked: bool = False
 
 
 RuntimeChange = AddServer | RemoveServer | SetWeight | SetState
@@ -141,7 +142,7 @@ def plan_difference(running: str, wanted: str) -> Difference:
             if former.weight != server.weight:
                 changes.append(SetWeight(*key, server.weight))
             if former.disabled is not server.disabled:
-                changes.append(SetState(*key, server.disabled))
+                changes.append(SetState(*key, server.disabled, server.checked))
     changes += [RemoveServer(*key) for key in now.servers if key not in then.servers]
     return Runtime(tuple(changes)) if changes else Equal()
 

@@ -24,7 +24,7 @@ def commands(change: RuntimeChange) -> tuple[str, ...]:
         case SetWeight():
             return (f"set server {change.backend}/{change.name} weight {change.weight}",)
         case SetState():
-            return (set_state(change.backend, change.name, maintenance=change.maintenance),)
+            return _state(change)
 
 
 def set_state(backend: str, server: str, *, maintenance: bool) -> str:
@@ -68,8 +68,16 @@ def _add(server: ServerLine, *, dynamic_cookie: bool) -> tuple[str, ...]:
     if dynamic_cookie:
         # Makes HAProxy compute the cookies of the backend's servers; without it the new one would have none.
         lines.append(f"enable dynamic-cookie backend {server.backend}")
-    if server.checked:
+    # A check that runs would go on in maintenance, so one that begins there is begun when maintenance ends (_state).
+    if server.checked and not server.disabled:
         lines.append(f"enable health {place}")
     if not server.disabled:
         lines.append(f"enable server {place}")
     return tuple(lines)
+
+
+def _state(change: SetState) -> tuple[str, ...]:
+    state = set_state(change.backend, change.name, maintenance=change.maintenance)
+    if change.checked and not change.maintenance:
+        return f"enable health {change.backend}/{change.name}", state
+    return (state,)

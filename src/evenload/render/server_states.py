@@ -21,6 +21,8 @@ _FIELDS = _HEADER.split()
 _STOPPED, _RUNNING = 0, 2
 _CONFIGURED, _CONFIGURED_AND_ENABLED = 2, 6
 _FAILED, _PASSED = 2, 3
+_DISABLED_IN_CONFIGURATION = 0x04
+"""Of the administrative state: says how the server began, not how it is."""
 
 Row = dict[str, str]
 
@@ -54,7 +56,7 @@ def render_server_states(answer: str, wanted: str) -> str:
 
 
 def _kept(row: Row, server: ServerLine, *, pinged: bool) -> Iterable[str]:
-    if int(row["srv_admin_state"]) != 0 or not (server.checked or pinged):
+    if int(row["srv_admin_state"]) & ~_DISABLED_IN_CONFIGURATION or not (server.checked or pinged):
         return []
     stopped = int(row["srv_op_state"]) == _STOPPED
     was_checked = bool(int(row["srv_check_state"]) & _CONFIGURED)

@@ -59,10 +59,12 @@ def test_weights_states_and_members_change_at_run_time() -> None:
     )
     three = split(text_of(after)).servers["app", "three"]
     assert difference(BEFORE, after) == Runtime(
-        (SetWeight("app", "one", 0), SetState("app", "two", True), AddServer(three))
+        (SetWeight("app", "one", 0), SetState("app", "two", True, True), AddServer(three))
     )
     back = difference(after, BEFORE)
-    assert back == Runtime((SetWeight("app", "one", 1), SetState("app", "two", False), RemoveServer("app", "three")))
+    assert back == Runtime(
+        (SetWeight("app", "one", 1), SetState("app", "two", False, True), RemoveServer("app", "three"))
+    )
 
 
 def test_a_member_is_added_before_another_is_removed() -> None:

@@ -24,11 +24,12 @@ def test_a_server_without_a_check_has_none_to_enable() -> None:
     assert commands(AddServer(plain))[1:] == ("enable server app/one",)
 
 
-def test_a_disabled_server_stays_in_maintenance() -> None:
+def test_a_disabled_server_stays_in_maintenance_and_is_not_checked_until_that_ends() -> None:
     disabled = split(text_of(wish(member("one", admin_state_up=False), monitor=MONITOR))).servers["app", "one"]
-    add, health = commands(AddServer(disabled))
+    [add] = commands(AddServer(disabled))
     assert "disabled" not in add
-    assert health == "enable health app/one"
+    assert commands(SetState("app", "one", False, True)) == ("enable health app/one", "set server app/one state ready")
+    assert commands(SetState("app", "one", True, True)) == ("set server app/one state maint",)
 
 
 def test_the_cookie_is_there_before_the_first_request() -> None:

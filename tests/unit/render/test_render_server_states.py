@@ -58,6 +58,11 @@ def test_a_member_in_or_out_of_maintenance_starts_as_the_file_says() -> None:
     assert kept(DOWN, wish(member("one", admin_state_up=False), monitor=MONITOR)) == []
 
 
+def test_a_member_that_was_disabled_once_is_like_any_other() -> None:
+    [row] = kept(DOWN.replace(" 0 0 9 9 ", " 0 4 9 9 "), CHECKED)
+    assert (row["srv_op_state"], row["srv_admin_state"]) == ("0", "0")
+
+
 def test_what_the_agent_said_of_a_pinged_member_is_kept() -> None:
     [row] = kept(TOLD_DOWN, wish(member("one"), monitor=PING_MONITOR))
     assert (row["srv_op_state"], row["srv_check_state"], row["srv_check_result"]) == ("0", "0", "0")

@@ -1,0 +1,142 @@
+"""Health monitors against real servers, TLS included."""
+
+import ssl
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.root.haproxy_stage import VIP, Stage, desired, eventually, member
+
+from evenload.model.balancer import HealthMonitor, HttpCheck
+from evenload.model.enums import MonitorType, PoolProtocol
+
+pytestmark = pytest.mark.root
+
+TCP = HealthMonitor(id="check", pool_id="app", type=MonitorType.TCP, delay=1, timeout=1, rise=1, fall=1)
+HTTP = replace(TCP, type=MonitorType.HTTP, http=HttpCheck())
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with Stage() as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=www.example.org"
+    subprocess.run(
+        ["openssl", *words.split(), "-keyout", str(path), "-out", f"{path}.crt"], check=True, capture_output=True
+    )
+    path.write_text(path.read_text() + Path(f"{path}.crt").read_text())
+    return path
+
+
+def server_context(certificate: Path, minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = minimum
+    context.load_cert_chain(certificate)
+    return context
+
+
+def settles(stage: Stage, server: str, check_status: str) -> bool:
+    """Whether the last check of the server comes to end so."""
+
+    def found() -> bool:
+        lines = stage.ask("show stat -1 4 -1").splitlines()
+        names = lines[0].removeprefix("# ").split(",")
+        rows = [dict(zip(names, line.split(","), strict=False)) for line in lines[1:]]
+        return next(row["check_status"] for row in rows if row["svname"] == server) == check_status
+
+    return eventually(found)
+
+
+def test_tcp(stage: Stage) -> None:
+    stage.backend(1)
+    stage.start(desired(member(1), member(2), monitor=TCP))
+    assert settles(stage, "m1", "L4OK")
+    assert settles(stage, "m2", "L4CON")
+    assert stage.status("m2") == "DOWN"
+
+
+def test_http_asks_what_the_monitor_says(stage: Stage) -> None:
+    backend = stage.backend(1)
+    backend.status = 204
+    path = "/$HOME/%[env(HOME)]/\"#'\\';{}?a=b&c"
+    check = HttpCheck(url_path=path, expected_codes="200-204", version="1.1", domain_name="www.example.org")
+    stage.start(desired(member(1), monitor=replace(HTTP, http=check)))
+    assert settles(stage, "m1", "L7OK")
+    assert backend.requests[0] == f"GET {path} HTTP/1.1"
+    assert backend.headers["host"] == "www.example.org"
+    backend.status = 500
+    assert settles(stage, "m1", "L7STS")
+    assert stage.status("m1") == "DOWN"
+
+
+@pytest.mark.parametrize(
+    ("version", "request_line", "host"), [(None, "GET / HTTP/1.0", None), ("1.1", "GET / HTTP/1.1", VIP)]
+)
+def test_http_without_a_domain_name(stage: Stage, version: str | None, request_line: str, host: str | None) -> None:
+    backend = stage.backend(1)
+    stage.start(desired(member(1), monitor=replace(HTTP, http=HttpCheck(version=version))))
+    assert settles(stage, "m1", "L7OK")
+    assert backend.requests[0] == request_line
+    assert backend.headers.get("host") == host
+
+
+@pytest.mark.parametrize(
+    ("codes", "status", "result"),
+    [("200", 200, "L7OK"), ("200,204", 204, "L7OK"), ("200,204", 201, "L7STS"), ("200-299", 299, "L7OK")],
+)
+def test_expected_codes(stage: Stage, codes: str, status: int, result: str) -> None:
+    stage.backend(1).status = status
+    stage.start(desired(member(1), monitor=replace(HTTP, http=HttpCheck(expected_codes=codes))))
+    assert settles(stage, "m1", result)
+
+
+def test_a_check_goes_where_the_member_says(stage: Stage) -> None:
+    stage.backend(1)
+    watched = stage.backend(2, port=9000)
+    stage.start(desired(member(1, monitor_address=watched.address, monitor_port=9000), monitor=HTTP))
+    assert settles(stage, "m1", "L7OK")
+    assert watched.hits > 0
+    watched.stop()
+    assert settles(stage, "m1", "L4CON")
+    assert stage.backends[0].hits == 0
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_hello_makes_a_real_handshake(stage: Stage, certificate: Path, version: ssl.TLSVersion) -> None:
+    stage.backend(1, tls=server_context(certificate, version))
+    stage.backend(2)  # speaks no TLS
+    monitor = replace(TCP, type=MonitorType.TLS_HELLO)
+    stage.start(desired(member(1), member(2), member(3), monitor=monitor, pool={"protocol": PoolProtocol.HTTPS}))
+    assert settles(stage, "m1", "L6OK")
+    assert settles(stage, "m2", "L6RSP")
+    assert settles(stage, "m3", "L4CON")
+
+
+def test_https_asks_through_tls_and_names_the_host(stage: Stage, certificate: Path) -> None:
+    named: list[str | None] = []
+    context = server_context(certificate)
+    context.sni_callback = lambda _socket, name, _context: named.append(name)
+    backend = stage.backend(1, tls=context)
+    check = HttpCheck(version="1.1", domain_name="www.example.org", url_path="/health")
+    stage.start(desired(member(1), monitor=replace(HTTP, type=MonitorType.HTTPS, http=check)))
+    assert settles(stage, "m1", "L7OK")
+    assert backend.requests[0] == "GET /health HTTP/1.1"
+    assert named[0] == "www.example.org"
+
+
+def test_without_a_monitor_or_with_one_switched_off_nothing_is_asked(stage: Stage) -> None:
+    stage.start(desired(member(1), monitor=replace(TCP, admin_state_up=False)))
+    assert stage.status("m1") == "no check"
+
+
+def test_a_member_answers_slower_than_the_monitor_allows(stage: Stage) -> None:
+    stage.backend(1).delay = 2.5
+    stage.start(desired(member(1), monitor=replace(HTTP, delay=2, timeout=1)))
+    assert settles(stage, "m1", "L7TOUT")
