@@ -5,6 +5,7 @@ configuration file.
 """
 
 import http.client
+import os
 import socket
 import sys
 import time
@@ -17,10 +18,15 @@ Sections = Mapping[str, Mapping[str, str | int | float]]
 
 PREFERRED_PORT = 9876
 START_TIMEOUT = 30.0
+_LISTENING = "0A"
 
 
 class ServiceError(Exception):
     """The service did not start, or died; carries the end of its log."""
+
+
+class PortTaken(ServiceError):
+    """Somebody else was quicker to listen on the port; another port helps."""
 
 
 class Service:
@@ -60,7 +66,8 @@ class Service:
         while not self._answers():
             code = self._process.exit_code()
             if code is not None:
-                raise ServiceError(f"the service ended with code {code} at its start\n{self.tail()}")
+                reason = PortTaken if read_listeners(self.port) else ServiceError
+                raise reason(f"the service ended with code {code} at its start\n{self.tail()}")
             if time.monotonic() - begun > START_TIMEOUT:
                 raise ServiceError(f"the service did not answer within {START_TIMEOUT:.0f} s\n{self.tail()}")
             time.sleep(0.02)
@@ -86,6 +93,8 @@ class Service:
         return self._process
 
     def _answers(self) -> bool:
+        if not read_listeners(self.port) & _sockets_of(self.pid):
+            return False
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
             connection.request("GET", "/")
@@ -119,6 +128,27 @@ def free_port(preferred: int | None = None) -> int:
                 port: int = probe.getsockname()[1]
                 return port
     raise ServiceError("no free TCP port on 127.0.0.1")
+
+
+def read_listeners(port: int) -> set[str]:
+    """The inodes of the sockets that listen on that TCP port, of whatever process and IPv4 address."""
+    found = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        if words[3] == _LISTENING and int(words[1].rpartition(":")[2], 16) == port:
+            found.add(words[9])
+    return found
+
+
+def _sockets_of(pid: int) -> set[str]:
+    """The inodes of a process' sockets."""
+    links = []
+    try:
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            links.append(os.readlink(descriptor))
+    except FileNotFoundError:
+        pass  # closed meanwhile, or the process has ended
+    return {link.removeprefix("socket:[").rstrip("]") for link in links if link.startswith("socket:[")}
 
 
 def _render(sections: Mapping[str, Mapping[str, str | int | float]]) -> str:

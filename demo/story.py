@@ -13,7 +13,7 @@ import openstack
 
 from demo.lab import Lab, Machine, Process
 from demo.screen import Screen
-from demo.service import PREFERRED_PORT, Service, free_port
+from demo.service import PREFERRED_PORT, PortTaken, Service, free_port
 from demo.traffic import Client
 
 BACKEND_PORT = 8080
@@ -43,8 +43,7 @@ class Stage:
         for number in (1, 2, 3):
             name = f"web{number}"
             self._machines[name] = self.lab.machine(name, f"{self.address(name)}/24")
-        self._service = Service(self.lab, port=free_port(PREFERRED_PORT))
-        seconds = self._service.start()
+        seconds = self._start_service()
         self.screen.line("service", self.service.url, f"pid {self.service.pid}, ready after {seconds:.1f} s")
         self.screen.line("bridge", self.lab.bridge, f"all that is made lies below {self.lab.directory}")
         self.cloud = openstack.connect(
@@ -55,6 +54,15 @@ class Stage:
             address = f"{self.address(name)}:{BACKEND_PORT}"
             self.screen.line("back end", f"{name}  {address}", f"ip netns exec {self._machines[name].namespace.name}")
         self.screen.line("client", CLIENT_ADDRESS, f"ip netns exec {self.client_machine.namespace.name}")
+
+    def _start_service(self) -> float:
+        """On the preferred port, or on another one where that is taken, be it at the last moment."""
+        self._service = Service(self.lab, port=free_port(PREFERRED_PORT))
+        try:
+            return self._service.start()
+        except PortTaken:
+            self._service = Service(self.lab)
+            return self._service.start()
 
     @property
     def service(self) -> Service:
