@@ -54,15 +54,15 @@ def describe(error: Rejected, names: Mapping[str, str], provider: str | None) ->
     """
     status = next((code for kind, code in _STATUSES if isinstance(error, kind)), 400)
     text = error.detail
-    if isinstance(error, Unsupported):
-        if provider is None:
-            return 400, f"Not supported here: {text}"
-        return status, f"Provider '{provider}' does not support a requested option: {text}"
     if isinstance(error, Forbidden):
         return status, text
     name = names.get(error.field, error.field) if error.field is not None else None
     if name is not None and name not in text:
         text = f"{shown(name)}: {text}"
+    if isinstance(error, Unsupported):
+        if provider is None:
+            return 400, f"Not supported here: {text}"
+        return status, f"Provider '{provider}' does not support a requested option: {text}"
     if status == 400 and not text.startswith(_READY) and not text.endswith(" not found."):
         text = f"Validation failure: {text}"
     return status, text

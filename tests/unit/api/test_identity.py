@@ -7,7 +7,6 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from evenload.api.auth import http_basic
 from evenload.api.auth.http_basic import HttpBasicIdentity, UserFileError, hash_password, parse_users
 from evenload.api.auth.identity import BadCredentials, IdentityUnavailable, Unauthenticated
 from evenload.api.auth.none import NoIdentity
@@ -47,7 +46,7 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         made.append(hashed)
         return real(password, hashed)
 
-    monkeypatch.setattr(http_basic.bcrypt, "checkpw", check)
+    monkeypatch.setattr(bcrypt, "checkpw", check)
     return made
 
 

@@ -78,7 +78,7 @@ def test_a_load_balancer_as_it_is_created_shown_changed_and_deleted(world: World
     assert world.get(path, user="blue:reader") == {"loadbalancer": made}
     world.settle()
     world.clock.advance(5)
-    body = {"loadbalancer": {"name": None, "admin_state_up": "false", "tags": []}}
+    body: dict[str, Any] = {"loadbalancer": {"name": None, "admin_state_up": "false", "tags": []}}
     changed = world.call("PUT", path, body, user="blue:member", expect=200)["loadbalancer"]
     assert (changed["name"], changed["admin_state_up"], changed["tags"]) == ("", False, [])
     assert changed["description"] == "first"
@@ -196,7 +196,7 @@ def test_statistics_status_and_failover(world: World) -> None:
 def test_everything_in_one_call(world: World) -> None:
     subnet = world.shared_subnet()
     member = {"address": "10.9.0.1", "protocol_port": 80, "weight": 3, "backup": True, "name": "m"}
-    body = {
+    body: dict[str, Any] = {
         "name": "all",
         "listeners": [
             {
@@ -582,7 +582,9 @@ def test_an_http_monitor_with_its_defaults(world: World) -> None:
 @pytest.mark.parametrize("type", ["TCP", "PING", "TLS-HELLO"])
 def test_other_monitors_speak_no_http(world: World, type: str) -> None:
     pool = world.pool(world.balancer(world.shared_subnet()))
-    nothing = dict.fromkeys(("http_method", "url_path", "expected_codes", "http_version", "domain_name"))
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("http_method", "url_path", "expected_codes", "http_version", "domain_name")
+    )
     made = world.monitor(pool, type=type, **nothing)
     assert {key: made[key] for key in nothing} == nothing
     path = f"{LBAAS}/healthmonitors/{made['id']}"

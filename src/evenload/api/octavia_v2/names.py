@@ -30,11 +30,12 @@ _COMPLAINTS: Mapping[Kind, Mapping[str, str]] = {
         "port": "protocol_port",
         "algorithm": "lb_algorithm",
         "method": "http_method",
+        "cookie_name": "session_persistence.cookie_name",
         "http": "http_method",
         "version": "http_version",
     },
     Kind.LISTENER: {},
-    Kind.POOL: {},
+    Kind.POOL: {"cookie_name": "session_persistence.cookie_name"},
     Kind.MEMBER: {},
     Kind.HEALTH_MONITOR: {"http": "http_method"},
 }

@@ -5,6 +5,7 @@ from typing import Any
 import falcon
 
 from evenload.api.context import Facade
+from evenload.api.octavia_v2.absent import Nothing
 from evenload.api.octavia_v2.health_monitors import HealthMonitorCollection, HealthMonitorItem
 from evenload.api.octavia_v2.listeners import ListenerCollection, ListenerItem, ListenerStatistics
 from evenload.api.octavia_v2.load_balancers import (
@@ -14,7 +15,6 @@ from evenload.api.octavia_v2.load_balancers import (
     LoadBalancerStatistics,
     LoadBalancerStatus,
 )
-from evenload.api.octavia_v2.absent import Nothing
 from evenload.api.octavia_v2.members import MemberCollection, MemberItem
 from evenload.api.octavia_v2.pools import PoolCollection, PoolItem
 from evenload.api.octavia_v2.providers import ProviderCollection

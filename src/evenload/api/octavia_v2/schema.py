@@ -49,7 +49,7 @@ def _headers(value: object, info: ValidationInfo) -> tuple[InsertedHeader, ...]:
 
 
 _HEADERS = FieldType(Annotated[Any, BeforeValidator(_headers)])
-_CIDRS = FieldType(Annotated[list[fields.CIDR.annotation], AfterValidator(fields.unique)])  # type: ignore[name-defined]
+_CIDRS = FieldType(Annotated[listing(fields.CIDR).annotation, AfterValidator(fields.unique)])
 _LISTENER_PROTOCOL = choice(ListenerProtocol, ("TERMINATED_HTTPS", "UDP", "SCTP", "PROMETHEUS"))
 _POOL_PROTOCOL = choice(PoolProtocols, ("UDP", "SCTP"))
 _ALGORITHM = choice(Algorithm, ("SOURCE_IP_PORT",))
@@ -172,14 +172,10 @@ POOL = _schema(
     own("loadbalancer_id", fields.UUID),
     own("listener_id", fields.UUID),
 )
-NESTED_POOL = _schema(
-    Kind.POOL,
-    "pool",
-    Pool,
-    *_pool(In.OPTIONAL),
-    own("members", listing(_nested(MEMBER), 5000)),
-    own("healthmonitor", _nested(NESTED_MONITOR)),
-)
+_PARTS = (own("members", listing(_nested(MEMBER), 5000)), own("healthmonitor", _nested(NESTED_MONITOR)))
+NESTED_POOL = _schema(Kind.POOL, "pool", Pool, *_pool(In.REQUIRED), *_PARTS)
+# A listener's default pool may be just the name of one of those.
+POOL_OR_NAME = _schema(Kind.POOL, "pool", Pool, *_pool(In.OPTIONAL), *_PARTS)
 
 # ---------------------------------------------------------------------------------------------------------- listeners
 
@@ -221,7 +217,7 @@ NESTED_LISTENER = _schema(
     "listener",
     Listener,
     *_LISTENER,
-    own("default_pool", _nested(NESTED_POOL)),
+    own("default_pool", _nested(POOL_OR_NAME)),
     nowhere("l7policies", FieldType(list[Any]), shown=[]),
 )
 

@@ -56,7 +56,7 @@ def balancer_draft(given: Given, project_id: str, provider: str, *, every_projec
             "Validation failure: VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.",
             field="vip_subnet_id",
         )
-    pools = tuple(_named_pool(each, project_id) for each in own.get("pools", ()))
+    pools = tuple(_nested_pool(schema.NESTED_POOL.split(each), project_id) for each in own.get("pools", ()))
     names = [pool.record["name"] for pool in pools if pool.record.get("name")]
     if len(set(names)) != len(names):
         raise Invalid("pools: names of pools must be unique in one request.", field="pools")
@@ -98,16 +98,16 @@ def _pool_or_name(body: BaseModel, project_id: str) -> PoolDraft | PoolName:
     name = getattr(body, "name", None)
     if body.model_fields_set == {"name"} and name:
         return PoolName(name=name)
-    return _named_pool(body, project_id)
-
-
-def _named_pool(body: BaseModel, project_id: str) -> PoolDraft:
-    given = schema.NESTED_POOL.split(body)
-    require_project(given.own, project_id)
+    given = schema.POOL_OR_NAME.split(body)
     for name, field in (("protocol", "protocol"), ("lb_algorithm", "algorithm")):
         if field not in given.item:
             described = shown(given.record.get("name") or "")
             raise Invalid(f"Missing details for pool '{described}': {name} is mandatory.", field=name)
+    return _nested_pool(given, project_id)
+
+
+def _nested_pool(given: Given, project_id: str) -> PoolDraft:
+    require_project(given.own, project_id)
     monitor = given.own.get("healthmonitor")
     return PoolDraft(
         item=_with_persistence(given),
