@@ -83,6 +83,8 @@ class Conversation:
 
 def parse_statistics(answer: str) -> tuple[ProxyStatistics, ...]:
     """The rows of ``show stat``. Raises ValueError where it is no such table."""
+    if not answer.startswith("# pxname,"):
+        raise ValueError("not a table of statistics")
     rows = csv.DictReader(answer.removeprefix("# ").splitlines())
     try:
         return tuple(

@@ -1,0 +1,103 @@
+"""The death of a process is told once, whenever it happens."""
+
+import queue
+import subprocess
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from evenload.host.watch import Watcher
+
+NEVER = 0.2
+
+
+class News:
+    def __init__(self) -> None:
+        self._told: queue.Queue[str] = queue.Queue()
+
+    def __call__(self, load_balancer_id: str) -> None:
+        self._told.put(load_balancer_id)
+
+    def next(self, timeout: float = 5.0) -> str | None:
+        try:
+            return self._told.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+
+@pytest.fixture
+def watcher() -> Iterator[Watcher]:
+    watcher = Watcher()
+    yield watcher
+    watcher.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "haproxy-watch"]
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(["/usr/bin/sleep", "60"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_death_is_told_once(watcher: Watcher, process: subprocess.Popen[bytes]) -> None:
+    news = News()
+    watcher.watch("lb", process.pid, news)
+    assert news.next(NEVER) is None
+    process.kill()
+    assert news.next() == "lb"
+    process.wait()
+    assert news.next(NEVER) is None
+
+
+def test_a_process_that_is_dead_already(watcher: Watcher, process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    news = News()
+    watcher.watch("unwaited", process.pid, news)
+    assert news.next() == "unwaited"
+    process.wait()
+    watcher.watch("gone", process.pid, news)
+    assert news.next() == "gone"
+
+
+def test_only_the_last_watch_of_a_load_balancer_counts(watcher: Watcher, process: subprocess.Popen[bytes]) -> None:
+    first, second = News(), News()
+    other = subprocess.Popen(["/usr/bin/sleep", "60"])
+    try:
+        watcher.watch("lb", other.pid, first)
+        watcher.watch("lb", process.pid, second)
+        other.kill()
+        assert first.next(NEVER) is None
+        process.kill()
+        assert second.next() == "lb"
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_nothing_is_told_after_unwatch_or_close(watcher: Watcher, process: subprocess.Popen[bytes]) -> None:
+    news = News()
+    watcher.watch("lb", process.pid, news)
+    watcher.unwatch("lb")
+    watcher.unwatch("lb")
+    watcher.watch("other", process.pid, news)
+    watcher.close()
+    process.kill()
+    assert news.next(NEVER) is None
+    watcher.watch("late", process.pid, news)
+    assert news.next(NEVER) is None
+
+
+def test_one_listener_that_fails_does_not_silence_the_others(
+    watcher: Watcher, process: subprocess.Popen[bytes]
+) -> None:
+    def fail(load_balancer_id: str) -> None:
+        raise RuntimeError(load_balancer_id)
+
+    news = News()
+    watcher.watch("bad", process.pid, fail)
+    watcher.watch("good", process.pid, news)
+    process.kill()
+    assert news.next() == "good"
