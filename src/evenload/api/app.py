@@ -13,6 +13,7 @@ from evenload.api import projects, versions
 from evenload.api.auth.identity import Identity
 from evenload.api.context import Facade
 from evenload.api.errors import Errors
+from evenload.api.fields import is_plain
 from evenload.api.network_v2 import routes as network_routes
 from evenload.api.octavia_v2 import routes as octavia_routes
 from evenload.api.policy import Policy
@@ -62,6 +63,9 @@ class _Requests:
     ) -> None:
         if getattr(resource, "public", False):
             return
+        # Ids in paths are not looked at, what is none is just not found; but no database need be asked for a NUL.
+        if not all(is_plain(value) for value in params.values()):
+            raise falcon.HTTPNotFound
         request.context.caller = self._identity.authenticate(request.env)
         request.context.names = getattr(resource, "names", {})
         if not request.client_accepts_json:
