@@ -47,11 +47,6 @@ class WriteConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckConfig:
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class StartHaproxy:
     text: str
     worker: int
@@ -101,7 +96,6 @@ Action = (
     | RemoveStranger
     | Configure
     | WriteConfig
-    | CheckConfig
     | StartHaproxy
     | ReloadHaproxy
     | StopHaproxy

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from evenload.agent.actions import (
     Action,
     ChangeServers,
-    CheckConfig,
     Configure,
     EnsureNamespace,
     EnsureState,
@@ -108,8 +107,6 @@ def perform(load_balancer_id: str, action: Action, host: Host) -> int | None:
             host.configure(load_balancer_id, port, steps)
         case WriteConfig(text):
             host.write_config(load_balancer_id, text)
-        case CheckConfig(text):
-            host.check_config(load_balancer_id, text)
         case StartHaproxy(text, worker):
             return host.start_haproxy(load_balancer_id, text, worker)
         case ReloadHaproxy(text, worker):

@@ -84,7 +84,7 @@ def load_counters(content: str | None) -> Counters:
         return Counters(
             _statistics(kept["ended"]), {int(number): _statistics(each) for number, each in kept["workers"].items()}
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"not a record of counters: {error!r}") from error
 
 

@@ -37,7 +37,8 @@ class Memory:
     """``known``: the host as the last round left it, None where it has to be looked at.
 
     ``told`` and ``down``: what ``process`` (its pid) was told of members' health, and which of them it may hold as
-    down by that. ``unheard``: times in a row that the server could not be reached about this load balancer.
+    down by that. ``leaving``: when servers that were removed but are busy were first seen. ``unheard``: times in a row
+    that the server could not be reached about this load balancer.
     """
 
     load_balancer_id: str
@@ -54,6 +55,7 @@ class Memory:
     targets: tuple[PingTarget, ...] = ()
     verdicts: Mapping[ServerKey, bool] = field(default_factory=dict)
     process: int | None = None
+    leaving: dict[ServerKey, float] = field(default_factory=dict)
     told: dict[ServerKey, bool] = field(default_factory=dict)
     down: set[ServerKey] = field(default_factory=set)
 

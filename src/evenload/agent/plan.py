@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from evenload.agent.actions import (
     Action,
     ChangeServers,
-    CheckConfig,
     Configure,
     EnsureNamespace,
     EnsureState,
@@ -197,13 +196,11 @@ def _plan_haproxy(
     text = render_haproxy(desired, options, running.worker)
     servers = plan_servers(running, text, runtime=runtime, overdue=overdue)
     if servers is None:
+        # The new process judges its own candidate file before it binds or takes over anything, and until it listens
+        # nothing else is touched: a check before that would cost another process's start and find no more.
         process = Process(worker=highest + 1, text=render_haproxy(desired, options, highest + 1))
-        return _Part(
-            actions=[CheckConfig(process.text), ReloadHaproxy(process.text, process.worker)],
-            change=Change.RELOAD,
-            config=process.text,
-            process=process,
-        )
+        reload = ReloadHaproxy(process.text, process.worker)
+        return _Part(actions=[reload], change=Change.RELOAD, config=process.text, process=process)
     process = Process(worker=running.worker, text=text)
     if servers.commands or running.text != text:
         change = Change.RUNTIME if servers.changed else Change.NOTHING

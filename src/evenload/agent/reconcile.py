@@ -12,9 +12,10 @@ import structlog
 from evenload.agent.actions import Plan
 from evenload.agent.apply import Attempt, apply
 from evenload.agent.delays import choose_brake, choose_retry_delay, recent
-from evenload.agent.memory import Memories, Memory, Serving
+from evenload.agent.memory import Memories, Memory, ServerKey, Serving
 from evenload.agent.pings import choose_ping_targets, plan_verdicts
 from evenload.agent.plan import plan, plan_aftermath, servers_of
+from evenload.agent.plan_servers import leftovers_of
 from evenload.agent.report import Reporter
 from evenload.agent.schedule import Ask
 from evenload.agent.settings import AgentSettings
@@ -128,7 +129,8 @@ class Reconciler:
     def _attempt(self, memory: Memory, wish: Desired | Gone, observed: Observed) -> Attempt:
         if isinstance(wish, Gone):
             self._let_go(memory)
-        planned = plan(wish, observed, self._options, last_worker=memory.worker)
+        overdue = self._overdue(memory, observed)
+        planned = plan(wish, observed, self._options, last_worker=memory.worker, overdue=overdue)
         attempt = apply(planned, self._host)
         if attempt.refused and isinstance(wish, Desired):
             log.info("reload instead", load_balancer=wish.id, reason=attempt.reason)
@@ -156,6 +158,14 @@ class Reconciler:
                 wait=round(memory.braked_until - now, 3),
             )
         return max(0.0, memory.braked_until - now)
+
+    def _overdue(self, memory: Memory, observed: Observed) -> set[ServerKey]:
+        """Removed servers that have been busy for as long as a process may finish after a reload."""
+        if observed.haproxy is None or observed.haproxy.servers is None:
+            return set()
+        now = self._clock.monotonic()
+        memory.leaving = {key: memory.leaving.get(key, now) for key in leftovers_of(observed.haproxy)}
+        return {key for key, since in memory.leaving.items() if now - since >= self._options.hard_stop_after}
 
     def _settle(self, memory: Memory, wish: Desired, observed: Observed, planned: Plan, attempt: Attempt) -> None:
         """After a success: what is known now, and the watching and pinging that go with it."""

@@ -19,7 +19,6 @@ from tests.fakes.wishes import (
 
 from evenload.agent.actions import (
     ChangeServers,
-    CheckConfig,
     Configure,
     EnsureNamespace,
     EnsureState,
@@ -100,11 +99,11 @@ def test_a_member_comes_and_goes_at_run_time() -> None:
     assert change.commands[-1] == f"del server {wanted.pools[0].id}/{member(0).id}"
 
 
-def test_a_listener_needs_a_reload_by_a_new_worker_after_a_check() -> None:
+def test_a_listener_needs_a_reload_by_a_new_worker() -> None:
     planned = plan(changed(wish(), listeners=(listener(), listener(1))), settled(wish()), OPTIONS)
     assert planned.change is Change.RELOAD
-    assert kinds(planned) == [CheckConfig, ReloadHaproxy, Remember]
-    reload = planned.actions[1]
+    assert kinds(planned) == [ReloadHaproxy, Remember]
+    reload = planned.actions[0]
     assert isinstance(reload, ReloadHaproxy)
     assert reload.worker == 2
     assert "haproxy-2.sock" in reload.text
@@ -196,7 +195,7 @@ def test_another_port_is_plugged_and_the_former_one_unplugged() -> None:
     other = port(ip("10.0.0.9"), number=1)
     observed = replace(settled(wish()), vif=None, addresses=frozenset(), strangers=("ns-old",))
     planned = plan(changed(wish(at=other)), observed, OPTIONS)
-    assert kinds(planned) == [Unplug, RemoveStranger, Plug, Configure, CheckConfig, ReloadHaproxy, Remember]
+    assert kinds(planned) == [Unplug, RemoveStranger, Plug, Configure, ReloadHaproxy, Remember]
     assert planned.actions[0] == Unplug(port().id)
 
 

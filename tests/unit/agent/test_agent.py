@@ -1,0 +1,410 @@
+"""Rounds of an agent: hints, retries, resyncs, deaths and a server that is away. No threads; time is told."""
+
+from dataclasses import replace
+
+import pytest
+from tests.fakes.clock import StillClock
+from tests.fakes.server import TableServer
+from tests.fakes.wishes import BALANCER, changed, listener, member, monitor, pool, uuid, wish, with_member
+
+from evenload.agent.loop import Agent
+from evenload.host import fake_damage
+from evenload.host.fake import FakeHost
+from evenload.model.balancer import HttpCheck
+from evenload.model.desired import Change, Desired, Gone, Outcome
+from evenload.model.enums import MonitorType
+from evenload.model.errors import Hopeless, HostError
+from evenload.render.options import RenderOptions
+
+DONE, RETRY, GIVE_UP = Outcome.DONE, Outcome.RETRY, Outcome.GIVE_UP
+GONE = Gone(load_balancer_id=BALANCER, generation=9)
+
+
+class World:
+    def __init__(self) -> None:
+        self.clock = StillClock()
+        self.server = TableServer()
+        self.host = FakeHost()
+        self.agent = self.start()
+
+    def start(self) -> Agent:
+        """Another agent on the same host."""
+        self.host.close()
+        self.agent = Agent("here", self.server, self.host, RenderOptions(state_dir="/run/x"), self.clock)
+        return self.agent
+
+    def wish(self, wanted: Desired | Gone) -> None:
+        self.server.wish(wanted)
+        assert wanted.generation is not None
+        self.agent.hint(BALANCER, wanted.generation)
+
+    def run(self) -> int:
+        """Performs what is due now; returns how many rounds that took."""
+        rounds = 0
+        while self.agent.run_due():
+            rounds += 1
+            assert rounds < 50
+        return rounds
+
+    def apply(self, wanted: Desired | Gone) -> None:
+        self.wish(wanted)
+        self.run()
+
+    def take(self) -> list[str]:
+        """The operations since the last time."""
+        taken, self.host.operations = self.host.operations, []
+        return taken
+
+    def serves(self) -> bool:
+        place = self.host.places.get(BALANCER)
+        return place is not None and place.process is not None
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_hint_leads_to_the_wish_and_a_report(world: World) -> None:
+    world.apply(wish())
+    assert world.serves()
+    [report] = world.server.reports
+    assert (report.generation, report.outcome, report.change, report.reason) == (1, DONE, Change.START, None)
+    assert world.agent.settled()
+
+
+def test_a_change_goes_without_a_look_at_the_host(world: World) -> None:
+    world.apply(wish())
+    world.take()
+    world.apply(with_member(wish(), 0, weight=7))
+    command = f"set server {uuid(4)}/{uuid(5)} weight 7"
+    assert world.take() == [command, "record_running", "write_config", "remember"]
+    assert world.server.reports[-1].change is Change.RUNTIME
+
+
+def test_hints_fold_into_the_newest_wish(world: World) -> None:
+    world.wish(wish())
+    newest = changed(changed(wish()))
+    world.wish(newest)
+    assert world.run() == 1
+    assert world.server.outcomes == [(newest.generation, DONE)]
+
+
+def test_a_hint_during_work_leads_to_another_round(world: World) -> None:
+    newer = changed(wish(), members=(member(0),))
+
+    def meanwhile() -> None:
+        world.server.on_fetch = lambda: None
+        world.wish(newer)
+
+    world.server.on_fetch = meanwhile
+    world.wish(wish())
+    assert world.run() == 2
+    assert world.server.outcomes == [(1, DONE), (2, DONE)]
+
+
+def test_a_repeated_hint_is_answered_again_only_when_the_report_must_be_lost(world: World) -> None:
+    world.apply(wish())
+    world.agent.hint(BALANCER, 1)
+    world.run()
+    assert len(world.server.reports) == 1
+    world.clock.advance(60.0)
+    world.agent.hint(BALANCER, 1)
+    world.run()
+    assert world.server.outcomes == [(1, DONE), (1, DONE)]
+
+
+def test_a_failure_is_tried_again_and_told_with_its_reason(world: World) -> None:
+    world.host.fail(after=3, error=HostError("the bridge is full"))
+    world.apply(wish())
+    assert world.server.outcomes == [(1, RETRY)]
+    assert world.server.reports[0].reason == "the bridge is full"
+    world.clock.advance(0.2)
+    world.run()
+    assert world.server.outcomes[-1] == (1, DONE)
+    assert world.serves()
+
+
+def test_after_a_few_failures_the_server_hears_that_it_is_given_up_and_later_that_it_is_done(world: World) -> None:
+    for number in range(8):
+        world.host.fail(after=number, error=HostError("no space left"))
+    world.wish(wish())
+    for _ in range(40):
+        world.run()
+        world.clock.advance(1.0)
+    outcomes = [outcome for _, outcome in world.server.outcomes]
+    assert outcomes == [RETRY, GIVE_UP]
+    for _ in range(100):
+        world.run()
+        world.clock.advance(1.0)
+    assert world.server.outcomes[-1] == (1, DONE)
+
+
+def test_what_cannot_help_is_given_up_at_once_and_tried_at_each_resync_interval(world: World) -> None:
+    world.host.fail(error=Hopeless("the agent lacks a capability"))
+    world.apply(wish())
+    assert world.server.outcomes == [(1, GIVE_UP)]
+    world.clock.advance(29.0)
+    assert world.run() == 0
+    world.clock.advance(1.0)
+    world.run()
+    assert world.server.outcomes[-1] == (1, DONE)
+
+
+def test_a_wish_that_cannot_be_rendered_leaves_the_former_one_serving(world: World) -> None:
+    world.apply(wish())
+    before = str(world.host)
+    world.apply(changed(wish(), monitors=(monitor(http=HttpCheck(url_path="/a b")),)))
+    assert world.server.outcomes[-1] == (2, GIVE_UP)
+    assert str(world.host) == before
+
+
+def test_a_newer_wish_does_not_wait_for_the_older_ones_retry(world: World) -> None:
+    world.host.fail(error=Hopeless("never"))
+    world.apply(wish())
+    world.apply(changed(wish()))
+    assert world.server.outcomes == [(1, GIVE_UP), (2, DONE)]
+
+
+def test_a_refused_runtime_change_becomes_a_reload(world: World) -> None:
+    world.apply(wish())
+    process = world.host.places[BALANCER].process
+    assert process is not None
+    del process.servers[uuid(4), uuid(5)]  # behind the agent's back: its command will be refused
+    world.apply(with_member(wish(), 0, weight=7))
+    report = world.server.reports[-1]
+    assert (report.outcome, report.change) == (DONE, Change.RELOAD)
+    world.apply(changed(changed(wish())))
+    assert str(world.host) == _built(changed(changed(wish())))
+
+
+def test_a_busy_server_goes_when_it_is_idle_or_overdue(world: World) -> None:
+    world.apply(wish())
+    process = world.host.places[BALANCER].process
+    assert process is not None
+    key = (uuid(4), uuid(5))
+    process.servers[key].busy = True
+    world.apply(changed(wish(), members=(member(1),)))
+    assert world.server.reports[-1].change is Change.RUNTIME
+    assert process.servers[key].maintenance
+    world.agent.resync()
+    world.run()
+    assert key in process.servers
+    world.clock.advance(300.0)
+    world.agent.resync()
+    world.clock.advance(30.0)
+    world.run()
+    assert key not in process.servers
+
+
+def test_a_dead_process_is_back_at_once(world: World) -> None:
+    world.apply(wish())
+    assert fake_damage.kill_haproxy(world.host, BALANCER)
+    world.run()
+    assert world.serves()
+    assert str(world.host) == _built(wish())
+
+
+def test_a_process_that_dies_again_and_again_is_braked_but_not_for_a_new_wish(world: World) -> None:
+    world.apply(wish())
+    for _ in range(8):
+        fake_damage.kill_haproxy(world.host, BALANCER)
+        world.run()
+        if not world.serves():
+            break
+    assert not world.serves()
+    world.clock.advance(30.0)
+    world.run()
+    assert world.serves()
+    for _ in range(8):
+        fake_damage.kill_haproxy(world.host, BALANCER)
+        world.run()
+    assert not world.serves()
+    world.apply(changed(wish(), listeners=(listener(port=8080),)))
+    assert world.serves()
+
+
+def test_a_resync_puts_right_what_was_damaged(world: World) -> None:
+    world.apply(wish())
+    fake_damage.lose_addresses(world.host, BALANCER)
+    fake_damage.edit_config(world.host, BALANCER)
+    world.agent.resync()
+    world.run()
+    assert str(world.host) == _built(wish())
+
+
+def test_a_resync_finds_a_change_whose_hint_was_lost(world: World) -> None:
+    world.apply(wish())
+    world.server.wish(with_member(wish(), 0, weight=9))
+    world.agent.resync()
+    world.run()
+    assert world.server.outcomes[-1] == (2, DONE)
+
+
+def test_a_resync_without_news_asks_for_no_documents_and_says_nothing(world: World) -> None:
+    world.apply(wish())
+    fetches = world.server.fetches
+    world.agent.resync()
+    assert world.run() == 1
+    assert (world.server.fetches, len(world.server.reports)) == (fetches, 1)
+
+
+def test_later_resyncs_are_spread(world: World) -> None:
+    for number in range(1, 5):
+        world.server.wish(_balancer(number))
+    world.agent.resync()
+    assert world.run() == 4
+    world.agent.resync()
+    assert world.run() == 1
+    world.clock.advance(15.0)
+    assert world.run() == 3
+
+
+def test_a_restarted_agent_adopts_what_runs_and_tells_what_it_found(world: World) -> None:
+    world.apply(wish())
+    process = world.host.places[BALANCER].process
+    world.take()
+    world.start().resync()
+    world.run()
+    assert world.host.places[BALANCER].process is process
+    assert world.host.places[BALANCER].watcher is not None
+    assert [name for name in world.take() if name != "watch" and not name.endswith("health up")] == []
+    assert world.server.outcomes == [(1, DONE), (1, DONE)]
+
+
+def test_without_the_server_a_restarted_agent_keeps_and_repairs_what_it_remembers(world: World) -> None:
+    world.apply(wish())
+    fake_damage.lose_addresses(world.host, BALANCER)
+    world.server.away = True
+    world.start().resync()
+    world.run()
+    assert str(world.host) == _built(wish())
+    fake_damage.kill_haproxy(world.host, BALANCER)
+    world.run()
+    assert world.serves()
+    world.server.wish(changed(wish()))
+    world.server.away = False
+    world.agent.resync()
+    world.clock.advance(30.0)
+    world.run()
+    assert world.server.outcomes[-1] == (2, DONE)
+
+
+def test_a_hint_while_the_server_is_away_is_not_lost(world: World) -> None:
+    world.server.away = True
+    world.wish(wish())
+    world.run()
+    assert not world.serves()
+    world.server.away = False
+    world.clock.advance(0.2)
+    world.run()
+    assert world.server.outcomes == [(1, DONE)]
+
+
+def test_a_report_that_did_not_get_through_is_owed(world: World) -> None:
+    world.server.on_fetch = lambda: setattr(world.server, "away", True)
+    world.apply(wish())
+    assert world.serves()
+    assert world.server.reports == []
+    world.server.away, world.server.on_fetch = False, lambda: None
+    world.clock.advance(1.0)
+    world.run()
+    assert world.server.outcomes == [(1, DONE)]
+
+
+def test_gone_leaves_nothing(world: World) -> None:
+    world.apply(wish())
+    world.apply(GONE)
+    assert str(world.host) == ""
+    assert world.server.outcomes[-1] == (9, DONE)
+    world.agent.resync()
+    assert world.run() == 0
+
+
+def test_removal_goes_on_after_a_failure_and_keeps_the_directory_until_all_is_gone(world: World) -> None:
+    world.apply(wish())
+    world.host.fail(error=HostError("it does not end"))
+    world.apply(GONE)
+    assert world.host.known() == [BALANCER]
+    assert world.host.places[BALANCER].devices is None
+    assert world.server.outcomes[-1] == (9, RETRY)
+    world.clock.advance(1.0)
+    world.run()
+    assert str(world.host) == ""
+    assert world.server.outcomes[-1] == (9, DONE)
+
+
+def test_an_orphan_goes_only_when_the_server_says_so(world: World) -> None:
+    world.apply(wish())
+    world.server.forget(BALANCER)
+    world.server.away = True
+    world.start().resync()
+    world.run()
+    assert world.serves()
+    world.server.away = False
+    world.clock.advance(60.0)
+    world.agent.resync()
+    world.clock.advance(60.0)
+    world.run()
+    assert str(world.host) == ""
+    assert all(outcome is DONE for _, outcome in world.server.outcomes)
+
+
+def test_a_deletion_whose_report_was_lost_is_told_again(world: World) -> None:
+    world.server.wish(GONE)
+    world.agent.resync()
+    world.run()
+    assert world.server.outcomes == [(9, DONE)]
+
+
+def test_verdicts_of_pings_reach_haproxy_and_every_new_process(world: World) -> None:
+    pinged = wish(monitors=(monitor(kind=MonitorType.PING),))
+    world.apply(pinged)
+    place = world.host.places[BALANCER]
+    assert [target.server for target in place.targets] == [uuid(5), uuid(5, 1)]
+    assert place.on_ping is not None
+    place.on_ping(BALANCER, place.targets[0], False)
+    world.run()
+    key = (uuid(4), uuid(5))
+    assert place.process is not None
+    assert not place.process.servers[key].up
+    fake_damage.kill_haproxy(world.host, BALANCER)
+    world.run()
+    assert place.process is not None
+    assert not place.process.servers[key].up
+    world.apply(changed(pinged, listeners=(listener(), listener(1))))
+    assert place.process.servers[key].up is False
+    world.apply(changed(changed(pinged), monitors=()))
+    assert place.targets == ()
+    assert all(server.up for server in place.process.servers.values())
+
+
+def test_a_fault_of_the_program_is_told_and_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(load_balancer_id: str) -> None:
+        raise ZeroDivisionError("a fault")
+
+    with monkeypatch.context() as patched:  # no fake can be asked to have a fault of the program's own
+        patched.setattr(world.host, "ensure_state", fault)
+        world.apply(wish())
+    assert world.server.outcomes == [(1, GIVE_UP)]
+    assert "a fault" in (world.server.reports[0].reason or "")
+    world.clock.advance(30.0)
+    world.run()
+    assert world.server.outcomes[-1] == (1, DONE)
+
+
+def _balancer(number: int) -> Desired:
+    identifier = uuid(1, number)
+    made = wish()
+    return replace(
+        made,
+        load_balancer=replace(made.load_balancer, id=identifier),
+        listeners=(replace(listener(), load_balancer_id=identifier),),
+        pools=(replace(pool(), load_balancer_id=identifier),),
+    )
+
+
+def _built(wanted: Desired) -> str:
+    other = World()
+    other.apply(wanted)
+    return str(other.host)

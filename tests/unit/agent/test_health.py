@@ -1,0 +1,142 @@
+"""From HAProxy's words to operating statuses."""
+
+from dataclasses import replace
+
+import pytest
+from tests.fakes.wishes import BALANCER, changed, disabled, listener, member, monitor, pool, uuid, wish
+
+from evenload.agent.health import statuses_of
+from evenload.model.desired import Desired, ProxyStatistics, Statistics
+from evenload.model.enums import MonitorType, OperatingStatus
+
+ONLINE, OFFLINE = OperatingStatus.ONLINE, OperatingStatus.OFFLINE
+DEGRADED, ERROR = OperatingStatus.DEGRADED, OperatingStatus.ERROR
+DRAINING, NO_MONITOR = OperatingStatus.DRAINING, OperatingStatus.NO_MONITOR
+
+LISTENER, POOL, FIRST, SECOND = uuid(3), uuid(4), uuid(5), uuid(5, 1)
+MONITORED = wish(monitors=(monitor(),))
+
+
+def row(proxy: str, server: str, status: str, active: int = 0, limit: int | None = None) -> ProxyStatistics:
+    return ProxyStatistics(
+        proxy=proxy, server=server, status=status, statistics=Statistics(active_connections=active), limit=limit
+    )
+
+
+def rows(first: str = "UP", second: str = "UP", backend: str = "UP", name: str = POOL) -> list[ProxyStatistics]:
+    return [
+        row(LISTENER, "FRONTEND", "OPEN", limit=10),
+        row(name, FIRST, first),
+        row(name, SECOND, second),
+        row(name, "BACKEND", backend),
+    ]
+
+
+def test_all_well() -> None:
+    assert statuses_of(MONITORED, rows(), {}) == dict.fromkeys([LISTENER, POOL, FIRST, SECOND, BALANCER], ONLINE)
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("UP", ONLINE),
+        ("UP 1/3", ONLINE),
+        ("DOWN", ERROR),
+        ("DOWN 1/2", ERROR),
+        ("MAINT", OFFLINE),
+        ("MAINT (via x/y)", OFFLINE),
+        ("DRAIN", DRAINING),
+        ("NOLB", DRAINING),
+    ],
+)
+def test_a_members_word(word: str, status: OperatingStatus) -> None:
+    assert statuses_of(MONITORED, rows(first=word), {})[FIRST] is status
+
+
+def test_a_member_that_is_down_degrades_the_pool_and_the_load_balancer_not_the_listener() -> None:
+    found = statuses_of(MONITORED, rows(first="DOWN"), {})
+    assert (found[FIRST], found[POOL], found[BALANCER], found[LISTENER]) == (ERROR, DEGRADED, DEGRADED, ONLINE)
+
+
+def test_a_backend_that_is_down_is_an_error() -> None:
+    found = statuses_of(MONITORED, rows("DOWN", "DOWN", "DOWN"), {})
+    assert (found[POOL], found[BALANCER]) == (ERROR, ERROR)
+
+
+def test_without_a_monitor_a_member_says_so() -> None:
+    found = statuses_of(wish(), rows("no check", "no check"), {})
+    assert (found[FIRST], found[POOL], found[BALANCER]) == (NO_MONITOR, ONLINE, ONLINE)
+
+
+def test_a_disabled_monitor_is_none() -> None:
+    desired = wish(monitors=(monitor(admin_state_up=False),))
+    assert statuses_of(desired, rows("no check", "no check"), {})[FIRST] is NO_MONITOR
+
+
+def test_weight_nought_drains() -> None:
+    desired = wish(members=(member(0, weight=0), member(1)), monitors=(monitor(),))
+    assert statuses_of(desired, rows(), {})[FIRST] is DRAINING
+    assert statuses_of(desired, rows(first="DOWN"), {})[FIRST] is ERROR
+
+
+def test_a_disabled_member_is_offline_and_no_fault_of_the_pool() -> None:
+    desired = wish(members=(member(0, admin_state_up=False), member(1)), monitors=(monitor(),))
+    found = statuses_of(desired, rows(first="MAINT"), {})
+    assert (found[FIRST], found[POOL]) == (OFFLINE, ONLINE)
+
+
+def test_a_listener_at_its_limit_is_degraded() -> None:
+    full = [row(LISTENER, "FRONTEND", "OPEN", active=10, limit=10), *rows()[1:]]
+    found = statuses_of(MONITORED, full, {})
+    assert (found[LISTENER], found[BALANCER]) == (DEGRADED, DEGRADED)
+    said = [row(LISTENER, "FRONTEND", "FULL"), *rows()[1:]]
+    assert statuses_of(MONITORED, said, {})[LISTENER] is DEGRADED
+
+
+def test_a_dead_process_is_an_error_of_all_that_it_served() -> None:
+    found = statuses_of(MONITORED, [], {})
+    assert (found[LISTENER], found[POOL], found[BALANCER]) == (ERROR, ERROR, ERROR)
+    assert FIRST not in found
+
+
+def test_a_disabled_listener_is_offline_and_its_pool_attached_to_nothing() -> None:
+    desired = changed(MONITORED, listeners=(listener(admin_state_up=False),))
+    found = statuses_of(desired, [], {})
+    assert (found[LISTENER], found[POOL], found[FIRST], found[BALANCER]) == (OFFLINE, OFFLINE, OFFLINE, ONLINE)
+
+
+def test_a_disabled_pool_is_offline_its_listener_serves() -> None:
+    desired = changed(MONITORED, pools=(pool(admin_state_up=False),))
+    found = statuses_of(desired, [row(LISTENER, "FRONTEND", "OPEN")], {})
+    assert (found[POOL], found[LISTENER], found[BALANCER]) == (OFFLINE, ONLINE, ONLINE)
+
+
+def test_a_disabled_load_balancer_is_offline_with_all_it_has() -> None:
+    assert set(statuses_of(disabled(MONITORED), [], {}).values()) == {OFFLINE}
+
+
+def test_an_unattached_pools_members_wait_for_their_monitor() -> None:
+    desired = changed(wish(), listeners=(listener(pool=None),))
+    assert statuses_of(desired, [row(LISTENER, "FRONTEND", "OPEN")], {})[FIRST] is NO_MONITOR
+
+
+def test_one_pool_in_two_backends_is_as_bad_as_the_worse() -> None:
+    two = (listener(), listener(1, timeout_member_data=9000))
+    desired = changed(MONITORED, listeners=two)
+    other = [row(uuid(3, 1), "FRONTEND", "OPEN"), *rows(second="DOWN", name=f"{POOL}:{uuid(3, 1)}")[1:]]
+    found = statuses_of(desired, rows() + other, {})
+    assert (found[FIRST], found[SECOND], found[POOL]) == (ONLINE, ERROR, DEGRADED)
+
+
+def test_pings_decide_where_they_are_made() -> None:
+    desired = wish(monitors=(monitor(kind=MonitorType.PING),))
+    verdicts = {(POOL, FIRST): False}
+    found = statuses_of(desired, rows("no check", "no check"), verdicts)
+    assert (found[FIRST], found.get(SECOND), found[POOL]) == (ERROR, None, DEGRADED)
+    found = statuses_of(desired, rows("no check", "no check"), {(POOL, FIRST): True, (POOL, SECOND): True})
+    assert (found[FIRST], found[SECOND], found[POOL]) == (ONLINE, ONLINE, ONLINE)
+
+
+def test_a_member_of_which_nothing_is_seen_yet_is_not_spoken_of() -> None:
+    desired: Desired = replace(MONITORED, members=(*MONITORED.members, member(2)))
+    assert uuid(5, 2) not in statuses_of(desired, rows(), {})

@@ -1,0 +1,148 @@
+"""What is told to the server of statuses and counters: what changed, once."""
+
+import pytest
+from tests.fakes.clock import StillClock
+from tests.fakes.server import TableServer
+from tests.fakes.wishes import BALANCER, changed, listener, monitor, uuid, wish
+
+from evenload.agent.counters import load_counters
+from evenload.agent.loop import Agent
+from evenload.host import fake_damage
+from evenload.host.fake import FakeHost
+from evenload.model.desired import Gone, Statistics
+from evenload.model.enums import OperatingStatus
+from evenload.render.options import RenderOptions
+
+LISTENER, POOL, FIRST = uuid(3), uuid(4), uuid(5)
+ONLINE, ERROR = OperatingStatus.ONLINE, OperatingStatus.ERROR
+
+
+class World:
+    def __init__(self) -> None:
+        self.clock, self.server, self.host = StillClock(), TableServer(), FakeHost(lingering=True)
+        self.agent = self.start()
+
+    def start(self) -> Agent:
+        self.agent = Agent("here", self.server, self.host, RenderOptions(state_dir="/run/x"), self.clock)
+        return self.agent
+
+    def apply(self, wanted: object) -> None:
+        assert not isinstance(wanted, int)
+        self.server.wish(wanted)  # type: ignore[arg-type]
+        self.agent.resync()
+        self.run()
+
+    def run(self) -> None:
+        for _ in range(40):
+            while self.agent.run_due():
+                pass
+            self.clock.advance(1.0)
+
+    def look(self) -> int:
+        """Returns how many messages that made."""
+        before = len(self.server.heard)
+        self.clock.advance(1.0)
+        self.agent.monitoring.look()
+        return len(self.server.heard) - before
+
+    def traffic(self, connections: int, active: int = 0) -> None:
+        process = self.host.places[BALANCER].process
+        assert process is not None
+        process.traffic[LISTENER] = Statistics(
+            bytes_in=10 * connections, total_connections=connections, active_connections=active
+        )
+
+    @property
+    def counted(self) -> Statistics:
+        return [each.statistics[LISTENER] for each in self.server.heard if LISTENER in each.statistics][-1]
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.apply(wish(monitors=(monitor(),)))
+    return world
+
+
+def test_statuses_are_told_once(world: World) -> None:
+    assert world.look() == 1
+    assert world.server.statuses == dict.fromkeys([BALANCER, LISTENER, POOL, FIRST, uuid(5, 1)], ONLINE)
+    assert world.look() == 0
+
+
+def test_only_what_changed_is_told(world: World) -> None:
+    world.look()
+    process = world.host.places[BALANCER].process
+    assert process is not None
+    process.servers[POOL, FIRST].up = False
+    assert world.look() == 1
+    degraded = OperatingStatus.DEGRADED
+    assert world.server.heard[-1].statuses == {FIRST: ERROR, POOL: degraded, BALANCER: degraded}
+    assert world.server.heard[-1].statistics == {}
+
+
+def test_everything_is_said_again_after_a_change_and_now_and_then(world: World) -> None:
+    world.look()
+    world.apply(changed(wish(monitors=(monitor(),))))
+    assert world.look() == 1
+    assert len(world.server.heard[-1].statuses) == 5
+    world.clock.advance(60.0)
+    assert world.look() == 1
+
+
+def test_what_was_not_heard_is_said_again(world: World) -> None:
+    world.server.away = True
+    assert world.look() == 0
+    world.server.away = False
+    assert world.look() == 1
+    assert world.server.statuses[BALANCER] is ONLINE
+
+
+def test_a_process_that_is_just_being_replaced_is_no_news_a_dead_one_is(world: World) -> None:
+    world.look()
+    fake_damage.kill_haproxy(world.host, BALANCER)
+    assert world.look() == 0
+    assert world.look() == 1
+    assert world.server.statuses[LISTENER] is ERROR
+
+
+def test_counters_outlive_reloads_deaths_and_restarts_of_the_agent(world: World) -> None:
+    world.traffic(5, active=2)
+    world.look()
+    assert (world.counted.total_connections, world.counted.active_connections) == (5, 2)
+    world.apply(changed(wish(monitors=(monitor(),)), listeners=(listener(), listener(1))))
+    world.traffic(3)
+    world.look()
+    assert world.counted.total_connections == 8
+    fake_damage.finish(world.host, BALANCER)
+    fake_damage.kill_haproxy(world.host, BALANCER)
+    world.run()
+    world.look()
+    assert (world.counted.total_connections, world.counted.active_connections) == (8, 0)
+    world.agent.monitoring.stop()
+    world.start().resync()
+    world.run()
+    world.traffic(1)
+    world.look()
+    assert world.counted.total_connections == 9
+
+
+def test_counters_are_kept_only_when_they_changed(world: World) -> None:
+    world.traffic(5)
+    for _ in range(12):
+        world.look()
+    assert world.host.operations.count("save_counters") == 1
+    assert load_counters(world.host.load_counters(BALANCER)).totals([LISTENER])[LISTENER].total_connections == 5
+
+
+def test_damaged_counters_start_anew(world: World) -> None:
+    world.host.save_counters(BALANCER, "{")
+    world.traffic(5)
+    assert world.look() == 1
+    assert world.counted.total_connections == 5
+
+
+def test_nothing_is_said_of_what_is_gone(world: World) -> None:
+    world.look()
+    world.apply(Gone(load_balancer_id=BALANCER, generation=9))
+    assert world.look() == 0

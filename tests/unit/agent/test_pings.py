@@ -1,0 +1,73 @@
+"""Whom to ping, and what HAProxy is told of it."""
+
+from tests.fakes.wishes import changed, disabled, listener, member, monitor, pool, uuid, wish
+
+from evenload.agent.pings import choose_ping_targets, plan_verdicts
+from evenload.model.desired import PingTarget
+from evenload.model.enums import MonitorType
+
+POOL, FIRST, SECOND = uuid(4), uuid(5), uuid(5, 1)
+KEYS = [(POOL, FIRST), (POOL, SECOND)]
+PINGED = wish(monitors=(monitor(kind=MonitorType.PING, delay=3, timeout=2, rise=2, fall=4),))
+UP, DOWN = (f"set server {POOL}/{FIRST} health {word}" for word in ("up", "down"))
+
+
+def test_enabled_members_of_served_pools_are_pinged() -> None:
+    members = (member(0, monitor_address="10.0.9.9"), member(1, admin_state_up=False))
+    desired = changed(PINGED, members=members)
+    assert choose_ping_targets(desired) == (
+        PingTarget(backend=POOL, server=FIRST, address="10.0.9.9", delay=3, timeout=2, rise=2, fall=4),
+    )
+
+
+def test_nobody_is_pinged_for_nothing() -> None:
+    assert choose_ping_targets(disabled(PINGED)) == ()
+    assert choose_ping_targets(changed(PINGED, pools=(pool(admin_state_up=False),))) == ()
+    assert choose_ping_targets(changed(PINGED, listeners=(listener(pool=None),))) == ()
+    assert choose_ping_targets(changed(PINGED, monitors=(monitor(),))) == ()
+    off = monitor(kind=MonitorType.PING, admin_state_up=False)
+    assert choose_ping_targets(changed(PINGED, monitors=(off,))) == ()
+
+
+def test_a_pool_in_two_backends_has_a_target_in_each() -> None:
+    two = (listener(), listener(1, timeout_member_data=9000))
+    backends = [target.backend for target in choose_ping_targets(changed(PINGED, listeners=two, members=(member(0),)))]
+    assert backends == [POOL, f"{POOL}:{uuid(3, 1)}"]
+
+
+def test_a_verdict_is_told_once() -> None:
+    planned = plan_verdicts(PINGED, KEYS, {(POOL, FIRST): False}, {}, set())
+    assert planned.commands == (DOWN,)
+    assert (planned.told, planned.down) == ({(POOL, FIRST): False}, {(POOL, FIRST)})
+    assert plan_verdicts(PINGED, KEYS, {(POOL, FIRST): False}, planned.told, planned.down).commands == ()
+
+
+def test_a_new_process_is_told_again() -> None:
+    assert plan_verdicts(PINGED, KEYS, {(POOL, FIRST): False}, {}, {(POOL, FIRST)}).commands == (DOWN,)
+
+
+def test_a_member_that_answers_again_is_up() -> None:
+    planned = plan_verdicts(PINGED, KEYS, {(POOL, FIRST): True}, {(POOL, FIRST): False}, {(POOL, FIRST)})
+    assert planned.commands == (UP,)
+    assert planned.down == set()
+
+
+def test_without_the_monitor_nobody_stays_down() -> None:
+    planned = plan_verdicts(wish(), KEYS, {}, {}, {(POOL, FIRST)})
+    assert planned.commands == (UP,)
+    assert planned.down == set()
+
+
+def test_a_disabled_member_does_not_stay_down() -> None:
+    desired = changed(PINGED, members=(member(0, admin_state_up=False), member(1)))
+    assert plan_verdicts(desired, KEYS, {}, {}, {(POOL, FIRST)}).commands == (UP,)
+
+
+def test_checks_of_haproxys_own_are_left_to_it() -> None:
+    desired = changed(PINGED, monitors=(monitor(),))
+    assert plan_verdicts(desired, KEYS, {}, {}, {(POOL, FIRST)}).commands == ()
+
+
+def test_an_adopted_process_waits_for_verdicts_of_pinged_members() -> None:
+    planned = plan_verdicts(PINGED, KEYS, {}, {}, set(KEYS))
+    assert (planned.commands, planned.down) == ((), set(KEYS))

@@ -1,0 +1,30 @@
+"""The bus of a single process."""
+
+from evenload.bus.local import LocalBus
+
+
+def test_a_hint_reaches_the_agent_of_that_name_alone() -> None:
+    bus, seen = LocalBus(), list[tuple[str, str, int]]()
+    bus.register("here", lambda key, generation: seen.append(("here", key, generation)))
+    bus.register("there", lambda key, generation: seen.append(("there", key, generation)))
+    bus.hint("there", "lb", 7)
+    assert seen == [("there", "lb", 7)]
+
+
+def test_a_hint_for_nobody_is_dropped() -> None:
+    bus, seen = LocalBus(), list[int]()
+    bus.hint("nobody", "lb", 1)
+    bus.register("here", lambda key, generation: seen.append(generation))
+    bus.unregister("here")
+    bus.unregister("here")
+    bus.hint("here", "lb", 2)
+    assert seen == []
+
+
+def test_an_agent_at_fault_does_not_fail_the_request() -> None:
+    def broken(load_balancer_id: str, generation: int) -> None:
+        raise RuntimeError("a fault")
+
+    bus = LocalBus()
+    bus.register("here", broken)
+    bus.hint("here", "lb", 1)
