@@ -42,20 +42,35 @@ def _require_json(content_type: str | None) -> None:
         raise falcon.HTTPUnsupportedMediaType(description="A Content-Type of application/json is expected.")
 
 
+def take_chunked(request: falcon.Request, longest: int) -> None:
+    """Takes a body without a length off the connection, whatever becomes of the request.
+
+    What a server leaves of such a body it would take for the next request. Raises HTTPContentTooLarge, after which the
+    server closes the connection.
+    """
+    if request.content_length is not None or not request.env.get("wsgi.input_terminated"):
+        return
+    raw: bytes = request.stream.read(longest + 1)
+    if len(raw) > longest:
+        raise _too_long(longest)
+    request.context.chunked = raw
+
+
 def _read(request: falcon.Request, longest: int) -> bytes:
     length = request.content_length
-    if length is not None and length > longest:
-        raise falcon.HTTPContentTooLarge(description=f"The request body is longer than {longest} bytes.")
-    if length is None and not request.env.get("wsgi.input_terminated"):
-        return b""
-    # Without a length the body is chunked, and the server's stream ends where the body does.
-    stream = request.bounded_stream if length is not None else request.stream
-    raw: bytes = stream.read(longest + 1)
-    if len(raw) > longest:
-        raise falcon.HTTPContentTooLarge(description=f"The request body is longer than {longest} bytes.")
-    if length is not None and len(raw) != length:
+    if length is None:
+        taken: bytes = getattr(request.context, "chunked", b"")
+        return taken
+    if length > longest:
+        raise _too_long(longest)
+    raw: bytes = request.bounded_stream.read(length)
+    if len(raw) != length:
         raise falcon.HTTPBadRequest(description="The request body ended early.")
     return raw
+
+
+def _too_long(longest: int) -> falcon.HTTPContentTooLarge:
+    return falcon.HTTPContentTooLarge(description=f"The request body is longer than {longest} bytes.")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
