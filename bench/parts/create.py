@@ -3,6 +3,7 @@
 The clock starts when the agent has fetched the document: observing, planning, building and starting HAProxy count.
 """
 
+import time
 import uuid
 from collections.abc import Iterator
 from itertools import islice
@@ -54,3 +55,4 @@ def _rounds(room: Room, agent: Agent, pad: NotePad, observer: Observer) -> Itera
         pad.put(identifier, Gone(load_balancer_id=identifier, generation=2))
         agent.hint(identifier, 2)
         must_have_been(pad.await_done(identifier), Change.REMOVE)
+        time.sleep(seed.SETTLE)  # as after a round of the seed's

@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.observer import Observer
 from bench.room import BACKEND_PORT, BACKENDS, GATEWAY, MTU, PREFIX_LENGTH, Room, mac_addresses, vips
 
+SETTLE = 0.05
 _SCRIPT = Path(__file__).parent.parent / "seed.sh"
 
 
@@ -24,4 +25,16 @@ def rounds(room: Room, observer: Observer) -> Iterator[float]:
         subprocess.run([str(_SCRIPT), "create", *words], check=True)
         milliseconds = (observer.seen() - begun) / 1e6
         subprocess.run([str(_SCRIPT), "delete", identifier, str(directory)], check=True)
+        await_removed(f"tap{identifier[:11]}")
         yield milliseconds
+
+
+def await_removed(device: str, timeout: float = 10.0) -> None:
+    """The kernel takes a namespace apart after its name has gone, and lets others wait for it meanwhile: that must not
+    weigh on the next round."""
+    deadline = time.monotonic() + timeout
+    while (Path("/sys/class/net") / device).exists():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{device} is still there")
+        time.sleep(0.005)
+    time.sleep(SETTLE)
