@@ -24,7 +24,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,35}")
 _URL_PATH = re.compile(r"/(?!/)(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
 _COOKIE = re.compile(r"(?!\$)[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
-_LABEL = r"(?!-)[A-Za-z0-9_\-]{1,63}(?<!-)"
+_LABEL = r"(?![-_])[A-Za-z0-9_\-]{1,63}(?<![-_])"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _CODE = r"[1-5][0-9]{2}"
 _CODES = re.compile(rf"{_CODE}(?: *, *{_CODE})*|{_CODE}-{_CODE}")
