@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from demo.lab import Lab
+from demo.service import Sections
 from tests.e2e.world import World, build_world, make_networks
 
 _WORLDS = pytest.StashKey[list[World]]()
@@ -37,8 +38,9 @@ def world(session_world: World) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def fragile_module_world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """Looks at the whole host every second instead of every 30, so that the tests need not wait that long."""
     with Lab() as lab:
-        yield _furnished(lab, request.config)
+        yield _furnished(lab, request.config, {"agent": {"resync_interval": 1}})
 
 
 @pytest.fixture
@@ -81,9 +83,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.write_line(f"{what:<60} {seconds * 1000:8.0f} ms")
 
 
-def _furnished(lab: Lab, config: pytest.Config) -> World:
+def _furnished(lab: Lab, config: pytest.Config, sections: Sections | None = None) -> World:
     mappings = f"physnet1:{lab.bridge},physnet2:{lab.bridge}"
-    world = build_world(lab, {"networks": {"bridge_mappings": mappings}})
+    world = build_world(lab, {"networks": {"bridge_mappings": mappings}, **(sections or {})})
     config.stash[_WORLDS].append(world)
     make_networks(world)
     return world

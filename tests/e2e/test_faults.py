@@ -2,14 +2,18 @@
 
 import http.client
 import os
+import re
+import shutil
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
+from demo.lab import run_ip
 from demo.traces import read_haproxy_pids
 from demo.traffic import Load
-from tests.e2e.world import Reply, World
+from tests.e2e.world import Balanced, Reply, World
 
 GENEROUS = 5.0
 
@@ -93,17 +97,95 @@ def test_a_deletion_just_before_a_crash_is_carried_out(fragile_world: World) -> 
     world.assert_gone(balanced.id)
 
 
-def test_an_edited_file_and_a_missing_namespace_are_put_right_at_the_start(fragile_world: World) -> None:
+def test_an_edited_file_is_put_right_at_the_next_look(fragile_world: World) -> None:
     world = fragile_world
     balanced = world.balancer("web1")
     world.wait_answer(balanced.vip)
     wanted = world.config_of(balanced.id)
     path = world.lab.state / "load_balancers" / balanced.id / "haproxy.cfg"
     path.write_text(wanted + "\n# edited\n")
-    world.service.stop()
-    world.service.start()
-    world.wait(lambda: world.config_of(balanced.id) == wanted, 10, "the file as it was")
+    world.wait(lambda: world.config_of(balanced.id) == wanted, GENEROUS, "the file as it was")
     world.wait_answer(balanced.vip)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "addr flush dev {inside} scope global",
+        "link set {inside} down",
+        "link del {inside}",
+        "link set {inside} mtu 1300",
+        "route flush table main",
+        "link set lo down",
+    ],
+)
+def test_damage_inside_the_namespace_is_put_right(fragile_world: World, damage: str) -> None:
+    world = fragile_world
+    balanced = world.balancer("web1")
+    world.wait_answer(balanced.vip)
+    inside = f"ns-{balanced.port_id[:11]}"
+    before = _read_network(balanced, inside)
+    run_ip([damage.format(inside=inside)], namespace=f"qlbaas-{balanced.id}")
+    assert _read_network(balanced, inside) != before, "nothing was damaged"
+    world.wait(lambda: _read_network(balanced, inside) == before, GENEROUS, f"as before {damage}")
+    world.wait_answer(balanced.vip)
+
+
+@pytest.mark.parametrize("damage", ["link set {outside} nomaster", "link set {outside} down", "link del {outside}"])
+def test_damage_outside_the_namespace_is_put_right(fragile_world: World, damage: str) -> None:
+    world = fragile_world
+    balanced = world.balancer("web1")
+    world.wait_answer(balanced.vip)
+    run_ip([damage.format(outside=f"tap{balanced.port_id[:11]}")])
+    assert not world.reaches(balanced.vip), "nothing was damaged"
+    world.measure("damaged link put right (look every 1 s)", world.wait_answer(balanced.vip, timeout=GENEROUS))
+
+
+def test_a_client_that_vanished_does_not_hold_up_a_deletion(fragile_world: World) -> None:
+    """Its connection stays half open in the namespace for a minute and more."""
+    world = fragile_world
+    balanced = world.balancer("web1")
+    world.wait_answer(balanced.vip)
+    kept = world.client.open(balanced.vip)
+    assert kept.ask().status == 200
+    client = world.lab.machines["client"].namespace.name
+    run_ip(["link set eth0 down"], namespace=client)
+    try:
+        begun = time.monotonic()
+        world.delete(balanced.id)
+        world.measure("deletion with a vanished client", time.monotonic() - begun)
+        assert time.monotonic() - begun < GENEROUS
+    finally:
+        run_ip(["link set eth0 up"], namespace=client)
+        kept.close()
+    again = world.balancer("web1", vip_address=balanced.vip)
+    world.wait_answer(again.vip)
+
+
+def test_a_namespace_that_was_removed_is_there_again(fragile_world: World) -> None:
+    world = fragile_world
+    balanced = world.balancer("web1")
+    world.wait_answer(balanced.vip)
+    pids = read_haproxy_pids(balanced.id)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    run_ip([f"netns del qlbaas-{balanced.id}"])
+    world.wait(lambda: read_haproxy_pids(balanced.id) - pids, GENEROUS, "a new process in a new namespace")
+    world.wait_answer(balanced.vip)
+    world.wait_active(balanced.id)
+
+
+def test_a_state_directory_that_was_removed_is_there_again(fragile_world: World) -> None:
+    world = fragile_world
+    balanced = world.balancer("web1")
+    world.wait_answer(balanced.vip)
+    wanted = world.config_of(balanced.id)
+    shutil.rmtree(world.lab.state / "load_balancers" / balanced.id)
+    directory = world.lab.state / "load_balancers" / balanced.id
+    world.wait(lambda: (directory / "haproxy.cfg").exists(), GENEROUS, "the file again")
+    assert _without_worker(world.config_of(balanced.id)) == _without_worker(wanted)
+    world.wait_answer(balanced.vip)
+    assert len(world.wait(lambda: read_haproxy_pids(balanced.id), GENEROUS, "a process")) == 1
 
 
 def test_a_stop_during_requests_breaks_no_answer(fragile_world: World) -> None:
@@ -143,3 +225,22 @@ def test_a_stop_during_requests_breaks_no_answer(fragile_world: World) -> None:
     assert not broken, broken
     assert {reply.status for reply in good} == {200}
     assert "Traceback" not in world.service.tail(40)
+
+
+def _read_network(balanced: Balanced, inside: str) -> tuple[str, ...]:
+    """What the namespace looks like to ``ip``: the device, its addresses and the routes, without what just counts."""
+    namespace = f"qlbaas-{balanced.id}"
+    looks = (["-o", "addr", "show", "dev", inside], ["-o", "link", "show", "lo"], ["route"], ["-6", "route"])
+    seen = []
+    for look in looks:
+        done = subprocess.run(["ip", "-n", namespace, *look], capture_output=True, text=True, check=False)
+        seen.append("\n".join(sorted(re.sub(r"^\d+: |@if\d+", "", line) for line in done.stdout.splitlines())))
+    device = subprocess.run(
+        ["ip", "-n", namespace, "-o", "link", "show", inside], capture_output=True, text=True, check=False
+    )
+    words = re.findall(r"mtu \d+|state \w+|link/ether \S+", device.stdout)
+    return (*seen, *words)
+
+
+def _without_worker(text: str) -> str:
+    return re.sub(r"haproxy-\d+\.sock", "haproxy.sock", text)

@@ -30,7 +30,7 @@ _ADDRESS_INFO = struct.Struct("=BBBBI")
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
 _IFA_F_NODAD = 0x02
 _ROUTE_INFO = struct.Struct("=BBBBBBBBI")
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_MULTIPATH, _RTA_TABLE = 1, 4, 5, 9, 15
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_MULTIPATH, _RTA_TABLE = 1, 4, 5, 6, 7, 9, 15
 _TABLE_MAIN, _PROTO_KERNEL, _PROTO_STATIC, _UNICAST = 254, 2, 4, 1
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
 _RTNH = struct.Struct("=HBBi")
@@ -54,9 +54,19 @@ def read_addresses(netlink: Netlink, index: int) -> frozenset[str]:
     return frozenset(found)
 
 
+def read_usable_addresses(netlink: Netlink, index: int) -> frozenset[str]:
+    """Without those whose subnet cannot be reached, because somebody took away the route that came with the address."""
+    connected = _read_connected(netlink, index)
+    return frozenset(
+        address
+        for address in read_addresses(netlink, index)
+        if (network := ipaddress.ip_interface(address).network).num_addresses == 1 or network in connected
+    )
+
+
 def add_address(netlink: Netlink, index: int, address: str) -> None:
     """At once usable: duplicate detection would keep an IPv6 address back for 1.8 s, and the allocator has already
-    made sure. Quiet where it is there."""
+    made sure. Where it is there, its subnet gets its route back."""
     interface = ipaddress.ip_interface(address)
     body = _address(index, interface) + number(_IFA_FLAGS, _IFA_F_NODAD if interface.version == 6 else 0)
     if isinstance(interface, ipaddress.IPv4Interface) and interface.network.prefixlen < 31:
@@ -66,6 +76,7 @@ def add_address(netlink: Netlink, index: int, address: str) -> None:
     except OSError as error:
         if error.errno != errno.EEXIST:
             raise refusal(f"add the address {address}", error) from error
+        _connect(netlink, index, interface)
 
 
 def remove_address(netlink: Netlink, index: int, address: str) -> None:
@@ -148,6 +159,41 @@ def unsolicited_advertisement(mac_address: str, address: ipaddress.IPv6Address) 
     """ICMPv6 without its checksum, which the kernel fills in (RFC 4861, 4.4 and 7.2.6)."""
     head = struct.pack("!BBHI", _NEIGHBOUR_ADVERTISEMENT, 0, 0, _OVERRIDE)
     return head + address.packed + struct.pack("!BB6s", _TARGET_LINK_LAYER, 1, pack_mac(mac_address))
+
+
+def _read_connected(netlink: Netlink, index: int) -> set[Network]:
+    """The networks of the main table that lie on that device itself."""
+    found: set[Network] = set()
+    for family in (socket.AF_INET, socket.AF_INET6):
+        body = _ROUTE_INFO.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
+        for message in netlink.dump(_GETROUTE, body, "list routes"):
+            _, length, _, _, table, _, _, kind, _ = _ROUTE_INFO.unpack_from(message.body)
+            parts = attributes(message.body[_ROUTE_INFO.size :])
+            if (
+                as_number(parts.get(_RTA_TABLE), table) == _TABLE_MAIN
+                and kind == _UNICAST
+                and _RTA_DST in parts
+                and _RTA_GATEWAY not in parts
+                and as_number(parts.get(_RTA_OIF)) == index
+            ):
+                found.add(ipaddress.ip_network((parts[_RTA_DST], length)))
+    return found
+
+
+def _connect(netlink: Netlink, index: int, interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> None:
+    """The route that the kernel makes with an address, made again as the kernel makes it."""
+    network = interface.network
+    if network.num_addresses == 1:
+        return
+    family, scope = (socket.AF_INET, _SCOPE_LINK) if network.version == 4 else (socket.AF_INET6, _SCOPE_UNIVERSE)
+    body = _ROUTE_INFO.pack(family, network.prefixlen, 0, 0, _TABLE_MAIN, _PROTO_KERNEL, scope, _UNICAST, 0)
+    body += attribute(_RTA_DST, network.network_address.packed) + number(_RTA_OIF, index)
+    body += attribute(_RTA_PREFSRC, interface.ip.packed) if network.version == 4 else number(_RTA_PRIORITY, 256)
+    try:
+        netlink.ask(_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, body)
+    except OSError as error:
+        if error.errno != errno.ENETDOWN:  # it comes by itself when the device comes up
+            raise refusal(f"add the route to {network}", error) from error
 
 
 def _address(index: int, interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> bytes:

@@ -20,6 +20,7 @@ from evenload.host.addresses import (
     announce,
     read_addresses,
     read_routes,
+    read_usable_addresses,
     remove_address,
     remove_route,
 )
@@ -46,7 +47,7 @@ from evenload.model.errors import HostError
 _NAMESPACE_PREFIX = "qlbaas-"
 _LINK_TIMEOUT = 5.0
 _REMOVAL_TIMEOUT = 15.0
-_LOOPBACK_INDEX = 1
+_LOOPBACK, _LOOPBACK_INDEX = "lo", 1
 
 # Devices that some kernel modules put into every new namespace, which cannot be removed and do nothing.
 _FALLBACK_DEVICES = frozenset(
@@ -115,6 +116,12 @@ class Networks:
             raise HostError(f"processes {stubborn} in {path} do not end, although killed")
         self._vif.forget(load_balancer_id)
         outside = [name for link in inside if (name := host_device_of(link.name)) == _name_of(link.peer)]
+        # Connections that nobody answers any more keep a namespace, and with it its devices, for minutes.
+        with Netlink() as netlink:
+            for name in outside:
+                tap = read_link(netlink, name)
+                if tap is not None:
+                    remove_link(netlink, tap.index, name)
         netns.remove(path)
         if let_go is not None:
             let_go(load_balancer_id)
@@ -171,15 +178,15 @@ class Networks:
         path = self.namespace(load_balancer_id)
         outer = None if port is None else self._vif.observe(port)
         if not netns.exists(path):
-            return ObservedNetwork(namespace=False, vif=_vif_state(None, outer, port))
+            return ObservedNetwork(namespace=False, vif=_vif_state(None, outer, port, loopback_up=False))
         with netns.visit(path), Netlink() as netlink:
             found = {link.name: link for link in read_links(netlink)}
             inner = None if port is None else found.pop(self._vif.device(port.id), None)
-            addresses = frozenset[str]() if inner is None else read_addresses(netlink, inner.index)
+            addresses = frozenset[str]() if inner is None else read_usable_addresses(netlink, inner.index)
             routes = read_routes(netlink)
         return ObservedNetwork(
             namespace=True,
-            vif=_vif_state(inner, outer, port),
+            vif=_vif_state(inner, outer, port, loopback_up=found[_LOOPBACK].up),
             strangers=tuple(sorted(link.name for link in found.values() if not _belongs_to_kernel(link))),
             addresses=addresses,
             routes=routes,
@@ -239,7 +246,11 @@ def _furnish() -> None:
         change_link(netlink, _LOOPBACK_INDEX, "set the loopback up", up=True)
 
 
-def _vif_state(inner: Link | None, outer: HostSide | None, port: DesiredPort | None) -> VifState | None:
+def _vif_state(
+    inner: Link | None, outer: HostSide | None, port: DesiredPort | None, *, loopback_up: bool
+) -> VifState | None:
+    """Plugging sets the outer end up, so one that is down counts as not plugged. BringUp sets the loopback up as well,
+    which stick tables need."""
     if port is None or (inner is None and outer is None):
         return None
     if inner is None:
@@ -247,12 +258,12 @@ def _vif_state(inner: Link | None, outer: HostSide | None, port: DesiredPort | N
         return VifState(mac_address="", mtu=0, up=False, segment=None)
     if outer is None:
         return VifState(mac_address=inner.mac_address, mtu=inner.mtu, up=False, segment=None)
-    matched = outer.fits and outer.peer in (None, inner.peer)
+    matched = outer.fits and outer.up and outer.peer in (None, inner.peer)
     return VifState(
         mac_address=inner.mac_address,
         # Of two ends that differ, the wrong one is the one to tell of.
         mtu=outer.mtu if outer.mtu is not None and inner.mtu == port.mtu else inner.mtu,
-        up=inner.up and outer.up,
+        up=inner.up and outer.up and loopback_up,
         segment=port.segment if matched else None,
     )
 
