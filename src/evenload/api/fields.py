@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
 
+from evenload.api.auth.identity import is_project
 from evenload.model.errors import Unsupported
 from evenload.model.query import Value
 
@@ -21,7 +22,6 @@ MAX_TEXT = 255
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,35}")
 _URL_PATH = re.compile(r"/(?!/)(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
 _COOKIE = re.compile(r"(?!\$)[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _LABEL = r"(?![-_])[A-Za-z0-9_\-]{1,63}(?<![-_])"
@@ -145,6 +145,12 @@ def _matching(pattern: re.Pattern[str], complaint: str) -> Callable[[str], str]:
     return check
 
 
+def _project(text: str) -> str:
+    if not is_project(text):
+        raise ValueError("Not the name of a project.")
+    return text
+
+
 def _codes(text: str) -> str:
     if _CODES.fullmatch(text) is None:
         raise ValueError("One status code, a list of codes such as 200,202 or one range such as 200-204 is expected.")
@@ -236,7 +242,7 @@ NAME = text()
 DESCRIPTION = text()
 TRUTH = FieldType(Annotated[bool, BeforeValidator(_truth)], truth_of)
 UUID = checked_text(uuid_of, 36, filtered=False)
-PROJECT = checked_text(_matching(_PROJECT, "Not the name of a project."), 36)
+PROJECT = checked_text(_project, 36)
 ADDRESS = FieldType(checked_text(address_of, 45).annotation, _canonical)
 CIDR = checked_text(_cidr, 49)
 SUBNET_CIDR = checked_text(_subnet_cidr, 49)

@@ -215,3 +215,39 @@ def make_world_with(tmp_path: Path) -> Iterator[Callable[..., World]]:
     yield make
     for uow in opened:
         uow.close()
+
+
+class Furnished:
+    """A load balancer with all its parts, and good bodies to spoil."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        subnet = world.shared_subnet()
+        self.balancer = world.balancer(subnet, name="lb")
+        self.listener = world.listener(self.balancer, name="listener")
+        self.pool = world.pool(self.balancer, name="pool")
+        self.bare = world.pool(self.balancer, name="bare")
+        self.member = world.member(self.pool, name="member")
+        self.monitor = world.monitor(self.pool, name="monitor")
+        members = f"pools/{self.pool['id']}/members"
+        listener = {"loadbalancer_id": self.balancer["id"], "protocol": "HTTP", "protocol_port": 8080}
+        pool = {"loadbalancer_id": self.balancer["id"], "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+        monitor = {"pool_id": self.bare["id"], "type": "HTTP", "delay": 5, "timeout": 3, "max_retries": 2}
+        monitor |= {"http_version": 1.1}
+        self.good: dict[str, tuple[str, dict[str, Any], str]] = {
+            "loadbalancer": ("loadbalancers", {"vip_subnet_id": subnet["id"]}, f"loadbalancers/{self.balancer['id']}"),
+            "listener": ("listeners", listener, f"listeners/{self.listener['id']}"),
+            "pool": ("pools", pool, f"pools/{self.pool['id']}"),
+            "member": (members, {"address": "10.9.9.9", "protocol_port": 1}, f"{members}/{self.member['id']}"),
+            "healthmonitor": ("healthmonitors", monitor, f"healthmonitors/{self.monitor['id']}"),
+        }
+
+    def everything(self) -> Any:
+        kinds = ("loadbalancers", "listeners", "pools", f"pools/{self.pool['id']}/members", "healthmonitors")
+        found = [self.world.get(f"{LBAAS}/{kind}") for kind in kinds]
+        return found, self.world.get("/v2.0/ports"), len(self.world.hints.sent)
+
+
+@pytest.fixture
+def furnished(world: World) -> Furnished:
+    return Furnished(world)
