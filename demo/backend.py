@@ -1,8 +1,9 @@
 """A real HTTP server to stand behind a load balancer, as a process of its own.
 
 Standard library only and run as a file, so that it starts at once. Every answer names the server in its body and in
-``X-Backend``; ``/headers`` answers the request's headers as JSON, ``/slow`` takes half a second, ``/status/503``
-answers that status. SIGTERM ends it the polite way: what was accepted is still answered.
+``X-Backend``. ``/headers`` answers the request's headers as JSON, ``/slow`` takes half a second, ``/status/503``
+answers that status, ``/cookie/a=b`` sets that cookie. SIGTERM ends it the polite way: what was accepted is still
+answered.
 """
 
 import argparse
@@ -45,6 +46,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("X-Backend", self.name)
+        if self.path.startswith("/cookie/"):
+            self.send_header("Set-Cookie", self.path.removeprefix("/cookie/"))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
