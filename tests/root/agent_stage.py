@@ -1,0 +1,166 @@
+"""A real agent on a real host between a client and back ends, with a server that is a table.
+
+Everything is in a lab's namespaces; ``Stage`` owns the agent and its host and removes what they made.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from demo.lab import Machine
+from demo.traffic import FAILURES, Answer, Client
+from tests.fakes.server import TableServer
+from tests.fakes.wishes import listener, member, pool, uuid, wish
+from tests.root.lab import PHYSICAL_NETWORK, HttpBackend, Lab, eventually, make_port
+from tests.root.openvswitch import Openvswitch
+
+from evenload.agent.loop import Agent
+from evenload.agent.settings import AgentSettings
+from evenload.host.linux import LinuxHost
+from evenload.host.settings import HaproxySettings, HostSettings, VifDriver
+from evenload.model.balancer import Vip
+from evenload.model.desired import Change, Desired, DesiredPort, Gone, Outcome, Report
+from evenload.render.options import RenderOptions
+
+VIP = "10.7.0.5"
+VIP_INTERFACE = f"{VIP}/24"
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class Stage:
+    """``client`` asks; ``backends`` answer with their number. One load balancer at a time: ``id``, on ``port``."""
+
+    def __init__(self, lab: Lab, openvswitch: Openvswitch | None = None, **settings: Any) -> None:
+        self.lab = lab
+        self._openvswitch = openvswitch
+        self.server = TableServer()
+        self.settings = self._host_settings()
+        self.options = RenderOptions(
+            state_dir=str(self.settings.state_dir), chroot=str(self.settings.haproxy.chroot), hard_stop_after=20
+        )
+        self._agent_settings = AgentSettings(**({"resync_interval": 30.0, "statistics_interval": 0.2} | settings))
+        self.id = lab.load_balancer_id()
+        self.port = make_port(VIP_INTERFACE)
+        self.host, self.agent = self._agent()
+        self.client = self._machine("client", "10.7.0.200/24")
+        self.machines = [self._machine(f"back{number}", f"10.7.0.{101 + number}/24") for number in range(3)]
+        self.backends = [HttpBackend(machine, 8080, str(number)) for number, machine in enumerate(self.machines)]
+
+    def wish(self, generation: int = 1, *, members: int | tuple[Any, ...] = 2, **fields: Any) -> Desired:
+        """Members are the back ends in order."""
+        many = tuple(self.member(number) for number in range(members)) if isinstance(members, int) else members
+        chosen: dict[str, Any] = {
+            "listeners": (self.listener(),),
+            "pools": (replace(pool(), load_balancer_id=self.id),),
+            "members": many,
+        }
+        made = wish(generation, at=self.port, **(chosen | fields))
+        vips = tuple(Vip(address=each.address, subnet_id=uuid(8)) for each in self.port.ips)
+        return replace(made, load_balancer=replace(made.load_balancer, id=self.id, vips=vips))
+
+    def member(self, number: int, **fields: Any) -> Any:
+        return member(number, **({"address": f"10.7.0.{101 + number}"} | fields))
+
+    def listener(self, number: int = 0, **fields: Any) -> Any:
+        return replace(listener(number, **fields), load_balancer_id=self.id)
+
+    def apply(self, wanted: Desired | Gone, timeout: float = 10.0) -> Report:
+        """Waits for the agent's report of that generation, which must be that it is done."""
+        assert wanted.generation is not None
+        self.server.wish(wanted)
+        self.agent.hint(self.id, wanted.generation)
+        return self.report(wanted.generation, timeout)
+
+    def report(self, generation: int, timeout: float = 10.0, *, after: int = 0) -> Report:
+        def told() -> list[Report]:
+            return [each for each in self.server.reports[after:] if each.generation == generation]
+
+        assert eventually(lambda: any(each.outcome is Outcome.DONE for each in told()), timeout), told()
+        return [each for each in told() if each.outcome is Outcome.DONE][-1]
+
+    def ask(self, path: str = "/", port: int = 80, timeout: float = 3.0) -> Answer:
+        return Client(self.client).get(VIP, port, path, timeout=timeout)
+
+    def answers(self, port: int = 80) -> bool:
+        try:
+            return self.ask(port=port, timeout=0.5).status == 200
+        except FAILURES:
+            return False
+
+    def bodies(self, requests: int = 8, port: int = 80) -> set[str]:
+        return {self.ask(port=port).body.decode() for _ in range(requests)}
+
+    def pid(self) -> int:
+        state = self.host.observe(self.id, self.port).haproxy
+        assert state is not None
+        return state.pid
+
+    def restart_agent(self) -> None:
+        """Another agent and host, as after a restart of the service."""
+        self.agent.stop()
+        self.host, self.agent = self._agent()
+        self.agent.start()
+
+    def close(self) -> None:
+        self.agent.stop()
+        for backend in self.backends:
+            backend.stop()
+        for identifier in self.host.known():
+            self.host.stop_haproxy(identifier)
+            self.host.remove_namespace(identifier)
+        self.host.close()
+
+    def _agent(self) -> tuple[LinuxHost, Agent]:
+        host = LinuxHost(self.settings)
+        return host, Agent("here", self.server, host, self.options, SystemClock(), self._agent_settings)
+
+    def _machine(self, name: str, *addresses: str) -> Machine:
+        if self._openvswitch is None:
+            return self.lab.machine(name, *addresses)
+        return self._openvswitch.machine(name, self.bridge, *addresses)
+
+    @property
+    def bridge(self) -> str:
+        return self.settings.bridge_mappings[PHYSICAL_NETWORK]
+
+    def _host_settings(self) -> HostSettings:
+        settings = HostSettings(
+            state_dir=self.lab.directory / "balancers",
+            bridge_mappings={PHYSICAL_NETWORK: self.lab.bridge},
+            haproxy=HaproxySettings(chroot=self.lab.directory / "empty"),
+        )
+        if self._openvswitch is None:
+            return settings
+        bridge = f"evo{self.lab.token}"
+        self._openvswitch.vsctl(
+            "add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=netdev", "fail_mode=standalone"
+        )
+        return replace(
+            settings,
+            vif_driver=VifDriver.OPENVSWITCH,
+            bridge_mappings={PHYSICAL_NETWORK: bridge},
+            openvswitch=self._openvswitch.settings(),
+        )
+
+
+@contextmanager
+def staged(lab: Lab, openvswitch: Openvswitch | None = None, **settings: Any) -> Iterator[Stage]:
+    stage = Stage(lab, openvswitch, **settings)
+    try:
+        stage.agent.start()
+        yield stage
+    finally:
+        stage.close()
+
+
+__all__ = ["VIP", "Change", "DesiredPort", "Stage", "staged"]

@@ -1,0 +1,143 @@
+"""A load balancer's life by an agent on a real host: created, changed, deleted, with packets to tell."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from demo.traffic import Client
+from tests.root.agent_stage import VIP, Stage, staged
+from tests.root.lab import Lab, eventually, make_port, reaches
+from tests.root.openvswitch import Openvswitch
+
+from evenload.host import netns
+from evenload.model.desired import Change, Gone, Observed
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def stage(lab: Lab) -> Iterator[Stage]:
+    with staged(lab) as stage:
+        yield stage
+
+
+@pytest.fixture(params=["linux bridge", "openvswitch"])
+def either(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Stage]:
+    if request.param == "linux bridge":
+        with staged(lab) as stage:
+            yield stage
+    else:
+        daemons: Openvswitch = request.getfixturevalue("private_openvswitch")
+        with staged(lab, daemons) as stage:
+            yield stage
+
+
+def test_created_changed_and_deleted(either: Stage) -> None:
+    stage = either
+    assert stage.apply(stage.wish()).change is Change.START
+    assert stage.bodies() == {"0", "1"}
+    pid = stage.pid()
+    assert stage.apply(stage.wish(2, members=3)).change is Change.RUNTIME
+    assert stage.bodies(12) == {"0", "1", "2"}
+    assert stage.apply(stage.wish(3, members=(stage.member(2),))).change is Change.RUNTIME
+    assert stage.bodies() == {"2"}
+    assert stage.pid() == pid
+    two = (stage.listener(), stage.listener(1))
+    assert stage.apply(stage.wish(4, listeners=two)).change is Change.RELOAD
+    assert stage.bodies(port=81) == {"0", "1"}
+    assert stage.pid() != pid
+    stage.apply(Gone(load_balancer_id=stage.id, generation=5))
+    assert stage.host.observe(stage.id, stage.port) == Observed(load_balancer_id=stage.id)
+    assert stage.host.known() == []
+    assert not stage.answers()
+
+
+def test_a_weight_of_nought_drains_without_a_reload(stage: Stage) -> None:
+    stage.apply(stage.wish())
+    pid = stage.pid()
+    drained = stage.wish(2, members=(stage.member(0, weight=0), stage.member(1)))
+    assert stage.apply(drained).change is Change.RUNTIME
+    assert stage.bodies() == {"1"}
+    disabled = stage.wish(3, members=(stage.member(0), stage.member(1, admin_state_up=False)))
+    assert stage.apply(disabled).change is Change.RUNTIME
+    assert stage.bodies() == {"0"}
+    assert stage.pid() == pid
+
+
+def test_a_runtime_change_costs_the_agent_milliseconds(stage: Stage) -> None:
+    stage.apply(stage.wish())
+    spent = []
+    for generation in range(2, 32):
+        wanted = stage.wish(generation, members=(stage.member(0, weight=1 + generation % 2), stage.member(1)))
+        started = time.monotonic()
+        stage.apply(wanted)
+        spent.append(time.monotonic() - started)
+    # A tenth of a second would mean that something waits; the bench has the exact figure.
+    assert sorted(spent)[len(spent) // 2] < 0.1
+
+
+def test_a_connection_in_use_outlives_a_reload(stage: Stage) -> None:
+    stage.apply(stage.wish())
+    connection = Client(stage.client).open(VIP)
+    try:
+        assert connection.ask().status == 200
+        stage.apply(stage.wish(2, listeners=(stage.listener(), stage.listener(1))))
+        assert connection.ask().status == 200
+    finally:
+        connection.close()
+
+
+def test_without_a_listener_the_address_answers_and_no_process_runs(stage: Stage) -> None:
+    stage.apply(stage.wish())
+    stage.apply(stage.wish(2, listeners=()))
+    assert stage.host.observe(stage.id, stage.port).haproxy is None
+    assert not stage.answers()
+    assert reaches(stage.client.namespace, VIP)
+    assert stage.apply(stage.wish(3)).change is Change.START
+    assert stage.answers()
+
+
+def test_a_disabled_load_balancer_serves_nobody_until_it_is_enabled(stage: Stage) -> None:
+    wanted = stage.wish()
+    stage.apply(wanted)
+    down = replace(wanted.load_balancer, admin_state_up=False)
+    stage.apply(stage.wish(2, load_balancer=down))
+    assert not stage.answers()
+    stage.apply(stage.wish(3))
+    assert stage.answers()
+
+
+def test_a_failover_builds_everything_anew(stage: Stage) -> None:
+    wanted = stage.wish()
+    stage.apply(wanted)
+    path = Path("/run/netns") / f"qlbaas-{stage.id}"
+    number, pid = netns.inode(path), stage.pid()
+    report = stage.apply(stage.wish(2, load_balancer=replace(wanted.load_balancer, incarnation=2)))
+    assert report.change is Change.START
+    assert netns.inode(path) != number
+    assert stage.pid() != pid
+    assert stage.bodies() == {"0", "1"}
+
+
+def test_many_load_balancers_come_and_go_in_parallel(lab: Lab) -> None:
+    with staged(lab) as stage:
+        wishes = []
+        for number in range(12):
+            stage.id = lab.load_balancer_id()
+            wanted = stage.wish()
+            port = make_port(f"10.7.0.{10 + number}/24")
+            vip = replace(wanted.load_balancer.vips[0], address=port.ips[0].address)
+            balancer = replace(wanted.load_balancer, vips=(vip,), port_id=port.id)
+            wishes.append(replace(wanted, port=port, load_balancer=balancer))
+        for wanted in wishes:
+            stage.server.wish(wanted)
+            stage.agent.hint(wanted.id, 1)
+        assert eventually(lambda: len(stage.server.reports) == len(wishes), 20.0)
+        for wanted in wishes:
+            assert Client(stage.client).get(wanted.load_balancer.vips[0].address).status == 200
+        for wanted in wishes:
+            stage.server.wish(Gone(load_balancer_id=wanted.id, generation=2))
+            stage.agent.hint(wanted.id, 2)
+        assert eventually(lambda: stage.host.known() == [], 20.0)
