@@ -45,7 +45,7 @@ class Agent:
         self._clock = clock
         self._settings = settings or AgentSettings()
         self._memories = Memories()
-        self._schedule = Schedule(routine_limit=max(1, self._settings.workers // 4))
+        self._schedule = Schedule(routine_limit=max(1, self._settings.workers // 2))
         self._condition = threading.Condition()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -93,7 +93,8 @@ class Agent:
         """Asks for a look at everything: what is assigned here, and what is here.
 
         What is here and not assigned may be an orphan: it is fetched, and only Gone removes it. Without the server,
-        everything here is kept as it was last applied.
+        everything here is kept as it was last applied. A generation that differs is fetched, be it a lower one: the
+        server's database may have been put back to an earlier state.
         """
         memories = {memory.load_balancer_id: memory for memory in self._memories.all()}
         try:
@@ -113,13 +114,13 @@ class Agent:
             memory = memories.get(load_balancer_id)
             wish = memory.wish if memory is not None else None
             if assigned is None:
-                fetch = newer = False
+                fetch = changed = False
             else:
                 generation = assigned.get(load_balancer_id)
-                newer = generation is not None and isinstance(wish, Desired) and generation > wish.generation
-                fetch = newer or generation is None or not isinstance(wish, Desired)
-            due = now if newer or wish is None else now + spread * number / len(everything)
-            self._ask(load_balancer_id, Ask(fetch=fetch, look=True), due, urgent=newer)
+                changed = generation is not None and isinstance(wish, Desired) and generation != wish.generation
+                fetch = changed or generation is None or not isinstance(wish, Desired)
+            due = now if changed or wish is None else now + spread * number / len(everything)
+            self._ask(load_balancer_id, Ask(fetch=fetch, look=True), due, urgent=changed)
         self._synced = True
 
     def settled(self) -> bool:

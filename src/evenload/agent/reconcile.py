@@ -98,16 +98,15 @@ class Reconciler:
         return self._ended(memory, ask, Outcome.GIVE_UP, attempt, None)
 
     def _fetch(self, memory: Memory) -> ServerUnavailable | None:
-        """Brings the wish up to date; an answer that is older than what is known already is none."""
+        """Brings the wish up to date. Whatever the server answers is the wish: rounds of one load balancer follow each
+        other, so no answer can overtake another, and a lower generation stems from a database that was put back."""
         try:
             answer = self._server.fetch(self._name, memory.load_balancer_id)
         except ServerUnavailable as error:
             return error
-        former = memory.wish
-        if isinstance(answer, Desired) and isinstance(former, Desired) and answer.generation < former.generation:
-            return None
-        if answer != former:
+        if answer != memory.wish:
             memory.wish = answer
+            memory.said = None  # that was about another wish, even where the number is the same
             memory.failures = 0
             memory.braked_until = 0.0
         return None
@@ -190,14 +189,15 @@ class Reconciler:
         if haproxy is None:
             memory.process, memory.told, memory.down = None, {}, set()
             return
-        servers = servers_of(haproxy.text)
         if memory.process != haproxy.pid:
             if change is Change.START:
                 memory.down = set()
             elif memory.process is None:  # adopted: what a former agent told it is not known
-                memory.down = set(servers)
+                memory.down = set(servers_of(haproxy.text))
             memory.process, memory.told = haproxy.pid, {}
-        planned = plan_verdicts(wish, servers, memory.verdicts, memory.told, memory.down)
+        if not (memory.verdicts or memory.told or memory.down):
+            return
+        planned = plan_verdicts(wish, servers_of(haproxy.text), memory.verdicts, memory.told, memory.down)
         if planned.commands:
             answers = self._host.runtime(wish.id, planned.commands)
             for command, answer in zip(planned.commands, answers, strict=True):

@@ -82,6 +82,41 @@ def test_a_change_goes_without_a_look_at_the_host(world: World) -> None:
     assert world.server.reports[-1].change is Change.RUNTIME
 
 
+def test_a_server_that_was_put_back_to_an_earlier_state_is_followed_at_the_next_resync(world: World) -> None:
+    former = wish()
+    world.apply(with_member(changed(changed(former)), 0, weight=7))
+    world.agent.resync()
+    world.run()
+    world.server.wish(former)
+    world.agent.resync()
+    world.run()
+    assert str(world.host) == _built(former)
+    assert world.server.outcomes[-1] == (former.generation, DONE)
+
+
+def test_what_was_applied_under_the_same_number_before_a_restore_is_not_taken_for_the_answer(world: World) -> None:
+    world.apply(changed(wish()))
+    other = with_member(wish(), 0, weight=7)
+    assert other.generation == 2
+    world.apply(other)
+    assert world.server.outcomes == [(2, DONE), (2, DONE)]
+    assert str(world.host) == _built(other)
+
+
+def test_a_restarted_agent_follows_a_server_that_was_put_back(world: World) -> None:
+    world.apply(with_member(changed(changed(wish())), 0, weight=7))
+    world.server.away = True
+    world.start().resync()
+    world.run()
+    world.server.away = False
+    world.server.wish(wish())
+    world.agent.resync()
+    world.clock.advance(60.0)
+    world.run()
+    assert str(world.host) == _built(wish())
+    assert world.server.outcomes[-1] == (1, DONE)
+
+
 def test_hints_fold_into_the_newest_wish(world: World) -> None:
     world.wish(wish())
     newest = changed(changed(wish()))
