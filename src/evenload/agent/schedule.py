@@ -88,8 +88,3 @@ class Schedule:
     @property
     def idle(self) -> bool:
         return not (self._urgent or self._routine or self._running)
-
-    @property
-    def busy(self) -> bool:
-        """A round is running."""
-        return bool(self._running)

@@ -1,0 +1,108 @@
+"""The agent's threads: different load balancers in parallel, one never twice at once, and a clean stop."""
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from tests.fakes.server import TableServer
+from tests.fakes.wishes import uuid, wish
+
+from evenload.agent.loop import Agent
+from evenload.agent.settings import AgentSettings
+from evenload.host.fake import FakeHost
+from evenload.model.desired import Desired, Gone, Report
+from evenload.render.options import RenderOptions
+
+LONG = 10.0
+FIRST, SECOND = uuid(1), uuid(1, 1)
+
+
+class RealClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class GatedServer(TableServer):
+    """A fetch of ``FIRST`` waits at the gate; ``arrived`` counts those that came to it, ``told`` hands out reports."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.arrived = threading.Semaphore(0)
+        self.inside = 0
+        self.most_inside = 0
+        self.told: queue.Queue[Report] = queue.Queue()
+
+    def fetch(self, agent: str, load_balancer_id: str) -> Desired | Gone:
+        if load_balancer_id == FIRST:
+            self.inside += 1
+            self.most_inside = max(self.most_inside, self.inside)
+            self.arrived.release()
+            assert self.gate.wait(LONG)
+            self.inside -= 1
+        return super().fetch(agent, load_balancer_id)
+
+    def report(self, report: Report) -> None:
+        super().report(report)
+        self.told.put(report)
+
+
+@pytest.fixture
+def server() -> GatedServer:
+    return GatedServer()
+
+
+@pytest.fixture
+def agent(server: GatedServer) -> Iterator[Agent]:
+    settings = AgentSettings(workers=4, resync_interval=3600.0, statistics_interval=3600.0)
+    agent = Agent("here", server, FakeHost(), RenderOptions(state_dir="/run/x"), RealClock(), settings)
+    agent.start()
+    yield agent
+    server.gate.set()
+    agent.stop()
+
+
+def named(identifier: str) -> Desired:
+    made = wish()
+    return replace(made, load_balancer=replace(made.load_balancer, id=identifier))
+
+
+def test_one_that_takes_long_does_not_keep_the_others(server: GatedServer, agent: Agent) -> None:
+    for identifier in (FIRST, SECOND):
+        server.wish(named(identifier))
+        agent.hint(identifier, 1)
+    assert server.arrived.acquire(timeout=LONG)
+    assert server.told.get(timeout=LONG).load_balancer_id == SECOND
+    server.gate.set()
+    assert server.told.get(timeout=LONG).load_balancer_id == FIRST
+
+
+def test_hints_during_a_round_make_one_more_round_after_it(server: GatedServer, agent: Agent) -> None:
+    server.wish(named(FIRST))
+    agent.hint(FIRST, 1)
+    assert server.arrived.acquire(timeout=LONG)
+    for generation in range(2, 9):
+        agent.hint(FIRST, generation)
+    server.wish(replace(named(FIRST), generation=8))
+    server.gate.set()
+    while server.told.get(timeout=LONG).generation != 8:
+        pass
+    assert server.most_inside == 1
+    assert server.fetches <= 2
+
+
+def test_it_stops_while_nothing_is_to_do_and_starts_again(server: GatedServer, agent: Agent) -> None:
+    server.gate.set()
+    agent.stop()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("agent-")]
+    agent.start()
+    server.wish(named(SECOND))
+    agent.hint(SECOND, 1)
+    assert server.told.get(timeout=LONG).load_balancer_id == SECOND
