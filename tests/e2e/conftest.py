@@ -21,6 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "/e2e/" in str(item.path):
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.root)
+            item.add_marker(pytest.mark.filterwarnings("ignore:::openstack"))  # its own deprecations
 
 
 @pytest.fixture(scope="session")
