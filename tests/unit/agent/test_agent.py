@@ -213,6 +213,14 @@ def test_a_refused_runtime_change_becomes_a_reload(world: World) -> None:
     assert str(world.host) == _built(changed(changed(wish())))
 
 
+def test_a_process_that_does_not_answer_is_reloaded_all_the_same(world: World) -> None:
+    world.apply(wish())
+    world.host.fail(error=HostError("no answer"))  # to the question for its members' health
+    world.apply(changed(wish(), listeners=(listener(port=8080),)))
+    assert world.server.reports[-1].outcome is DONE
+    assert world.server.reports[-1].change is Change.RELOAD
+
+
 def test_a_busy_server_goes_when_it_is_idle_or_overdue(world: World) -> None:
     world.apply(wish())
     process = world.host.places[BALANCER].process
