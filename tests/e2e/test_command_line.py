@@ -36,21 +36,21 @@ def _live(world: World) -> None:
     assert balancer["vip_address"].startswith("10.88.0.2")
     listener = world.create_by_command(
         "loadbalancer", "listener", "create", "--name", "l1", "--protocol", "HTTP", "--protocol-port", "80",
-        "--insert-headers", "X-Forwarded-For=true", "--wait", "smoke",
+        "--insert-headers", "X-Forwarded-For=true", "smoke",
     )  # fmt: skip
     pool = world.create_by_command(
         "loadbalancer", "pool", "create", "--name", "p1", "--protocol", "HTTP", "--lb-algorithm", "ROUND_ROBIN",
-        "--listener", "l1", "--wait",
+        "--listener", "l1",
     )  # fmt: skip
-    for web in ("web1", "web2"):
+    for web, wait in (("web1", ()), ("web2", ("--wait",))):
         member = world.create_by_command(
             "loadbalancer", "member", "create", "--name", web, "--address", world.member(web)["address"],
-            "--protocol-port", str(BACKEND_PORT), "--subnet-id", "hand-sub", "--wait", "p1",
+            "--protocol-port", str(BACKEND_PORT), "--subnet-id", "hand-sub", *wait, "p1",
         )  # fmt: skip
-        assert member["provisioning_status"] == "ACTIVE"
+        assert member["provisioning_status"] == ("ACTIVE" if wait else "PENDING_CREATE")
     monitor = world.create_by_command(
         "loadbalancer", "healthmonitor", "create", "--name", "h1", "--delay", "1", "--timeout", "1",
-        "--max-retries", "1", "--type", "HTTP", "--wait", "p1",
+        "--max-retries", "1", "--type", "HTTP", "p1",
     )  # fmt: skip
     world.wait_answer(balancer["vip_address"])
     assert set(world.client.spread(balancer["vip_address"], requests=8)) == {"web1", "web2"}
