@@ -1,9 +1,9 @@
 """What an idle load balancer costs in memory, all in, at a hundred of them.
 
 A hundred come and go several times. Each time the machine's MemAvailable falls and rises by what they take; what other
-processes of the machine gain or lose meanwhile goes into single samples, hence the median. For information: the same
-counted up (the HAProxy processes' proportional share, the service's growth, the kernel's tables), and how long a
-hundred take to come and to go.
+processes of the machine gain or lose meanwhile goes into single samples, hence the median. The same is counted up: the
+HAProxy processes' proportional share, the service's growth, the kernel's tables. The larger of the two has to meet the
+goal. For information: how long a hundred take to come and to go.
 """
 
 import time
@@ -56,9 +56,12 @@ def measure(room: Room, service: Service) -> list[Row]:
         readings.append(Reading.take(service))
     growth = (readings[1].service - readings[0].service) / COUNT / _MIB
     kernel = (readings[1].kernel - readings[0].kernel) / COUNT / _MIB
+    machine = row("memory-of-the-machine", "MiB", machine_shares(readings))
+    counted = sum(shares) / len(shares) + growth + kernel
     return [
-        row("memory", "MiB", machine_shares(readings), _GOAL),
-        row("memory-counted", "MiB", [sum(shares) / len(shares) + growth + kernel]),
+        row("memory", "MiB", [max(machine.p50, counted)], _GOAL),
+        machine,
+        row("memory-counted", "MiB", [counted]),
         row("memory-haproxy-pss", "MiB", shares),
         row("memory-service-growth", "MiB", [growth]),
         row("memory-kernel", "MiB", [kernel]),
