@@ -6,12 +6,13 @@ the driver.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine, QueuePool, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from evenload.model.errors import EvenloadError
@@ -22,17 +23,22 @@ class StoreSettings:
     """``url``: SQLAlchemy's, such as ``sqlite:////var/lib/evenload/evenload.db``. ``busy_timeout``: seconds that a
     writer waits for the others."""
 
-    url: str
+    url: str = field(repr=False)
     busy_timeout: float = 10.0
 
 
 def open_engine(settings: StoreSettings) -> Engine:
-    """Raises EvenloadError for a database that several connections could not share."""
-    url = make_url(settings.url)
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+    """Raises EvenloadError for a database that several connections could not share, or that cannot be spoken to. What
+    it says never holds the password."""
+    try:
+        url = make_url(settings.url)
+        if url.get_backend_name() != "sqlite":
+            return create_engine(url, pool_pre_ping=True)
+    except (ArgumentError, ImportError) as error:
+        reason = f"no driver is installed for it ({error})" if isinstance(error, ImportError) else "it is no valid URL"
+        raise EvenloadError(f"The database connection cannot be used: {reason}.") from error
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-        raise EvenloadError(f"The store needs a database file, not {settings.url!r}.")
+        raise EvenloadError(f"The store needs a database file, not '{url.render_as_string(hide_password=True)}'.")
     ensure_private_file(Path(url.database))
     engine = create_engine(
         url,
