@@ -74,6 +74,9 @@ class Transaction(Protocol):
 
     def agent_seen(self, name: str, moment: datetime) -> None: ...
 
+    def remove_agent(self, name: str) -> None:
+        """Quiet about one that is not there; its load balancers stay as they are."""
+
     # Networks. Each save_* inserts or updates by id; each remove_* is quiet about what is not there.
 
     def network(self, identifier: str) -> Network | None: ...

@@ -218,6 +218,18 @@ def test_agents_are_listed_with_their_load(store: UnitOfWork) -> None:
         ]
 
 
+def test_an_agent_that_is_removed_leaves_its_load_balancers(store: UnitOfWork) -> None:
+    put(store, a_tree(agent="a"))
+    with store.write() as transaction:
+        transaction.agent_seen("a", moment(0))
+    with store.write() as transaction:
+        transaction.remove_agent("a")
+        transaction.remove_agent("nobody")
+    with store.read() as transaction:
+        assert transaction.agents() == []
+        assert len(transaction.assignments("a")) == 1
+
+
 def test_an_agent_is_assigned_what_it_has_or_must_remove(store: UnitOfWork) -> None:
     served, leaving = a_tree(agent="a"), a_tree(agent="a", deleting=True)
     put(store, served, leaving, a_tree(agent="b"))

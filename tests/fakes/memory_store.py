@@ -101,6 +101,9 @@ class MemoryTransaction:
     def agent_seen(self, name: str, moment: datetime) -> None:
         self._writable().agents[name] = moment.astimezone(UTC)
 
+    def remove_agent(self, name: str) -> None:
+        self._writable().agents.pop(name, None)
+
     # Networks
 
     def network(self, identifier: str) -> Network | None:

@@ -79,8 +79,9 @@ class Agent:
         self._stopping.set()
         with self._condition:
             self._condition.notify_all()
+        deadline = self._clock.monotonic() + _STOP_TIMEOUT
         for thread in self._threads:
-            thread.join(_STOP_TIMEOUT)
+            thread.join(max(0.0, deadline - self._clock.monotonic()))
         self._threads = []
         self.monitoring.stop()
         self._host.close()

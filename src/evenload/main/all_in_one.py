@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import structlog
 
@@ -20,6 +21,7 @@ from evenload.main.housekeeping import Sweeper
 from evenload.main.parts import build_foundation, build_identity, build_services
 from evenload.main.serving import HttpServer
 from evenload.main.settings import Settings, SettingsError, read_settings
+from evenload.main.state import StateDirectory
 from evenload.model.errors import EvenloadError
 from evenload.service.agents import AgentGateway
 from evenload.service.housekeeping import Housekeeping
@@ -32,9 +34,11 @@ _log = structlog.get_logger(__name__)
 
 
 class AllInOne:
-    """Inert until ``start``; ``stop`` ends requests and rounds in progress, then returns."""
+    """Opens the database; the rest is inert until ``start``. ``stop`` ends requests and rounds in progress, then
+    returns. ``state``: the state directory, which the caller holds."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, state: StateDirectory) -> None:
+        self._state = state
         self._settings = settings
         foundation = build_foundation(settings)
         context = foundation.context
@@ -59,23 +63,26 @@ class AllInOne:
 
     def start(self) -> None:
         """Raises HostError where the host is not fit, OSError where the address cannot be listened on."""
+        name = self._settings.host_name
+        self._http.bind()  # before the host is touched: a second Evenload ends here
+        former = self._state.read_agent_name()
+        if former is not None and former != name:
+            moved = self._gateway.rename(former, name)
+            _log.info("the agent has another name", former=former, name=name, load_balancers=moved)
+        self._state.ensure_agent_name(name)
         self._agent.start()
-        self._gateway.register(self._settings.host_name)
+        self._gateway.register(name)
         self._sweeper.start()
         self._http.start()
-        _log.info(
-            "serving",
-            address=f"http://{self._settings.serving.host}:{self._http.port}",
-            host=self._settings.host_name,
-            state=str(self._settings.state_path),
-        )
+        _log.info("serving", address=self._http.url, host=name, state=str(self._settings.state_path))
 
     def stop(self) -> None:
-        """May be called after a failed start, too."""
-        self._http.stop()
-        self._sweeper.stop()
-        self._agent.stop()
-        self._engine.dispose()
+        """May be called after a failed start, too. What fails to stop keeps nothing else from it."""
+        with ExitStack() as stack:  # the last one first
+            stack.callback(self._engine.dispose)
+            stack.callback(self._agent.stop)
+            stack.callback(self._sweeper.stop)
+            stack.callback(self._http.stop)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -91,18 +98,19 @@ def run(arguments: Sequence[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     try:
-        service = AllInOne(settings)
-    except (EvenloadError, ValueError) as error:
+        with StateDirectory(settings.state_path) as state:
+            _serve(AllInOne(settings, state), ended)
+    except (EvenloadError, OSError, ValueError) as error:
         sys.stderr.write(f"evenload: {error}\n")
         return 1
+    return 0
+
+
+def _serve(service: AllInOne, ended: threading.Event) -> None:
     try:
         service.start()
         ended.wait()
         _log.info("stopping")
-        return 0
-    except (EvenloadError, OSError) as error:
-        sys.stderr.write(f"evenload: {error}\n")
-        return 1
     finally:
         service.stop()
 

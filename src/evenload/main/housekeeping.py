@@ -4,10 +4,10 @@ import threading
 
 import structlog
 
-from evenload.model.errors import EvenloadError
+from evenload.model.errors import StoreUnavailable
 from evenload.service.housekeeping import Housekeeping
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Sweeper:
@@ -34,5 +34,7 @@ class Sweeper:
         while not self._stopping.wait(self._interval):
             try:
                 self._housekeeping.sweep()
-            except EvenloadError as error:
-                _log.warning("housekeeping failed", reason=str(error))
+            except StoreUnavailable as error:
+                log.warning("housekeeping failed", reason=str(error))
+            except Exception:  # a fault of the program in one sweep must not end them all unnoticed
+                log.exception("internal fault in housekeeping")

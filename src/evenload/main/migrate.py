@@ -6,6 +6,7 @@ The service does the same at its start; the command is for operators who want to
 import sys
 
 from evenload.main.settings import SettingsError, read_settings
+from evenload.main.state import StateDirectory
 from evenload.model.errors import EvenloadError
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import current_revision, upgrade
@@ -13,13 +14,19 @@ from evenload.store.migrate import current_revision, upgrade
 
 def main() -> int:
     try:
-        engine = open_engine(StoreSettings(url=read_settings(sys.argv[1:]).database))
-        before = current_revision(engine)
-        upgrade(engine)
-    except (SettingsError, EvenloadError) as error:
+        settings = read_settings(sys.argv[1:])
+        with StateDirectory(settings.state_path):  # never under a running service
+            engine = open_engine(StoreSettings(url=settings.database))
+            try:
+                before = current_revision(engine)
+                upgrade(engine)
+                after = current_revision(engine)
+            finally:
+                engine.dispose()
+    except (SettingsError, EvenloadError, OSError) as error:
         sys.stderr.write(f"evenload-migrate: {error}\n")
         return 1
-    sys.stdout.write(f"Schema {before or 'none'} -> {current_revision(engine)}\n")
+    sys.stdout.write(f"Schema {before or 'none'} -> {after}\n")
     return 0
 
 

@@ -21,7 +21,8 @@ _SILENCE_SECONDS = 60
 
 
 class HttpServer:
-    """``start`` returns once connections are accepted; ``stop`` lets requests in progress end."""
+    """``bind`` takes the address, and clients begin to wait; ``start`` returns once they are answered; ``stop`` lets
+    requests in progress end."""
 
     def __init__(self, application: Any, *, host: str, port: int, threads: int) -> None:
         self._server = wsgi.Server(
@@ -38,7 +39,13 @@ class HttpServer:
         self._server.max_request_header_size = MAX_HEADER_BYTES
         self._server.max_request_body_size = MAX_BODY_BYTES
         self._server.error_log = _error_log  # type: ignore[method-assign,assignment]
+        self._host = host
+        self._bound = False
         self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://[{self._host}]:{self.port}" if ":" in self._host else f"http://{self._host}:{self.port}"
 
     @property
     def port(self) -> int:
@@ -46,16 +53,23 @@ class HttpServer:
         port: int = self._server.bind_addr[1]
         return port
 
-    def start(self) -> None:
+    def bind(self) -> None:
         """Raises OSError where the address is taken or not ours."""
         self._server.prepare()
+        self._bound = True
         # Cheroot has a thread wait for the first word of a new connection: a few silent ones would stop everybody.
         self._server.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SILENCE_SECONDS)
+
+    def start(self) -> None:
+        """Binds, where that has not been done; raises as ``bind``."""
+        if not self._bound:
+            self.bind()
         self._thread = threading.Thread(target=self._server.serve, name="http", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         self._server.stop()
+        self._bound = False
         if self._thread is not None:
             self._thread.join(timeout=10)
             self._thread = None

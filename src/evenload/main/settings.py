@@ -6,7 +6,7 @@ options for the sample configuration.
 
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,11 @@ DEFAULT_STATE = "/var/lib/evenload"
 
 _DEFAULT = [
     cfg.StrOpt("state_path", default=DEFAULT_STATE, help="Directory for the database and the load balancers' state."),
-    cfg.StrOpt("host", default=None, help="Name of this host among the agents. Default: its host name."),
+    cfg.StrOpt(
+        "host",
+        default=None,
+        help="Name of this host among the agents; its load balancers follow a change. Default: its host name.",
+    ),
     cfg.BoolOpt("debug", default=False, help="Log more, for those who look for a fault."),
 ]
 _API = [
@@ -141,7 +145,7 @@ class Settings:
 
     state_path: Path
     debug: bool
-    database: str
+    database: str = field(repr=False)
     host_name: str
     serving: ServingSettings
     api: ApiSettings

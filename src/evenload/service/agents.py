@@ -7,6 +7,7 @@ work: the time an agent was last written down, and what was last heard of each l
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from evenload.model.desired import Desired, Gone, Health, Report
@@ -34,6 +35,18 @@ class AgentGateway:
         """From now on load balancers may be given to that agent."""
         with _translated():
             self._note_life(agent_name, at_once=True)
+
+    def rename(self, former: str, name: str) -> int:
+        """The agent ``former`` is called ``name`` from now on, with all that it has and has to remove. Returns how many
+        load balancers that are. To be called before the agent speaks up by its new name, to which nothing belongs."""
+        with _translated(), self._context.uow.write() as transaction:
+            moved = transaction.assignments(former)
+            for tree in filter(None, map(transaction.tree, moved)):
+                transaction.save_tree(tree, replace(tree, agent=name))
+                if tree.applied_generation:
+                    self._context.ports.bind_vip_port(transaction, tree.load_balancer.item, name)
+            transaction.remove_agent(former)
+        return len(moved)
 
     def fetch(self, agent: str, load_balancer_id: str) -> Desired | Gone:
         with _translated(), self._context.uow.read() as transaction:

@@ -272,6 +272,7 @@ _INSERT_AGENT = insert(tables.AGENTS)
 _UPDATE_AGENT = (
     update(tables.AGENTS).where(tables.AGENTS.c.name == bindparam("identifier")).values(seen_at=bindparam("seen_at"))
 )
+_DELETE_AGENT = delete(tables.AGENTS).where(tables.AGENTS.c.name == bindparam("identifier"))
 
 
 def _pending(rows: RecordTable[Any]) -> Any:
@@ -308,3 +309,7 @@ def write_agent(connection: Connection, name: str, moment: datetime) -> None:
     seen_at = to_moment(moment)
     if connection.execute(_UPDATE_AGENT, {"identifier": name, "seen_at": seen_at}).rowcount == 0:
         connection.execute(_INSERT_AGENT, {"name": name, "seen_at": seen_at})
+
+
+def remove_agent(connection: Connection, name: str) -> None:
+    connection.execute(_DELETE_AGENT, {"identifier": name})

@@ -65,6 +65,9 @@ class SqlTransaction:
     def agent_seen(self, name: str, moment: datetime) -> None:
         trees.write_agent(self._writable(), name, moment)
 
+    def remove_agent(self, name: str) -> None:
+        trees.remove_agent(self._writable(), name)
+
     def network(self, identifier: str) -> Network | None:
         return networks.read_network(self._connection, identifier)
 

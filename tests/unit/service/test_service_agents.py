@@ -1,5 +1,6 @@
 """What agents say: results, health, signs of life; and what is done when they say nothing. On both stores."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
 
@@ -52,6 +53,24 @@ def test_fetch_is_definite(world: World, lb: str) -> None:
     assert world.gateway.fetch("host-1", "none") == Gone(load_balancer_id="none")
     assert world.gateway.assignments("host-1") == {lb: 1}
     assert world.gateway.assignments("host-2") == {}
+
+
+def test_an_agent_that_is_renamed_keeps_what_it_has(world: World, lb: str) -> None:
+    leaving = world.load_balancers.create("project", a_balancer()).id
+    world.settle()
+    world.load_balancers.delete(leaving, cascade=True)
+    before = world.load_balancers.tree(lb)
+    assert world.gateway.rename("host-1", "host-2") == 2
+    world.gateway.register("host-2")
+    assert world.gateway.assignments("host-1") == {}
+    assert world.gateway.assignments("host-2") == {lb: before.generation, leaving: 2}
+    assert world.load_balancers.tree(lb) == replace(before, agent="host-2")
+    assert world.ports.bound[lb] == "host-2"
+    with world.context.uow.read() as transaction:
+        assert [(agent.name, agent.load) for agent in transaction.agents()] == [("host-2", 2)]
+    world.report(leaving, 2, agent="host-2")
+    assert list(world.gateway.assignments("host-2")) == [lb]
+    assert world.gateway.rename("host-1", "host-2") == 0
 
 
 def test_reports_of_others_and_of_the_future_change_nothing(world: World, lb: str) -> None:

@@ -1,0 +1,34 @@
+"""The housekeeping thread outlives what goes wrong in one sweep."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from tests.fakes.memory_store import MemoryStore
+from tests.unit.service.conftest import make_world
+
+from evenload.main.housekeeping import Sweeper
+from evenload.model.errors import StoreUnavailable
+from evenload.service.housekeeping import Housekeeping
+
+
+@pytest.mark.parametrize("fault", [StoreUnavailable("locked"), KeyError("a bug")])
+def test_a_sweep_that_fails_is_not_the_last(fault: Exception) -> None:
+    swept = threading.Event()
+
+    class Failing(Housekeeping):
+        sweeps = 0
+
+        def sweep(self) -> None:
+            self.sweeps += 1
+            if self.sweeps == 1:
+                raise fault
+            swept.set()
+
+    limit = timedelta(seconds=60)
+    sweeper = Sweeper(Failing(make_world(MemoryStore()).context, limit, limit), interval=0.001)
+    sweeper.start()
+    try:
+        assert swept.wait(10)
+    finally:
+        sweeper.stop()
