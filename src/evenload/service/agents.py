@@ -23,6 +23,10 @@ TRUST_MEMORY_FOR = 30.0
 """Seconds for which health that was heard before is not compared with the store again: another process may write."""
 
 
+AT_ONCE = 20
+"""Load balancers whose health is written in one transaction: callers who change something wait for no more."""
+
+
 class AgentGateway:
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -72,20 +76,24 @@ class AgentGateway:
                 self._heard.pop(report.load_balancer_id, None)
 
     def health(self, seen: Sequence[Health]) -> None:
-        """One writing transaction for all that has news, none where nothing has."""
+        """A writing transaction for up to ``AT_ONCE`` load balancers that have news, none where none has."""
         with _translated():
             for agent in {health.agent for health in seen}:
                 self._note_life(agent)
             fresh, reports_before = self._unheard(seen)
             if not fresh:
                 return
-            with self._context.uow.read() as transaction:
-                news = [health for health in fresh if reports.differs(transaction, health)]
-            if news:
-                with self._context.uow.write() as transaction:
-                    for health in news:
-                        reports.apply_health(transaction, health)
+            for first in range(0, len(fresh), AT_ONCE):
+                self._write_news(fresh[first : first + AT_ONCE])
             self._remember(fresh, reports_before)
+
+    def _write_news(self, seen: Sequence[Health]) -> None:
+        with self._context.uow.read() as transaction:
+            news = [health for health in seen if reports.differs(transaction, health)]
+        if news:
+            with self._context.uow.write() as transaction:
+                for health in news:
+                    reports.apply_health(transaction, health)
 
     def _note_life(self, agent: str, *, at_once: bool = False) -> None:
         now = self._context.now()

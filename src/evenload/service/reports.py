@@ -31,10 +31,7 @@ def concerns(tree: Tree | None, agent: str) -> bool:
 
 
 def plan_report(tree: Tree, report: Report) -> Tree | None:
-    """The tree after the report; None: the load balancer is gone. A generation that was never given is not believed:
-    it stems from a database that has been put back to an earlier state."""
-    if report.generation > tree.generation:
-        return tree
+    """The tree after the report; None: the load balancer is gone."""
     match report.outcome:
         case Outcome.DONE:
             return status.applied(tree, report.generation)
@@ -45,7 +42,8 @@ def plan_report(tree: Tree, report: Report) -> Tree | None:
 
 
 def apply_report(transaction: Transaction, ports: PortProvider, report: Report) -> None:
-    """May be repeated; what concerns no load balancer of that agent is passed over."""
+    """May be repeated; what concerns no load balancer of that agent is passed over. A generation that was never given
+    is not believed: it stems from a database that has been put back to an earlier state."""
     before = transaction.tree(report.load_balancer_id)
     if before is None or not concerns(before, report.agent):
         return

@@ -13,7 +13,7 @@ from evenload.interfaces import UnitOfWork
 from evenload.model.desired import Desired, Gone, Health, Outcome, Statistics
 from evenload.model.enums import OperatingStatus, ProvisioningStatus
 from evenload.model.errors import ServerUnavailable, StoreUnavailable
-from evenload.service.agents import AgentGateway
+from evenload.service.agents import AT_ONCE, AgentGateway
 from evenload.service.commands import Changes
 from evenload.service.context import Context
 from evenload.service.housekeeping import Housekeeping
@@ -179,14 +179,17 @@ def test_idle_health_writes_nothing() -> None:
     assert store.transactions == transactions + 1, "the sign of life alone"
 
 
-def test_one_transaction_for_all_that_has_news() -> None:
+def test_one_transaction_for_what_has_news_but_never_for_too_many() -> None:
     store = MemoryStore()
     world = make_world(store)
-    ids = [world.load_balancers.create("project", a_balancer(listeners=(a_listener(),))).id for _ in range(5)]
+    ids = [world.load_balancers.create("project", a_balancer(listeners=(a_listener(),))).id for _ in range(AT_ONCE + 5)]
     world.settle()
     transactions = store.transactions
-    world.gateway.health([health(world, lb, "ONLINE", bytes_in=7) for lb in ids])
+    world.gateway.health([health(world, lb, "ONLINE", bytes_in=7) for lb in ids[:AT_ONCE]])
     assert store.transactions == transactions + 1
+    world.gateway.health([health(world, lb, "ONLINE", bytes_in=8) for lb in ids])
+    assert store.transactions == transactions + 3, "callers who change something come in between"
+    assert {world.load_balancers.statistics(lb).bytes_in for lb in ids} == {8}
 
 
 def test_a_report_makes_health_be_looked_at_again(world: World, lb: str) -> None:
