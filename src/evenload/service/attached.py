@@ -18,7 +18,7 @@ def advance_attached(transaction: Transaction, network_id: str, subnet_id: str |
         if subnet_id is not None and all(ip.subnet_id != subnet_id for ip in port.fixed_ips):
             continue
         before = transaction.tree(port.device_id) if port.device_id else None
-        if before is None or before.load_balancer.deleting:
+        if before is None or before.load_balancer.deleting or before.load_balancer.item.port_id != port.id:
             continue
         after = status.advance(before, changed=[before.id], now=now)
         transaction.save_tree(before, after)

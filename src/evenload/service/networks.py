@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 from evenload.interfaces import AgentBus, Clock, Transaction, UnitOfWork
 from evenload.model import addresses
 from evenload.model.balancer import Tree
-from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Invalid, NotFound, Unsupported
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.segments import VlanRange, choose_segment
@@ -389,5 +388,6 @@ def _checked_addressing(transaction: Transaction, subnet: Subnet, fields: Mappin
 
 
 def _check_unused(transaction: Transaction, port: Port, consequence: str, *, field: str | None = None) -> None:
-    if port.device_id and transaction.owner_of(Kind.LOAD_BALANCER, port.device_id) is not None:
+    user = transaction.tree(port.device_id) if port.device_id else None
+    if user is not None and user.load_balancer.item.port_id == port.id:  # anybody may have written that id there
         raise Conflict(f"Port {port.id} is in use by load balancer {port.device_id}, {consequence}.", field=field)

@@ -444,6 +444,19 @@ def test_a_port_of_a_load_balancer_is_the_load_balancers(store: SqlUnitOfWork, n
     assert networks.ports() == []
 
 
+def test_a_port_that_merely_names_a_load_balancer_may_be_changed_back(store: SqlUnitOfWork, networks: Networks) -> None:
+    made = network(networks)
+    tree = a_tree()
+    with store.write() as transaction:
+        transaction.save_tree(None, tree)
+    port = networks.create_port("project-1", {"network_id": made.id})
+    networks.update_port(port.id, {"device_id": tree.id})
+    assert networks.update_port(port.id, {"device_id": ""}).device_id == ""
+    networks.update_port(port.id, {"device_id": tree.id})
+    networks.delete_port(port.id)
+    assert networks.ports() == []
+
+
 def test_a_port_of_something_else_may_go(networks: Networks) -> None:
     made = network(networks)
     port = networks.create_port(
