@@ -14,25 +14,17 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from evenload.model.errors import EvenloadError
-from evenload.store.engine import StoreSettings, open_engine
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def upgrade(database: Engine | str) -> None:
+def upgrade(engine: Engine) -> None:
     """All of it or nothing, where the database can undo DDL (SQLite and PostgreSQL can). May be repeated.
 
     Raises EvenloadError where the database is unusable or was made by a later version.
     """
-    if isinstance(database, str):
-        engine = open_engine(StoreSettings(url=database))
-        try:
-            upgrade(engine)
-        finally:
-            engine.dispose()
-        return
     try:
-        with database.connect() as connection:
+        with engine.connect() as connection:
             found = _revision(connection)
             connection.rollback()
             if found == newest_revision():

@@ -48,13 +48,6 @@ def test_an_upgrade_from_empty_may_be_repeated(tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_an_upgrade_by_url(tmp_path: Path) -> None:
-    migrate.upgrade(f"sqlite:///{tmp_path}/evenload.db")
-    engine = engine_at(tmp_path)
-    assert migrate.current_revision(engine) == migrate.newest_revision()
-    engine.dispose()
-
-
 def test_the_database_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     engine = engine_at(tmp_path)
     migrate.upgrade(engine)
