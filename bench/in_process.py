@@ -83,7 +83,8 @@ class _Clock:
 
 @contextmanager
 def working(room: Room, pad: NotePad) -> Iterator[Agent]:
-    """An agent with the settings that it has by default, its state in the lab's directory. Logs what went wrong."""
+    """An agent with the settings that it has by default, but for the kernel's limits; its state is in the lab's directory.
+    What goes wrong is logged."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     state = room.lab.state / "load_balancers"
     chroot = room.lab.state / "empty"
@@ -91,6 +92,7 @@ def working(room: Room, pad: NotePad) -> Iterator[Agent]:
         HostSettings(
             state_dir=state,
             bridge_mappings={_PHYSICAL_NETWORK: room.lab.bridge},
+            manage_kernel_limits=False,  # they would outlive the run
             haproxy=HaproxySettings(chroot=chroot),
         )
     )

@@ -111,7 +111,7 @@ class Service:
 @contextmanager
 def running(room: Room) -> Iterator[Service]:
     """Starts the service, stops it in the end. What it leaves behind is the lab's to remove."""
-    process = Process(room.lab)
+    process = Process(room.lab, sections={"agent": {"manage_kernel_limits": "false"}})  # they would outlive the run
     process.start()
     api = Api(process.port)
     try:
