@@ -83,8 +83,10 @@ class _Clock:
 
 @contextmanager
 def working(room: Room, pad: NotePad) -> Iterator[Agent]:
-    """An agent with the settings that it has by default, but for the kernel's limits. Its state is in the lab's directory;
-    what goes wrong is logged."""
+    """An agent with its default settings, but for the kernel's limits; its state is in the lab's directory.
+
+    What goes wrong is logged.
+    """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     state = room.lab.state / "load_balancers"
     chroot = room.lab.state / "empty"
