@@ -164,15 +164,39 @@ def options() -> list[tuple[str | None, list[cfg.Opt]]]:
 
 
 def read_settings(arguments: Sequence[str]) -> Settings:
-    """Reads ``--config-file`` and ``--config-dir`` from the arguments and the files. Raises SettingsError."""
+    """Reads ``--config-file`` and ``--config-dir`` from the arguments and the files. Raises SettingsError, also for a
+    setting that does not exist: oslo.config itself would pass over a slip of the pen."""
     conf = cfg.ConfigOpts()
     for group, opts in _GROUPS:
         conf.register_opts(opts, group=group)
     try:
         conf(args=list(arguments), project="evenload", default_config_files=None)
+        for path in _files_of(conf):
+            _refuse_unknown(path)
         return _settings(conf)
     except (cfg.Error, ValueError) as error:
         raise SettingsError(str(error)) from error
+
+
+def _files_of(conf: Any) -> list[Path]:
+    directories = [Path(name) for name in conf.config_dir or ()]
+    return [
+        *(Path(name) for name in conf.config_file or ()),
+        *(path for directory in directories for path in sorted(directory.glob("*.conf"))),
+    ]
+
+
+def _refuse_unknown(path: Path) -> None:
+    known = {group or "DEFAULT": {opt.name for opt in opts} for group, opts in _GROUPS}
+    sections: dict[str, dict[str, list[str]]] = {}
+    cfg.ConfigParser(str(path), sections).parse()
+    for section, values in sections.items():
+        names = known.get(section) or known.get(section.lower())  # oslo.config has groups in any case
+        if names is None:
+            raise SettingsError(f"{path}: there is no section [{section}]")
+        for name in values:
+            if name not in names:
+                raise SettingsError(f"{path}: [{section}] {name}: there is no such setting")
 
 
 def _settings(conf: Any) -> Settings:

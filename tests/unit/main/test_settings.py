@@ -49,11 +49,23 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
         ("[networks]\nvlan_ranges = physnet1:6:5\n", "vlan_ranges"),
         ("[api]\nauth_strategy = trust\n", "auth_strategy"),
         ("[api]\nbind_port = 65536\n", "bind_port"),
+        ("[api]\nbind_prot = 9877\n", r"evenload.conf: \[api\] bind_prot: there is no such setting"),
+        ("[api]\nbind-port = 9877\n", "bind-port"),
+        ("[agent]\nstate_path = /srv\n", r"\[agent\] state_path"),
+        ("[network]\nmtu = 1400\n", r"no section \[network\]"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         read_settings(written(tmp_path, text))
+
+
+def test_what_does_not_exist_is_refused_in_a_directory_of_files_too(tmp_path: Path) -> None:
+    (tmp_path / "10-api.conf").write_text("[API]\nbind_port = 9877\n")
+    assert read_settings(["--config-dir", str(tmp_path)]).serving.port == 9877
+    (tmp_path / "20-agent.conf").write_text("[agent]\nworker = 3\n")
+    with pytest.raises(SettingsError, match=r"20-agent.conf: \[agent\] worker"):
+        read_settings(["--config-dir", str(tmp_path)])
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
