@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from demo.lab import Lab
 from demo.service import Sections
-from tests.e2e.world import World, build_world, make_networks
+from tests.e2e.building import build_world, make_networks
+from tests.e2e.world import World
 
 _WORLDS = pytest.StashKey[list[World]]()
 _OFFSETS = pytest.StashKey[dict[str, int]]()

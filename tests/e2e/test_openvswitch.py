@@ -10,7 +10,8 @@ from demo.lab import Lab
 from demo.service import Service
 from demo.traces import read_haproxy_pids
 from demo.traffic import FAILURES, Client
-from tests.e2e.world import BACKEND_PORT, World, connect
+from tests.e2e.building import connect
+from tests.e2e.world import BACKEND_PORT, World
 from tests.root.openvswitch import Openvswitch
 
 _BACKEND_FILE = Path(demo.__file__).with_name("backend.py")

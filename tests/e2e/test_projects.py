@@ -10,7 +10,8 @@ import pytest
 from demo.lab import Lab
 from demo.service import Service
 from demo.traffic import Client
-from tests.e2e.world import Reply, World, connect, make_networks
+from tests.e2e.building import connect, make_networks
+from tests.e2e.world import Reply, World
 
 _PASSWORDS = {"ada": "ada's word", "bea": "bea:word", "root": "all mine", "eve": "only looking"}
 _LINES = {"ada": "project-a:member", "bea": "project-b:member", "root": "ops:admin", "eve": "project-a:reader"}
