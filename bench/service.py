@@ -5,6 +5,7 @@ Called by the parts that measure from the API on. Knows the wire format and noth
 
 import http.client
 import json
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -116,6 +117,10 @@ def running(room: Room) -> Iterator[Service]:
     api = Api(process.port)
     try:
         yield Service(process, api, room)
+    except Exception:
+        # The log goes with the lab; whatever the service has to say about it is said now or never.
+        print(f"The end of the service's log:\n{process.tail()}", file=sys.stderr)
+        raise
     finally:
         api.close()
         process.stop()
