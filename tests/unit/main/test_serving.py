@@ -93,3 +93,37 @@ def test_more_connections_than_threads_are_kept_alive() -> None:
         for connection in kept:
             connection.close()
         server.stop()
+
+
+def test_a_client_that_comes_between_bind_and_start_is_answered() -> None:
+    server = HttpServer(hello, host="127.0.0.1", port=0, threads=2)
+    server.bind()
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        connection.request("GET", "/")
+        server.start()
+        assert connection.getresponse().read() == b"hello"
+    finally:
+        connection.close()
+        server.stop()
+
+
+def test_a_server_that_was_bound_and_never_started_frees_its_address() -> None:
+    server = HttpServer(hello, host="127.0.0.1", port=0, threads=2)
+    server.bind()
+    threads = threading.active_count()
+    port = server.port
+    server.stop()
+    assert threading.active_count() == threads - 2
+    again = HttpServer(hello, host="127.0.0.1", port=port, threads=2)
+    again.bind()
+    again.stop()
+
+
+def test_the_url_of_an_ipv6_address_is_one() -> None:
+    server = HttpServer(hello, host="::1", port=0, threads=1)
+    server.bind()
+    try:
+        assert server.url == f"http://[::1]:{server.port}"
+    finally:
+        server.stop()
