@@ -233,13 +233,9 @@ def validate_members(tree: Tree, members: Sequence[Member]) -> list[Violation]:
                 )
             )
     pools = {member.pool_id for member in members}
-    places = Counter(
-        (member.pool_id, member.address, member.port)
-        for member in _living(tree.members.values())
-        if member.pool_id in pools
-    )
+    places = Counter(_place(member) for member in _living(tree.members.values()) if member.pool_id in pools)
     for member in members:
-        if places[member.pool_id, member.address, member.port] > 1:
+        if places[_place(member)] > 1:
             found.append(
                 Violation(
                     detail=f"Another member of this pool is already using ip {member.address} and protocol_port "
@@ -336,6 +332,12 @@ def _mismatch(listener: Listener, pool: Pool, field: str) -> Violation:
         f"{pool.protocol.value}.",
         field=field,
     )
+
+
+def _place(member: Member) -> tuple[str, str, int]:
+    """Two members of one pool must not be the same server, however its address is spelt."""
+    mapped = member.address.startswith("::ffff:")
+    return member.pool_id, _as_connected(member.address) if mapped else member.address, member.port
 
 
 def _looping(tree: Tree, members: Iterable[Member]) -> Iterator[Member]:

@@ -254,6 +254,8 @@ def test_members_are_unique_in_their_pool() -> None:
     assert rules.validate_members(tree_of(pool(), one, other_port), [other_port]) == []
     other_pool = replace(two, pool_id="p2")
     assert rules.validate_members(tree_of(pool(), pool("p2"), one, other_pool), [other_pool]) == []
+    mapped = member("m2", address=f"::ffff:{one.address}")
+    assert found(rules.validate_members(tree_of(pool(), one, mapped), [mapped])) == [("address", True)]
 
 
 # --------------------------------------------------------------------------------------------------------- monitors
