@@ -205,6 +205,25 @@ def test_an_unknown_marker_and_an_empty_page_are_refused(store: UnitOfWork) -> N
         assert caught.value.field == field
 
 
+def test_a_marker_of_another_project_or_pool_is_none(store: UnitOfWork) -> None:
+    """Or else the place where a page begins would tell how somebody else's object compares."""
+    mine, other = a_tree(project_id="mine"), a_tree(project_id="other")
+    put(store, mine)
+    put(store, other)
+    mine_only = {"project_id": ("mine",)}
+    assert ids(find(store, Kind.LOAD_BALANCER, filters=mine_only)) == [mine.id]
+    pool, member = next(iter(mine.pools)), next(iter(other.members))
+    for kind, filters, marker in [
+        (Kind.LOAD_BALANCER, mine_only, other.id),
+        (Kind.MEMBER, {"pool_id": (pool,)}, member),
+    ]:
+        with pytest.raises(Invalid) as caught:
+            find(store, kind, filters=filters, marker=marker)
+        assert caught.value.field == "marker"
+    # What a page follows may no longer fit the other filters.
+    assert ids(find(store, Kind.LOAD_BALANCER, filters={**mine_only, "name": ("no such",)}, marker=mine.id)) == []
+
+
 def test_deleting_records_stay_visible(store: UnitOfWork) -> None:
     tree = a_tree(deleting=True, provisioning_status=ProvisioningStatus.PENDING_DELETE)
     put(store, tree)

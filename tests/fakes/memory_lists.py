@@ -22,13 +22,13 @@ from evenload.model.balancer import (
 )
 from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
-from evenload.model.query import Page, Query, Value, View
+from evenload.model.query import SCOPES, Page, Query, Value, View
 from evenload.service.views import relations_of
 
 Entry = tuple[Tree, AnyRecord]
 
 _CLASSES = {kind: cls for cls, kind in KINDS.items()}
-_UNASKED = {"item", "vips", "tags", "insert_headers", "allowed_cidrs", "session_persistence", "http"}
+_UNASKED = {"item", "vips", "tags", "insert_headers", "headers_off", "allowed_cidrs", "session_persistence", "http"}
 _HTTP_NAMES = frozenset(part.name for part in fields(HttpCheck))
 
 
@@ -42,7 +42,12 @@ def find_records(kind: Kind, entries: Sequence[Entry], query: Query) -> Page[Any
     wanted = {name: {_read(name, types[name], value) for value in values} for name, values in query.filters.items()}
     ordered = _ordered(entries, query)
     if query.marker is not None:
-        places = [index for index, (_, record) in enumerate(ordered) if record.id == query.marker]
+        scope = {name: values for name, values in wanted.items() if name in SCOPES}
+        places = [
+            index
+            for index, entry in enumerate(ordered)
+            if entry[1].id == query.marker and _matches(entry, scope, Query())
+        ]
         if not places:
             raise Invalid(f"There is no object {query.marker!r} for a page to follow.", field="marker")
         ordered = ordered[places[0] + 1 :]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from evenload.api.fields import is_plain, shown, truth_of
+from evenload.api.fields import integer_of, is_plain, shown, truth_of
 from evenload.model.errors import Invalid
 from evenload.model.query import Query, Value
 
@@ -129,9 +129,7 @@ def _limit(text: str | None, page_limit: int) -> int:
     if text is None or text == "infinite":
         return page_limit
     try:
-        if len(text) > 20:
-            raise ValueError(text)
-        wanted = int(text)
+        wanted = integer_of(text)
     except ValueError as error:
         raise Invalid(f"Invalid input for query parameter limit. Value: '{shown(text)}'. Not an integer.") from error
     return page_limit if wanted < 1 else min(wanted, page_limit)
@@ -163,7 +161,8 @@ def _sort(controls: Mapping[str, Sequence[str]], columns: Mapping[str, Column]) 
             raise Invalid(f"Invalid input for query parameter sort_key. Value: '{shown(key)}'. Not an attribute.")
         if direction not in ("asc", "desc"):
             raise Invalid(f"Invalid input for query parameter sort_dir. Value: '{shown(direction)}'. asc or desc.")
-        sort.setdefault(column.model, direction == "desc")
+        if not column.constant:
+            sort.setdefault(column.model, direction == "desc")
     if not sort:
         return _DEFAULT_SORT
     for key, descending in _DEFAULT_SORT:

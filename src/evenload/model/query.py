@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 from evenload.model.balancer import AnyRecord
 
 Value = str | int | bool | None
+SCOPES = frozenset({"project_id", "pool_id"})
+"""Filters by what never changes of an object and confines what a caller may see: the marker must fit them too."""
 A = TypeVar("A", bound=AnyRecord, covariant=True)
 
 

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from evenload.model.balancer import AnyRecord
 from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
-from evenload.model.query import Page, Query, Relations, Value, View
+from evenload.model.query import SCOPES, Page, Query, Relations, Value, View
 from evenload.store import tables
 from evenload.store.mapping import to_moment
 from evenload.store.trees import BY_KIND, RecordTable
@@ -53,7 +53,16 @@ _ALIASES: dict[Kind, dict[str, str]] = {
 
 # Columns of the store's own, and those whose JSON text equals nothing that a caller could give.
 _HIDDEN = frozenset(
-    {"position", "tree_generation", "applied_generation", "vips", "tags", "insert_headers", "allowed_cidrs"}
+    {
+        "position",
+        "tree_generation",
+        "applied_generation",
+        "vips",
+        "tags",
+        "insert_headers",
+        "headers_off",
+        "allowed_cidrs",
+    }
 )
 
 # Bound parameters of one statement; SQLite's own limit was 999 for long.
@@ -78,7 +87,7 @@ def read_page(connection: Connection, kind: Kind, query: Query) -> Page[AnyRecor
     if not any(key.column is rows.table.c.id for key in keys):
         keys.append(_Key(rows.table.c.id, query.reverse))
     if query.marker is not None:
-        statement = statement.where(_beyond(keys, _marker(connection, rows, keys, query.marker)))
+        statement = statement.where(_beyond(keys, _marker(connection, kind, keys, query)))
     statement = statement.order_by(*(term for key in keys for term in key.order()))
     found = _fetch(connection, statement, query.limit)
     more = query.limit is not None and len(found) > query.limit
@@ -213,11 +222,15 @@ class _Key:
         return literal(value, self.column.type)
 
 
-def _marker(connection: Connection, rows: RecordTable[Any], keys: Sequence[_Key], marker: str) -> Sequence[Any]:
-    statement = select(*(key.column for key in keys)).where(rows.table.c.id == bindparam("identifier"))
-    row = connection.execute(statement, {"identifier": marker}).first()
+def _marker(connection: Connection, kind: Kind, keys: Sequence[_Key], query: Query) -> Sequence[Any]:
+    """The sort keys of the last object seen. Other filters it need not fit any longer; but where a page begins must not
+    tell anything of an object that the list could never have shown."""
+    statement = select(*(key.column for key in keys)).where(BY_KIND[kind].table.c.id == query.marker)
+    for name in SCOPES & query.filters.keys():
+        statement = statement.where(_any_of(_column(kind, name), name, query.filters[name]))
+    row = connection.execute(statement).first()
     if row is None:
-        raise Invalid(f"There is no object {marker!r} for a page to follow.", field="marker")
+        raise Invalid(f"There is no object {query.marker!r} for a page to follow.", field="marker")
     return list(row)
 
 

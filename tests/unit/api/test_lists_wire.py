@@ -53,6 +53,8 @@ def test_order_of_creation_is_the_default(five: World) -> None:
         ("sort_key=admin_state_up&sort_key=name&sort_dir=desc&sort_dir=asc", "adebc"),
         ("sort=vip_address:desc", "caebd"),
         ("sort=created_at:desc", "caebd"),
+        ("sort=project_id,name", "abcde"),
+        ("sort=flavor_id:desc,vip_vnic_type,name", "abcde"),
     ],
 )
 def test_sorting(five: World, query: str, order: str) -> None:
@@ -73,6 +75,8 @@ def test_sorting(five: World, query: str, order: str) -> None:
         ("provisioning_status=PENDING_CREATE", "dbeac"),
         ("provisioning_status=ACTIVE", ""),
         ("id=not-a-uuid", ""),
+        ("vip_vnic_type=normal", "dbeac"),
+        ("vip_vnic_type=direct", ""),
         ("flavor_id=11111111-2222-4333-8444-555555555555", ""),
         ("tags=red", "dbc"),
         ("tags=red,big", "bc"),
@@ -108,6 +112,8 @@ def test_filters(five: World, query: str, found: str) -> None:
         ("sort_key=position", "position"),
         ("limit=many", "limit"),
         ("limit=1.5", "limit"),
+        ("limit=1_0", "limit"),
+        ("limit=%D9%A1", "limit"),
         ("limit=1&limit=2", "limit"),
         ("marker=nonsense", "marker"),
         ("marker=11111111-2222-4333-8444-555555555555", "marker"),
@@ -118,6 +124,17 @@ def test_filters(five: World, query: str, found: str) -> None:
 def test_nonsense_is_refused_by_name(five: World, query: str, named: str) -> None:
     error = five.call("GET", BALANCERS, query_string=query, expect=400)
     assert named in error["faultstring"]
+
+
+def test_a_marker_of_another_project_is_unknown(five: World) -> None:
+    """Else one could find out name and times of others' objects by where a page begins."""
+    (strange,) = five.get(BALANCERS, query_string="name=b")["loadbalancers"]
+    own = five.balancer({"id": strange["vip_subnet_id"]}, user="red:member", name="own")
+    query = f"sort=name&marker={strange['id']}"
+    error = five.call("GET", BALANCERS, query_string=query, user="red:member", expect=400)
+    assert strange["id"] in error["faultstring"]
+    assert names(five, f"sort=name&marker={strange['id']}") == ["c", "d", "e", "own"]
+    assert names(five, f"marker={own['id']}", user="red:member") == []
 
 
 def test_too_many_parameters(five: World) -> None:
@@ -282,6 +299,7 @@ def test_every_column_is_known_to_the_store(world: World) -> None:
                 "TCP",
                 "SOURCE_IP",
                 "PING",
+                "blue",
                 "x",
             ):
                 result = world.call("GET", path, query_string=f"{name}={sample}")

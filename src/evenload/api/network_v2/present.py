@@ -120,7 +120,7 @@ def _columns(readers: Mapping[str, Callable[[str], Value]]) -> Mapping[str, Colu
     return {name: Column(model=name, read=read) for name, read in readers.items()}
 
 
-_COMMON = _columns(dict.fromkeys(("id", "name", "description", "created_at", "updated_at"), str))
+_COMMON = _columns(dict.fromkeys(("id", "name", "description", "project_id", "created_at", "updated_at"), str))
 
 NETWORK_COLUMNS: Mapping[str, Column] = {
     **_COMMON,

@@ -44,15 +44,16 @@ class Keeps(Protocol):
 
 # ------------------------------------------------------------------------------------------------------------ filters
 
-_TIMES_AND_STATUSES = ("id", "provisioning_status", "operating_status", "created_at", "updated_at")
-_RELATIONS: Mapping[Kind, Mapping[str, Column]] = {
-    Kind.LOAD_BALANCER: {},
+_OF_EVERY_KIND = ("id", "project_id", "provisioning_status", "operating_status", "created_at", "updated_at")
+# What answers show and no request can set.
+_SHOWN_ONLY: Mapping[Kind, Mapping[str, Column]] = {
+    Kind.LOAD_BALANCER: {"vip_vnic_type": Column(model="vip_vnic_type", read=str, constant=True, value="normal")},
     Kind.LISTENER: {"load_balancer_id": Column(model="load_balancer_id", read=str)},
     Kind.POOL: {
         "load_balancer_id": Column(model="load_balancer_id", read=str),
         "healthmonitor_id": Column(model="monitor_id", read=str, sortable=False),
     },
-    Kind.MEMBER: {},
+    Kind.MEMBER: {"vnic_type": Column(model="vnic_type", read=str, constant=True, value="normal")},
     Kind.HEALTH_MONITOR: {"pool_id": Column(model="pool_id", read=str)},
 }
 # Attributes that a request may hold and that no list can be filtered by.
@@ -60,16 +61,16 @@ _UNFILTERED = frozenset({"project_id", "tenant_id", "listener_id", "request_srio
 
 
 def _columns(kind: Kind) -> Mapping[str, Column]:
-    columns = {name: Column(model=name, read=str) for name in _TIMES_AND_STATUSES}
+    columns = {name: Column(model=name, read=str) for name in _OF_EVERY_KIND}
     for attribute in TABLES[kind].attributes.values():
         if attribute.type.query is not None and attribute.name not in _UNFILTERED:
             columns[attribute.name] = _column(attribute, attribute.type.query)
-    return {**columns, **_RELATIONS[kind]}
+    return {**columns, **_SHOWN_ONLY[kind]}
 
 
 def _column(attribute: Attribute, read: Callable[[str], Any]) -> Column:
     if attribute.part is Part.NOWHERE:
-        return Column(model=attribute.name, read=read, sortable=False, constant=True, value=attribute.shown)
+        return Column(model=attribute.name, read=read, constant=True, value=attribute.shown)
     return Column(model=attribute.model, read=read)
 
 
