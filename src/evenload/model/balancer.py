@@ -52,7 +52,8 @@ class LoadBalancer:
 class Listener:
     """Times are in milliseconds. ``connection_limit`` is -1 for the agent's default.
 
-    ``allowed_cidrs``: normalised networks that may connect; empty means everyone.
+    ``allowed_cidrs``: normalised networks that may connect; empty means everyone. ``headers_off``: headers that were
+    named in order not to be inserted; nothing comes of them, but whoever named them is shown them again.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Listener:
     default_pool_id: str | None = None
     connection_limit: int = -1
     insert_headers: tuple[InsertedHeader, ...] = ()
+    headers_off: tuple[str, ...] = ()
     timeout_client_data: int = 50_000
     timeout_member_connect: int = 5_000
     timeout_member_data: int = 50_000

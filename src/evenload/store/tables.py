@@ -122,6 +122,7 @@ LISTENERS = Table(
     Column("default_pool_id", _Id, ForeignKey("pools.id", ondelete="SET NULL"), index=True),
     Column("connection_limit", Integer, nullable=False),
     Column("insert_headers", Text, nullable=False),
+    Column("headers_off", String(1024), nullable=False, server_default="[]"),
     Column("timeout_client_data", BigInteger, nullable=False),
     Column("timeout_member_connect", BigInteger, nullable=False),
     Column("timeout_member_data", BigInteger, nullable=False),

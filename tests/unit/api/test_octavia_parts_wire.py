@@ -72,7 +72,7 @@ def test_null_brings_a_listeners_defaults_back(world: World) -> None:
     }
     made = world.listener(balancer, **given)
     assert made["allowed_cidrs"] == ["10.0.0.0/8", "192.0.2.1/32"]
-    assert made["insert_headers"] == {"X-Forwarded-Port": "true"}
+    assert made["insert_headers"] == {"X-Forwarded-Port": "true", "X-Forwarded-Proto": "false"}
     assert made["connection_limit"] == 10
     path = f"{LBAAS}/listeners/{made['id']}"
     unchanged = world.call("PUT", path, {"listener": {}}, user="blue:member", expect=200)["listener"]
@@ -81,6 +81,24 @@ def test_null_brings_a_listeners_defaults_back(world: World) -> None:
     changed = world.call("PUT", path, body, user="blue:member", expect=200)["listener"]
     fresh = world.listener(balancer, port=81)
     assert {key: changed[key] for key in given} == {key: fresh[key] for key in given}
+
+
+def test_headers_come_back_as_they_were_sent(world: World) -> None:
+    """Terraform compares what it sent with what it is shown, "false" included, and would change it for ever."""
+    balancer = world.balancer(world.shared_subnet())
+    sent = {"X-Forwarded-Proto": "false", "X-Forwarded-For": "true", "X-SSL-Client-CN": "false", "X-Real-IP": "false"}
+    path = f"{LBAAS}/listeners/{world.listener(balancer, insert_headers=sent)['id']}"
+    assert world.get(path)["listener"]["insert_headers"] == sent
+    for now in ({"X-Forwarded-For": "false"}, {"X-Forwarded-For": "true"}, {}):
+        changed = world.call("PUT", path, {"listener": {"insert_headers": now}}, user="blue:member", expect=200)
+        assert changed["listener"]["insert_headers"] == now
+        assert world.get(path)["listener"]["insert_headers"] == now
+    nested = {"protocol": "HTTP", "protocol_port": 80, "insert_headers": sent}
+    made = world.balancer(world.shared_subnet_at("10.2.0.0/24"), listeners=[nested])
+    assert made["listeners"][0]["insert_headers"] == sent
+    # A listener that speaks no HTTP inserts none: to say so is right.
+    off = {"X-Forwarded-For": "false"}
+    assert world.listener(balancer, port=81, protocol="TCP", insert_headers=off)["insert_headers"] == off
 
 
 # ---------------------------------------------------------------------------------------------------------------- pools
@@ -155,6 +173,19 @@ def test_session_persistence_from_kind_to_kind(world: World) -> None:
 
 
 # -------------------------------------------------------------------------------------------------------------- members
+
+
+@pytest.mark.parametrize("persistence", [{}, {"type": None}, {"cookie_name": "sid"}])
+def test_a_new_pool_needs_the_type_of_its_persistence(world: World, persistence: dict[str, Any]) -> None:
+    balancer = world.balancer(subnet := world.shared_subnet())
+    pool = {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", "session_persistence": persistence}
+    for path, body in (
+        ("pools", {"pool": {**pool, "loadbalancer_id": balancer["id"]}}),
+        ("loadbalancers", {"loadbalancer": {"vip_subnet_id": subnet["id"], "pools": [pool]}}),
+    ):
+        error = world.call("POST", f"{LBAAS}/{path}", body, user="blue:member", expect=400)
+        assert "session_persistence.type" in error["faultstring"]
+    assert world.get(f"{LBAAS}/pools")["pools"] == []
 
 
 def test_a_member_with_its_defaults(world: World) -> None:

@@ -6,7 +6,7 @@ from evenload.api.attributes import Given
 from evenload.api.context import Facade, answer
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.present import AnyView, present_statistics
-from evenload.api.octavia_v2.resources import Collection, Item, answer_one, plain, rule
+from evenload.api.octavia_v2.resources import Collection, Item, answer_one, rule
 from evenload.model.enums import Kind
 from evenload.service.listeners import Listeners
 from evenload.service.load_balancers import LoadBalancers
@@ -36,7 +36,7 @@ class ListenerItem(Item):
         self._service = service
 
     def update(self, given: Given, view: AnyView) -> AnyView:
-        return self._service.update(view.record.item.id, plain(given))
+        return self._service.update(view.record.item.id, translate.listener_changes(given))
 
     def delete(self, request: falcon.Request, id: str) -> None:
         self._service.delete(id)

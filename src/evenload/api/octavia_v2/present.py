@@ -69,6 +69,12 @@ def _session_persistence(view: AnyView) -> Json | None:
     }
 
 
+def _insert_headers(view: AnyView) -> Json:
+    listener = view.record.item
+    on = {header.value: "true" for header in listener.insert_headers}  # type: ignore[union-attr]
+    return {**on, **dict.fromkeys(listener.headers_off, "false")}  # type: ignore[union-attr]
+
+
 def _vip(name: str) -> _Reader:
     return lambda view: getattr(view.record.item.vips[0], name)  # type: ignore[union-attr]
 
@@ -101,7 +107,7 @@ _BY_HAND: Mapping[Kind, Mapping[str, _Reader]] = {
     Kind.LISTENER: {
         "loadbalancers": lambda view: _ids((view.relations.load_balancer_id,)),
         "l7policies": lambda view: [],
-        "insert_headers": lambda view: {header.value: "true" for header in view.record.item.insert_headers},  # type: ignore[union-attr]
+        "insert_headers": _insert_headers,
         "allowed_cidrs": lambda view: list(view.record.item.allowed_cidrs) or None,  # type: ignore[union-attr]
     },
     Kind.POOL: {

@@ -31,21 +31,20 @@ _OTHER_HEADERS = frozenset(
 )
 
 
-def _headers(value: object, info: ValidationInfo) -> tuple[InsertedHeader, ...]:
+def _headers(value: object, info: ValidationInfo) -> dict[str, bool]:
     if not isinstance(value, dict):
         raise ValueError("Not an object of header names.")
-    wanted = []
-    known = {header.value: header for header in InsertedHeader}
+    switches = {}
+    known = {header.value for header in InsertedHeader}
     for name, switch in value.items():
         if name not in known and name not in _OTHER_HEADERS:
             raise ValueError(f"'{fields.shown(name)}' is not a header that can be inserted.")
         if switch not in ("true", "false"):
             raise ValueError(f"The value of {name} should be one of the strings: true, false.")
-        if switch == "true":
-            if name not in known:
-                raise fields.unsupported(f"{info.field_name} {name}", switch)
-            wanted.append(known[name])
-    return tuple(wanted)
+        if switch == "true" and name not in known:
+            raise fields.unsupported(f"{info.field_name} {name}", switch)
+        switches[name] = switch == "true"
+    return switches
 
 
 _HEADERS = FieldType(Annotated[Any, BeforeValidator(_headers)])
@@ -55,7 +54,7 @@ _POOL_PROTOCOL = choice(PoolProtocols, ("UDP", "SCTP"))
 _ALGORITHM = choice(Algorithm, ("SOURCE_IP_PORT",))
 _MONITOR_TYPE = choice(MonitorType, ("UDP-CONNECT", "SCTP"))
 _AUTHENTICATIONS = ("NONE", "OPTIONAL", "MANDATORY")
-_CLIENT_AUTHENTICATION = FieldType(Annotated[str, BeforeValidator(lambda value: _one_of(value, _AUTHENTICATIONS))])
+_CLIENT_AUTHENTICATION = FieldType(Annotated[str, BeforeValidator(lambda value: _one_of(value, _AUTHENTICATIONS))], str)
 _HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH")
 _HTTP_METHOD = FieldType(Annotated[str, BeforeValidator(lambda value: _one_of(value, _HTTP_METHODS))], str)
 
@@ -189,7 +188,7 @@ _LISTENER = (
     item("protocol_port", fields.PORT_NUMBER, post=In.REQUIRED, put=In.NEVER, null=Null.REFUSED),
     item("connection_limit", integer(-1, _MAX_INTEGER)),
     item("default_pool_id", fields.UUID),
-    item("insert_headers", _HEADERS),
+    own("insert_headers", _HEADERS, put=In.OPTIONAL, null={}),
     item("timeout_client_data", integer(0, _MAX_TIMEOUT)),
     item("timeout_member_connect", integer(0, _MAX_TIMEOUT)),
     item("timeout_member_data", integer(0, _MAX_TIMEOUT)),

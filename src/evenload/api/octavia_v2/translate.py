@@ -14,7 +14,7 @@ from evenload.api.fields import shown
 from evenload.api.octavia_v2 import schema
 from evenload.interfaces import VipWish
 from evenload.model.balancer import HealthMonitor
-from evenload.model.enums import MonitorType
+from evenload.model.enums import InsertedHeader, MonitorType
 from evenload.model.errors import Invalid
 from evenload.service.commands import BalancerDraft, Changes, Draft, ListenerDraft, PoolDraft, PoolName
 
@@ -88,7 +88,7 @@ def _nested_listener(body: BaseModel, project_id: str) -> ListenerDraft:
     if pool is not None and given.item.get("default_pool_id") is not None:
         raise Invalid("default_pool and default_pool_id cannot both be given.", field="default_pool")
     return ListenerDraft(
-        item=given.item,
+        item=_with_headers(given),
         record=given.record,
         default_pool=None if pool is None else _pool_or_name(pool, project_id),
     )
@@ -110,7 +110,7 @@ def _nested_pool(given: Given, project_id: str) -> PoolDraft:
     require_project(given.own, project_id)
     monitor = given.own.get("healthmonitor")
     return PoolDraft(
-        item=_with_persistence(given),
+        item=_new_persistence(given),
         record=given.record,
         members=tuple(_nested_member(each, project_id) for each in given.own.get("members", ())),
         monitor=None if monitor is None else _nested_monitor(monitor, project_id),
@@ -133,11 +133,15 @@ def _nested_monitor(body: BaseModel, project_id: str) -> Draft:
 
 
 def listener_draft(given: Given) -> ListenerDraft:
-    return ListenerDraft(item=given.item, record=given.record)
+    return ListenerDraft(item=_with_headers(given), record=given.record)
+
+
+def listener_changes(given: Given) -> Changes:
+    return Changes(item=_with_headers(given), record=given.record)
 
 
 def pool_draft(given: Given) -> PoolDraft:
-    return PoolDraft(item=_with_persistence(given), record=given.record)
+    return PoolDraft(item=_new_persistence(given), record=given.record)
 
 
 def pool_changes(given: Given) -> Changes:
@@ -150,10 +154,6 @@ def member_drafts(bodies: Sequence[BaseModel], project_id: str) -> list[Draft]:
 
 def plain_draft(given: Given) -> Draft:
     return Draft(item=given.item, record=given.record)
-
-
-def plain_changes(given: Given) -> Changes:
-    return Changes(item=given.item, record=given.record)
 
 
 def monitor_draft(given: Given) -> Draft:
@@ -170,6 +170,29 @@ def _http(given: Given, type: MonitorType) -> dict[str, Any]:
     if type not in _HTTP_TYPES:
         parts = {name: value for name, value in parts.items() if value is not None}
     return {"http": parts} if parts else {}
+
+
+def _with_headers(given: Given) -> Mapping[str, Any]:
+    if "insert_headers" not in given.own:
+        return given.item
+    switches: Mapping[str, bool] = given.own["insert_headers"]
+    return {
+        **given.item,
+        "insert_headers": tuple(InsertedHeader(name) for name, on in switches.items() if on),
+        "headers_off": tuple(name for name, on in switches.items() if not on),
+    }
+
+
+def _new_persistence(given: Given) -> Mapping[str, Any]:
+    """A pool that is made has no type yet that could be left out."""
+    item = _with_persistence(given)
+    wanted = item.get("session_persistence")
+    if wanted is not None and "type" not in wanted:
+        raise Invalid(
+            "Invalid input for field/attribute session_persistence.type. Value: 'None'. Mandatory field missing.",
+            field="session_persistence",
+        )
+    return item
 
 
 def _with_persistence(given: Given) -> Mapping[str, Any]:
