@@ -43,24 +43,32 @@ def _require_json(content_type: str | None) -> None:
 
 
 def take_chunked(request: falcon.Request, longest: int) -> None:
-    """Takes a body without a length off the connection, whatever becomes of the request.
+    """Takes a body in chunks off the connection, whatever becomes of the request.
 
-    What a server leaves of such a body it would take for the next request. Raises HTTPContentTooLarge, after which the
-    server closes the connection.
+    What a server leaves of such a body it would take for the next request. Where a length is named as well the chunks
+    count (RFC 9112, 6.3). Raises HTTPContentTooLarge, after which the server closes the connection, and HTTPBadRequest
+    for chunks that are none, after which the client has to.
     """
-    if request.content_length is not None or not request.env.get("wsgi.input_terminated"):
+    if not request.env.get("wsgi.input_terminated"):
         return
-    raw: bytes = request.stream.read(longest + 1)
+    try:
+        raw: bytes = request.stream.read(longest + 1)
+    except Exception as error:  # every server has its own for this
+        raise falcon.HTTPBadRequest(
+            description="The chunks of the request body cannot be read.", headers={"Connection": "close"}
+        ) from error
     if len(raw) > longest:
         raise _too_long(longest)
     request.context.chunked = raw
 
 
 def _read(request: falcon.Request, longest: int) -> bytes:
+    taken: bytes | None = getattr(request.context, "chunked", None)
+    if taken is not None:
+        return taken
     length = request.content_length
     if length is None:
-        taken: bytes = getattr(request.context, "chunked", b"")
-        return taken
+        return b""
     if length > longest:
         raise _too_long(longest)
     raw: bytes = request.bounded_stream.read(length)
