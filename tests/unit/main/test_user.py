@@ -1,0 +1,37 @@
+"""Lines for the user file: what is made is what the service reads."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from evenload.api.auth.http_basic import HttpBasicIdentity, UserFileError
+from evenload.main.user import render_line
+
+
+def test_a_line_lets_its_user_in(tmp_path: Path) -> None:
+    file = tmp_path / "users"
+    file.write_text(render_line("anna", "web", "member", "s3cret") + "\n")
+    file.chmod(0o600)
+    identity = HttpBasicIdentity(file, monotonic=lambda: 0.0)
+    header = "Basic " + base64.b64encode(b"anna:s3cret").decode()
+    caller = identity.authenticate({"HTTP_AUTHORIZATION": header})
+    assert caller.project_id == "web"
+    assert "member" in caller.roles
+
+
+@pytest.mark.parametrize(
+    ("name", "project", "roles", "password"),
+    [
+        ("anna", "web", "member", ""),
+        ("anna", "web", "member", "x" * 73),
+        ("an:na", "web", "member", "s3cret"),
+        ("#anna", "web", "member", "s3cret"),
+        ("anna\nroot", "web", "member", "s3cret"),
+        ("anna", "we b", "member", "s3cret"),
+        ("anna", "web", "", "s3cret"),
+    ],
+)
+def test_what_the_service_would_refuse_is_refused(name: str, project: str, roles: str, password: str) -> None:
+    with pytest.raises((UserFileError, ValueError)):
+        render_line(name, project, roles, password)
