@@ -191,6 +191,14 @@ def unwrap(body: Mapping[str, Any], wrapper: str) -> Any:
     return body[wrapper]
 
 
+def chosen_project(given: Mapping[str, Any]) -> str | None:
+    """The project that a body names under either of its names; both must agree."""
+    named = {given[name] for name in ("project_id", "tenant_id") if name in given}
+    if len(named) > 1:
+        raise Invalid("project_id and tenant_id are not the same.", field="project_id")
+    return next(iter(named), None)
+
+
 def refusal(error: ValidationError, wrapper: str) -> Invalid:
     """The first thing that pydantic found wrong, in Octavia's words. An unknown attribute comes before a bad value."""
     found = error.errors(include_url=False, include_context=False)

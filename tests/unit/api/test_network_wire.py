@@ -254,6 +254,28 @@ def test_lists_of_networks(world: World) -> None:
         world.call("GET", "/v2.0/networks", query_string=query, expect=400)
 
 
+def test_every_list_is_sorted_by_all_it_says_and_by_nothing_else(world: World) -> None:
+    from evenload.api.network_v2.present import NETWORK_COLUMNS, PORT_COLUMNS, SUBNET_COLUMNS  # the tables are tested
+
+    for number in range(2):
+        network = world.network(shared=True)
+        world.subnet(network, f"10.{number}.0.0/24")
+        world.post("/v2.0/ports", {"port": {"network_id": network["id"]}})
+    for kind, columns in (("networks", NETWORK_COLUMNS), ("subnets", SUBNET_COLUMNS), ("ports", PORT_COLUMNS)):
+        for name, column in columns.items():
+            status = 200 if column.sortable else 400
+            body = world.call("GET", f"/v2.0/{kind}", query_string=f"sort_key={name}&sort_dir=desc", expect=status)
+            assert status == 400 or len(body[kind]) == 2
+    world.call("GET", "/v2.0/ports", query_string="sort_key=fixed_ips", expect=400)
+
+
+@pytest.mark.parametrize("query", ["networks?sort_key=provider:segmentation_id", "ports?sort_key=binding:host_id"])
+def test_what_is_hidden_is_not_found_out_by_order(world: World, query: str) -> None:
+    path, _, order = query.partition("?")
+    world.call("GET", f"/v2.0/{path}", query_string=order, user="blue:member", expect=403)
+    world.call("GET", f"/v2.0/{path}", query_string=order, expect=200)
+
+
 def test_lists_of_subnets_and_ports(world: World) -> None:
     network, other = world.network(), world.network()
     subnet = world.subnet(network, name="s1")

@@ -161,8 +161,8 @@ PORT_COLUMNS: Mapping[str, Column] = {
             "mac_address": str.lower,
             "device_id": str,
             "device_owner": str,
-            "fixed_ips": str,
             "binding:host_id": str,
         }
     ),
+    "fixed_ips": Column(model="fixed_ips", read=str, sortable=False),
 }

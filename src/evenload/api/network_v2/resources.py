@@ -9,11 +9,11 @@ from typing import Any
 
 import falcon
 
-from evenload.api.attributes import Schema, unwrap
+from evenload.api.attributes import Schema, chosen_project, unwrap
 from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
 from evenload.api.network_v2.present import Json
 from evenload.api.network_v2.selection import select
-from evenload.api.network_v2.translate import chosen_project, fields_of
+from evenload.api.network_v2.translate import fields_of
 from evenload.api.paging import Column, links, read_fields, read_list
 from evenload.model.errors import Forbidden, Invalid
 
@@ -77,7 +77,7 @@ class Collection(_Resource):
         viewer = self._viewer(request)
         parameters = parameters_of(request)
         wanted = read_list(parameters, self._kind.columns, page_limit=self._facade.settings.page_limit, repeated=True)
-        self._check_filters(request, wanted.query.filters)
+        self._check_asked(request, {*wanted.query.filters, *(name for name, _ in wanted.query.sort)})
         page, more = select(self._kind.all(viewer), wanted.query, wanted.project_id)
         body: Json = {self._kind.plural: [self._visible(request, each, wanted.fields) for each in page]}
         further = links(
@@ -96,13 +96,12 @@ class Collection(_Resource):
         made = self._kind.create(project, fields_of(given))
         answer(response, {self._kind.word: self._visible(request, made, None)}, 201)
 
-    def _check_filters(self, request: falcon.Request, filters: Fields) -> None:
-        """What is hidden from a caller must not be found out by filtering either."""
+    def _check_asked(self, request: falcon.Request, names_asked: set[str]) -> None:
+        """What is hidden from a caller must not be found out by filters or order either."""
         if self._kind.hidden is None:
             return
         rule, names = self._kind.hidden
-        asked = [name for name in filters if name in names]
-        if asked and not self._facade.allows(request, rule, caller_of(request).project_id):
+        if not names_asked.isdisjoint(names) and not self._facade.allows(request, rule, caller_of(request).project_id):
             raise Forbidden("Policy does not allow this request to be performed.")
 
 

@@ -3,17 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from evenload.model.errors import Invalid
 from evenload.model.network import AllocationPool, Route
 from evenload.service.allocation import FixedIpWish
-
-
-def chosen_project(given: Mapping[str, Any]) -> str | None:
-    """The project that a body names under either of its names; both must agree."""
-    named = {given[name] for name in ("project_id", "tenant_id") if name in given}
-    if len(named) > 1:
-        raise Invalid("project_id and tenant_id are not the same.", field="project_id")
-    return next(iter(named), None)
 
 
 def fields_of(given: Mapping[str, Any]) -> dict[str, Any]:

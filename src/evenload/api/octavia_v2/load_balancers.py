@@ -2,7 +2,7 @@
 
 import falcon
 
-from evenload.api.attributes import Given
+from evenload.api.attributes import Given, chosen_project
 from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
 from evenload.api.fields import shown
 from evenload.api.octavia_v2 import schema, translate
@@ -22,7 +22,7 @@ class LoadBalancerCollection(Collection):
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         given = schema.LOAD_BALANCER.parse_create(self._facade.body(request))
-        project = translate.chosen_project(given.own) or caller_of(request).project_id
+        project = chosen_project(given.own) or caller_of(request).project_id
         if project is None:
             raise Invalid("Missing project ID in request where one is required.", field="project_id")
         self._facade.require(request, rule(self.kind, "post"), project)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from evenload.api.attributes import Given
+from evenload.api.attributes import Given, chosen_project
 from evenload.api.fields import shown
 from evenload.api.octavia_v2 import schema
 from evenload.interfaces import VipWish
@@ -20,14 +20,6 @@ from evenload.service.commands import BalancerDraft, Changes, Draft, ListenerDra
 
 _HTTP_FIELDS = ("method", "url_path", "expected_codes", "version", "domain_name")
 _HTTP_TYPES = frozenset({MonitorType.HTTP, MonitorType.HTTPS})
-
-
-def chosen_project(own: Mapping[str, Any]) -> str | None:
-    """The project that a body names under either of its names; both must agree."""
-    named = {own[name] for name in ("project_id", "tenant_id") if name in own}
-    if len(named) > 1:
-        raise Invalid("project_id and tenant_id are not the same.", field="project_id")
-    return next(iter(named), None)
 
 
 def require_project(own: Mapping[str, Any], project_id: str) -> None:
