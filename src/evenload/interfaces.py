@@ -227,17 +227,15 @@ class Host(Protocol):
 
     # HAProxy
 
-    def check_config(self, load_balancer_id: str, text: str) -> None:
-        """Has HAProxy judge a candidate. Raises InvalidConfiguration. The live file is not touched."""
-
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
-        """Makes the text the live file and starts a process by it; returns its pid once it listens. On a failure the
-        former live file is back."""
+        """Starts a process by the text, which becomes the live file; returns its pid once it listens. Raises
+        InvalidConfiguration where HAProxy refuses the text; after any failure the former live file is there."""
 
     def reload_haproxy(self, load_balancer_id: str, text: str, worker: int, server_states: str | None) -> int:
         """Starts worker number ``worker`` by the text, which takes over the listening sockets of the running one and
-        lets it finish. ``server_states``: content of the state file the new process starts from. On a failure the old
-        process serves on and the former live file is back."""
+        lets it finish; one that hangs is ended. ``server_states``: content of the state file the new process starts
+        from. Raises InvalidConfiguration where HAProxy refuses the text; after any failure the old process serves on
+        and the former live file is there."""
 
     def stop_haproxy(self, load_balancer_id: str) -> None:
         """Ends every worker of this load balancer, old ones too."""

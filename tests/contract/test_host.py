@@ -197,8 +197,6 @@ def test_a_bad_text_is_refused_and_nothing_has_changed(site: Site) -> None:
     furnish(site, desired.port)
     bad = render_haproxy(desired, site.options, 1) + "nonsense here\n"
     with pytest.raises(InvalidConfiguration, match="nonsense"):
-        site.host.check_config(site.id, bad)
-    with pytest.raises(InvalidConfiguration, match="nonsense"):
         site.host.start_haproxy(site.id, bad, 1)
     seen = site.host.observe(site.id, desired.port)
     assert (seen.config, seen.haproxy) == (None, None)
@@ -220,7 +218,6 @@ def test_a_reload_puts_another_worker_in_place(site: Site) -> None:
     pid, _ = serve(site, desired)
     other = replace(desired, listeners=(replace(desired.listeners[0], port=8080),))
     text = render_haproxy(other, site.options, 2)
-    site.host.check_config(site.id, text)
     assert site.host.reload_haproxy(site.id, text, 2, None) != pid
     state = haproxy(site, desired)
     assert (state.worker, state.text) == (2, text)

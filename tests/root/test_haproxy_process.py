@@ -112,8 +112,6 @@ def test_a_wrong_configuration_changes_nothing(stage: Stage) -> None:
     pid = stage.start(desired(member(1)))
     live, wrong = stage.text, stage.text.replace("balance roundrobin", "balance sideways")
     with pytest.raises(InvalidConfiguration, match="balance only supports"):
-        stage.haproxy.check_config(stage.id, wrong)
-    with pytest.raises(InvalidConfiguration, match="balance only supports"):
         stage.haproxy.reload_haproxy(stage.id, wrong.replace("haproxy-1.sock", "haproxy-2.sock"), 2, None)
     assert stage.haproxy.observe(stage.id)[0] == live
     assert stage.haproxy.current_pid(stage.id) == pid
@@ -143,12 +141,6 @@ def test_an_address_that_is_not_there_may_come(stage: Stage) -> None:
     with pytest.raises(HostError, match=r"cannot bind") as raised:
         stage.haproxy.start_haproxy(stage.id, wrong, 1)
     assert not isinstance(raised.value, Hopeless)
-
-
-def test_a_good_configuration_is_good(stage: Stage) -> None:
-    stage.worker = 1
-    stage.haproxy.check_config(stage.id, stage.render(desired(member(1))))
-    assert os.listdir(stage.files.path(stage.id)) == []
 
 
 def test_another_agent_adopts_what_runs(stage: Stage) -> None:

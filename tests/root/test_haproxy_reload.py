@@ -1,6 +1,7 @@
 """A reload under traffic: nobody fails, and what was known is still known."""
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -308,3 +309,41 @@ def test_a_backup_serves_when_nobody_else_does(stage: Stage) -> None:
     assert {stage.get() for _ in range(6)} == {"backend 1"}
     stage.ask("set server app/m1 health down")
     assert {stage.get() for _ in range(6)} == {"backend 2", "backend 3"}
+
+
+def test_a_process_that_lost_its_socket_is_still_seen_and_can_be_replaced(stage: Stage) -> None:
+    stage.backend(1)
+    old = stage.start(desired(member(1)))
+    stage.files.path(stage.id, "haproxy-1.sock").unlink()
+    _, state = stage.haproxy.observe(stage.id)
+    assert state is not None  # it serves: a second one beside it would share its ports for ever
+    assert (state.pid, state.servers) == (old, None)
+    busy = stage.client()
+    try:
+        busy.request("GET", "/")
+        assert busy.getresponse().read() == b"backend 1"
+        new = stage.reload(desired(member(1)))
+        assert stage.haproxy.current_pid(stage.id) == new
+        assert stage.ask("show info")
+        busy.request("GET", "/")
+        assert busy.getresponse().read() == b"backend 1"
+    finally:
+        busy.close()
+    assert eventually(lambda: not Path(f"/proc/{old}/cmdline").exists() or not Path(f"/proc/{old}/cmdline").read_text())
+
+
+def test_no_second_process_starts_beside_one_that_lost_its_socket(stage: Stage) -> None:
+    stage.backend(1)
+    stage.start(desired(member(1)))
+    stage.files.path(stage.id, "haproxy-1.sock").unlink()
+    new = stage.start(desired(member(1)))
+    assert [worker.pid for worker in stage.haproxy._workers.living(stage.id)] == [new]
+
+
+def test_a_process_that_hangs_is_ended_by_a_reload(stage: Stage) -> None:
+    stage.backend(1)
+    old = stage.start(desired(member(1)))
+    os.kill(old, signal.SIGSTOP)
+    new = stage.reload(desired(member(1)))
+    assert [worker.pid for worker in stage.haproxy._workers.living(stage.id)] == [new]
+    assert [stage.get() for _ in range(8)] == ["backend 1"] * 8

@@ -80,7 +80,6 @@ def test_a_load_balancer_from_nothing_to_nothing(lab: Lab, host: LinuxHost) -> N
     host.ensure_namespace(identifier)
     host.plug(identifier, port)
     host.configure(identifier, port, [AddAddress("10.7.0.5/24"), BringUp(), AddRoute(route)])
-    host.check_config(identifier, text)
     pid = host.start_haproxy(identifier, text, 1)
     host.remember(desired)
     answer = lab.request(client, "http://10.7.0.5/")

@@ -32,7 +32,7 @@ from evenload.render.server_states import render_server_states
 
 
 class RuntimeRefused(HostError):
-    """HAProxy would not take a change at run time; a reload will do it."""
+    """HAProxy would not take a change at run time, or did not answer; a new process will do it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,10 @@ def _reload(load_balancer_id: str, text: str, worker: int, host: Host) -> int:
 
 
 def _change_servers(load_balancer_id: str, commands: tuple[str, ...], text: str, host: Host) -> None:
-    answers = host.runtime(load_balancer_id, commands)
+    try:
+        answers = host.runtime(load_balancer_id, commands)
+    except HostError as error:
+        raise RuntimeRefused(str(error)) from error
     for command, answer in zip(commands, answers, strict=True):
         if refused(command, answer):
             raise RuntimeRefused(f"HAProxy refuses “{command}”: {answer}")

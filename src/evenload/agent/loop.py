@@ -163,7 +163,7 @@ class Agent:
                 self._schedule.finished(load_balancer_id)
                 self._condition.notify()
         if later is not None:
-            self._ask(load_balancer_id, later.ask, self._clock.monotonic() + later.delay)
+            self._ask(load_balancer_id, later.ask, self._clock.monotonic() + later.delay, urgent=later.urgent)
 
     def _ask(self, load_balancer_id: str, ask: Ask, due: float | None = None, *, urgent: bool = True) -> None:
         with self._condition:

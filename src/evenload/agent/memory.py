@@ -38,7 +38,8 @@ class Memory:
 
     ``told`` and ``down``: what ``process`` (its pid) was told of members' health, and which of them it may hold as
     down by that. ``leaving``: when servers that were removed but are busy were first seen. ``unheard``: times in a row
-    that the server could not be reached about this load balancer.
+    that the server could not be reached about this load balancer. ``deaf``: looks in a row at which the process lived
+    and did not answer.
     """
 
     load_balancer_id: str
@@ -49,6 +50,7 @@ class Memory:
     worker: int = 0
     failures: int = 0
     unheard: int = 0
+    deaf: int = 0
     said: Said | None = None
     deaths: tuple[float, ...] = ()
     braked_until: float = 0.0

@@ -28,13 +28,18 @@ from evenload.render.runtime_commands import refused
 
 log = structlog.get_logger(__name__)
 
+_DEAF_LOOKS = 3
+_DEAF_PAUSE = 5.0
+"""A process that does not answer so many looks in a row, so many seconds apart, hangs and is replaced."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Later:
-    """The load balancer wants another round after so many seconds."""
+    """The load balancer wants another round after so many seconds; not ``urgent`` where there is little hope."""
 
     delay: float
     ask: Ask
+    urgent: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +79,9 @@ class Reconciler:
         away = self._fetch(memory) if ask.fetch or memory.wish is None else None
         try:
             observed = self._observe(memory, ask)
+            if observed is not memory.known:
+                deaf = observed.haproxy is not None and observed.haproxy.servers is None
+                memory.deaf = memory.deaf + 1 if deaf else 0
             wish = memory.wish or observed.applied
             if wish is None:
                 return self._unknown(memory, ask, observed)
@@ -129,7 +137,8 @@ class Reconciler:
         if isinstance(wish, Gone):
             self._let_go(memory)
         overdue = self._overdue(memory, observed)
-        planned = plan(wish, observed, self._options, last_worker=memory.worker, overdue=overdue)
+        hangs = memory.deaf >= _DEAF_LOOKS
+        planned = plan(wish, observed, self._options, last_worker=memory.worker, runtime=not hangs, overdue=overdue)
         attempt = apply(planned, self._host)
         if attempt.refused and isinstance(wish, Desired):
             log.info("reload instead", load_balancer=wish.id, reason=attempt.reason)
@@ -169,12 +178,14 @@ class Reconciler:
     def _settle(self, memory: Memory, wish: Desired, observed: Observed, planned: Plan, attempt: Attempt) -> None:
         """After a success: what is known now, and the watching and pinging that go with it."""
         former = observed.haproxy.pid if observed.haproxy is not None else None
+        memory.deaf = 0 if attempt.pid is not None else memory.deaf
         memory.known = known = plan_aftermath(wish, planned, attempt.pid if attempt.pid is not None else former)
         worker = known.haproxy.worker if known.haproxy is not None else None
         memory.worker = max(memory.worker, worker or 0)
         memory.serving = Serving(desired=wish, worker=worker)
         pid = known.haproxy.pid if known.haproxy is not None else None
-        if pid is not None and pid != memory.watched:
+        # A new process may have got the pid of the one that was watched.
+        if pid is not None and (attempt.pid is not None or pid != memory.watched):
             self._host.watch(wish.id, self._callbacks.died)
         memory.watched = pid
         targets = choose_ping_targets(wish)
@@ -239,10 +250,12 @@ class Reconciler:
                 return Later(delay=self._delay(memory.unheard), ask=Ask(fetch=away is not None, hinted=hinted))
             if isinstance(wish, Gone):
                 self._memories.forget(memory.load_balancer_id)
-            return None
+            return Later(delay=_DEAF_PAUSE, ask=Ask(look=True)) if memory.deaf else None
         hopeless = outcome is Outcome.GIVE_UP
         delay = self._settings.resync_interval if hopeless else self._delay(memory.failures)
-        return Later(delay=delay, ask=Ask(fetch=away is not None, look=True, hinted=hinted if owed else None))
+        again = Ask(fetch=away is not None, look=True, hinted=hinted if owed else None)
+        # What fails again and again, and may take long to do so, must not keep all hands from the others' hints.
+        return Later(delay=delay, ask=again, urgent=not hopeless)
 
     def _delay(self, failures: int) -> float:
         return choose_retry_delay(max(1, failures), self._settings.retry_delays, self._settings.resync_interval)

@@ -139,9 +139,8 @@ class FakeHost:
             haproxy = None
             if place.process is not None and directory.running is not None and place.devices is not None:
                 process = place.process
-                haproxy = HaproxyState(
-                    pid=process.pid, worker=process.worker, text=directory.running, servers=process.states()
-                )
+                states = None if process.deaf else process.states()
+                haproxy = HaproxyState(pid=process.pid, worker=process.worker, text=directory.running, servers=states)
             routes = [route for each in devices.values() if each.up for route in each.routes.values()]
             return Observed(
                 load_balancer_id=load_balancer_id,
@@ -221,13 +220,6 @@ class FakeHost:
 
     # HAProxy
 
-    def check_config(self, load_balancer_id: str, text: str) -> None:
-        with self._operation("check_config"):
-            self._directory(load_balancer_id)
-            fault = find_fault(text)
-            if fault is not None:
-                raise InvalidConfiguration(f"HAProxy refuses the configuration: {fault}")
-
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
         with self._operation("start_haproxy"):
             self._place(load_balancer_id).end()  # one that nobody knew of
@@ -240,7 +232,7 @@ class FakeHost:
                 raise HostError("there is no process to take over from")
             former = place.process
             pid = self._start(load_balancer_id, text, worker, server_states)
-            if self.lingering:
+            if self.lingering and not former.deaf:
                 place.finishing.append(former)
             return pid
 
@@ -256,7 +248,7 @@ class FakeHost:
         for command in commands:
             with self._operation(command):
                 process = self._place(load_balancer_id).process
-                if process is None:
+                if process is None or process.deaf:
                     raise HostError("HAProxy does not answer")
                 answers.append(process.run(command))
         return answers
@@ -272,7 +264,7 @@ class FakeHost:
         with self.lock:
             place = self._place(load_balancer_id)
             processes = [*place.finishing, *([place.process] if place.process is not None else [])]
-            return {process.worker: process.statistics() for process in processes}
+            return {process.worker: process.statistics() for process in processes if not process.deaf}
 
     def load_counters(self, load_balancer_id: str) -> str | None:
         with self.lock:

@@ -35,13 +35,14 @@ class FakeServer:
 
 @dataclass(slots=True)
 class FakeHaproxy:
-    """``traffic``: what its frontends have counted, by listener."""
+    """``traffic``: what its frontends have counted, by listener. ``deaf``: it lives, and answers nothing."""
 
     pid: int
     worker: int
     text: str
     servers: dict[Key, FakeServer] = field(default_factory=dict)
     traffic: dict[str, Statistics] = field(default_factory=dict)
+    deaf: bool = False
 
     @classmethod
     def start(cls, pid: int, worker: int, text: str, server_states: str | None) -> "FakeHaproxy":

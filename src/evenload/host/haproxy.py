@@ -22,6 +22,7 @@ from evenload.host.haproxy_runtime import (
     STATISTICS,
     Conversation,
     Finishing,
+    Unreachable,
     parse_servers,
     parse_statistics,
 )
@@ -37,7 +38,6 @@ log = structlog.get_logger(__name__)
 _OLDEST = (2, 6)
 _VERSION = re.compile(r"version ([0-9]+)\.([0-9]+)")
 _ALERT = re.compile(r"\[ALERT\]\s+\([0-9]+\) : (.*)")
-_CANDIDATE = "candidate.cfg"
 _FRONTEND = "FRONTEND"
 _NO_STATES = "1\n"
 """A state file that says nothing: just the version of its format."""
@@ -95,17 +95,6 @@ class Haproxy:
     def write_config(self, load_balancer_id: str, text: str) -> None:
         self._files.write(load_balancer_id, LIVE, text)
 
-    def check_config(self, load_balancer_id: str, text: str) -> None:
-        self._ensure_chroot()
-        candidate = self._files.write(load_balancer_id, _CANDIDATE, text)
-        try:
-            arguments = [self._settings.binary, "-c", "-f", str(candidate)]
-            ended = haproxy_process.run(arguments, None, self._settings.start_timeout)
-        finally:
-            self._files.remove(load_balancer_id, _CANDIDATE)
-        if ended.code != 0:
-            raise InvalidConfiguration(f"HAProxy refuses the configuration: {_alerts(ended)}")
-
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
         """Workers that are finishing are left to it; any other one of this load balancer is ended first."""
         living = self._workers.living(load_balancer_id)
@@ -123,17 +112,18 @@ class Haproxy:
         if old is None:
             raise HostError("cannot reload HAProxy: none is running")
         self._files.write(load_balancer_id, STATES, server_states or _NO_STATES)
-        last_words = self._listen_to(load_balancer_id, old)
+        try:
+            last_words = Conversation(self._socket(load_balancer_id, old))
+        except HostError as error:
+            return self._replace(load_balancer_id, text, worker, old, error)
         socket = str(self._socket(load_balancer_id, old))
         try:
             pid = self._launch(load_balancer_id, text, worker, ["-x", socket, "-sf", str(old.pid)])
         except BaseException:
-            if last_words is not None:
-                last_words.close()
+            last_words.close()
             raise
-        if last_words is not None:
-            with self._lock:
-                self._finishing[load_balancer_id, old.number] = last_words
+        with self._lock:
+            self._finishing[load_balancer_id, old.number] = last_words
         return pid
 
     def stop_haproxy(self, load_balancer_id: str) -> None:
@@ -219,6 +209,16 @@ class Haproxy:
         self._workers.point_at(load_balancer_id, worker)
         return started.pid
 
+    def _replace(self, load_balancer_id: str, text: str, worker: int, old: Worker, why: HostError) -> int:
+        """A reload of a process that cannot be asked for its listening sockets: the new one shares the ports with it
+        for a moment. One that only lost its socket finishes what it has; one that hangs would keep its connections,
+        and the new ones that the kernel gives it, for ever."""
+        log.warning("HAProxy is replaced without a word", load_balancer=load_balancer_id, reason=str(why))
+        pid = self._launch(load_balancer_id, text, worker, ["-sf", str(old.pid)])
+        if not isinstance(why, Unreachable):
+            self._workers.end(load_balancer_id, old.pid)
+        return pid
+
     def _sweep(self, load_balancer_id: str) -> list[Worker]:
         """The living, after removing what dead ones left."""
         living = self._workers.living(load_balancer_id)
@@ -283,13 +283,6 @@ class Haproxy:
         for pid in self._workers.strangers(load_balancer_id):
             log.warning("ending a HAProxy without a record", load_balancer=load_balancer_id, pid=pid)
             self._workers.end(load_balancer_id, pid)
-
-    def _listen_to(self, load_balancer_id: str, worker: Worker) -> Conversation | None:
-        try:
-            return Conversation(self._socket(load_balancer_id, worker))
-        except HostError as error:
-            log.warning("its last statistics are lost", load_balancer=load_balancer_id, reason=str(error))
-            return None
 
     def _hang_up(self, load_balancer_id: str, number: int) -> None:
         with self._lock:

@@ -29,6 +29,10 @@ class Finishing(HostError):
     """Nobody listens on the socket: the worker has handed its listeners over, or is gone."""
 
 
+class Unreachable(HostError):
+    """Somebody removed the socket. Its worker knows nothing of that: it serves on, and cannot be spoken to."""
+
+
 class Conversation:
     """A connection to one worker, in its interactive mode: many commands, each with one answer.
 
@@ -42,9 +46,12 @@ class Conversation:
         self._socket.settimeout(timeout)
         try:
             self._socket.connect(str(path))
-        except (ConnectionRefusedError, FileNotFoundError) as error:
+        except ConnectionRefusedError as error:
             self._socket.close()
             raise Finishing(f"no HAProxy listens on {path}") from error
+        except FileNotFoundError as error:
+            self._socket.close()
+            raise Unreachable(f"the socket {path} is gone") from error
         except OSError as error:
             self._socket.close()
             raise refusal(f"connect to HAProxy at {path}", error) from error

@@ -112,9 +112,6 @@ class LinuxHost:
 
     # HAProxy
 
-    def check_config(self, load_balancer_id: str, text: str) -> None:
-        self._haproxy.check_config(load_balancer_id, text)
-
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
         return self._haproxy.start_haproxy(load_balancer_id, text, worker)
 

@@ -10,6 +10,7 @@ from tests.fakes.wishes import BALANCER, changed, listener, member, monitor, poo
 from evenload.agent.loop import Agent
 from evenload.host import fake_damage
 from evenload.host.fake import FakeHost
+from evenload.host.fake_haproxy import FakeHaproxy
 from evenload.model.balancer import HttpCheck
 from evenload.model.desired import Change, Desired, Gone, Outcome
 from evenload.model.enums import MonitorType
@@ -451,3 +452,47 @@ def _built(wanted: Desired) -> str:
     other = World()
     other.apply(wanted)
     return str(other.host)
+
+
+def test_a_change_of_a_process_that_does_not_answer_takes_a_new_one(world: World) -> None:
+    world.apply(wish())
+    _process(world).deaf = True
+    wanted = with_member(wish(), 0, weight=7)
+    world.apply(wanted)
+    assert world.server.outcomes[-1] == (wanted.generation, DONE)
+    assert world.server.reports[-1].change is Change.RELOAD
+    assert str(world.host) == _built(wanted)
+
+
+def test_a_process_that_hangs_is_replaced_after_a_while_and_not_at_once(world: World) -> None:
+    world.apply(wish())
+    hanging = _process(world)
+    hanging.deaf = True
+    world.agent.resync()
+    for _ in range(2):
+        world.clock.advance(30.0)
+        world.run()
+    assert _process(world) is hanging
+    world.clock.advance(30.0)
+    world.run()
+    assert not _process(world).deaf
+    assert world.agent.settled()
+    assert str(world.host) == _built(wish())
+
+
+def test_an_answer_in_between_lets_a_slow_process_live(world: World) -> None:
+    world.apply(wish())
+    slow = _process(world)
+    world.agent.resync()
+    for look in range(6):
+        slow.deaf = look % 3 != 2
+        world.clock.advance(30.0)
+        world.agent.resync()
+        world.run()
+    assert _process(world) is slow
+
+
+def _process(world: World) -> FakeHaproxy:
+    process = world.host.places[BALANCER].process
+    assert process is not None
+    return process

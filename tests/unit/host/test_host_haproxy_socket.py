@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evenload.host.haproxy_runtime import Conversation, Finishing, parse_servers, parse_statistics
+from evenload.host.haproxy_runtime import Conversation, Finishing, Unreachable, parse_servers, parse_statistics
 from evenload.model.desired import ProxyStatistics, ServerState, Statistics
 from evenload.model.errors import HostError
 
@@ -122,7 +122,7 @@ def test_one_that_never_answers(path: Path) -> None:
 
 
 def test_nobody_listens(path: Path) -> None:
-    with pytest.raises(Finishing):
+    with pytest.raises(Unreachable):
         Conversation(path)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
