@@ -77,7 +77,9 @@ def _member(
     if not served:
         return OperatingStatus.OFFLINE if monitored else OperatingStatus.NO_MONITOR
     if pings is not None:
-        if False in pings:
+        # Until the first verdict of an agent that has just started, what HAProxy was told by its predecessor stands.
+        told_down = any(row.status.startswith("DOWN") for row in rows if row.server == member.id)
+        if False in pings or (None in pings and told_down):
             return OperatingStatus.ERROR
         return None if None in pings else _draining(member, OperatingStatus.ONLINE)
     seen = {_word(row.status, member) for row in rows if row.server == member.id}

@@ -24,17 +24,26 @@ log = structlog.get_logger(__name__)
 _SAVE_EVERY = 5.0
 _PATIENCE = 2
 """Looks without an answer from a process before it counts as dead: one that was just replaced is no news."""
+_SLOW = 0.25
+_REST = 15
+"""A process that let so many seconds pass without an answer, and counts as dead, is left alone for that many times as
+long: a few that hang must not make the statuses of all others late."""
 _STOP_TIMEOUT = 10.0
 
 
 @dataclass(slots=True)
 class _Seen:
-    """``statuses`` and ``statistics``: what the server has been told, under the generation ``told``."""
+    """``statuses`` and ``statistics``: what the server has been told, under the generation ``told``.
+
+    ``worker``: the one that served at the last look, which is not looked at before ``resting_until``.
+    """
 
     counters: Counters
     saved: str
     saved_at: float
+    worker: int | None = None
     silent: int = 0
+    resting_until: float = 0.0
     told: int = 0
     refreshed_at: float = 0.0
     statuses: dict[str, OperatingStatus] = field(default_factory=dict)
@@ -78,7 +87,15 @@ class Monitoring:
         memories = [memory for memory in self._memories.all() if memory.serving is not None]
         for gone in self._seen.keys() - {memory.load_balancer_id for memory in memories}:
             del self._seen[gone]
-        news = [health for memory in memories if (health := self._look_at(memory)) is not None]
+        news = []
+        for memory in memories:
+            try:
+                health = self._look_at(memory)
+            except Exception:  # one load balancer must not keep the others from being seen
+                log.exception("internal fault in monitoring", load_balancer=memory.load_balancer_id)
+                continue
+            if health is not None:
+                news.append(health)
         if news:
             self._tell(news)
 
@@ -97,15 +114,20 @@ class Monitoring:
         if serving is None:
             return None
         now = self._clock.monotonic()
+        seen = self._seen.get(serving.desired.id) or self._begin(serving.desired.id, now)
+        if now < seen.resting_until and serving.worker == seen.worker:
+            return None
         rows = self._read(serving)
+        spent = self._clock.monotonic() - now
         if memory.serving is not serving:  # changed meanwhile: the rows may belong to either
             return None
-        seen = self._seen.get(serving.desired.id) or self._begin(serving.desired.id, now)
         listeners = [listener.id for listener in serving.desired.listeners]
         seen.counters = count(seen.counters, rows, listeners)
         if now - seen.saved_at >= _SAVE_EVERY:
             self._save(memory, seen, now)
         statuses = self._statuses(serving, seen, rows, memory.verdicts)
+        hangs = seen.silent >= _PATIENCE and spent >= _SLOW
+        seen.worker, seen.resting_until = serving.worker, now + spent * _REST if hangs else 0.0
         return self._news(serving, seen, statuses, seen.counters.totals(listeners), now)
 
     def _read(self, serving: Serving) -> dict[int, tuple[ProxyStatistics, ...]]:

@@ -39,6 +39,7 @@ _OLDEST = (2, 6)
 _VERSION = re.compile(r"version ([0-9]+)\.([0-9]+)")
 _ALERT = re.compile(r"\[ALERT\]\s+\([0-9]+\) : (.*)")
 _FRONTEND = "FRONTEND"
+_STATISTICS_TIMEOUT = 1.0
 _NO_STATES = "1\n"
 """A state file that says nothing: just the version of its format."""
 
@@ -160,7 +161,8 @@ class Haproxy:
                 last_words = self._finishing.get((load_balancer_id, number))
             try:
                 if last_words is None:
-                    with Conversation(self._workers.file(load_balancer_id, number, "sock")) as conversation:
+                    path = self._workers.file(load_balancer_id, number, "sock")
+                    with Conversation(path, timeout=_STATISTICS_TIMEOUT) as conversation:
                         found[number] = parse_statistics(conversation.ask(STATISTICS))
                 else:
                     found[number] = rows = parse_statistics(last_words.ask(STATISTICS))

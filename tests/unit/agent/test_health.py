@@ -137,6 +137,14 @@ def test_pings_decide_where_they_are_made() -> None:
     assert (found[FIRST], found[SECOND], found[POOL]) == (ONLINE, ONLINE, ONLINE)
 
 
+def test_until_an_agent_has_pinged_itself_what_haproxy_was_told_before_stands() -> None:
+    desired = wish(monitors=(monitor(kind=MonitorType.PING),))
+    found = statuses_of(desired, rows("DOWN", "no check"), {})
+    assert (found[FIRST], found.get(SECOND), found[POOL]) == (ERROR, None, DEGRADED)
+    found = statuses_of(desired, rows("DOWN", "no check"), {(POOL, FIRST): True, (POOL, SECOND): True})
+    assert (found[FIRST], found[POOL]) == (ONLINE, ONLINE)
+
+
 def test_a_member_of_which_nothing_is_seen_yet_is_not_spoken_of() -> None:
     desired: Desired = replace(MONITORED, members=(*MONITORED.members, member(2)))
     assert uuid(5, 2) not in statuses_of(desired, rows(), {})

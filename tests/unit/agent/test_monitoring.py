@@ -1,5 +1,7 @@
 """What is told to the server of statuses and counters: what changed, once."""
 
+from dataclasses import replace
+
 import pytest
 from tests.fakes.clock import StillClock
 from tests.fakes.server import TableServer
@@ -146,3 +148,44 @@ def test_nothing_is_said_of_what_is_gone(world: World) -> None:
     world.look()
     world.apply(Gone(load_balancer_id=BALANCER, generation=9))
     assert world.look() == 0
+
+
+def test_one_that_hangs_does_not_make_the_others_late(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.look()
+    process = world.host.places[BALANCER].process
+    assert process is not None
+    process.deaf = True
+    read, asked = world.host.read_statistics, []
+
+    def slowly(load_balancer_id: str) -> object:
+        asked.append(world.clock.monotonic())
+        world.clock.advance(2.0 if process.deaf else 0.0)
+        return read(load_balancer_id)
+
+    monkeypatch.setattr(world.host, "read_statistics", slowly)
+    for _ in range(20):
+        world.look()
+    assert world.server.statuses[LISTENER] is ERROR
+    assert len(asked) <= 3
+    process.deaf = False
+    for _ in range(30):
+        world.look()
+    assert world.server.statuses[LISTENER] is ONLINE
+
+
+def test_a_fault_with_one_load_balancer_keeps_no_other_from_being_seen(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = uuid(70)
+    made = wish()
+    world.apply(replace(made, load_balancer=replace(made.load_balancer, id=other)))
+    read = world.host.read_statistics
+
+    def faulty(load_balancer_id: str) -> object:
+        if load_balancer_id == BALANCER:
+            raise RuntimeError("a fault")
+        return read(load_balancer_id)
+
+    monkeypatch.setattr(world.host, "read_statistics", faulty)
+    assert world.look() == 1
+    assert world.server.statuses[other] is ONLINE
