@@ -13,8 +13,8 @@ from tests.root.haproxy_stage import Stage, desired, eventually, member
 from evenload.host.files import StateFiles
 from evenload.host.haproxy import Haproxy
 from evenload.host.settings import HostSettings
-from evenload.model.balancer import Listener
-from evenload.model.enums import ListenerProtocol
+from evenload.model.balancer import HealthMonitor, Listener
+from evenload.model.enums import ListenerProtocol, MonitorType
 from evenload.model.errors import Hopeless, HostError, InvalidConfiguration
 
 pytestmark = pytest.mark.root
@@ -293,3 +293,26 @@ def test_a_command_is_one_command(stage: Stage) -> None:
     for trick in ("show info; show stat", "show info\nshow stat"):
         with pytest.raises(ValueError, match="one line and one command"):
             stage.ask(trick)
+
+
+@pytest.mark.parametrize("limit", [256, 1024])
+def test_it_starts_where_few_files_may_be_opened(stage: Stage, limit: int) -> None:
+    """Without regard for the limit HAProxy would refuse to."""
+    backend = stage.backend(1)
+    stage.options = replace(stage.options, open_files=limit)
+    ports = range(80, 90)
+    listeners = [
+        Listener(
+            id=f"web{port}", load_balancer_id="lb", protocol=ListenerProtocol.HTTP, port=port, default_pool_id="app"
+        )
+        for port in ports
+    ]
+    check = HealthMonitor(id="check", pool_id="app", type=MonitorType.TCP, delay=5, timeout=1, rise=1, fall=1)
+    members = [replace(member(1), id=f"m{number}") for number in range(40)]
+    script = stage.directory / "haproxy"
+    script.write_text(f'#!/bin/sh\nulimit -n {limit}\nexec {stage.settings.haproxy.binary} "$@"\n')
+    script.chmod(0o755)
+    settings = replace(stage.settings, haproxy=replace(stage.settings.haproxy, binary=str(script)))
+    stage.haproxy = Haproxy(settings, stage.files)
+    stage.start(desired(*members, listeners=listeners, monitor=check))
+    assert stage.get(port=89) == backend.name

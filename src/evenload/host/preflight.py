@@ -15,6 +15,7 @@ from evenload.host.refusal import refusal
 from evenload.host.settings import HaproxySettings, HostSettings
 from evenload.host.sysctl import read_sysctl, write_sysctl
 from evenload.model.errors import Hopeless
+from evenload.render.haproxy_sections import choose_connections
 
 # Numbers of linux/capability.h, and what fails without.
 _CAPABILITIES = {
@@ -75,8 +76,18 @@ def ensure_open_files() -> list[str]:
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if hard != unlimited and hard < _OPEN_FILES:
-        return [f"only {hard} open files are allowed: a HAProxy serves at most {hard // 2} connections (LimitNOFILE)"]
+        connections = choose_connections(hard)
+        return [
+            f"only {hard} open files are allowed: a load balancer serves at most {connections} connections at a time, "
+            f"and fewer with many listeners and members; raise the limit (LimitNOFILE)"
+        ]
     return []
+
+
+def read_open_files_limit() -> int | None:
+    """What this process and those that it starts may have open at most; None for no limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if hard == resource.RLIM_INFINITY else hard
 
 
 def ensure_neighbour_limits(*, manage: bool) -> list[str]:

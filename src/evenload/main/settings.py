@@ -15,6 +15,7 @@ from oslo_config import cfg
 
 from evenload.agent.settings import AgentSettings
 from evenload.api.settings import ApiSettings, PolicySettings
+from evenload.host.preflight import read_open_files_limit
 from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSettings, VifDriver
 from evenload.render.options import RenderOptions
 from evenload.service.networks import NetworkSettings
@@ -267,6 +268,7 @@ def _settings(conf: Any) -> Settings:
             chroot=str(chroot),
             maxconn=conf.haproxy.maxconn,
             process_maxconn=conf.haproxy.process_maxconn,
+            open_files=read_open_files_limit(),
             hard_stop_after=conf.haproxy.hard_stop_after,
         ),
     )

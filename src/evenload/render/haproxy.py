@@ -24,7 +24,8 @@ def render_haproxy(desired: Desired, options: RenderOptions, worker: int) -> str
     listeners = listeners_in_service(desired)
     groups = choose_groups(desired)
     backend_of = {identifier: backend_name(group) for group in groups for identifier in group.listener_ids}
-    sections = [render_global(desired.load_balancer, listeners, options, worker), render_defaults()]
+    servers = sum(len(desired.members_of(group.pool.id)) for group in groups)
+    sections = [render_global(desired.load_balancer, listeners, options, worker, servers), render_defaults()]
     if any(keeps_table(group) for group in groups):
         sections.append(render_peers())
     sections += [

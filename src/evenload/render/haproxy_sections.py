@@ -13,14 +13,24 @@ _CIDRS_A_LINE = 16
 _CONNECTIONS_FLOOR = 100
 _PIPES_AT_MOST = 500
 """HAProxy's own default is a quarter of maxconn: at 8000 connections more files than 20,000 allow."""
+_FILES_OF_ITS_OWN = 100
+_OTHER_FILES_STEP = 200
+_CONNECTIONS_AT_LEAST = 10
 
 
 def render_global(
-    load_balancer: LoadBalancer, listeners: tuple[Listener, ...], options: RenderOptions, worker: int
+    load_balancer: LoadBalancer,
+    listeners: tuple[Listener, ...],
+    options: RenderOptions,
+    worker: int,
+    members: int = 0,
 ) -> list[str]:
     directory = f"{quoting.path(options.state_dir.rstrip('/'))}/{quoting.identifier(load_balancer.id)}"
     wanted = sum(limit_of(listener, options) for listener in listeners)
     connections = min(max(wanted, _CONNECTIONS_FLOOR), options.process_maxconn)
+    if options.open_files is not None:
+        other = len(listeners) * len(load_balancer.vips) + members
+        connections = min(connections, choose_connections(options.open_files, other))
     return [
         "global",
         f"    user {quoting.account(options.user)}",
@@ -37,6 +47,15 @@ def render_global(
         f"    server-state-file {directory}/servers.state",
         render_stats_socket(directory, worker),
     ]
+
+
+def choose_connections(open_files: int, other: int = 0) -> int:
+    """How many connections a process that may open so many files can have: HAProxy refuses to start where its two
+    files a connection, its pipes and ``other`` files (listeners, checks of members) might be more. ``other`` counts by
+    hundreds, so that a member more or less hardly ever makes another text of it."""
+    left = open_files - _FILES_OF_ITS_OWN - -(-other // _OTHER_FILES_STEP) * _OTHER_FILES_STEP
+    # Two files a connection, and two for each of the pipes: a quarter as many, up to a limit.
+    return max(2 * left // 5, left // 2 - _PIPES_AT_MOST, _CONNECTIONS_AT_LEAST)
 
 
 def render_stats_socket(directory: str, worker: int) -> str:

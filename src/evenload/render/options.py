@@ -6,7 +6,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderOptions:
     """``state_dir`` holds one directory per load balancer. ``maxconn``: connections of a listener with limit -1, and
-    of the whole process at most ``process_maxconn``. ``hard_stop_after`` in seconds bounds a finishing worker."""
+    of the whole process at most ``process_maxconn``, and no more than ``open_files`` (what one process may have open
+    on that host, None for no limit) allow. ``hard_stop_after`` in seconds bounds a finishing worker."""
 
     state_dir: str
     user: str = "haproxy"
@@ -14,4 +15,5 @@ class RenderOptions:
     chroot: str = "/var/lib/evenload/empty"
     maxconn: int = 2000
     process_maxconn: int = 8000
+    open_files: int | None = None
     hard_stop_after: int = 300
