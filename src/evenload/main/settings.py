@@ -205,8 +205,6 @@ def _settings(conf: Any) -> Settings:
     mappings: dict[str, str] = dict(conf.networks.bridge_mappings)
     if not mappings:
         raise SettingsError("[networks] bridge_mappings: at least one physical network is needed, as physnet1:bridge")
-    if len(set(mappings.values())) < len(mappings):
-        raise SettingsError("[networks] bridge_mappings: two physical networks on one bridge would be one network")
     default_network = conf.networks.default_physical_network or next(iter(mappings))
     if default_network not in mappings:
         raise SettingsError(f"[networks] default_physical_network: {default_network} is not in bridge_mappings")
