@@ -15,6 +15,7 @@ from demo.lab import Machine
 from tests.root.lab import run, run_ip
 
 from evenload.host import netns
+from evenload.host.haproxy_process import start_time
 from evenload.host.settings import OpenvswitchSettings
 
 _SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
@@ -100,6 +101,6 @@ class Openvswitch:
                 return
             deadline = time.monotonic() + patience
             while time.monotonic() < deadline:
-                if not Path(f"/proc/{pid}").exists():
+                if start_time(pid) is None:  # gone, or a zombie that nobody has waited for yet
                     return
                 time.sleep(0.01)

@@ -185,3 +185,23 @@ def test_the_directory_of_names_becomes_a_shared_mount(lab: Lab) -> None:
     finally:
         host.close()
         run("umount", str(names))
+
+
+def test_the_hosts_own_namespace_under_a_load_balancers_name_is_left_alone(lab: Lab) -> None:
+    """Somebody attached it there by hand."""
+    host = LinuxHost(lab.settings())
+    identifier = lab.load_balancer_id()
+    path = Path("/run/netns") / f"qlbaas-{identifier}"
+    devices = sorted(os.listdir("/sys/class/net"))
+    try:
+        host.prepare()
+        host.ensure_state(identifier)
+        path.touch()
+        run("mount", "--bind", "/proc/self/ns/net", str(path))
+        seen = host.observe(identifier, None)
+        assert (seen.namespace, seen.strangers) == (False, ())
+        host.remove_namespace(identifier)
+        assert not path.exists()
+        assert sorted(os.listdir("/sys/class/net")) == devices
+    finally:
+        host.close()

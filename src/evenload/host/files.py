@@ -6,6 +6,7 @@ kernel then, and is built anew from the server.
 """
 
 import os
+import re
 import secrets
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from evenload.host.refusal import refusal
 
 _TEMPORARY = ".new-"
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 class StateFiles:
@@ -27,14 +29,27 @@ class StateFiles:
         return directory if name is None else directory / _component(name)
 
     def known(self) -> list[str]:
-        """The load balancers that have a directory, sorted."""
+        """The load balancers that have a directory, sorted. What else lies here (``lost+found``, somebody's copy) is
+        not ours: it must not be taken for an orphan and removed."""
         try:
             with os.scandir(self.state_dir) as entries:
-                return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+                found = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+            return sorted(name for name in found if _UUID.match(name))
         except FileNotFoundError:
             return []
         except OSError as error:
             raise refusal(f"list {self.state_dir}", error) from error
+
+    def sweep(self) -> None:
+        """Removes what was being written when an agent was killed. To be called while nobody writes."""
+        for load_balancer_id in self.known():
+            directory = self.path(load_balancer_id)
+            try:
+                for name in os.listdir(directory):
+                    if name.startswith(_TEMPORARY):
+                        (directory / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise refusal(f"sweep {directory}", error) from error
 
     def exists(self, load_balancer_id: str) -> bool:
         return self.path(load_balancer_id).is_dir()

@@ -8,8 +8,8 @@ record it is found all the same. ``running.json`` says which text a worker amoun
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from evenload.host import haproxy_process, netns
@@ -155,12 +155,19 @@ class Workers:
 
     def _named_file(self, load_balancer_id: str, pid: int) -> Path | None:
         """The pid file in this load balancer's directory that the process was started with."""
-        directory = str(self._files.path(load_balancer_id)) + "/"
-        arguments = haproxy_process.arguments_of(pid)
-        for option, value in pairwise(arguments):
-            if option == "-p" and value.startswith(directory):
-                return Path(value)
+        named = named_file(haproxy_process.arguments_of(pid))
+        return named if named is not None and named.parent == self._files.path(load_balancer_id) else None
+
+
+def named_file(arguments: Sequence[str]) -> Path | None:
+    """The pid file of a worker, where the arguments are those that we start HAProxy with: ``-D -f <directory>/x.cfg -p
+    <directory>/haproxy-<n>.pid``. An editor, a pager or a tracer that names such a file is none."""
+    if len(arguments) < 6 or arguments[1:3] != ["-D", "-f"] or arguments[4] != "-p":
         return None
+    pid_file = Path(arguments[5])
+    match = _FILE.match(pid_file.name)
+    ours = match is not None and match[2] == "pid" and Path(arguments[3]).parent == pid_file.parent
+    return pid_file if ours else None
 
 
 def _processes() -> list[int]:

@@ -17,6 +17,7 @@ from evenload.host.vif.driver import Vif
 from evenload.host.vif.linux_bridge import LinuxBridge
 from evenload.host.watch import Watcher
 from evenload.model.desired import Desired, DesiredPort, NetworkStep, Observed, PingTarget, ProxyStatistics
+from evenload.model.errors import HostError
 from evenload.payloads import dump_desired, load_desired
 
 _DESIRED = "desired.json"
@@ -41,11 +42,20 @@ class LinuxHost:
         preflight.check_capabilities()
         preflight.check_haproxy(self._settings.haproxy)
         preflight.ensure_directories(self._settings)
+        preflight.ensure_nothing_inherited()
         warnings = self._haproxy.prepare()
         warnings += preflight.ensure_open_files()
+        warnings += self._swept()
         warnings += preflight.ensure_neighbour_limits(manage=self._settings.manage_kernel_limits)
         warnings += preflight.read_filter_warning()
         return warnings + self._vif.prepare()
+
+    def _swept(self) -> list[str]:
+        try:
+            self._files.sweep()
+        except HostError as error:  # a full or read-only disk must not keep the load balancers from being served
+            return [str(error)]
+        return []
 
     def known(self) -> list[str]:
         return self._files.known()

@@ -20,6 +20,8 @@ _CLONE_NEWNET = 0x40000000
 _MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 1 << 20
 _MNT_DETACH = 2
 _OWN = "/proc/thread-self/ns/net"
+_HOST = os.stat("/proc/self/ns/net")
+"""Where this process began: nothing of ours is there yet, and no thread has moved."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -37,19 +39,24 @@ def visit(path: Path) -> Iterator[None]:
 
 
 def exists(path: Path) -> bool:
-    """Whether a namespace is mounted there; a plain file, as a crash between two steps leaves it, is none."""
+    """Whether a namespace is mounted there; a plain file, as a crash between two steps leaves it, is none, and the
+    host's own namespace does not count."""
     return inode(path) is not None
 
 
 def inode(path: Path) -> int | None:
-    """The number by which /proc/<pid>/ns/net names the namespace; None where none is mounted."""
+    """The number by which /proc/<pid>/ns/net names the namespace; None where none is mounted.
+
+    Also None where somebody gave that name to the host's own: to take it for a load balancer's would mean to remove the
+    host's devices and to kill its processes.
+    """
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise refusal(f"look at {path}", error) from error
-    return found.st_ino if found.st_dev == os.stat(_OWN).st_dev else None
+    return found.st_ino if found.st_dev == _HOST.st_dev and found.st_ino != _HOST.st_ino else None
 
 
 def ensure(path: Path, furnish: Callable[[], None] | None = None) -> bool:
@@ -87,8 +94,10 @@ def ensure_shared(directory: Path) -> None:
 
 def remove(path: Path) -> None:
     """Takes the name away; the kernel removes the namespace and its devices when nothing runs in it any more."""
-    while exists(path):  # mounted twice where somebody else had the same idea
+    while True:  # mounted twice where somebody else had the same idea
         number = _libc.umount2(os.fsencode(path), _MNT_DETACH) and ctypes.get_errno()
+        if number in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR):  # no mount point (any more)
+            break
         _check(number, f"unmount {path}")
     try:
         path.unlink(missing_ok=True)
@@ -117,12 +126,24 @@ def end_processes(number: int, timeout: float = 5.0) -> list[int]:
         if time.monotonic() >= deadline:
             return running
         for pid in running:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+            _kill(pid, number)
         time.sleep(0.001)
     return []
+
+
+def _kill(pid: int, number: int) -> None:
+    """That process and no other: by its descriptor, and only if it is (still) in the namespace."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:  # it has just ended; if not, the next look finds it again
+        return
+    try:
+        if os.stat(f"/proc/{pid}/ns/net").st_ino == number:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+    except OSError:
+        return
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -69,6 +69,17 @@ def ensure_directories(settings: HostSettings) -> None:
         raise Hopeless(f"{settings.haproxy.chroot}, which HAProxy is to be locked into, is not empty")
 
 
+def ensure_nothing_inherited() -> None:
+    """Files that this process got from its parent, a shell's or a supervisor's, are not for HAProxy: closed at exec, as
+    Python's own are."""
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if int(name) > 2:
+                os.set_inheritable(int(name), False)
+        except OSError:  # the one that listed them
+            continue
+
+
 def ensure_open_files() -> list[str]:
     """The agent and every HAProxy that it starts may open as many files as the machine's owner allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

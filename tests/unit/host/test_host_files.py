@@ -65,3 +65,18 @@ def test_no_name_leads_out_of_the_directory(files: StateFiles, name: str) -> Non
         files.path(name)
     with pytest.raises(ValueError, match="not a file name"):
         files.path(LB, name)
+
+
+def test_what_is_no_load_balancers_is_not_known(files: StateFiles) -> None:
+    files.ensure(LB)
+    for name in ("lost+found", f"{LB}.bak", "backup", LB.upper()):
+        (files.state_dir / name).mkdir()
+    assert files.known() == [LB]
+
+
+def test_what_a_killed_agent_was_writing_is_swept_up(files: StateFiles) -> None:
+    files.ensure(LB)
+    files.write(LB, "haproxy.cfg", "text")
+    files.path(LB).joinpath(".new-0123").write_text("half a te")
+    files.sweep()
+    assert [entry.name for entry in files.path(LB).iterdir()] == ["haproxy.cfg"]

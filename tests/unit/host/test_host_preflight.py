@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evenload.host.preflight import check_haproxy, choose_missing
+from evenload.host.preflight import check_haproxy, choose_missing, ensure_nothing_inherited
 from evenload.host.settings import HaproxySettings
 from evenload.model.errors import Hopeless
 
@@ -31,3 +31,14 @@ def test_haproxy_must_be_there_with_its_user(tmp_path: Path) -> None:
         check_haproxy(HaproxySettings(binary=str(binary), user="no-such-user", group=GROUP))
     with pytest.raises(Hopeless, match="group 'no-such-group'"):
         check_haproxy(HaproxySettings(binary=str(binary), user=USER, group="no-such-group"))
+
+
+def test_what_the_parent_left_open_is_not_passed_on() -> None:
+    reading, writing = os.pipe()
+    try:
+        os.set_inheritable(writing, True)
+        ensure_nothing_inherited()
+        assert not os.get_inheritable(writing)
+    finally:
+        os.close(reading)
+        os.close(writing)
