@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -316,3 +317,29 @@ def test_it_starts_where_few_files_may_be_opened(stage: Stage, limit: int) -> No
     stage.haproxy = Haproxy(settings, stage.files)
     stage.start(desired(*members, listeners=listeners, monitor=check))
     assert stage.get(port=89) == backend.name
+
+
+def test_a_look_during_a_start_takes_nothing_from_it(stage: Stage) -> None:
+    script = stage.directory / "haproxy"
+    script.write_text(f'#!/bin/sh\nsleep 0.3\nexec {stage.settings.haproxy.binary} "$@"\n')
+    script.chmod(0o755)
+    stage.haproxy = Haproxy(
+        replace(stage.settings, haproxy=replace(stage.settings.haproxy, binary=str(script))), stage.files
+    )
+    stage.backend(1)
+    failed: list[HostError] = []
+
+    def start() -> None:
+        try:
+            stage.start(desired(member(1)))
+        except HostError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    while thread.is_alive():
+        stage.haproxy.observe(stage.id)
+    thread.join()
+    assert failed == []
+    assert stage.haproxy.current_pid(stage.id) == stage.pid
+    assert stage.get() == "backend 1"

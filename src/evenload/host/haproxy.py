@@ -52,6 +52,7 @@ class Haproxy:
         self._files = files
         self._workers = Workers(files, settings.netns_dir)
         self._finishing: dict[tuple[str, int], Conversation] = {}
+        self._starting: set[tuple[str, int]] = set()
         self._lock = threading.Lock()
 
     def prepare(self) -> list[str]:
@@ -131,7 +132,7 @@ class Haproxy:
         for worker in self._workers.living(load_balancer_id):
             self._workers.end(load_balancer_id, worker.pid)
         self._end_strangers(load_balancer_id)
-        self._workers.sweep(load_balancer_id, [])
+        self._workers.sweep(load_balancer_id, self._workers.numbers(load_balancer_id))
         self._workers.forget_running(load_balancer_id)
         with self._lock:
             gone = [key for key in self._finishing if key[0] == load_balancer_id]
@@ -186,6 +187,19 @@ class Haproxy:
     def _launch(self, load_balancer_id: str, text: str, worker: int, takeover: list[str]) -> int:
         """Starts the worker by a file of its own, which becomes the live one when the process listens: whatever
         fails, the live file was not touched. HAProxy judges the file itself before it binds anything."""
+        with self._lock:
+            self._starting.add((load_balancer_id, worker))
+        try:
+            started = self._spawn(load_balancer_id, text, worker, takeover)
+        finally:
+            with self._lock:
+                self._starting.discard((load_balancer_id, worker))
+        self._files.write(load_balancer_id, LIVE, text)
+        self._record(load_balancer_id, started, text)
+        self._workers.point_at(load_balancer_id, worker)
+        return started.pid
+
+    def _spawn(self, load_balancer_id: str, text: str, worker: int, takeover: list[str]) -> Worker:
         self._ensure_chroot()
         config = self._files.write(load_balancer_id, f"haproxy-{worker}.cfg", text)
         pid_file = self._workers.file(load_balancer_id, worker, "pid")
@@ -206,10 +220,7 @@ class Haproxy:
         except HostError:
             self._clear_away(load_balancer_id, worker)
             raise
-        self._files.write(load_balancer_id, LIVE, text)
-        self._record(load_balancer_id, started, text)
-        self._workers.point_at(load_balancer_id, worker)
-        return started.pid
+        return started
 
     def _replace(self, load_balancer_id: str, text: str, worker: int, old: Worker, why: HostError) -> int:
         """A reload of a process that cannot be asked for its listening sockets: the new one shares the ports with it
@@ -222,9 +233,15 @@ class Haproxy:
         return pid
 
     def _sweep(self, load_balancer_id: str) -> list[Worker]:
-        """The living, after removing what dead ones left."""
+        """The living, after removing what dead ones left. In this order, so that a worker that is being started
+        meanwhile loses nothing: whoever had files is starting or living when it is asked for that."""
+        numbers = self._workers.numbers(load_balancer_id)
+        with self._lock:
+            starting = {number for key, number in self._starting if key == load_balancer_id}
         living = self._workers.living(load_balancer_id)
-        for number in self._workers.sweep(load_balancer_id, living):
+        dead = numbers - starting - {worker.number for worker in living}
+        self._workers.sweep(load_balancer_id, dead)
+        for number in dead:
             self._hang_up(load_balancer_id, number)
         return living
 

@@ -8,7 +8,7 @@ record it is found all the same. ``running.json`` says which text a worker amoun
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -72,14 +72,15 @@ class Workers:
         numbers = self._numbers(load_balancer_id)
         return sorted(number for number, suffixes in numbers.items() if "sock" in suffixes)
 
-    def sweep(self, load_balancer_id: str, living: list[Worker]) -> list[int]:
-        """Removes what dead workers left; returns their numbers."""
-        alive = {worker.number for worker in living}
-        dead = {number: found for number, found in self._numbers(load_balancer_id).items() if number not in alive}
-        for number, suffixes in dead.items():
-            for suffix in suffixes:
+    def numbers(self, load_balancer_id: str) -> set[int]:
+        """Of the workers that have left files, the living and the dead."""
+        return set(self._numbers(load_balancer_id))
+
+    def sweep(self, load_balancer_id: str, dead: Collection[int]) -> None:
+        """Removes what these workers left."""
+        for number in dead:
+            for suffix in ("cfg", "pid", "sock"):
                 self._files.remove(load_balancer_id, f"haproxy-{number}.{suffix}")
-        return sorted(dead)
 
     def move_aside(self, load_balancer_id: str, number: int) -> int:
         """Gives a living worker's files another number, which is returned: a new worker is to have this one."""
