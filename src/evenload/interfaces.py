@@ -190,7 +190,8 @@ class Host(Protocol):
         made (bridges of the mapping, kernel limits); returns warnings for people."""
 
     def known(self) -> list[str]:
-        """The load balancers that have a state directory here."""
+        """The load balancers that have a state directory here, or a HAProxy of which nothing is recorded any more
+        (Observed.stray tells of those that were found here)."""
 
     def observe(self, load_balancer_id: str, port: DesiredPort | None) -> Observed:
         """``port``: the one to look for; None: the one of the remembered document."""

@@ -1,6 +1,7 @@
 """A host with one load balancer to be: the fake and the real one, the latter with each VIF driver."""
 
 import os
+import shutil
 import signal
 import time
 import uuid
@@ -13,8 +14,10 @@ from tests.fakes.wishes import ip, listener, member, pool, segment, wish
 from tests.root.lab import PHYSICAL_NETWORK, Lab
 from tests.root.openvswitch import Openvswitch
 
+from evenload.host import netns
 from evenload.host.fake import FakeHost
-from evenload.host.fake_damage import kill_haproxy
+from evenload.host.fake_damage import kill_haproxy, lose_directory, lose_namespace
+from evenload.host.haproxy_process import start_time
 from evenload.host.linux import LinuxHost
 from evenload.host.settings import HaproxySettings, HostSettings, VifDriver
 from evenload.interfaces import Host
@@ -25,12 +28,15 @@ from evenload.render.options import RenderOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """``kill``: the current process of that load balancer dies from outside, given its pid."""
+    """``kill``: the current process of that load balancer dies from outside, given its pid. ``lose``: somebody takes
+    the namespace's name and the state directory away. ``ended``: the process with that pid is no more."""
 
     host: Host
     options: RenderOptions
     id: str
     kill: Callable[[int], None]
+    lose: Callable[[], None]
+    ended: Callable[[int], bool]
 
     def port(self, *ips: DesiredIp) -> DesiredPort:
         identifier = str(uuid.uuid4())
@@ -61,7 +67,16 @@ def fake_site() -> Site:
     def kill(pid: int) -> None:
         assert kill_haproxy(host, identifier)
 
-    return Site(host=host, options=RenderOptions(state_dir="/run/nowhere"), id=identifier, kill=kill)
+    def lose() -> None:
+        lose_namespace(host, identifier)
+        lose_directory(host, identifier)
+
+    def ended(pid: int) -> bool:
+        process = host.places[identifier].process
+        return process is None or process.pid != pid
+
+    options = RenderOptions(state_dir="/run/nowhere")
+    return Site(host=host, options=options, id=identifier, kill=kill, lose=lose, ended=ended)
 
 
 @contextmanager
@@ -84,8 +99,16 @@ def linux_site(openvswitch: Openvswitch | None = None, *, use_veth: bool = False
         host.prepare()
         options = RenderOptions(state_dir=str(settings.state_dir), chroot=str(settings.haproxy.chroot))
         identifier = lab.load_balancer_id()
+
+        def lose() -> None:
+            shutil.rmtree(settings.state_dir / identifier)
+            netns.remove(settings.netns_dir / f"qlbaas-{identifier}")
+
+        def ended(pid: int) -> bool:
+            return start_time(pid) is None
+
         try:
-            yield Site(host=host, options=options, id=identifier, kill=kill_process)
+            yield Site(host=host, options=options, id=identifier, kill=kill_process, lose=lose, ended=ended)
         finally:
             host.stop_haproxy(identifier)
             host.remove_namespace(identifier)

@@ -412,3 +412,26 @@ def test_what_is_planned_and_applied_is_what_is_observed(site: Site) -> None:
     assert bring_to(site, silent).actions == ()
     bring_to(site, Gone(load_balancer_id=site.id, generation=7))
     assert site.host.observe(site.id, moved.port) == Observed(load_balancer_id=site.id)
+
+
+@pytest.mark.parametrize("wanted", ["again", "gone"])
+def test_a_process_that_lost_name_and_directory_is_found_and_ended(site: Site, wanted: str) -> None:
+    """By the next round after somebody asked what is here, and not before."""
+    desired = site.wish()
+    lost, _ = serve(site, desired)
+    site.host.remember(desired)
+    site.lose()
+    assert site.host.known() == [site.id]
+    seen = site.host.observe(site.id, None)
+    assert (seen.stray, seen.nothing, seen.haproxy) == (True, False, None)
+    if wanted == "gone":
+        bring_to(site, Gone(load_balancer_id=site.id))
+        assert site.host.known() == []
+        # Its devices go with the namespace, which the kernel reaps in its own time.
+        assert eventually(lambda: site.host.observe(site.id, desired.port).nothing)
+    else:
+        bring_to(site, desired)
+        assert haproxy(site, desired).pid != lost
+        site.host.known()
+        assert plan(desired, site.host.observe(site.id, desired.port), site.options).actions == ()
+    assert site.ended(lost)

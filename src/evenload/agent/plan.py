@@ -133,7 +133,7 @@ def _plan_clearing(desired: Desired, observed: Observed) -> _Cleared:
         actions.append(EnsureState())
     if not observed.namespace:
         # What may still run is in a namespace that nobody can reach any more; its devices end with it.
-        suspect = observed.state_directory or observed.vif is not None
+        suspect = observed.state_directory or observed.vif is not None or observed.stray
         actions += [StopHaproxy()] if suspect and not rebuilt else []
         actions += [Unplug(desired.port.id)] if observed.vif is not None else []
         actions.append(EnsureNamespace())

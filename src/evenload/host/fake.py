@@ -74,6 +74,10 @@ class Place:
         self.outside.clear()
 
     @property
+    def stray(self) -> bool:
+        return self.process is not None and self.directory is None
+
+    @property
     def nothing(self) -> bool:
         return self.directory is None and self.devices is None and not self.outside and self.process is None
 
@@ -121,7 +125,7 @@ class FakeHost:
 
     def known(self) -> list[str]:
         with self.lock:
-            return sorted(key for key, place in self.places.items() if place.directory is not None)
+            return sorted(key for key, place in self.places.items() if place.directory is not None or place.stray)
 
     def observe(self, load_balancer_id: str, port: DesiredPort | None) -> Observed:
         with self.lock:
@@ -153,6 +157,7 @@ class FakeHost:
                 routes=frozenset(routes),
                 config=directory.config,
                 haproxy=haproxy,
+                stray=place.stray,
             )
 
     # State directory

@@ -53,6 +53,7 @@ class Haproxy:
         self._workers = Workers(files, settings.netns_dir)
         self._finishing: dict[tuple[str, int], Conversation] = {}
         self._starting: set[tuple[str, int]] = set()
+        self._strays: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
     def prepare(self) -> list[str]:
@@ -86,6 +87,20 @@ class Haproxy:
             servers = None
         text = self._text(load_balancer_id, worker)
         return config, HaproxyState(pid=worker.pid, worker=worker.number, text=text, servers=servers)
+
+    def find_strays(self) -> frozenset[str]:
+        """The load balancers that have a HAProxy of which nothing is recorded here; kept for ``has_stray``. One look at
+        all processes of the machine: for a resync, not for each load balancer."""
+        with self._lock:
+            starting = {load_balancer_id for load_balancer_id, _ in self._starting}
+        found = frozenset(self._workers.with_strangers() - starting)
+        with self._lock:
+            self._strays = found
+        return found
+
+    def has_stray(self, load_balancer_id: str) -> bool:
+        with self._lock:
+            return load_balancer_id in self._strays
 
     def current_pid(self, load_balancer_id: str) -> int | None:
         """Of the worker that was started last, for watching."""
@@ -294,11 +309,15 @@ class Haproxy:
         return False
 
     def _end_strangers(self, load_balancer_id: str) -> None:
-        """A process whose state directory was lost would share the VIP's ports with the next one. Looking through all
-        processes is slow on a full host, so that is done only where somebody listens although nobody should."""
+        """A process whose state directory was lost would share the VIP's ports with the next one, or live for ever
+        where its namespace lost its name too. Looking through all processes is slow on a full host, so that is done
+        only where somebody listens although nobody should, or where the last resync found one."""
         namespace = self._workers.namespace_path(load_balancer_id)
-        if self._workers.namespace(load_balancer_id) is None or not anything_listens(namespace):
+        listens = self._workers.namespace(load_balancer_id) is not None and anything_listens(namespace)
+        if not listens and not self.has_stray(load_balancer_id):
             return
+        with self._lock:
+            self._strays -= {load_balancer_id}
         for pid in self._workers.strangers(load_balancer_id):
             log.warning("ending a HAProxy without a record", load_balancer=load_balancer_id, pid=pid)
             self._workers.end(load_balancer_id, pid)

@@ -8,7 +8,7 @@ record it is found all the same. ``running.json`` says which text a worker amoun
 import json
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -96,8 +96,25 @@ class Workers:
 
     def strangers(self, load_balancer_id: str) -> list[int]:
         """HAProxy processes of this load balancer that left no pid file, found by looking at every process there is."""
+        return self.strangers_among(load_balancer_id, _processes())
+
+    def with_strangers(self) -> set[str]:
+        """The load balancers that have such a process, by one look at every process."""
+        found = set()
+        for pid in _processes():
+            named = named_file(haproxy_process.arguments_of(pid))
+            if named is None or named.parent.parent != self._files.state_dir:
+                continue
+            load_balancer_id = named.parent.name
+            # The common case first: a worker stands in the pid file that it names.
+            recorded = (self._files.read(load_balancer_id, named.name) or "").strip() == str(pid)
+            if not recorded and pid in self.strangers_among(load_balancer_id, [pid]):
+                found.add(load_balancer_id)
+        return found
+
+    def strangers_among(self, load_balancer_id: str, pids: Iterable[int]) -> list[int]:
         known = {worker.pid for worker in self.living(load_balancer_id)}
-        return [pid for pid in _processes() if pid not in known and self._named_file(load_balancer_id, pid) is not None]
+        return [pid for pid in pids if pid not in known and self._named_file(load_balancer_id, pid) is not None]
 
     def end(self, load_balancer_id: str, pid: int) -> None:
         """Kills a process that ``living`` or ``strangers`` named."""

@@ -58,7 +58,7 @@ class LinuxHost:
         return []
 
     def known(self) -> list[str]:
-        return self._files.known()
+        return sorted({*self._files.known(), *self._haproxy.find_strays()})
 
     def observe(self, load_balancer_id: str, port: DesiredPort | None) -> Observed:
         applied = self._remembered(load_balancer_id)
@@ -77,6 +77,7 @@ class LinuxHost:
             routes=network.routes,
             config=config,
             haproxy=haproxy,
+            stray=self._haproxy.has_stray(load_balancer_id),
         )
 
     # State directory

@@ -122,7 +122,7 @@ class Observed:
     ``applied`` is the last document that was applied to the end, as remembered on disk. ``addresses`` are in interface
     notation (``10.0.0.5/24``), link-local ones and those of the loopback left out; ``routes`` likewise leave out what
     the kernel made by itself. ``strangers`` are further devices found in the namespace. ``config`` is the text of the
-    configuration file on disk.
+    configuration file on disk. ``stray``: beside all this a HAProxy runs of which nothing is recorded any more.
     """
 
     load_balancer_id: str
@@ -135,10 +135,11 @@ class Observed:
     routes: frozenset[HostRoute] = frozenset()
     config: str | None = None
     haproxy: HaproxyState | None = None
+    stray: bool = False
 
     @property
     def nothing(self) -> bool:
-        return not (self.state_directory or self.namespace or self.vif or self.haproxy)
+        return not (self.state_directory or self.namespace or self.vif or self.haproxy or self.stray)
 
 
 # Steps inside a namespace, performed in order in one visit (Host.configure).
