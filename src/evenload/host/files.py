@@ -34,7 +34,7 @@ class StateFiles:
         try:
             with os.scandir(self.state_dir) as entries:
                 found = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-            return sorted(name for name in found if _UUID.match(name))
+            return sorted(name for name in found if names_load_balancer(name))
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -113,6 +113,10 @@ class StateFiles:
             return
         except OSError as error:
             raise refusal(f"remove {directory}", error) from error
+
+
+def names_load_balancer(name: str) -> bool:
+    return _UUID.match(name) is not None
 
 
 def _component(name: str) -> str:

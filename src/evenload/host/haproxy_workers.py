@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from evenload.host import haproxy_process, netns
-from evenload.host.files import StateFiles
+from evenload.host.files import StateFiles, names_load_balancer
 from evenload.host.refusal import refusal
 
 LIVE = "haproxy.cfg"
@@ -106,6 +106,8 @@ class Workers:
             if named is None or named.parent.parent != self._files.state_dir:
                 continue
             load_balancer_id = named.parent.name
+            if not names_load_balancer(load_balancer_id):  # anybody may give a process what arguments he likes
+                continue
             # The common case first: a worker stands in the pid file that it names.
             recorded = (self._files.read(load_balancer_id, named.name) or "").strip() == str(pid)
             if not recorded and pid in self.strangers_among(load_balancer_id, [pid]):

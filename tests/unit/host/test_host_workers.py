@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from evenload.host.haproxy_workers import named_file
+from evenload.host import haproxy_process
+from evenload.host.files import StateFiles
+from evenload.host.haproxy_workers import Workers, named_file
 
 DIRECTORY = "/var/lib/evenload/load_balancers/8a1c2a10-0000-4000-8000-000000000001"
 
@@ -27,3 +29,13 @@ def test_a_worker_names_its_files() -> None:
 )
 def test_others_are_left_alone(arguments: list[str]) -> None:
     assert named_file(arguments) is None
+
+
+@pytest.mark.parametrize("name", [".x", "..", "somebody"])
+def test_a_process_that_lies_about_its_arguments_does_no_harm(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Arguments are whatever the one who starts a process says; it need not be root.
+    lie = ["haproxy", "-D", "-f", f"{tmp_path}/{name}/haproxy-1.cfg", "-p", f"{tmp_path}/{name}/haproxy-1.pid"]
+    monkeypatch.setattr(haproxy_process, "arguments_of", lambda pid: lie)
+    assert Workers(StateFiles(tmp_path), tmp_path).with_strangers() == set()
