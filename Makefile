@@ -29,7 +29,7 @@ check:  ## ruff, mypy strict, import-linter
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-logo
 
 format:  ## rewrites the code in the one layout
 	@tools/setup run && .venv/bin/ruff check --fix . && .venv/bin/ruff format .

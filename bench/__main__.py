@@ -67,7 +67,8 @@ def main() -> int:
                     service = service or stack.enter_context(running(room))
                     measured = part.with_service(room, service)
                 rows += measured
-                print(render_table(measured), flush=True)
+                if len(names) > 1:
+                    print(render_table(measured), flush=True)
     except KeyboardInterrupt:
         _say("stopped; everything that was made is removed")
         return 130

@@ -21,8 +21,9 @@ def lab() -> Iterator[Lab]:
     assert lab.leftovers() == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def openvswitch_daemons() -> Iterator[Openvswitch]:
+    """Gone before other modules start theirs: two userspace switches would fight for the device ``ovs-netdev``."""
     openvswitch = Openvswitch()
     try:
         openvswitch.start()
@@ -33,6 +34,6 @@ def openvswitch_daemons() -> Iterator[Openvswitch]:
 
 @pytest.fixture
 def private_openvswitch(openvswitch_daemons: Openvswitch) -> Iterator[Openvswitch]:
-    """The session's daemons, without a bridge before and after."""
+    """The module's daemons, without a bridge before and after."""
     yield openvswitch_daemons
     openvswitch_daemons.clear()

@@ -65,7 +65,7 @@ class Agent:
     def start(self) -> None:
         """Prepares the host and begins with a resync. Raises HostError where the host is not fit for it."""
         for warning in self._host.prepare():
-            log.warning("host", warning=warning)
+            log.warning("preflight", finding=warning)
         self._stopping.clear()
         targets = [("resync", self._resync_for_ever)]
         targets += [(f"worker-{number}", self._work) for number in range(self._settings.workers)]

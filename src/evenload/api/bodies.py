@@ -37,7 +37,9 @@ def _require_json(content_type: str | None) -> None:
         raise falcon.HTTPBadRequest(description="A Content-Type of application/json is expected.")
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
-        raise falcon.HTTPBadRequest(description="A form is not expected here, but application/json.")
+        raise falcon.HTTPBadRequest(
+            description="A form is not expected here: send JSON as Content-Type: application/json."
+        )
     if kind != _JSON:
         raise falcon.HTTPUnsupportedMediaType(description="A Content-Type of application/json is expected.")
 

@@ -40,6 +40,9 @@ _VERSION = re.compile(r"version ([0-9]+)\.([0-9]+)")
 _ALERT = re.compile(r"\[ALERT\]\s+\([0-9]+\) : (.*)")
 _FRONTEND = "FRONTEND"
 _STATISTICS_TIMEOUT = 1.0
+_FINISHING_AT_MOST = 16
+"""Workers of one load balancer, 3 MiB or more each: who changes it every second and keeps a connection open to each
+former worker must not take the memory of the whole host. The oldest gives way."""
 _NO_STATES = "1\n"
 """A state file that says nothing: just the version of its format."""
 
@@ -71,7 +74,9 @@ class Haproxy:
 
     def observe(self, load_balancer_id: str) -> tuple[str | None, HaproxyState | None]:
         """The live file's text, and the process that serves. One that is finishing, or that lives in another
-        namespace than the load balancer's present one, serves nobody. Sweeps up after workers that have ended."""
+        namespace than the load balancer's present one, serves nobody. Sweeps up after workers that have ended, and
+        ends one that nobody knows of beside the one that serves: an agent that is killed while it starts a process
+        may start a second one after that."""
         living = self._sweep(load_balancer_id)
         config = self._files.read(load_balancer_id, LIVE)
         worker = self._last(load_balancer_id, living)
@@ -85,6 +90,8 @@ class Haproxy:
         except (HostError, ValueError) as error:
             log.warning("HAProxy does not answer", load_balancer=load_balancer_id, reason=str(error))
             servers = None
+        if servers is not None and self.has_stray(load_balancer_id):
+            self._end_strangers(load_balancer_id)  # the ports belong to the one that answers
         text = self._text(load_balancer_id, worker)
         return config, HaproxyState(pid=worker.pid, worker=worker.number, text=text, servers=servers)
 
@@ -261,8 +268,12 @@ class Haproxy:
         return living
 
     def _make_room(self, load_balancer_id: str, number: int) -> None:
-        """An agent that lost count may ask for a number that an older worker has."""
-        if any(worker.number == number for worker in self._sweep(load_balancer_id)):
+        """An agent that lost count may ask for a number that an older worker has; and there may be too many."""
+        living = self._sweep(load_balancer_id)
+        for oldest in living[:-_FINISHING_AT_MOST]:
+            log.warning("too many workers are finishing", load_balancer=load_balancer_id, ended=oldest.number)
+            self._workers.end(load_balancer_id, oldest.pid)
+        if any(worker.number == number for worker in living[-_FINISHING_AT_MOST:]):
             other = self._workers.move_aside(load_balancer_id, number)
             with self._lock:
                 conversation = self._finishing.pop((load_balancer_id, number), None)

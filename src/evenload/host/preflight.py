@@ -123,7 +123,8 @@ def read_filter_warning() -> list[str]:
     """The host's own packet filter may stand in the way of frames between two ports of one bridge."""
     if read_sysctl("net/bridge/bridge-nf-call-iptables") == "1":
         return [
-            "net.bridge.bridge-nf-call-iptables is 1: iptables rules of this host apply to the load balancers' traffic"
+            "net.bridge.bridge-nf-call-iptables is 1: this host's iptables rules apply to the load balancers' traffic, "
+            "and one that drops forwarded packets (Docker's does) stops it; set it to 0 where nothing needs it"
         ]
     return []
 

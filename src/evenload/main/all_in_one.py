@@ -74,7 +74,16 @@ class AllInOne:
         self._gateway.register(name)
         self._sweeper.start()
         self._http.start()
-        _log.info("serving", address=self._http.url, host=name, state=str(self._settings.state_path))
+        mappings = self._settings.host.bridge_mappings
+        _log.info(
+            "serving",
+            address=self._http.url,
+            auth=self._settings.serving.auth_strategy,
+            state=str(self._settings.state_path),
+            host=name,
+            driver=self._settings.host.vif_driver.value,
+            bridges=",".join(f"{physical}:{bridge}" for physical, bridge in mappings.items()),
+        )
 
     def stop(self) -> None:
         """May be called after a failed start, too. What fails to stop keeps nothing else from it."""

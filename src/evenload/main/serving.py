@@ -5,6 +5,7 @@ keeps connections between two requests in a selector; the kernel keeps those tha
 idle client costs no thread.
 """
 
+import re
 import socket
 import threading
 from typing import Any
@@ -55,7 +56,14 @@ class HttpServer:
 
     def bind(self) -> None:
         """Raises OSError where the address is taken or not ours."""
-        self._server.prepare()
+        try:
+            self._server.prepare()
+        except OSError as error:
+            reason = re.search(r"\[Errno \d+\] ([^)\]]*)", str(error))
+            raise OSError(
+                f"cannot listen on {self._host}:{self._server.bind_addr[1]}: {reason[1] if reason else error}; "
+                "see [api] bind_host and bind_port"
+            ) from error
         self._bound = True
         # Cheroot has a thread wait for the first word of a new connection: a few silent ones would stop everybody.
         self._server.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SILENCE_SECONDS)

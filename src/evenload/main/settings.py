@@ -4,6 +4,7 @@
 options for the sample configuration.
 """
 
+import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -124,6 +125,11 @@ _GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
 ]
 
 
+_DEVICE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,14}")
+_LOCATION = re.compile(r"from LocationInfo\(.*?detail='(.*?)'\)")
+"""How oslo.config says in which file a bad value stands."""
+
+
 class SettingsError(Exception):
     """A setting that cannot be used; names it."""
 
@@ -176,7 +182,7 @@ def read_settings(arguments: Sequence[str]) -> Settings:
             _refuse_unknown(path)
         return _settings(conf)
     except (cfg.Error, ValueError) as error:
-        raise SettingsError(str(error)) from error
+        raise SettingsError(_LOCATION.sub(r"in \1", str(error))) from error
 
 
 def _files_of(conf: Any) -> list[Path]:
@@ -205,6 +211,9 @@ def _settings(conf: Any) -> Settings:
     mappings: dict[str, str] = dict(conf.networks.bridge_mappings)
     if not mappings:
         raise SettingsError("[networks] bridge_mappings: at least one physical network is needed, as physnet1:bridge")
+    for bridge in mappings.values():
+        if not _DEVICE.fullmatch(bridge):
+            raise SettingsError(f"[networks] bridge_mappings: '{bridge}' is no device name of at most 15 characters")
     default_network = conf.networks.default_physical_network or next(iter(mappings))
     if default_network not in mappings:
         raise SettingsError(f"[networks] default_physical_network: {default_network} is not in bridge_mappings")

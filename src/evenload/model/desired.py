@@ -196,7 +196,7 @@ class Change(Enum):
 class Outcome(Enum):
     DONE = "done"
     RETRY = "retry"
-    GIVE_UP = "give up"
+    GIVE_UP = "given-up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,6 +86,6 @@ def _choose_vlan(used: Collection[Segment], physical_network: str | None, vlan_r
                     return segment
     where = "" if physical_network is None else f" on physical network {physical_network}"
     raise Conflict(
-        f"Unable to create the network. No segment is left{where}; more come with VLAN ranges "
-        "(setting [networks] vlan_ranges)."
+        f"Unable to create the network. No segment is left{where}: the flat one is taken, and so is every VLAN of "
+        "[networks] vlan_ranges. Add VLANs there, or another bridge to [networks] bridge_mappings."
     )

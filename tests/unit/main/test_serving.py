@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import pytest
+
 from evenload.main.serving import HttpServer
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -127,3 +129,13 @@ def test_the_url_of_an_ipv6_address_is_one() -> None:
         assert server.url == f"http://[::1]:{server.port}"
     finally:
         server.stop()
+
+
+def test_a_taken_address_is_said_with_the_setting_to_change() -> None:
+    first = HttpServer(hello, host="127.0.0.1", port=0, threads=1)
+    first.bind()
+    try:
+        with pytest.raises(OSError, match=rf"127\.0\.0\.1:{first.port}: Address already in use; see \[api\] bind_host"):
+            HttpServer(hello, host="127.0.0.1", port=first.port, threads=1).bind()
+    finally:
+        first.stop()

@@ -44,6 +44,8 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
     ("text", "named"),
     [
         ("[networks]\ndefault_physical_network = nowhere\n", "default_physical_network"),
+        ("[networks]\nbridge_mappings = a:br-of-more-than-15\n", "br-of-more-than-15"),
+        ("[api]\nthreads = abc\n", r"threads in .*/evenload\.conf is not valid"),
         ("[networks]\nvlan_ranges = physnet1:5\n", "vlan_ranges"),
         ("[networks]\nvlan_ranges = other:5:6\n", "vlan_ranges"),
         ("[networks]\nvlan_ranges = physnet1:6:5\n", "vlan_ranges"),

@@ -145,7 +145,11 @@ class HttpBasicIdentity:
             with open(self._path, encoding="utf-8") as file:
                 status = os.fstat(file.fileno())
                 text = file.read()
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise UserFileError(
+                f"user file {self._path}: {error.strerror} (setting [api] http_basic_auth_user_file)"
+            ) from error
+        except UnicodeDecodeError as error:
             raise UserFileError(f"user file {self._path}: {error}") from error
         if status.st_mode & stat.S_IRWXO or status.st_mode & stat.S_IWGRP:
             raise UserFileError(

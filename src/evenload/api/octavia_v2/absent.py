@@ -1,6 +1,7 @@
-"""Resources of Octavia's API that this version has none of: their lists are empty, and none can be made.
+"""Resources of Octavia's API that this version does not have.
 
-Clients look names up in these lists before they use them and then say themselves that there is no such thing.
+Lists in which clients look names up before they use them are there and empty (``Nothing``), so that the client itself
+says that there is no such thing. Everything else is refused by its name (``Absent``).
 """
 
 import falcon
@@ -20,3 +21,15 @@ class Nothing:
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         raise Unsupported(self._plural, field=self._plural)
+
+
+class Absent:
+    """``what`` names the feature for people."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def on_get(self, request: falcon.Request, response: falcon.Response, **_parts: str) -> None:
+        raise Unsupported(f"{self._what} are not part of this version")
+
+    on_post = on_put = on_delete = on_get

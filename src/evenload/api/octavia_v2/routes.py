@@ -5,7 +5,7 @@ from typing import Any
 import falcon
 
 from evenload.api.context import Facade
-from evenload.api.octavia_v2.absent import Nothing
+from evenload.api.octavia_v2.absent import Absent, Nothing
 from evenload.api.octavia_v2.health_monitors import HealthMonitorCollection, HealthMonitorItem
 from evenload.api.octavia_v2.listeners import ListenerCollection, ListenerItem, ListenerStatistics
 from evenload.api.octavia_v2.load_balancers import (
@@ -46,7 +46,14 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) 
         "/flavors": Nothing("flavors"),
         "/availabilityzones": Nothing("availability_zones"),
         "/l7policies": Nothing("l7policies"),
+        "/quotas": Absent("quotas"),
+        "/quotas/{project_id}": Absent("quotas"),
+        "/quotas/{project_id}/default": Absent("quotas"),
+        "/flavorprofiles": Absent("flavors"),
+        "/availabilityzoneprofiles": Absent("availability zones"),
     }
     for prefix in PREFIXES:
         for path, resource in resources.items():
             app.add_route(prefix + path, resource)
+    for prefix in ("/v2", "/v2.0"):
+        app.add_route(f"{prefix}/octavia/amphorae", Nothing("amphorae"))

@@ -21,6 +21,7 @@ from evenload.host.links import (
     set_port_vlan,
 )
 from evenload.host.netlink import Netlink
+from evenload.host.sysctl import write_sysctl
 from evenload.host.vif.driver import HostSide
 from evenload.host.vif.veth import ensure_pair, host_device, inner_device, remove_device
 from evenload.model.desired import DesiredPort
@@ -43,7 +44,10 @@ class LinuxBridge:
             for name in dict.fromkeys(self._bridges.values()):
                 bridge = read_bridge(netlink, name)
                 if bridge is None:
-                    if not make_bridge(netlink, name, _local_mac()):
+                    filters = make_bridge(netlink, name, _local_mac())
+                    # The host shall not answer there for addresses that it has elsewhere: one may be a tenant's VIP.
+                    write_sysctl(f"net/ipv4/conf/{name}/arp_ignore", 1)
+                    if not filters:
                         warnings.append(f"this kernel's bridges know no VLANs: {name} can serve flat networks only")
                     continue
                 ports = sum(link.master == bridge.link.index for link in read_links(netlink))
@@ -128,7 +132,8 @@ def choose_vlan(bridge: Bridge, segment: Segment) -> int | None:
         if not bridge.vlan_filtering:
             raise Hopeless(
                 f"VLAN {segment.vlan} needs VLAN filtering on the bridge {name}, which is off; switch it on: "
-                f"ip link set {name} type bridge vlan_filtering 1"
+                f"ip link set {name} type bridge vlan_filtering 1 (where the kernel was built without it, only flat "
+                "networks and Open vSwitch are left)"
             )
         return segment.vlan
     if not bridge.vlan_filtering:
