@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.root.haproxy_stage import Stage, desired, eventually, member
 
+from evenload.host import haproxy_process
 from evenload.host.files import StateFiles
 from evenload.host.haproxy import Haproxy
 from evenload.host.settings import HostSettings
@@ -343,3 +345,36 @@ def test_a_look_during_a_start_takes_nothing_from_it(stage: Stage) -> None:
     assert failed == []
     assert stage.haproxy.current_pid(stage.id) == stage.pid
     assert stage.get() == "backend 1"
+
+
+def test_a_second_process_that_nobody_knows_of_does_not_share_the_ports_for_ever(stage: Stage) -> None:
+    """As after an agent that was killed in the middle of a start: two with one pid file."""
+    stage.backend(1)
+    first = stage.start(desired(member(1)))
+    config, pid_file = (str(stage.files.path(stage.id, f"haproxy-1.{suffix}")) for suffix in ("cfg", "pid"))
+    binary = stage.settings.haproxy.binary
+    assert haproxy_process.run([binary, "-D", "-f", config, "-p", pid_file], stage.namespace, 10.0).code == 0
+    second = stage.haproxy.current_pid(stage.id)
+    assert second not in (None, first)
+    stage.haproxy.observe(stage.id)
+    assert alive(first)  # only a resync looks for such
+    assert stage.haproxy.find_strays() == {stage.id}
+    stage.haproxy.observe(stage.id)
+    assert not alive(first)
+    assert stage.haproxy.current_pid(stage.id) == second
+    assert stage.haproxy.find_strays() == frozenset()
+    assert stage.get() == "backend 1"
+
+
+def test_one_that_serves_alone_is_not_ended_for_want_of_a_record(stage: Stage) -> None:
+    """Only when the server has said what is wished."""
+    stage.backend(1)
+    pid = stage.start(desired(member(1)))
+    shutil.rmtree(stage.files.path(stage.id))
+    assert stage.haproxy.find_strays() == {stage.id}
+    assert stage.haproxy.observe(stage.id) == (None, None)
+    assert alive(pid)
+    assert stage.get() == "backend 1"
+    stage.files.ensure(stage.id)
+    stage.start(desired(member(1)))
+    assert not alive(pid)

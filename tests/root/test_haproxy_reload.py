@@ -347,3 +347,20 @@ def test_a_process_that_hangs_is_ended_by_a_reload(stage: Stage) -> None:
     new = stage.reload(desired(member(1)))
     assert [worker.pid for worker in stage.haproxy._workers.living(stage.id)] == [new]
     assert [stage.get() for _ in range(8)] == ["backend 1"] * 8
+
+
+def test_only_so_many_workers_finish_at_a_time(stage: Stage) -> None:
+    stage.backend(1)
+    pids = [stage.start(desired(member(1)))]
+    held = []
+    try:
+        for _ in range(19):
+            held.append(stage.connect())
+            held[-1].sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")  # a request that does not come to its end
+            pids.append(stage.reload(desired(member(1))))
+        living = [worker.pid for worker in stage.haproxy._workers.living(stage.id)]
+        assert living == pids[-17:]
+        assert stage.get() == "backend 1"
+    finally:
+        for connection in held:
+            connection.close()
