@@ -39,7 +39,7 @@ REAL = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def openvswitch() -> Iterator[Openvswitch]:
     daemons = Openvswitch()
     try:
