@@ -213,7 +213,7 @@ def _with_file(part: _Part, observed: Observed, text: str) -> _Part:
     """The same, and the file is brought to the text where it is another."""
     if observed.config == text:
         return replace(part, config=text)
-    change = max(part.change, Change.RUNTIME, key=_GENTLEST_FIRST.index)
+    change = max(part.change, Change.FILE, key=_GENTLEST_FIRST.index)
     return replace(part, actions=[*part.actions, WriteConfig(text)], change=change, config=text)
 
 

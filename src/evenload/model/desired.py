@@ -186,6 +186,8 @@ class Change(Enum):
     """Which kind of change an attempt took, the gentlest first."""
 
     NOTHING = "nothing"
+    FILE = "file"
+    """The configuration file on disk alone; no process had to be told anything."""
     NETWORK = "network"
     RUNTIME = "runtime"
     RELOAD = "reload"
