@@ -74,6 +74,8 @@ class Conversation:
                     if not part:
                         raise HostError(f"HAProxy at {self._path} ended the conversation at {_first_word(command)}")
                     answer += part
+            except TimeoutError as error:
+                raise HostError(f"HAProxy at {self._path} does not answer to {_first_word(command)}") from error
             except OSError as error:
                 raise refusal(f"ask HAProxy at {self._path} to {_first_word(command)}", error) from error
         return answer[: -len(_PROMPT)].decode(errors="replace").strip()

@@ -117,7 +117,7 @@ def test_one_that_never_answers(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         listening.listen()
-        with pytest.raises(HostError):
+        with pytest.raises(HostError, match="does not answer to prompt"):
             Conversation(path, timeout=0.05)
 
 
