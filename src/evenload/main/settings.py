@@ -9,6 +9,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,13 @@ def read_settings(arguments: Sequence[str]) -> Settings:
     for group, opts in _GROUPS:
         conf.register_opts(opts, group=group)
     try:
-        conf(args=list(arguments), project="evenload", default_config_files=None)
+        conf(
+            args=list(arguments),
+            project="evenload",
+            version=version("evenload"),
+            description="Evenload: load balancers on demand. Settings are described in packaging/evenload.conf.",
+            default_config_files=None,
+        )
         for path in _files_of(conf):
             _refuse_unknown(path)
         return _settings(conf)

@@ -5,6 +5,7 @@ named after it. An object is looked up before the policy is asked: who may not s
 and 403 for what does, as with Octavia.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol
@@ -102,7 +103,7 @@ class Collection:
         raise Invalid("Missing argument: 'id'")
 
 
-class Item:
+class Item(ABC):
     """One object. The children of this class say how it is changed and deleted."""
 
     kind: ClassVar[Kind]
@@ -112,8 +113,9 @@ class Item:
         self._facade = facade
         self._keeps = service
 
+    @abstractmethod
     def update(self, given: Given, view: AnyView) -> AnyView:
-        raise NotImplementedError
+        """The object with what was given changed."""
 
     def on_get(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
         view = self._keeps.get(id)
@@ -133,8 +135,9 @@ class Item:
         self.delete(request, id)
         answer_empty(response, 204)
 
+    @abstractmethod
     def delete(self, request: falcon.Request, id: str) -> None:
-        raise NotImplementedError
+        """Authorised already."""
 
 
 def plain(given: Given) -> Changes:
