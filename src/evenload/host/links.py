@@ -83,11 +83,6 @@ def read_link(netlink: Netlink, name: str) -> Link | None:
     return None if found is None else _link(found)
 
 
-def read_link_by_index(netlink: Netlink, index: int) -> Link | None:
-    found = _get(netlink, index, b"", f"look at device {index}")
-    return None if found is None else _link(found)
-
-
 def read_links(netlink: Netlink) -> list[Link]:
     return [_link(message.body) for message in netlink.dump(_GETLINK, _info(), "list devices")]
 
