@@ -38,6 +38,9 @@ _LOCAL = (
     "localhost",
     "",
 )
+_KNOWN_ELSEWHERE = ("UDP", "SCTP")
+"""What the API knows and this provider cannot do: 501, in Octavia's words."""
+
 CASES = [*strings(), *numbers(), *meanings()]
 
 
@@ -140,7 +143,7 @@ def test_a_body_that_is_none_is_refused(
     before = _state(session_world)
     headers = {"Content-Type": content_type}
     reply = session_world.ask("POST", "/v2/lbaas/loadbalancers", body, headers=headers)
-    assert reply.status in (status, 415 if status == 415 else 400), reply
+    assert reply.status == status, reply
     assert reply.fault, reply
     assert _state(session_world) == before
 
@@ -164,7 +167,7 @@ def test_what_is_not_there_is_said_so(session_world: World, method: str, path: s
 
 
 def _assert_refused(reply: Reply, word: str) -> None:
-    assert 400 <= reply.status < 500 or reply.status == 501, reply
+    assert 400 <= reply.status < 500 or (reply.status == 501 and word in _KNOWN_ELSEWHERE), reply
     assert reply.fault, reply
     named = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", reply.fault, re.IGNORECASE)
     assert named, f"'{word}' is not named: {reply.fault}"

@@ -1,5 +1,6 @@
 """The whole life of a load balancer through openstacksdk, with traffic through its VIP."""
 
+import socket
 import time
 from typing import Any
 
@@ -125,6 +126,35 @@ def test_statistics_count_what_went_through_and_survive_a_reload(world: World) -
     world.client.spread(balanced.vip, requests=5)
     wanted = counted["total_connections"] + 5
     world.wait(lambda: read()["total_connections"] == wanted, GENEROUS, f"{wanted} connections across the reload")
+
+
+def test_what_haproxy_sees_and_counts_is_in_the_api_within_two_seconds(world: World) -> None:
+    """Without the time that the checks themselves take: HAProxy is told, and will not check again so soon."""
+    balanced = world.balancer("web1", "web2", monitor=True)
+    world.wait_status(f"loadbalancers/{balanced.id}", "ONLINE", GENEROUS)
+    [monitor] = world.lbaas("GET", f"healthmonitors?pool_id={balanced.pool_id}").body["healthmonitors"]
+    assert world.lbaas("PUT", f"healthmonitors/{monitor['id']}", {"healthmonitor": {"delay": 60}}).status == 200
+    world.wait_active(balanced.id)
+    server, member = balanced.members["web2"], f"pools/{balanced.pool_id}/members/{balanced.members['web2']}"
+    path = world.lab.state / "load_balancers" / balanced.id / "haproxy.sock"
+    for word, status in (("down", "ERROR"), ("up", "ONLINE")):
+        with socket.socket(socket.AF_UNIX) as runtime:
+            runtime.connect(str(path))
+            runtime.sendall(f"set server {balanced.pool_id}/{server} health {word}\n".encode())
+            assert not runtime.recv(1000).strip()
+        begun = time.monotonic()
+        world.wait_status(member, status, GENEROUS)
+        seconds = world.measure("a member's health in HAProxy to the API (promise: 2 s)", time.monotonic() - begun)
+        assert seconds < 2.0
+
+    def connections() -> int:
+        return int(world.lbaas("GET", f"loadbalancers/{balanced.id}/stats").body["stats"]["total_connections"])
+
+    wanted = connections() + 10
+    world.client.spread(balanced.vip, requests=10)
+    begun = time.monotonic()
+    world.wait(lambda: connections() == wanted, GENEROUS, f"{wanted} connections")
+    assert world.measure("requests to the API's statistics (promise: 2 s)", time.monotonic() - begun) < 2.0
 
 
 def test_status_tree_names_everything_once(world: World) -> None:
