@@ -96,7 +96,7 @@ def merged_http(monitor: HealthMonitor, given: HttpCheck | Mapping[str, Any] | N
     if monitor.type not in HTTP_CHECKS:
         named = [] if given is None else list(given) if isinstance(given, Mapping) else ["http"]
         if named:
-            raise Invalid(f"{named[0]} is not allowed with a {monitor.type.value} monitor.", field=named[0])
+            raise Invalid(f"Not allowed with a {monitor.type.value} monitor.", field=named[0])
         return None
     if given is None:
         return HttpCheck()
