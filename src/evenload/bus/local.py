@@ -26,10 +26,6 @@ class LocalBus:
         with self._lock:
             self._receivers[agent] = receiver
 
-    def unregister(self, agent: str) -> None:
-        with self._lock:
-            self._receivers.pop(agent, None)
-
     def hint(self, agent: str, load_balancer_id: str, generation: int) -> None:
         with self._lock:
             receiver = self._receivers.get(agent)
