@@ -22,7 +22,7 @@ from demo.lab import Machine, run_ip
 from demo.traffic import Answer, Client
 
 from evenload.host import netns
-from evenload.host.settings import HostSettings
+from evenload.host.settings import HaproxySettings, HostSettings
 from evenload.model.desired import DesiredIp, DesiredPort
 from evenload.model.enums import NetworkType
 from evenload.model.network import Segment
@@ -114,6 +114,7 @@ class Lab(demo_lab.Lab):
         chosen: dict[str, Any] = {
             "state_dir": self.directory / "balancers",
             "bridge_mappings": {PHYSICAL_NETWORK: self.bridge},
+            "haproxy": HaproxySettings(chroot=self.directory / "empty"),
         }
         return HostSettings(**(chosen | changed))
 

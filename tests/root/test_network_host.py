@@ -25,7 +25,7 @@ LIMITS = [f"net/{family}/neigh/default/gc_thresh{number}" for family in ("ipv4",
 
 @pytest.fixture
 def host(lab: Lab) -> Iterator[LinuxHost]:
-    host = LinuxHost(lab.settings(manage_kernel_limits=False, haproxy=HaproxySettings(chroot=lab.directory / "empty")))
+    host = LinuxHost(lab.settings(manage_kernel_limits=False))
     host.prepare()
     try:
         yield host
@@ -169,11 +169,7 @@ def test_neighbour_limits_are_raised_or_warned_of() -> None:
 
 def test_the_directory_of_names_becomes_a_shared_mount(lab: Lab) -> None:
     names = lab.directory / "names"
-    host = LinuxHost(
-        lab.settings(
-            netns_dir=names, manage_kernel_limits=False, haproxy=HaproxySettings(chroot=lab.directory / "empty")
-        )
-    )
+    host = LinuxHost(lab.settings(netns_dir=names, manage_kernel_limits=False))
     identifier = lab.load_balancer_id()
     try:
         host.prepare()
