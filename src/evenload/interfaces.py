@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from evenload.model.balancer import AnyRecord, LoadBalancer, Tree, Vip
+from evenload.model.balancer import AnyRecord, LoadBalancer, MonitorTemplate, Tree, Vip
 from evenload.model.desired import (
     Desired,
     DesiredPort,
@@ -32,11 +32,18 @@ from evenload.model.query import Page, Query, View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRecord:
-    """A host that serves load balancers. ``load``: how many it has."""
+    """A host that serves load balancers. ``load``: how many it has. ``admin_state_up`` False: it is given no more.
+
+    ``created_at``: first heard of; ``started_at``: last registered; None where that was before it was written down.
+    """
 
     name: str
     seen_at: datetime
     load: int = 0
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    admin_state_up: bool = True
+    description: str = ""
 
 
 class Transaction(Protocol):
@@ -49,15 +56,20 @@ class Transaction(Protocol):
         """In a writing transaction nobody else changes that tree until it ends."""
 
     def owner_of(self, kind: Kind, identifier: str) -> str | None:
-        """The id of the load balancer to which the object belongs."""
+        """The id of the tree to which the object belongs, be it hosted or not."""
 
     def save_tree(self, before: Tree | None, after: Tree | None) -> None:
         """``before`` None: insert; ``after`` None: remove, statistics included."""
 
-    def view(self, kind: Kind, identifier: str) -> View[AnyRecord] | None: ...
+    def view(self, kind: Kind, identifier: str) -> View[AnyRecord] | None:
+        """None also for a load balancer that is not hosted."""
 
     def find(self, kind: Kind, query: Query) -> Page[AnyRecord]:
-        """Raises Invalid for a field it does not know and for an unknown marker, naming the field."""
+        """Raises Invalid for a field it does not know and for an unknown marker, naming the field. Load balancers that
+        are not hosted are left out."""
+
+    def count(self, kind: Kind, query: Query) -> int:
+        """How many objects ``find`` would give in all, those that are being deleted left out."""
 
     def statistics(self, load_balancer_id: str) -> dict[str, Statistics]:
         """By listener id; listeners that were never heard of are missing."""
@@ -65,17 +77,44 @@ class Transaction(Protocol):
     def save_statistics(self, load_balancer_id: str, statistics: Mapping[str, Statistics]) -> None: ...
 
     def assignments(self, agent: str) -> dict[str, int]:
-        """Load balancer id → generation of all that this agent must have or must still remove."""
+        """Load balancer id → generation of all that this agent must have or must still remove: the hosted ones."""
+
+    def bound_to(self, agent: str) -> list[str]:
+        """The ids of all trees that belong to this agent, hosted or not."""
 
     def pending_since(self, moment: datetime) -> list[str]:
         """Load balancers that have a record PENDING_* since before that moment (updated_at, else created_at)."""
 
     def agents(self) -> list[AgentRecord]: ...
 
-    def agent_seen(self, name: str, moment: datetime) -> None: ...
+    def agent_seen(self, name: str, moment: datetime, *, started: bool = False) -> None: ...
+
+    def save_agent(self, name: str, *, admin_state_up: bool, description: str) -> None:
+        """Quiet about one that is not there."""
 
     def remove_agent(self, name: str) -> None:
         """Quiet about one that is not there; its load balancers stay as they are."""
+
+    # Health monitors of LBaaS v1
+
+    def template(self, identifier: str) -> MonitorTemplate | None:
+        """In a writing transaction nobody else changes it until that ends."""
+
+    def templates(self, project_id: str | None = None) -> list[MonitorTemplate]:
+        """In the order of creation."""
+
+    def save_template(self, template: MonitorTemplate) -> None: ...
+    def remove_template(self, identifier: str) -> None: ...
+
+    # Quotas
+
+    def quotas(self, project_id: str | None = None) -> dict[str, dict[str, int]]:
+        """Project → resource → limit, of what was set; all projects where none is named."""
+
+    def save_quotas(self, project_id: str, limits: Mapping[str, int]) -> None:
+        """Those of other resources stay."""
+
+    def remove_quotas(self, project_id: str) -> None: ...
 
     # Networks. Each save_* inserts or updates by id; each remove_* is quiet about what is not there.
 
@@ -112,7 +151,7 @@ class VipWish:
     """What a caller said about the VIP; at least one of port, network and subnet.
 
     ``additional``: (subnet id, address or None, port id or None). ``every_project``: the caller is an administrator,
-    other projects' networks are not hidden from it.
+    other projects' networks are not hidden from it. ``port_name`` is that of a port that is made for it.
     """
 
     port_id: str | None = None
@@ -121,6 +160,7 @@ class VipWish:
     address: str | None = None
     additional: tuple[tuple[str, str | None, str | None], ...] = ()
     every_project: bool = False
+    port_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -213,8 +213,8 @@ def test_agents_are_listed_with_their_load(store: UnitOfWork) -> None:
         transaction.save_tree(None, a_tree(agent="c"))
     with store.read() as transaction:
         assert transaction.agents() == [
-            AgentRecord(name="a", seen_at=moment(1), load=0),
-            AgentRecord(name="b", seen_at=moment(2), load=2),
+            AgentRecord(name="a", seen_at=moment(1), load=0, created_at=moment(1), started_at=moment(1)),
+            AgentRecord(name="b", seen_at=moment(2), load=2, created_at=moment(0), started_at=moment(0)),
         ]
 
 

@@ -14,7 +14,9 @@ from evenload.model.balancer import (
     AnyRecord,
     HealthMonitor,
     HttpCheck,
+    Listener,
     LoadBalancer,
+    Member,
     Pool,
     Record,
     SessionPersistence,
@@ -28,7 +30,17 @@ from evenload.service.views import relations_of
 Entry = tuple[Tree, AnyRecord]
 
 _CLASSES = {kind: cls for cls, kind in KINDS.items()}
-_UNASKED = {"item", "vips", "tags", "insert_headers", "headers_off", "allowed_cidrs", "session_persistence", "http"}
+_UNASKED = {
+    "item",
+    "vips",
+    "tags",
+    "insert_headers",
+    "headers_off",
+    "allowed_cidrs",
+    "session_persistence",
+    "http",
+    "v1",
+}
 _HTTP_NAMES = frozenset(part.name for part in fields(HttpCheck))
 
 
@@ -52,6 +64,10 @@ def find_records(kind: Kind, entries: Sequence[Entry], query: Query) -> Page[Any
             raise Invalid(f"There is no object {query.marker!r} for a page to follow.", field="marker")
         ordered = ordered[places[0] + 1 :]
     found = [entry for entry in ordered if _matches(entry, wanted, query)]
+    if kind is Kind.LOAD_BALANCER:
+        found = [entry for entry in found if entry[0].hosted]
+    if query.v1:
+        found = [entry for entry in found if _known_to_v1(*entry)]
     more = query.limit is not None and len(found) > query.limit
     found = found[: query.limit]
     if query.reverse:
@@ -60,6 +76,18 @@ def find_records(kind: Kind, entries: Sequence[Entry], query: Query) -> Page[Any
         views=tuple(View(record=record, relations=relations_of(tree, record.item)) for tree, record in found),
         more=more,
     )
+
+
+def _known_to_v1(tree: Tree, record: AnyRecord) -> bool:
+    match record.item:
+        case LoadBalancer():
+            return any(listener.item.v1 for listener in tree.listeners.values())
+        case Listener():
+            return record.item.v1
+        case Pool():
+            return record.item.v1 is not None
+        case Member() | HealthMonitor():
+            return tree.pools[record.item.pool_id].item.v1 is not None
 
 
 def _ordered(entries: Sequence[Entry], query: Query) -> list[Entry]:
@@ -92,10 +120,10 @@ def _value(entry: Entry, name: str) -> Any:
     if name == "load_balancer_id":
         return tree.id
     if isinstance(item, LoadBalancer) and name.startswith("vip_"):
-        primary = item.vips[0]
+        primary = item.vips[0] if item.vips else None
         return {
-            "vip_address": primary.address,
-            "vip_subnet_id": primary.subnet_id,
+            "vip_address": primary and primary.address,
+            "vip_subnet_id": primary and primary.subnet_id,
             "vip_port_id": item.port_id,
             "vip_network_id": item.network_id,
         }[name]

@@ -7,13 +7,13 @@ and an exception leaves nothing behind; the values themselves are immutable.
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from tests.fakes.memory_lists import find_records
 
 from evenload.interfaces import AgentRecord
-from evenload.model.balancer import AnyRecord, Tree
+from evenload.model.balancer import AnyRecord, MonitorTemplate, Tree
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict
@@ -27,7 +27,9 @@ from evenload.service.views import relations_of
 class _State:
     trees: dict[str, Tree] = field(default_factory=dict)
     statistics: dict[str, Statistics] = field(default_factory=dict)
-    agents: dict[str, datetime] = field(default_factory=dict)
+    agents: dict[str, AgentRecord] = field(default_factory=dict)
+    templates: dict[str, MonitorTemplate] = field(default_factory=dict)
+    quotas: dict[str, dict[str, int]] = field(default_factory=dict)
     networks: dict[str, Network] = field(default_factory=dict)
     subnets: dict[str, Subnet] = field(default_factory=dict)
     ports: dict[str, Port] = field(default_factory=dict)
@@ -62,12 +64,15 @@ class MemoryTransaction:
 
     def view(self, kind: Kind, identifier: str) -> View[AnyRecord] | None:
         for tree, record in self._records(kind):
-            if record.id == identifier:
+            if record.id == identifier and (tree.hosted or kind is not Kind.LOAD_BALANCER):
                 return View(record=record, relations=relations_of(tree, record.item))
         return None
 
     def find(self, kind: Kind, query: Query) -> Page[AnyRecord]:
         return find_records(kind, list(self._records(kind)), query)
+
+    def count(self, kind: Kind, query: Query) -> int:
+        return sum(not view.record.deleting for view in self.find(kind, query).views)
 
     def statistics(self, load_balancer_id: str) -> dict[str, Statistics]:
         tree = self._state.trees.get(load_balancer_id)
@@ -80,7 +85,11 @@ class MemoryTransaction:
         state.statistics.update({key: value for key, value in statistics.items() if tree and key in tree.listeners})
 
     def assignments(self, agent: str) -> dict[str, int]:
-        return {tree.id: tree.generation for tree in self._state.trees.values() if tree.agent == agent}
+        trees = self._state.trees.values()
+        return {tree.id: tree.generation for tree in trees if tree.agent == agent and tree.hosted}
+
+    def bound_to(self, agent: str) -> list[str]:
+        return [tree.id for tree in self._state.trees.values() if tree.agent == agent]
 
     def pending_since(self, moment: datetime) -> list[str]:
         return sorted(
@@ -93,16 +102,52 @@ class MemoryTransaction:
 
     def agents(self) -> list[AgentRecord]:
         served = [tree.agent for tree in self._state.trees.values()]
-        return [
-            AgentRecord(name=name, seen_at=seen_at, load=served.count(name))
-            for name, seen_at in sorted(self._state.agents.items())
-        ]
+        return [replace(agent, load=served.count(name)) for name, agent in sorted(self._state.agents.items())]
 
-    def agent_seen(self, name: str, moment: datetime) -> None:
-        self._writable().agents[name] = moment.astimezone(UTC)
+    def agent_seen(self, name: str, moment: datetime, *, started: bool = False) -> None:
+        now = moment.astimezone(UTC)
+        known = self._writable().agents.get(name)
+        if known is None:
+            known = AgentRecord(name=name, seen_at=now, created_at=now, started_at=now)
+        self._state.agents[name] = replace(known, seen_at=now, started_at=now if started else known.started_at)
+
+    def save_agent(self, name: str, *, admin_state_up: bool, description: str) -> None:
+        known = self._writable().agents.get(name)
+        if known is not None:
+            self._state.agents[name] = replace(known, admin_state_up=admin_state_up, description=description)
 
     def remove_agent(self, name: str) -> None:
         self._writable().agents.pop(name, None)
+
+    # Health monitors of LBaaS v1
+
+    def template(self, identifier: str) -> MonitorTemplate | None:
+        return self._state.templates.get(identifier)
+
+    def templates(self, project_id: str | None = None) -> list[MonitorTemplate]:
+        return [each for each in self._state.templates.values() if project_id in (None, each.project_id)]
+
+    def save_template(self, template: MonitorTemplate) -> None:
+        self._writable().templates[template.id] = template
+
+    def remove_template(self, identifier: str) -> None:
+        self._writable().templates.pop(identifier, None)
+
+    # Quotas
+
+    def quotas(self, project_id: str | None = None) -> dict[str, dict[str, int]]:
+        return {
+            project: dict(limits)
+            for project, limits in sorted(self._state.quotas.items())
+            if project_id in (None, project)
+        }
+
+    def save_quotas(self, project_id: str, limits: Mapping[str, int]) -> None:
+        state = self._writable()
+        state.quotas[project_id] = {**state.quotas.get(project_id, {}), **limits}
+
+    def remove_quotas(self, project_id: str) -> None:
+        self._writable().quotas.pop(project_id, None)
 
     # Networks
 

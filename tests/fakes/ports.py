@@ -42,7 +42,7 @@ class CountingPorts:
 
     def describe(self, transaction: Transaction, load_balancer: LoadBalancer) -> DesiredPort:
         return DesiredPort(
-            id=load_balancer.port_id,
+            id=load_balancer.port_id or "",
             mac_address="fa:16:3e:00:00:01",
             mtu=1500,
             segment=Segment(type=NetworkType.FLAT, physical_network="physnet1"),

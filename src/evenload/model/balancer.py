@@ -36,15 +36,16 @@ class LoadBalancer:
 
     ``incarnation`` counts failovers: an agent that applied another one builds everything anew.
     ``own_port`` says that the port was made for this load balancer and goes with it.
+    Without port, network and VIP it only holds together a pool that stands alone (``Tree.hosted``).
     """
 
     id: str
     admin_state_up: bool = True
     provider: str = "evenload"
-    network_id: str
-    port_id: str
+    network_id: str | None = None
+    port_id: str | None = None
     own_port: bool = True
-    vips: tuple[Vip, ...]
+    vips: tuple[Vip, ...] = ()
     incarnation: int = 1
 
 
@@ -52,6 +53,7 @@ class LoadBalancer:
 class Listener:
     """Times are in milliseconds. ``connection_limit`` is -1 for the agent's default.
 
+    ``v1``: it is a VIP of LBaaS v1, alone on its load balancer unless somebody added to that by Octavia's API.
     ``allowed_cidrs``: normalised networks that may connect; empty means everyone. ``headers_off``: headers that were
     named in order not to be inserted; nothing comes of them, but whoever named them is shown them again.
     """
@@ -70,6 +72,7 @@ class Listener:
     timeout_member_data: int = 50_000
     timeout_tcp_inspect: int = 0
     allowed_cidrs: tuple[str, ...] = ()
+    v1: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +84,31 @@ class SessionPersistence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class V1Pool:
+    """What a pool of LBaaS v1 has beside its successor's: a subnet and a provider of its own, and a life without VIP.
+
+    The counters are what listeners that the pool had before have left to it, less what its present one had counted for
+    others when it came: the pool's totals are these and its listener's.
+    """
+
+    subnet_id: str
+    provider: str
+    bytes_in: int = 0
+    bytes_out: int = 0
+    total_connections: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
+    """``v1`` is set for pools made by LBaaS v1."""
+
     id: str
     load_balancer_id: str
     protocol: PoolProtocol
     algorithm: Algorithm
     admin_state_up: bool = True
     session_persistence: SessionPersistence | None = None
+    v1: V1Pool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +142,8 @@ class HttpCheck:
 class HealthMonitor:
     """``delay`` and ``timeout`` in seconds; ``rise`` and ``fall`` are checks in a row (max_retries, max_retries_down).
 
-    ``http`` is set for HTTP and HTTPS and for nothing else.
+    ``http`` is set for HTTP and HTTPS and for nothing else. A pool of LBaaS v1 may have several: each is what the
+    template ``template_id`` amounts to for that pool.
     """
 
     id: str
@@ -133,6 +155,24 @@ class HealthMonitor:
     fall: int = 3
     admin_state_up: bool = True
     http: HttpCheck | None = None
+    template_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorTemplate:
+    """A health monitor of LBaaS v1: any number of pools may have it. Fields as those of ``HealthMonitor``."""
+
+    id: str
+    project_id: str
+    type: MonitorType
+    delay: int
+    timeout: int
+    rise: int
+    fall: int
+    admin_state_up: bool = True
+    http: HttpCheck | None = None
+    created_at: datetime
+    updated_at: datetime | None = None
 
 
 Item: TypeAlias = LoadBalancer | Listener | Pool | Member | HealthMonitor
@@ -187,8 +227,10 @@ AnyRecord: TypeAlias = Record[LoadBalancer] | Record[Listener] | Record[Pool] | 
 class Tree:
     """One load balancer, whole: the unit in which changes are checked, numbered, applied and reported.
 
-    Each mapping is from id to record, in the order of creation. ``agent`` is the host that serves it;
-    ``applied_generation`` the newest one that agent has reported as applied, 0 for none.
+    ``hosted`` False: it has no VIP yet and is on no host; it holds a pool of LBaaS v1 that stands alone, and nobody is
+    shown the load balancer itself. Whatever is changed in it is in force at once. Each mapping is from id to record, in
+    the order of creation. ``agent`` is the host that serves it; ``applied_generation`` the newest one that agent has
+    reported as applied, 0 for none.
     """
 
     load_balancer: Record[LoadBalancer]
@@ -204,11 +246,21 @@ class Tree:
     def id(self) -> str:
         return self.load_balancer.item.id
 
+    @property
+    def hosted(self) -> bool:
+        return self.load_balancer.item.port_id is not None
+
     def members_of(self, pool_id: str) -> list[Record[Member]]:
         return [record for record in self.members.values() if record.item.pool_id == pool_id]
 
+    def monitors_of(self, pool_id: str) -> list[Record[HealthMonitor]]:
+        return [record for record in self.monitors.values() if record.item.pool_id == pool_id]
+
     def monitor_of(self, pool_id: str) -> Record[HealthMonitor] | None:
-        return next((record for record in self.monitors.values() if record.item.pool_id == pool_id), None)
+        """The one that Octavia's API shows as the pool's: the first that is on, else the first; not one that goes as
+        long as another comes."""
+        monitors = self.monitors_of(pool_id)
+        return min(monitors, key=lambda each: (each.deleting, not each.item.admin_state_up), default=None)
 
     def listeners_of(self, pool_id: str) -> list[Record[Listener]]:
         return [record for record in self.listeners.values() if record.item.default_pool_id == pool_id]

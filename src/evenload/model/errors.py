@@ -25,6 +25,25 @@ class Invalid(Rejected):
     """A value or a combination of values that the rules forbid (HTTP 400)."""
 
 
+class ProtocolMismatch(Invalid):
+    """A pool that cannot stand behind that listener."""
+
+
+class DelayOrTimeoutInvalid(Invalid):
+    """A health monitor of LBaaS v1 whose checks would overlap."""
+
+
+class UnknownNeighbour(Invalid):
+    """A network, subnet or port named in the body that does not exist for the caller (HTTP 400, LBaaS v1: 404).
+
+    ``kind`` is the word for people, such as ``Subnet``.
+    """
+
+    def __init__(self, kind: str, identifier: str, *, field: str) -> None:
+        super().__init__(f"{kind} {identifier} not found.", field=field)
+        self.kind = kind
+
+
 class NotFound(Rejected):
     """An object named in the URL, or one of ours named in the body, that does not exist (HTTP 404).
 
@@ -47,6 +66,38 @@ class Forbidden(Rejected):
 
 class Conflict(Rejected):
     """The state of things forbids it: taken, duplicate, in use (HTTP 409)."""
+
+
+class VipExists(Conflict):
+    """The pool has a VIP already, or another listener that uses it."""
+
+
+class MemberExists(Conflict):
+    """The pool has a member at that address and port."""
+
+
+class PoolInUse(Conflict):
+    """The pool has a VIP."""
+
+
+class HealthMonitorInUse(Conflict):
+    """A pool has that health monitor."""
+
+
+class PoolMonitorAssociationExists(Conflict):
+    """The pool has that health monitor already."""
+
+
+class OverQuota(Conflict):
+    """The project has as many of them as it may have."""
+
+
+class AddressTaken(Conflict):
+    """Another port has that IP address."""
+
+
+class AddressesExhausted(Conflict):
+    """No IP address is left to give."""
 
 
 class Immutable(Conflict):

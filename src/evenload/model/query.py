@@ -20,6 +20,7 @@ class Query:
 
     ``marker`` is the id of the last object already seen; ``limit`` None means all. With ``reverse`` the page is the
     one before the marker, its order unchanged. Tags: has all, has any, lacks at least one, has none.
+    ``v1``: only what LBaaS v1 knows: its VIPs and pools, and whatever its pools have.
     """
 
     filters: dict[str, tuple[Value, ...]] = field(default_factory=dict)
@@ -31,13 +32,17 @@ class Query:
     marker: str | None = None
     limit: int | None = None
     reverse: bool = False
+    v1: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relations:
-    """The ids around an object that its API view shows; what does not apply to its kind stays empty."""
+    """The ids around an object that its API view shows; what does not apply to its kind stays empty.
 
-    load_balancer_id: str
+    ``load_balancer_id`` None: a pool that stands alone.
+    """
+
+    load_balancer_id: str | None
     listener_ids: tuple[str, ...] = ()
     pool_ids: tuple[str, ...] = ()
     member_ids: tuple[str, ...] = ()

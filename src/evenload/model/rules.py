@@ -14,19 +14,27 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeVar
 
-from evenload.model.balancer import HealthMonitor, Item, Listener, Member, Pool, Record, Tree
+from evenload.model.balancer import HealthMonitor, Item, Listener, Member, MonitorTemplate, Pool, Record, Tree
 from evenload.model.enums import ListenerProtocol, MonitorType, PersistenceType, PoolProtocol
+from evenload.model.errors import (
+    Conflict,
+    DelayOrTimeoutInvalid,
+    Invalid,
+    MemberExists,
+    ProtocolMismatch,
+    Rejected,
+)
 
 R = TypeVar("R", bound=Item)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """``conflict``: with the state of things, rather than wrong in itself."""
+    """``error``: what it is raised as; a Conflict is one with the state of things, rather than wrong in itself."""
 
     detail: str
     field: str | None
-    conflict: bool = False
+    error: type[Rejected] = Invalid
 
 
 PORT_SPACES = {
@@ -157,7 +165,7 @@ def validate_listener(tree: Tree, listener: Listener) -> list[Violation]:
                     detail=f"Another Listener on this Load Balancer is already using protocol "
                     f"{other.protocol.value} and protocol_port {listener.port}",
                     field="port",
-                    conflict=True,
+                    error=Conflict,
                 )
             )
     if listener.insert_headers and listener.protocol not in HEADERS_ON:
@@ -241,17 +249,33 @@ def validate_members(tree: Tree, members: Sequence[Member]) -> list[Violation]:
                     detail=f"Another member of this pool is already using ip {member.address} and protocol_port "
                     f"{member.port}",
                     field="address",
-                    conflict=True,
+                    error=MemberExists,
                 )
             )
     return found
 
 
-def validate_monitor(tree: Tree, monitor: HealthMonitor) -> list[Violation]:
-    """``monitor`` stands in ``tree`` already."""
-    found: list[Violation] = []
+def validate_only_monitor(tree: Tree, monitor: HealthMonitor) -> list[Violation]:
+    """``monitor`` stands in ``tree`` already. By Octavia's API a pool gets one; LBaaS v1 may have given it several."""
     if any(other.id != monitor.id and other.pool_id == monitor.pool_id for other in _living(tree.monitors.values())):
-        found.append(Violation(detail="This pool already has a health monitor", field="pool_id", conflict=True))
+        return [Violation(detail="This pool already has a health monitor", field="pool_id", error=Conflict)]
+    return []
+
+
+def validate_template(template: MonitorTemplate) -> list[Violation]:
+    """Of LBaaS v1, which lets no check begin before the one before has ended."""
+    found = validate_monitor(template)
+    if template.delay < template.timeout:
+        found.append(
+            Violation(
+                detail="delay must be greater than or equal to timeout.", field="delay", error=DelayOrTimeoutInvalid
+            )
+        )
+    return found
+
+
+def validate_monitor(monitor: HealthMonitor | MonitorTemplate) -> list[Violation]:
+    found: list[Violation] = []
     http = monitor.http
     if http is None:
         return found
@@ -288,7 +312,7 @@ def validate_tree(tree: Tree) -> list[Violation]:
         found += validate_pool(tree, pool.item)
     found += validate_members(tree, [record.item for record in tree.members.values()])
     for monitor in tree.monitors.values():
-        found += validate_monitor(tree, monitor.item)
+        found += validate_only_monitor(tree, monitor.item) + validate_monitor(monitor.item)
     return found
 
 
@@ -303,7 +327,9 @@ def validate_tags(tags: Sequence[str]) -> list[Violation]:
     if len(set(tags)) == len(tags):
         return []
     return [
-        Violation(detail="Already an entity with that specified id: a tag is given twice.", field="tags", conflict=True)
+        Violation(
+            detail="Already an entity with that specified id: a tag is given twice.", field="tags", error=Conflict
+        )
     ]
 
 
@@ -331,6 +357,7 @@ def _mismatch(listener: Listener, pool: Pool, field: str) -> Violation:
         detail=f"A listener with protocol {listener.protocol.value} cannot have a pool with protocol "
         f"{pool.protocol.value}.",
         field=field,
+        error=ProtocolMismatch,
     )
 
 

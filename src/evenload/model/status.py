@@ -89,7 +89,7 @@ def advance(tree: Tree, *, now: datetime, changed: Collection[str] = (), deleted
     """The tree at its next generation, with ``changed`` and ``deleted`` (and what they lock) marked as pending.
 
     Records made for this generation, which carry its number already, stay as they are. What is being deleted stays
-    that, unless it is named in ``deleted`` itself.
+    that, unless it is named in ``deleted`` itself. Of a tree on no host everything is in force at once.
     """
     generation = tree.generation + 1
     gone = set(deleted)
@@ -111,7 +111,10 @@ def advance(tree: Tree, *, now: datetime, changed: Collection[str] = (), deleted
             updated_at=now,
         )
 
-    return replace(_each(tree, step), generation=generation)
+    advanced = replace(_each(tree, step), generation=generation)
+    if tree.hosted:
+        return advanced
+    return applied(advanced, generation) or advanced
 
 
 def removed(tree: Tree, identifier: str, *, now: datetime) -> Tree:

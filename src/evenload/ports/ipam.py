@@ -14,7 +14,7 @@ from evenload.interfaces import Clock, Transaction, VipPort, VipWish
 from evenload.model.addresses import Address, is_in, parse_address
 from evenload.model.balancer import LoadBalancer, Vip
 from evenload.model.desired import DesiredIp, DesiredPort
-from evenload.model.errors import Conflict, Invalid, NotFound
+from evenload.model.errors import AddressTaken, Invalid, NotFound, UnknownNeighbour
 from evenload.model.network import FixedIp, Network, Port, Subnet
 from evenload.service.allocation import (
     LOAD_BALANCER_OWNER,
@@ -53,7 +53,7 @@ class Ipam:
                     id=self._new_id(),
                     network_id=network.id,
                     project_id=project_id,
-                    name=f"octavia-lb-{load_balancer_id}",
+                    name=wish.port_name or f"octavia-lb-{load_balancer_id}",
                     mac_address="",
                     fixed_ips=ips,
                     device_id=load_balancer_id,
@@ -70,12 +70,12 @@ class Ipam:
         )
 
     def bind_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer, agent: str) -> None:
-        port = transaction.port(load_balancer.port_id)
+        port = _port_of(transaction, load_balancer)
         if port is not None and port.device_id == load_balancer.id and not (port.active and port.host == agent):
             transaction.save_port(replace(port, host=agent, active=True, updated_at=self._clock.now()))
 
     def release_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer) -> None:
-        port = transaction.port(load_balancer.port_id)
+        port = _port_of(transaction, load_balancer)
         if port is None or port.device_id != load_balancer.id:
             return
         if load_balancer.own_port:
@@ -87,9 +87,9 @@ class Ipam:
 
     def describe(self, transaction: Transaction, load_balancer: LoadBalancer) -> DesiredPort:
         """Raises NotFound where the port or its network is gone, which the foreign keys of our own tables rule out."""
-        port = transaction.port(load_balancer.port_id)
+        port = _port_of(transaction, load_balancer)
         if port is None:
-            raise NotFound("Port", load_balancer.port_id)
+            raise NotFound("Port", load_balancer.port_id or f"of {load_balancer.id}")
         network = transaction.network(port.network_id)
         if network is None:
             raise NotFound("Network", port.network_id)
@@ -104,6 +104,10 @@ class Ipam:
 
     def check_subnet(self, transaction: Transaction, subnet_id: str, project_id: str, *, every_project: bool) -> None:
         _visible_subnet(transaction, project_id, subnet_id, every_project=every_project, field="subnet_id")
+
+
+def _port_of(transaction: Transaction, load_balancer: LoadBalancer) -> Port | None:
+    return None if load_balancer.port_id is None else transaction.port(load_balancer.port_id)
 
 
 def _described(vip: Vip, subnets: dict[str, Subnet]) -> DesiredIp:
@@ -127,14 +131,14 @@ def _visible_network(
     """Another project's network that is not shared does not exist for this one."""
     network = transaction.network(network_id)
     if network is None or not (every_project or network.shared or network.project_id == project_id):
-        raise Invalid(f"Network {network_id} not found.", field=field)
+        raise UnknownNeighbour("Network", network_id, field=field)
     return network
 
 
 def _visible_subnet(
     transaction: Transaction, project_id: str, subnet_id: str, *, every_project: bool, field: str
 ) -> tuple[Network, Subnet]:
-    unknown = Invalid(f"Subnet {subnet_id} not found.", field=field)
+    unknown = UnknownNeighbour("Subnet", subnet_id, field=field)
     subnet = transaction.subnet(subnet_id)
     if subnet is None:
         raise unknown
@@ -153,7 +157,7 @@ def _given_port(
 ) -> tuple[Port, tuple[FixedIp, ...]]:
     port = transaction.port(port_id)
     if port is None or not (wish.every_project or port.project_id == project_id):
-        raise Invalid(f"Port {port_id} not found.", field="vip_port_id")
+        raise UnknownNeighbour("Port", port_id, field="vip_port_id")
     if port.device_id:
         raise Invalid(f"Port {port_id} is already used by a device.", field="vip_port_id")
     if wish.network_id not in (None, port.network_id):
@@ -276,5 +280,5 @@ def _choose_additional(
 def _checked(transaction: Transaction, subnet: Subnet, address: Address, *, field: str) -> FixedIp:
     try:
         return check_fixed_ip(transaction, subnet, address, field=field)
-    except Conflict as conflict:
-        raise Conflict(f"The VIP IP address is already in use: {address}.", field=field) from conflict
+    except AddressTaken as conflict:
+        raise AddressTaken(f"The VIP IP address is already in use: {address}.", field=field) from conflict

@@ -38,16 +38,16 @@ class AgentGateway:
     def register(self, agent_name: str) -> None:
         """From now on load balancers may be given to that agent."""
         with _translated():
-            self._note_life(agent_name, at_once=True)
+            self._note_life(agent_name, started=True)
 
     def rename(self, former: str, name: str) -> int:
         """The agent ``former`` is called ``name`` from now on, with all that it has and has to remove. Returns how many
         load balancers that are. To be called before the agent speaks up by its new name, to which nothing belongs."""
         with _translated(), self._context.uow.write() as transaction:
-            moved = transaction.assignments(former)
+            moved = transaction.bound_to(former)
             for tree in filter(None, map(transaction.tree, moved)):
                 transaction.save_tree(tree, replace(tree, agent=name))
-                if tree.applied_generation:
+                if tree.hosted and tree.applied_generation:
                     self._context.ports.bind_vip_port(transaction, tree.load_balancer.item, name)
             transaction.remove_agent(former)
         return len(moved)
@@ -55,7 +55,7 @@ class AgentGateway:
     def fetch(self, agent: str, load_balancer_id: str) -> Desired | Gone:
         with _translated(), self._context.uow.read() as transaction:
             tree = transaction.tree(load_balancer_id)
-            if tree is None or not reports.concerns(tree, agent):
+            if tree is None or not tree.hosted or not reports.concerns(tree, agent):
                 return Gone(load_balancer_id=load_balancer_id)
             if tree.load_balancer.deleting:
                 return Gone(load_balancer_id=load_balancer_id, generation=tree.generation)
@@ -95,14 +95,14 @@ class AgentGateway:
                 for health in news:
                     reports.apply_health(transaction, health)
 
-    def _note_life(self, agent: str, *, at_once: bool = False) -> None:
+    def _note_life(self, agent: str, *, started: bool = False) -> None:
         now = self._context.now()
         with self._lock:
             last = self._written.get(agent)
-        if not at_once and last is not None and now - last < SIGN_OF_LIFE_EVERY:
+        if not started and last is not None and now - last < SIGN_OF_LIFE_EVERY:
             return
         with self._context.uow.write() as transaction:
-            transaction.agent_seen(agent, now)
+            transaction.agent_seen(agent, now, started=started)
         with self._lock:
             self._written[agent] = now
 

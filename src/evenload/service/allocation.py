@@ -17,7 +17,7 @@ from evenload.model.addresses import (
     render_mac,
     validate_host_address,
 )
-from evenload.model.errors import Conflict, Invalid
+from evenload.model.errors import AddressesExhausted, AddressTaken, Conflict, Invalid
 from evenload.model.network import FixedIp, Network, Port, Subnet
 
 LOAD_BALANCER_OWNER = "Octavia"
@@ -44,7 +44,7 @@ def check_fixed_ip(transaction: Transaction, subnet: Subnet, address: Address, *
     """An address that was asked for. Raises Invalid where it cannot be a port's, Conflict where it is taken."""
     validate_host_address(address, subnet, field=field)
     if str(address) in transaction.addresses_taken(subnet.id):
-        raise Conflict(f"IP address {address} is already in use in subnet {subnet.id}.", field=field)
+        raise AddressTaken(f"IP address {address} is already in use in subnet {subnet.id}.", field=field)
     return FixedIp(subnet_id=subnet.id, address=str(address))
 
 
@@ -124,5 +124,5 @@ def save_with_new_mac(transaction: Transaction, port: Port, source: random.Rando
     raise Conflict(f"No free MAC address was found in network {port.network_id}.", field="mac_address")
 
 
-def exhausted(network: Network, *, field: str) -> Conflict:
-    return Conflict(f"No more IP addresses available on network {network.id}.", field=field)
+def exhausted(network: Network, *, field: str) -> AddressesExhausted:
+    return AddressesExhausted(f"No more IP addresses available on network {network.id}.", field=field)

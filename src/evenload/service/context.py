@@ -24,4 +24,5 @@ class Context:
 
     def announce(self, tree: Tree) -> None:
         """To be called after the commit: an agent that is quick would otherwise fetch the tree as it was."""
-        self.bus.hint(tree.agent, tree.id, tree.generation)
+        if tree.hosted:
+            self.bus.hint(tree.agent, tree.id, tree.generation)

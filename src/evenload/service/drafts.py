@@ -91,6 +91,13 @@ def changed(record: Record[R], changes: Changes) -> Record[R]:
     )
 
 
+def changed_monitor(monitor: HealthMonitor, given: Mapping[str, Any]) -> HealthMonitor:
+    fields_given = dict(given)
+    if "http" in fields_given:
+        fields_given["http"] = merged_http(monitor, fields_given["http"])
+    return replace(monitor, **_completed(HealthMonitor, fields_given))
+
+
 def merged_http(monitor: HealthMonitor, given: HttpCheck | Mapping[str, Any] | None) -> HttpCheck | None:
     """What the monitor asks for once these parts of it are changed; only HTTP and HTTPS monitors ask for anything."""
     if monitor.type not in HTTP_CHECKS:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from evenload.interfaces import PortProvider, Transaction
 from evenload.model.balancer import AnyRecord, Item, Member, Record, Tree
 from evenload.model.enums import Kind
-from evenload.model.errors import Conflict, Immutable, Invalid, NotFound
+from evenload.model.errors import Immutable, NotFound
 from evenload.model.query import Page, Query, Value, View
 from evenload.model.rules import Violation, validate_tags
 from evenload.service.commands import Changes
@@ -31,7 +31,7 @@ def read_tree(transaction: Transaction, kind: Kind, identifier: str) -> Tree:
     """The tree to which the object belongs, which is in it."""
     owner = identifier if kind is Kind.LOAD_BALANCER else transaction.owner_of(kind, identifier)
     tree = transaction.tree(owner) if owner is not None else None
-    if tree is None or tree.get(identifier) is None:
+    if tree is None or tree.get(identifier) is None or (kind is Kind.LOAD_BALANCER and not tree.hosted):
         raise not_found(kind, identifier)
     return tree
 
@@ -60,8 +60,7 @@ def require_living(*records: Record[Item]) -> None:
 def require(violations: Iterable[Violation]) -> None:
     """Raises for the first one."""
     for violation in violations:
-        kind = Conflict if violation.conflict else Invalid
-        raise kind(violation.detail, field=violation.field)
+        raise violation.error(violation.detail, field=violation.field)
 
 
 def require_tags(changes: Changes) -> None:

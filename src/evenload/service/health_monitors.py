@@ -1,14 +1,21 @@
-"""Use cases of health monitors; each is one transaction. Called by the facades."""
+"""Use cases of health monitors; each is one transaction. Called by the facades.
 
+A monitor of a pool that was made by LBaaS v1 is what a template amounts to there (lbaas_v1/templates.py): it is changed
+together with that, and with the monitors of other pools that have the same.
+"""
+
+from collections.abc import Sequence
 from typing import cast
 
+from evenload.interfaces import Transaction
 from evenload.model import rules, status
-from evenload.model.balancer import HealthMonitor, Record
+from evenload.model.balancer import AnyRecord, HealthMonitor, Record
 from evenload.model.enums import Kind
 from evenload.model.query import Page, Query, View
 from evenload.service import drafts, guards
 from evenload.service.commands import Changes, Draft
 from evenload.service.context import Context
+from evenload.service.lbaas_v1 import templates
 from evenload.service.views import view_of
 
 
@@ -22,11 +29,19 @@ class HealthMonitors:
         now = self._context.now()
         with self._context.uow.write() as transaction:
             before = guards.read_tree(transaction, Kind.POOL, pool_id)
-            guards.require_living(before.load_balancer, before.pools[pool_id])
-            birth = drafts.Birth(before.load_balancer.project_id, before.generation + 1, now)
-            record = birth.record(drafts.new_monitor(self._context.new_id(), pool_id, draft), draft)
+            pool = before.pools[pool_id]
+            guards.require_living(before.load_balancer, pool)
+            birth = drafts.Birth(pool.project_id, before.generation + 1, now)
+            identifier = self._context.new_id()
+            monitor = drafts.new_monitor(identifier, pool_id, draft)
+            if pool.item.v1 is not None:
+                template = templates.template_from(monitor, identifier, pool.project_id, now)
+                transaction.save_template(template)
+                monitor = templates.monitor_from(template, identifier, pool_id)
+            record = birth.record(monitor, draft)
             edited = before.with_record(record)
-            guards.require(rules.validate_monitor(edited, record.item))
+            guards.require(rules.validate_only_monitor(edited, monitor))
+            guards.require(rules.validate_monitor(monitor))
             after = status.advance(edited, changed=[record.id], now=now)
             transaction.save_tree(before, after)
         self._context.announce(after)
@@ -34,23 +49,37 @@ class HealthMonitors:
 
     def update(self, identifier: str, changes: Changes) -> View[Record[HealthMonitor]]:
         guards.require_tags(changes)
+        now = self._context.now()
         with self._context.uow.write() as transaction:
             before = guards.read_tree(transaction, Kind.HEALTH_MONITOR, identifier)
             present = before.monitors[identifier]
             guards.require_living(before.load_balancer, before.pools[present.item.pool_id], present)
             record = drafts.changed(present, changes)
-            edited = before.with_record(record)
-            guards.require(rules.validate_monitor(edited, record.item))
-            after = status.advance(edited, changed=[identifier], now=self._context.now())
+            edited, touched = before.with_record(record), [identifier]
+            guards.require(rules.validate_monitor(record.item))
+            others = []
+            template_id = present.item.template_id
+            template = transaction.template(template_id) if template_id is not None and changes.item else None
+            if template is not None:
+                transaction.save_template(templates.changed_template(template, changes.item, now))
+                edited, alike = templates.put_into(edited, template.id, changes.item)
+                touched += alike
+                others = templates.change_monitors(transaction, template.id, changes.item, now=now, but=before.id)
+            after = status.advance(edited, changed=touched, now=now)
             transaction.save_tree(before, after)
-        self._context.announce(after)
+        for tree in (after, *others):
+            self._context.announce(tree)
         return view_of(after, after.monitors[identifier])
 
     def delete(self, identifier: str) -> None:
+        """Of a pool made by LBaaS v1: the pool is no longer associated with it; other pools keep theirs. A template
+        that came with a monitor of this API goes with it, unless others have it by now."""
         with self._context.uow.write() as transaction:
             before = guards.read_tree(transaction, Kind.HEALTH_MONITOR, identifier)
             after = status.removed(before, identifier, now=self._context.now())
             transaction.save_tree(before, after)
+            if not any(view.record.id != identifier for view in _alike(transaction, identifier)):
+                transaction.remove_template(identifier)
         self._context.announce(after)
 
     def get(self, identifier: str) -> View[Record[HealthMonitor]]:
@@ -60,3 +89,7 @@ class HealthMonitors:
     def list(self, query: Query) -> Page[Record[HealthMonitor]]:
         with self._context.uow.read() as transaction:
             return cast(Page[Record[HealthMonitor]], transaction.find(Kind.HEALTH_MONITOR, query))
+
+
+def _alike(transaction: Transaction, template_id: str) -> Sequence[View[AnyRecord]]:
+    return transaction.find(Kind.HEALTH_MONITOR, Query(filters={"template_id": (template_id,)})).views

@@ -5,6 +5,7 @@ from typing import cast
 
 import structlog
 
+from evenload.interfaces import Transaction
 from evenload.model import rules, status
 from evenload.model.balancer import LoadBalancer, Record, Tree
 from evenload.model.desired import Statistics
@@ -53,7 +54,7 @@ class LoadBalancers:
     def update(self, identifier: str, changes: Changes) -> View[Record[LoadBalancer]]:
         guards.require_tags(changes)
         with self._context.uow.write() as transaction:
-            before = _read_living(transaction.tree(identifier), identifier)
+            before = _read_living(transaction, identifier)
             edited = replace(before, load_balancer=drafts.changed(before.load_balancer, changes))
             after = status.advance(edited, changed=[identifier], now=self._context.now())
             transaction.save_tree(before, after)
@@ -73,7 +74,7 @@ class LoadBalancers:
     def failover(self, identifier: str) -> None:
         """Has the host build everything anew."""
         with self._context.uow.write() as transaction:
-            before = _read_living(transaction.tree(identifier), identifier)
+            before = _read_living(transaction, identifier)
             record = before.load_balancer
             item = replace(record.item, incarnation=record.item.incarnation + 1)
             edited = replace(before, load_balancer=replace(record, item=item))
@@ -92,8 +93,7 @@ class LoadBalancers:
     def statistics(self, identifier: str) -> Statistics:
         """The sum of its listeners."""
         with self._context.uow.read() as transaction:
-            if transaction.owner_of(Kind.LOAD_BALANCER, identifier) is None:
-                raise guards.not_found(Kind.LOAD_BALANCER, identifier)
+            guards.read_view(transaction, Kind.LOAD_BALANCER, identifier)
             return sum(transaction.statistics(identifier).values(), Statistics())
 
     def tree(self, identifier: str) -> Tree:
@@ -101,9 +101,8 @@ class LoadBalancers:
             return guards.read_tree(transaction, Kind.LOAD_BALANCER, identifier)
 
 
-def _read_living(tree: Tree | None, identifier: str) -> Tree:
-    if tree is None:
-        raise guards.not_found(Kind.LOAD_BALANCER, identifier)
+def _read_living(transaction: Transaction, identifier: str) -> Tree:
+    tree = guards.read_tree(transaction, Kind.LOAD_BALANCER, identifier)
     if tree.load_balancer.deleting:
         raise Immutable(f"Invalid state PENDING_DELETE of loadbalancer resource {identifier}")
     return tree

@@ -41,7 +41,7 @@ class Pools:
             guards.require(rules.validate_pool(edited, pool.item))
             guards.require(rules.validate_members(edited, members))
             for monitor in planned.monitors:
-                guards.require(rules.validate_monitor(edited, monitor.item))
+                guards.require(rules.validate_monitor(monitor.item))
             guards.require_subnets(transaction, self._context.ports, before.load_balancer.project_id, members)
             touched = [pool.id, *([listener.id] if listener else [])]
             after = status.advance(edited, changed=touched, now=now)
@@ -67,7 +67,8 @@ class Pools:
         with self._context.uow.write() as transaction:
             before = guards.read_tree(transaction, Kind.POOL, identifier)
             after = status.removed(before, identifier, now=self._context.now())
-            transaction.save_tree(before, after)
+            # What holds a pool that stands alone has no other purpose.
+            transaction.save_tree(before, after if after.hosted or after.pools else None)
         self._context.announce(after)
 
     def get(self, identifier: str) -> View[Record[Pool]]:

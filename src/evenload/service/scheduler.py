@@ -12,8 +12,9 @@ ALIVE_FOR = timedelta(seconds=75)
 
 def choose_agent(agents: Iterable[AgentRecord], *, now: datetime, alive_for: timedelta = ALIVE_FOR) -> AgentRecord:
     """The least loaded of those that were heard of lately; where none was, of all: one of them is being restarted, and
-    will find its work waiting. Equal load is decided by name. Raises NoHost."""
-    known = list(agents)
+    will find its work waiting. Those that an administrator has switched off get nothing. Equal load is decided by name.
+    Raises NoHost."""
+    known = [agent for agent in agents if agent.admin_state_up]
     if not known:
         raise NoHost("No agent is registered that could serve a load balancer.")
     alive = [agent for agent in known if now - agent.seen_at <= alive_for]

@@ -22,17 +22,12 @@ def relations_of(tree: Tree, item: Item) -> Relations:
         case Listener():
             return Relations(load_balancer_id=tree.id, pool_ids=(item.default_pool_id,) if item.default_pool_id else ())
         case Pool():
+            monitor = tree.monitor_of(item.id)
             return Relations(
-                load_balancer_id=tree.id,
+                load_balancer_id=tree.id if tree.hosted else None,
                 listener_ids=tuple(record.id for record in tree.listeners_of(item.id)),
                 member_ids=tuple(record.id for record in tree.members_of(item.id)),
-                monitor_id=_monitor_id(tree, item.id),
+                monitor_id=None if monitor is None else monitor.id,
             )
         case Member() | HealthMonitor():
             return Relations(load_balancer_id=tree.id, pool_ids=(item.pool_id,))
-
-
-def _monitor_id(tree: Tree, pool_id: str) -> str | None:
-    """The newest, since a pool may have a new monitor while the old one is still being deleted."""
-    monitors = [record.id for record in tree.monitors.values() if record.item.pool_id == pool_id]
-    return monitors[-1] if monitors else None

@@ -22,6 +22,7 @@ from sqlalchemy import (
     bindparam,
     case,
     false,
+    func,
     literal,
     or_,
     select,
@@ -51,7 +52,7 @@ _ALIASES: dict[Kind, dict[str, str]] = {
     },
 }
 
-# Columns of the store's own, and those whose JSON text equals nothing that a caller could give.
+# Columns of the store's own, those whose JSON text equals nothing that a caller could give, and v1's (Query.v1).
 _HIDDEN = frozenset(
     {
         "position",
@@ -62,6 +63,12 @@ _HIDDEN = frozenset(
         "insert_headers",
         "headers_off",
         "allowed_cidrs",
+        "v1",
+        "v1_subnet_id",
+        "v1_provider",
+        "v1_bytes_in",
+        "v1_bytes_out",
+        "v1_total_connections",
     }
 )
 
@@ -98,6 +105,13 @@ def read_page(connection: Connection, kind: Kind, query: Query) -> Page[AnyRecor
     return Page(views=tuple(_views(connection, kind, rows, found)), more=more)
 
 
+def read_count(connection: Connection, kind: Kind, query: Query) -> int:
+    table = BY_KIND[kind].table
+    living = table.c.deleting.is_(False)
+    statement = select(func.count()).select_from(table).where(*_conditions(kind, query), living)
+    return int(connection.execute(statement).scalar_one())
+
+
 def _fetch(connection: Connection, statement: Select[Any], limit: int | None) -> list[Any]:
     return list(connection.execute(statement if limit is None else statement.limit(limit + 1)))
 
@@ -115,6 +129,10 @@ def _column(kind: Kind, name: str) -> Column[Any]:
 
 def _conditions(kind: Kind, query: Query) -> Iterator[ColumnElement[bool]]:
     identifier = BY_KIND[kind].table.c.id
+    if kind is Kind.LOAD_BALANCER:
+        yield tables.LOAD_BALANCERS.c.port_id.is_not(None)
+    if query.v1:
+        yield _known_to_v1(kind)
     for name, values in query.filters.items():
         if kind is Kind.POOL and name == "monitor_id":
             yield _has_monitor(values)
@@ -128,6 +146,20 @@ def _conditions(kind: Kind, query: Query) -> Iterator[ColumnElement[bool]]:
         yield or_(*(identifier.not_in(_tagged((tag,))) for tag in dict.fromkeys(query.not_tags)))
     if query.not_tags_any:
         yield identifier.not_in(_tagged(query.not_tags_any))
+
+
+def _known_to_v1(kind: Kind) -> ColumnElement[bool]:
+    listeners, pools = tables.LISTENERS.c, tables.POOLS.c
+    match kind:
+        case Kind.LOAD_BALANCER:
+            return tables.LOAD_BALANCERS.c.id.in_(select(listeners.load_balancer_id).where(listeners.v1.is_(True)))
+        case Kind.LISTENER:
+            return listeners.v1.is_(True)
+        case Kind.POOL:
+            return pools.v1_subnet_id.is_not(None)
+        case Kind.MEMBER | Kind.HEALTH_MONITOR:
+            pool_id: Column[Any] = BY_KIND[kind].table.c.pool_id
+            return pool_id.in_(select(pools.id).where(pools.v1_subnet_id.is_not(None)))
 
 
 def _tagged(tags: Sequence[str]) -> Select[Any]:
@@ -255,7 +287,20 @@ _LISTENERS_OF_TREE = _children(tables.LISTENERS, tables.LISTENERS.c.load_balance
 _POOLS_OF_TREE = _children(tables.POOLS, tables.POOLS.c.load_balancer_id)
 _LISTENERS_OF_POOL = _children(tables.LISTENERS, tables.LISTENERS.c.default_pool_id)
 _MEMBERS_OF_POOL = _children(tables.MEMBERS, tables.MEMBERS.c.pool_id)
-_MONITORS_OF_POOL = _children(tables.HEALTH_MONITORS, tables.HEALTH_MONITORS.c.pool_id)
+# The first is the one that Tree.monitor_of would choose.
+_MONITORS_OF_POOL = (
+    _children(tables.HEALTH_MONITORS, tables.HEALTH_MONITORS.c.pool_id)
+    .order_by(None)
+    .order_by(
+        tables.HEALTH_MONITORS.c.deleting,
+        tables.HEALTH_MONITORS.c.admin_state_up.desc(),
+        tables.HEALTH_MONITORS.c.position,
+    )
+)
+_STANDING_ALONE = select(tables.LOAD_BALANCERS.c.id, tables.LOAD_BALANCERS.c.id).where(
+    tables.LOAD_BALANCERS.c.port_id.is_(None),
+    tables.LOAD_BALANCERS.c.id.in_(bindparam("parents", expanding=True)),
+)
 
 
 def _ids_by_parent(connection: Connection, statement: Select[Any], parents: Sequence[str]) -> dict[str, list[str]]:
@@ -298,13 +343,14 @@ def _relations(connection: Connection, kind: Kind, found: Sequence[Any], records
             listeners = _ids_by_parent(connection, _LISTENERS_OF_POOL, ids)
             members = _ids_by_parent(connection, _MEMBERS_OF_POOL, ids)
             monitors = _ids_by_parent(connection, _MONITORS_OF_POOL, ids)
+            owners = sorted({record.item.load_balancer_id for record in records})
+            alone = _ids_by_parent(connection, _STANDING_ALONE, owners)
             return [
                 Relations(
-                    load_balancer_id=record.item.load_balancer_id,
+                    load_balancer_id=None if record.item.load_balancer_id in alone else record.item.load_balancer_id,
                     listener_ids=tuple(listeners.get(record.item.id, ())),
                     member_ids=tuple(members.get(record.item.id, ())),
-                    # While one is being deleted a new one may exist already; the newest counts.
-                    monitor_id=next(reversed(monitors.get(record.item.id, ())), None),
+                    monitor_id=next(iter(monitors.get(record.item.id, ())), None),
                 )
                 for record in records
             ]

@@ -18,6 +18,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    true,
 )
 from sqlalchemy.dialects import mysql
 
@@ -79,15 +81,15 @@ LOAD_BALANCERS = Table(
     Column("id", _Id, nullable=False, unique=True),
     Column("admin_state_up", Boolean, nullable=False),
     Column("provider", String(64), nullable=False),
-    Column("network_id", _Id, nullable=False),
-    Column("port_id", _Id, nullable=False),
+    Column("network_id", _Id),
+    Column("port_id", _Id, index=True),
     Column("own_port", Boolean, nullable=False),
     Column("vips", Text, nullable=False),
     Column("incarnation", Integer, nullable=False),
     *_record(),
     # The primary VIP once more, for filters and sorting.
-    Column("vip_address", _Address, nullable=False),
-    Column("vip_subnet_id", _Id, nullable=False),
+    Column("vip_address", _Address),
+    Column("vip_subnet_id", _Id),
     # What the tree as a whole carries; ``generation`` above is that of the load balancer's own record.
     Column("agent", String(255), nullable=False, index=True),
     Column("tree_generation", BigInteger, nullable=False),
@@ -106,6 +108,11 @@ POOLS = Table(
     Column("admin_state_up", Boolean, nullable=False),
     Column("session_persistence_type", _Word),
     Column("session_persistence_cookie_name", String(255)),
+    Column("v1_subnet_id", _Id),
+    Column("v1_provider", String(64)),
+    Column("v1_bytes_in", BigInteger),
+    Column("v1_bytes_out", BigInteger),
+    Column("v1_total_connections", BigInteger),
     *_record(),
     Index("ix_pools_project_id", "project_id"),
 )
@@ -128,6 +135,7 @@ LISTENERS = Table(
     Column("timeout_member_data", BigInteger, nullable=False),
     Column("timeout_tcp_inspect", BigInteger, nullable=False),
     Column("allowed_cidrs", Text, nullable=False),
+    Column("v1", Boolean, nullable=False, server_default=false()),
     *_record(),
     Index("ix_listeners_project_id", "project_id"),
 )
@@ -167,6 +175,7 @@ HEALTH_MONITORS = Table(
     Column("http_expected_codes", Text),
     Column("http_version", _Word),
     Column("http_domain_name", String(255)),
+    Column("template_id", _Id, index=True),
     *_record(),
     _owner(),
     Index("ix_health_monitors_project_id", "project_id"),
@@ -196,6 +205,40 @@ AGENTS = Table(
     METADATA,
     Column("name", String(255), primary_key=True),
     Column("seen_at", _Moment, nullable=False),
+    Column("created_at", _Moment),
+    Column("started_at", _Moment),
+    Column("admin_state_up", Boolean, nullable=False, server_default=true()),
+    Column("description", String(255), nullable=False, server_default=""),
+)
+
+MONITOR_TEMPLATES = Table(
+    "monitor_templates",
+    METADATA,
+    _position(),
+    Column("id", _Id, nullable=False, unique=True),
+    Column("project_id", String(255), nullable=False, index=True),
+    Column("type", _Word, nullable=False),
+    Column("delay", Integer, nullable=False),
+    Column("timeout", Integer, nullable=False),
+    Column("rise", Integer, nullable=False),
+    Column("fall", Integer, nullable=False),
+    Column("admin_state_up", Boolean, nullable=False),
+    Column("http_method", _Word),
+    Column("http_url_path", Text),
+    Column("http_expected_codes", Text),
+    Column("http_version", _Word),
+    Column("http_domain_name", String(255)),
+    Column("created_at", _Moment, nullable=False),
+    Column("updated_at", _Moment),
+)
+
+# What was set for a project; resources that are missing have the default of the settings.
+QUOTAS = Table(
+    "quotas",
+    METADATA,
+    Column("project_id", String(255), primary_key=True),
+    Column("resource", String(64), primary_key=True),
+    Column("limit", Integer, nullable=False),
 )
 
 NETWORKS = Table(

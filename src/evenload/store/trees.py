@@ -49,6 +49,8 @@ class RecordTable(Generic[T]):
         self.of_tree = select(*self.columns).where(tree == bindparam("tree")).order_by(table.c.position)
         self.of_tree_locked = self.of_tree.with_for_update()
         self.by_id = select(*self.columns).where(table.c.id == bindparam("identifier"))
+        if table is tables.LOAD_BALANCERS:
+            self.by_id = self.by_id.where(table.c.port_id.is_not(None))
         self.owner = select(tree).where(table.c.id == bindparam("identifier"))
         self.insert = insert(table)
         written = [column.name for column in table.columns if column.name not in ("position", "id")]
@@ -186,9 +188,10 @@ def _extra(tree: Tree, record: AnyRecord) -> dict[str, Any]:
     item: Item = record.item
     match item:
         case LoadBalancer():
+            primary = item.vips[0] if item.vips else None
             return {
-                "vip_address": item.vips[0].address,
-                "vip_subnet_id": item.vips[0].subnet_id,
+                "vip_address": primary and primary.address,
+                "vip_subnet_id": primary and primary.subnet_id,
                 "agent": tree.agent,
                 "tree_generation": tree.generation,
                 "applied_generation": tree.applied_generation,
@@ -259,19 +262,31 @@ def write_statistics(connection: Connection, load_balancer_id: str, statistics: 
 
 # ------------------------------------------------------------------------------------------------------------ agents
 
-_ASSIGNMENTS = select(tables.LOAD_BALANCERS.c.id, tables.LOAD_BALANCERS.c.tree_generation).where(
-    tables.LOAD_BALANCERS.c.agent == bindparam("name")
+_BOUND = select(tables.LOAD_BALANCERS.c.id).where(tables.LOAD_BALANCERS.c.agent == bindparam("name"))
+_ASSIGNMENTS = _BOUND.add_columns(tables.LOAD_BALANCERS.c.tree_generation).where(
+    tables.LOAD_BALANCERS.c.port_id.is_not(None)
 )
+_AGENT_COLUMNS = [
+    tables.AGENTS.c[name] for name in ("name", "seen_at", "created_at", "started_at", "admin_state_up", "description")
+]
 _LOADS = (
-    select(tables.AGENTS.c.name, tables.AGENTS.c.seen_at, func.count(tables.LOAD_BALANCERS.c.id))
+    select(*_AGENT_COLUMNS, func.count(tables.LOAD_BALANCERS.c.id).label("load"))
     .select_from(tables.AGENTS.outerjoin(tables.LOAD_BALANCERS, tables.LOAD_BALANCERS.c.agent == tables.AGENTS.c.name))
-    .group_by(tables.AGENTS.c.name, tables.AGENTS.c.seen_at)
+    .group_by(*_AGENT_COLUMNS)
     .order_by(tables.AGENTS.c.name)
 )
 _INSERT_AGENT = insert(tables.AGENTS)
-_UPDATE_AGENT = (
-    update(tables.AGENTS).where(tables.AGENTS.c.name == bindparam("identifier")).values(seen_at=bindparam("seen_at"))
-)
+
+
+def _update_agent(*names: str) -> Any:
+    """Statement that sets these columns of one agent."""
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
+    return update(tables.AGENTS).where(tables.AGENTS.c.name == bindparam("identifier")).values(values)
+
+
+_AGENT_SEEN = _update_agent("seen_at")
+_AGENT_STARTED = _update_agent("seen_at", "started_at")
+_AGENT_SAVED = _update_agent("admin_state_up", "description")
 _DELETE_AGENT = delete(tables.AGENTS).where(tables.AGENTS.c.name == bindparam("identifier"))
 
 
@@ -294,21 +309,40 @@ def read_assignments(connection: Connection, agent: str) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(_ASSIGNMENTS, {"name": agent})}
 
 
+def read_bound_to(connection: Connection, agent: str) -> list[str]:
+    return list(connection.execute(_BOUND, {"name": agent}).scalars())
+
+
 def read_pending_since(connection: Connection, moment: datetime) -> list[str]:
     return list(connection.execute(_PENDING_SINCE, {"moment": to_moment(moment)}).scalars())
 
 
 def read_agents(connection: Connection) -> list[AgentRecord]:
     return [
-        AgentRecord(name=name, seen_at=from_moment(seen_at), load=load)
-        for name, seen_at, load in connection.execute(_LOADS)
+        AgentRecord(
+            name=row.name,
+            seen_at=from_moment(row.seen_at),
+            load=row.load,
+            created_at=row.created_at and from_moment(row.created_at),
+            started_at=row.started_at and from_moment(row.started_at),
+            admin_state_up=row.admin_state_up,
+            description=row.description,
+        )
+        for row in connection.execute(_LOADS)
     ]
 
 
-def write_agent(connection: Connection, name: str, moment: datetime) -> None:
-    seen_at = to_moment(moment)
-    if connection.execute(_UPDATE_AGENT, {"identifier": name, "seen_at": seen_at}).rowcount == 0:
-        connection.execute(_INSERT_AGENT, {"name": name, "seen_at": seen_at})
+def write_agent_seen(connection: Connection, name: str, moment: datetime, *, started: bool) -> None:
+    now = to_moment(moment)
+    statement = _AGENT_STARTED if started else _AGENT_SEEN
+    row = {"seen_at": now, "started_at": now} if started else {"seen_at": now}
+    if connection.execute(statement, {"identifier": name, **row}).rowcount == 0:
+        connection.execute(_INSERT_AGENT, {"name": name, "seen_at": now, "created_at": now, "started_at": now})
+
+
+def write_agent(connection: Connection, name: str, *, admin_state_up: bool, description: str) -> None:
+    row = {"identifier": name, "admin_state_up": admin_state_up, "description": description}
+    connection.execute(_AGENT_SAVED, row)
 
 
 def remove_agent(connection: Connection, name: str) -> None:

@@ -14,13 +14,13 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from evenload.interfaces import AgentRecord
-from evenload.model.balancer import AnyRecord, Tree
+from evenload.model.balancer import AnyRecord, MonitorTemplate, Tree
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import StoreUnavailable
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
-from evenload.store import networks, queries, trees
+from evenload.store import networks, queries, quotas, templates, trees
 
 
 class SqlTransaction:
@@ -47,6 +47,9 @@ class SqlTransaction:
     def find(self, kind: Kind, query: Query) -> Page[AnyRecord]:
         return queries.read_page(self._connection, kind, query)
 
+    def count(self, kind: Kind, query: Query) -> int:
+        return queries.read_count(self._connection, kind, query)
+
     def statistics(self, load_balancer_id: str) -> dict[str, Statistics]:
         return trees.read_statistics(self._connection, load_balancer_id)
 
@@ -62,11 +65,38 @@ class SqlTransaction:
     def agents(self) -> list[AgentRecord]:
         return trees.read_agents(self._connection)
 
-    def agent_seen(self, name: str, moment: datetime) -> None:
-        trees.write_agent(self._writable(), name, moment)
+    def bound_to(self, agent: str) -> list[str]:
+        return trees.read_bound_to(self._connection, agent)
+
+    def agent_seen(self, name: str, moment: datetime, *, started: bool = False) -> None:
+        trees.write_agent_seen(self._writable(), name, moment, started=started)
+
+    def save_agent(self, name: str, *, admin_state_up: bool, description: str) -> None:
+        trees.write_agent(self._writable(), name, admin_state_up=admin_state_up, description=description)
 
     def remove_agent(self, name: str) -> None:
         trees.remove_agent(self._writable(), name)
+
+    def template(self, identifier: str) -> MonitorTemplate | None:
+        return templates.read_template(self._connection, identifier, lock=self._lock_rows)
+
+    def templates(self, project_id: str | None = None) -> list[MonitorTemplate]:
+        return templates.read_templates(self._connection, project_id)
+
+    def save_template(self, template: MonitorTemplate) -> None:
+        templates.write_template(self._writable(), template)
+
+    def remove_template(self, identifier: str) -> None:
+        templates.remove_template(self._writable(), identifier)
+
+    def quotas(self, project_id: str | None = None) -> dict[str, dict[str, int]]:
+        return quotas.read_quotas(self._connection, project_id)
+
+    def save_quotas(self, project_id: str, limits: Mapping[str, int]) -> None:
+        quotas.write_quotas(self._writable(), project_id, limits)
+
+    def remove_quotas(self, project_id: str) -> None:
+        quotas.remove_quotas(self._writable(), project_id)
 
     def network(self, identifier: str) -> Network | None:
         return networks.read_network(self._connection, identifier)

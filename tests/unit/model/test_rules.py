@@ -33,6 +33,7 @@ from evenload.model.enums import (
     PoolProtocol,
     ProvisioningStatus,
 )
+from evenload.model.errors import Conflict
 
 L: TypeAlias = ListenerProtocol
 Q: TypeAlias = PoolProtocol
@@ -77,7 +78,7 @@ def monitor(identifier: str = "h1", kind: MonitorType = MonitorType.HTTP, **fiel
 
 
 def found(violations: list[rules.Violation]) -> list[tuple[str | None, bool]]:
-    return [(violation.field, violation.conflict) for violation in violations]
+    return [(violation.field, issubclass(violation.error, Conflict)) for violation in violations]
 
 
 # -------------------------------------------------------------------------------------------------------- addresses
@@ -263,8 +264,8 @@ def test_members_are_unique_in_their_pool() -> None:
 
 def test_one_monitor_per_pool() -> None:
     new = monitor("h2", http=HttpCheck())
-    assert found(rules.validate_monitor(tree_of(pool(), monitor("h1"), new), new)) == [("pool_id", True)]
-    assert rules.validate_monitor(tree_of(pool(), monitor("h1"), new, going=("h1",)), new) == []
+    assert found(rules.validate_only_monitor(tree_of(pool(), monitor("h1"), new), new)) == [("pool_id", True)]
+    assert rules.validate_only_monitor(tree_of(pool(), monitor("h1"), new, going=("h1",)), new) == []
 
 
 @pytest.mark.parametrize(
@@ -294,14 +295,14 @@ def test_one_monitor_per_pool() -> None:
 )
 def test_http_checks(http: HttpCheck, field: str | None) -> None:
     new = monitor(http=http)
-    assert found(rules.validate_monitor(tree_of(pool(), new), new)) == ([(field, False)] if field else [])
+    assert found(rules.validate_monitor(new)) == ([(field, False)] if field else [])
 
 
 @pytest.mark.parametrize("kind", list(MonitorType))
 def test_http_options_only_where_http_is_spoken(kind: MonitorType) -> None:
     new = monitor(kind=kind, http=HttpCheck())
     expected = [] if kind in (MonitorType.HTTP, MonitorType.HTTPS) else [("http", False)]
-    assert found(rules.validate_monitor(tree_of(pool(), new), new)) == expected
+    assert found(rules.validate_monitor(new)) == expected
 
 
 # ------------------------------------------------------------------------------------------------------------- trees

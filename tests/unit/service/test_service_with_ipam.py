@@ -140,6 +140,7 @@ def test_a_change_of_the_network_reaches_the_host_of_each_load_balancer_on_it(si
     tree = site.load_balancers.create("project", a_balancer(vip=VipWish(subnet_id=site.subnet)))
     site.report(tree.id, tree.generation)
     network_id = tree.load_balancer.item.network_id
+    assert network_id is not None
 
     site.networks.update_network(network_id, {"name": "renamed"})
     assert site.hints.sent[-1][2] == 1, "a name is nothing to the host"

@@ -52,6 +52,12 @@ def _ids(identifiers: Collection[str]) -> list[Json]:
     return [{"id": identifier} for identifier in identifiers]
 
 
+def _load_balancers(view: AnyView) -> list[Json]:
+    """None for a pool of LBaaS v1 that stands alone."""
+    load_balancer_id = view.relations.load_balancer_id
+    return [] if load_balancer_id is None else _ids((load_balancer_id,))
+
+
 def _http_version(view: AnyView) -> float | None:
     version = _of_http("version")(view)
     return None if version is None else float(version)
@@ -105,14 +111,14 @@ _BY_HAND: Mapping[Kind, Mapping[str, _Reader]] = {
         "pools": lambda view: _ids(view.relations.pool_ids),
     },
     Kind.LISTENER: {
-        "loadbalancers": lambda view: _ids((view.relations.load_balancer_id,)),
+        "loadbalancers": _load_balancers,
         "l7policies": lambda view: [],
         "insert_headers": _insert_headers,
         "allowed_cidrs": lambda view: list(view.record.item.allowed_cidrs) or None,  # type: ignore[union-attr]
     },
     Kind.POOL: {
         "session_persistence": _session_persistence,
-        "loadbalancers": lambda view: _ids((view.relations.load_balancer_id,)),
+        "loadbalancers": _load_balancers,
         "listeners": lambda view: _ids(view.relations.listener_ids),
         "members": lambda view: _ids(view.relations.member_ids),
         "healthmonitor_id": lambda view: view.relations.monitor_id,

@@ -1,0 +1,77 @@
+"""Use cases of administrators about the agents: who is there, who gets no more load balancers, who is forgotten."""
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from evenload.interfaces import AgentRecord, Clock, Transaction, UnitOfWork
+from evenload.model.errors import Conflict, NotFound
+
+_NAMES = uuid.UUID("7b1d8a5e-4f0e-5d3c-9c7e-0d6f5f1c2b4a")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentView:
+    """``id`` follows from the name. ``alive``: heard of lately."""
+
+    id: str
+    record: AgentRecord
+    alive: bool
+
+
+class AgentRegistry:
+    """``timeout``: silence after which an agent counts as away."""
+
+    def __init__(self, unit_of_work: UnitOfWork, clock: Clock, timeout: timedelta) -> None:
+        self._unit_of_work = unit_of_work
+        self._clock = clock
+        self._timeout = timeout
+
+    def list(self) -> list[AgentView]:
+        with self._unit_of_work.read() as transaction:
+            return [self._view(record) for record in transaction.agents()]
+
+    def get(self, identifier: str) -> AgentView:
+        with self._unit_of_work.read() as transaction:
+            return self._view(_find(transaction, identifier))
+
+    def named(self, name: str) -> AgentView | None:
+        with self._unit_of_work.read() as transaction:
+            return next((self._view(record) for record in transaction.agents() if record.name == name), None)
+
+    def update(
+        self, identifier: str, *, admin_state_up: bool | None = None, description: str | None = None
+    ) -> AgentView:
+        """None: as it is. One that is switched off goes on serving what it has, and is given no more."""
+        with self._unit_of_work.write() as transaction:
+            present = _find(transaction, identifier)
+            record = replace(
+                present,
+                admin_state_up=present.admin_state_up if admin_state_up is None else admin_state_up,
+                description=present.description if description is None else description,
+            )
+            transaction.save_agent(record.name, admin_state_up=record.admin_state_up, description=record.description)
+        return self._view(record)
+
+    def delete(self, identifier: str) -> None:
+        """Refused while anything belongs to it: that would be lost. One that is alive comes back by itself."""
+        with self._unit_of_work.write() as transaction:
+            record = _find(transaction, identifier)
+            if record.load:
+                raise Conflict(f"Agent {identifier} still has {record.load} load balancers or pools.")
+            transaction.remove_agent(record.name)
+
+    def _view(self, record: AgentRecord) -> AgentView:
+        alive = self._clock.now() - record.seen_at <= self._timeout
+        return AgentView(id=agent_id(record.name), record=record, alive=alive)
+
+
+def agent_id(name: str) -> str:
+    return str(uuid.uuid5(_NAMES, name))
+
+
+def _find(transaction: Transaction, identifier: str) -> AgentRecord:
+    for record in transaction.agents():
+        if agent_id(record.name) == identifier:
+            return record
+    raise NotFound("Agent", identifier)

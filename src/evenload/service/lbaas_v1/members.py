@@ -1,0 +1,103 @@
+"""Use cases of LBaaS v1's members, which may go from pool to pool; each is one transaction. Called by the facade."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from evenload.interfaces import Transaction
+from evenload.model import moves, rules, status
+from evenload.model.balancer import Member, Record, Tree
+from evenload.model.enums import Kind
+from evenload.model.errors import Forbidden
+from evenload.model.query import Query
+from evenload.service import drafts, guards, quotas
+from evenload.service.commands import Changes, Draft
+from evenload.service.context import Context
+from evenload.service.lbaas_v1 import views
+from evenload.service.lbaas_v1.pools import read_pool
+from evenload.service.quotas import Quotas
+
+
+class V1Members:
+    def __init__(self, context: Context, limits: Quotas) -> None:
+        self._context = context
+        self._limits = limits
+
+    def create(self, pool_id: str, draft: Draft) -> Record[Member]:
+        now = self._context.now()
+        with self._context.uow.write() as transaction:
+            before = read_pool(transaction, pool_id)
+            guards.require_living(before.load_balancer, before.pools[pool_id])
+            project_id = before.pools[pool_id].project_id
+            self._limits.require_room(transaction, quotas.MEMBER, project_id)
+            birth = drafts.Birth(project_id, before.generation + 1, now)
+            member = drafts.new_member(self._context.new_id(), pool_id, draft)
+            edited = before.with_record(birth.record(member, draft, monitored=status.watched(before, pool_id)))
+            guards.require(rules.validate_members(edited, [member]))
+            after = status.advance(edited, changed=[member.id], now=now)
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+        return after.members[member.id]
+
+    def update(self, identifier: str, changes: Changes, pool_id: str | None = None) -> Record[Member]:
+        """``pool_id``: the pool that the member belongs to from now on; None: its own."""
+        now = self._context.now()
+        with self._context.uow.write() as transaction:
+            before = _read_member(transaction, identifier)
+            present = before.members[identifier]
+            guards.require_living(before.load_balancer, before.pools[present.item.pool_id], present)
+            record = drafts.changed(present, changes)
+            if pool_id in (None, present.item.pool_id):
+                edited = before.with_record(record)
+                guards.require(rules.validate_members(edited, [record.item]))
+                trees = [(before, status.advance(edited, changed=[identifier], now=now))]
+            else:
+                trees = _moved(transaction, before, record, pool_id or "", now=now)
+            for former, after in trees:
+                transaction.save_tree(former, after)
+        for _, after in trees:
+            self._context.announce(after)
+        return trees[-1][1].members[identifier]
+
+    def delete(self, identifier: str) -> None:
+        with self._context.uow.write() as transaction:
+            before = _read_member(transaction, identifier)
+            if before.members[identifier].deleting:
+                raise guards.not_found(Kind.MEMBER, identifier)
+            after = status.removed(before, identifier, now=self._context.now())
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+
+    def get(self, identifier: str) -> Record[Member]:
+        with self._context.uow.read() as transaction:
+            return _read_member(transaction, identifier).members[identifier]
+
+    def list(self, query: Query) -> list[Record[Member]]:
+        with self._context.uow.read() as transaction:
+            return views.list_members(transaction, replace(query, v1=True))
+
+
+def _read_member(transaction: Transaction, identifier: str) -> Tree:
+    tree = guards.read_tree(transaction, Kind.MEMBER, identifier)
+    if tree.pools[tree.members[identifier].item.pool_id].item.v1 is None:
+        raise guards.not_found(Kind.MEMBER, identifier)
+    return tree
+
+
+def _moved(
+    transaction: Transaction, before: Tree, record: Record[Member], pool_id: str, *, now: datetime
+) -> list[tuple[Tree, Tree]]:
+    """The trees before and after a move, the one that loses the member first."""
+    target = read_pool(transaction, pool_id)
+    pool = target.pools[pool_id]
+    guards.require_living(target.load_balancer, pool)
+    if pool.project_id != record.project_id:
+        raise Forbidden(f"Pool {pool_id} belongs to another project.")
+    former = record.item.pool_id
+    if target.id == before.id:
+        edited = moves.with_member(before, record, pool_id)
+        guards.require(rules.validate_members(edited, [edited.members[record.id].item]))
+        return [(before, status.advance(edited, changed=[record.id, former], now=now))]
+    left = status.advance(moves.without_member(before, record.id), changed=[former], now=now)
+    edited = moves.with_member(target, record, pool_id)
+    guards.require(rules.validate_members(edited, [edited.members[record.id].item]))
+    return [(before, left), (target, status.advance(edited, changed=[record.id], now=now))]

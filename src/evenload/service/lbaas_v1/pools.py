@@ -1,0 +1,199 @@
+"""Use cases of LBaaS v1's pools; each is one transaction. Called by the facade.
+
+A pool comes before its VIP. Until then it stands alone in a tree on no host, bound to the agent that will serve it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from evenload.interfaces import Transaction
+from evenload.model import rules, status
+from evenload.model.balancer import LoadBalancer, Pool, Record, Tree, V1Pool
+from evenload.model.desired import Statistics
+from evenload.model.enums import Kind
+from evenload.model.errors import NotFound, PoolInUse, PoolMonitorAssociationExists
+from evenload.model.query import Query
+from evenload.service import drafts, guards, quotas
+from evenload.service.commands import Changes
+from evenload.service.context import Context
+from evenload.service.lbaas_v1 import views
+from evenload.service.lbaas_v1.commands import PoolDraft, PoolView
+from evenload.service.lbaas_v1.templates import monitor_from
+from evenload.service.quotas import Quotas
+from evenload.service.scheduler import choose_agent
+
+
+class V1Pools:
+    """``provider``: the name under which Octavia's API shows what is made here."""
+
+    def __init__(self, context: Context, limits: Quotas, provider: str) -> None:
+        self._context = context
+        self._limits = limits
+        self._provider = provider
+
+    def create(self, project_id: str, draft: PoolDraft, monitor_ids: Sequence[str] = ()) -> PoolView:
+        """Raises NoHost where there is no agent that could serve it."""
+        context = self._context
+        now = context.now()
+        with context.uow.write() as transaction:
+            self._limits.require_room(transaction, quotas.POOL, project_id)
+            agent = choose_agent(transaction.agents(), now=now)
+            birth = drafts.Birth(project_id, 1, now)
+            holder = LoadBalancer(id=context.new_id(), provider=self._provider)
+            pool = replace(
+                drafts.new_pool(context.new_id(), holder.id, draft),
+                v1=V1Pool(subnet_id=draft.subnet_id, provider=draft.provider),
+            )
+            empty = Tree(load_balancer=birth.record(holder, Changes()), agent=agent.name, generation=0)
+            edited = empty.with_record(birth.record(pool, draft))
+            edited, associated = self._associated(transaction, edited, pool.id, monitor_ids)
+            guards.require(rules.validate_pool(edited, pool))
+            tree = status.advance(edited, changed=[pool.id, *associated], now=now)
+            transaction.save_tree(None, tree)
+            return views.pool_view(tree, pool.id)
+
+    def update(self, identifier: str, changes: Changes, monitor_ids: Sequence[str] | None = None) -> PoolView:
+        """``monitor_ids``: the monitors that the pool has from now on; None: those that it has."""
+        now = self._context.now()
+        with self._context.uow.write() as transaction:
+            before = read_pool(transaction, identifier)
+            guards.require_living(before.load_balancer, before.pools[identifier])
+            record = drafts.changed(before.pools[identifier], changes)
+            edited = before.with_record(record)
+            associated: Sequence[str] = ()
+            gone: Sequence[str] = ()
+            if monitor_ids is not None:
+                present = {each.item.template_id: each for each in views.pool_view(before, identifier).monitors}
+                gone = [each.id for template_id, each in present.items() if template_id not in monitor_ids]
+                fresh = [each for each in monitor_ids if each not in present]
+                edited, associated = self._associated(transaction, edited, identifier, fresh)
+            guards.require(rules.validate_pool(edited, record.item))
+            after = status.advance(edited, changed=[identifier, *associated], deleted=gone, now=now)
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+        return views.pool_view(after, identifier)
+
+    def delete(self, identifier: str) -> None:
+        """With its members; its monitors are no longer associated with it. Raises PoolInUse while it has a VIP."""
+        with self._context.uow.write() as transaction:
+            before = read_pool(transaction, identifier)
+            if before.pools[identifier].deleting:
+                raise guards.not_found(Kind.POOL, identifier)
+            if any(not listener.deleting for listener in before.listeners_of(identifier)):
+                raise PoolInUse(f"Pool {identifier} is still in use.")
+            after = status.removed(before, identifier, now=self._context.now())
+            transaction.save_tree(before, after if after.hosted or after.pools else None)
+        self._context.announce(after)
+
+    def associate(self, identifier: str, monitor_id: str) -> None:
+        """Raises NotFound for a monitor that does not exist, PoolMonitorAssociationExists."""
+        with self._context.uow.write() as transaction:
+            before = read_pool(transaction, identifier)
+            guards.require_living(before.load_balancer, before.pools[identifier])
+            edited, associated = self._associated(transaction, before, identifier, [monitor_id])
+            after = status.advance(edited, changed=associated, now=self._context.now())
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+
+    def dissociate(self, identifier: str, monitor_id: str) -> None:
+        with self._context.uow.write() as transaction:
+            before = read_pool(transaction, identifier)
+            association = _association(before, identifier, monitor_id)
+            after = status.removed(before, association, now=self._context.now())
+            transaction.save_tree(before, after)
+        self._context.announce(after)
+
+    def association(self, identifier: str, monitor_id: str) -> None:
+        """Raises NotFound where there is none."""
+        with self._context.uow.read() as transaction:
+            _association(read_pool(transaction, identifier), identifier, monitor_id)
+
+    def get(self, identifier: str) -> PoolView:
+        with self._context.uow.read() as transaction:
+            return views.pool_view(read_pool(transaction, identifier), identifier)
+
+    def list(self, query: Query) -> list[PoolView]:
+        with self._context.uow.read() as transaction:
+            return views.list_pools(transaction, replace(query, v1=True))
+
+    def agent_of(self, identifier: str) -> str:
+        with self._context.uow.read() as transaction:
+            return read_pool(transaction, identifier).agent
+
+    def of_agent(self, name: str) -> Sequence[PoolView]:
+        """The pools that are bound to an agent."""
+        with self._context.uow.read() as transaction:
+            trees = [tree for tree in map(transaction.tree, transaction.bound_to(name)) if tree is not None]
+            return [
+                views.pool_view(tree, record.id)
+                for tree in trees
+                for record in tree.pools.values()
+                if record.item.v1 is not None and not record.deleting
+            ]
+
+    def statistics(self, identifier: str) -> Statistics:
+        """What its listeners counted for it, those that are gone too."""
+        with self._context.uow.read() as transaction:
+            tree = read_pool(transaction, identifier)
+            return _counted_before(tree.pools[identifier]) + counted_now(transaction, tree, identifier)
+
+    def _associated(
+        self, transaction: Transaction, tree: Tree, pool_id: str, monitor_ids: Sequence[str]
+    ) -> tuple[Tree, Sequence[str]]:
+        """The tree with monitors of these templates, and their ids."""
+        birth = drafts.Birth(tree.load_balancer.project_id, tree.generation + 1, self._context.now())
+        made = []
+        for template_id in monitor_ids:
+            template = transaction.template(template_id)
+            if template is None:
+                raise NotFound("Health Monitor", template_id, field="health_monitor")
+            if any(each.item.template_id == template_id for each in views.pool_view(tree, pool_id).monitors):
+                raise PoolMonitorAssociationExists(
+                    f"Health monitor {template_id} is already associated with Pool {pool_id}."
+                )
+            record = birth.record(monitor_from(template, self._context.new_id(), pool_id), Changes())
+            tree = tree.with_record(record)
+            made.append(record.id)
+        return tree, made
+
+
+def read_pool(transaction: Transaction, identifier: str) -> Tree:
+    """The tree with that pool. Raises NotFound also for a pool that LBaaS v1 does not know."""
+    tree = guards.read_tree(transaction, Kind.POOL, identifier)
+    if tree.pools[identifier].item.v1 is None:
+        raise guards.not_found(Kind.POOL, identifier)
+    return tree
+
+
+def counted_now(transaction: Transaction, tree: Tree, pool_id: str) -> Statistics:
+    """What the listeners that use the pool have counted."""
+    known = transaction.statistics(tree.id)
+    return sum((known.get(listener.id, Statistics()) for listener in tree.listeners_of(pool_id)), Statistics())
+
+
+def credited(record: Record[Pool], counted: Statistics, sign: int = 1) -> Record[Pool]:
+    """The pool with what a listener has counted added to its totals; ``sign`` -1: taken off."""
+    v1 = record.item.v1
+    if v1 is None:
+        return record
+    kept = replace(
+        v1,
+        bytes_in=v1.bytes_in + sign * counted.bytes_in,
+        bytes_out=v1.bytes_out + sign * counted.bytes_out,
+        total_connections=v1.total_connections + sign * counted.total_connections,
+    )
+    return replace(record, item=replace(record.item, v1=kept))
+
+
+def _counted_before(record: Record[Pool]) -> Statistics:
+    v1 = record.item.v1
+    if v1 is None:
+        return Statistics()
+    return Statistics(bytes_in=v1.bytes_in, bytes_out=v1.bytes_out, total_connections=v1.total_connections)
+
+
+def _association(tree: Tree, pool_id: str, template_id: str) -> str:
+    for record in views.pool_view(tree, pool_id).monitors:
+        if record.item.template_id == template_id:
+            return record.id
+    raise NotFound("PoolMonitorAssociation", f"of Pool {pool_id} with Health Monitor {template_id}")

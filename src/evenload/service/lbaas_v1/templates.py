@@ -1,0 +1,69 @@
+"""Health monitors that any number of pools have: one template, and what it amounts to in each pool's tree.
+
+Called by the use cases of both APIs inside a writing transaction. Whoever changes one of the monitors changes the
+template and all the others with it: LBaaS v1 could not say otherwise.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any
+
+from evenload.interfaces import Transaction
+from evenload.model import status
+from evenload.model.balancer import HealthMonitor, MonitorTemplate, Tree
+from evenload.model.enums import Kind
+from evenload.model.query import Query
+from evenload.service import drafts
+from evenload.service.commands import Changes
+
+_SHARED = frozenset(each.name for each in fields(HealthMonitor)) & frozenset(
+    each.name for each in fields(MonitorTemplate)
+) - {"id"}
+
+
+def monitor_from(template: MonitorTemplate, identifier: str, pool_id: str) -> HealthMonitor:
+    shared = {name: getattr(template, name) for name in _SHARED}
+    return HealthMonitor(id=identifier, pool_id=pool_id, template_id=template.id, **shared)
+
+
+def template_from(monitor: HealthMonitor, identifier: str, project_id: str, now: datetime) -> MonitorTemplate:
+    shared = {name: getattr(monitor, name) for name in _SHARED}
+    return MonitorTemplate(id=identifier, project_id=project_id, created_at=now, **shared)
+
+
+def changed_template(template: MonitorTemplate, item: Mapping[str, Any], now: datetime) -> MonitorTemplate:
+    monitor = drafts.changed_monitor(monitor_from(template, template.id, ""), item)
+    return replace(template, updated_at=now, **{name: getattr(monitor, name) for name in _SHARED})
+
+
+def change_monitors(
+    transaction: Transaction, template_id: str, item: Mapping[str, Any], *, now: datetime, but: str | None = None
+) -> list[Tree]:
+    """Brings the change to every pool that has the monitor, but for the tree ``but``. Returns the trees as they are
+    now, to be announced."""
+    views = transaction.find(Kind.HEALTH_MONITOR, Query(filters={"template_id": (template_id,)})).views
+    owners = {transaction.owner_of(Kind.HEALTH_MONITOR, view.record.id) for view in views}
+    trees = []
+    for owner in sorted(
+        owner for owner in owners if owner not in (None, but)
+    ):  # in one order, so that nobody deadlocks
+        before = transaction.tree(owner)
+        if before is None:
+            continue
+        edited, touched = put_into(before, template_id, item)
+        if touched:
+            after = status.advance(edited, changed=touched, now=now)
+            transaction.save_tree(before, after)
+            trees.append(after)
+    return trees
+
+
+def put_into(tree: Tree, template_id: str, item: Mapping[str, Any]) -> tuple[Tree, list[str]]:
+    """The tree with its monitors of that template changed, and their ids."""
+    touched = []
+    for record in tree.monitors.values():
+        if record.item.template_id == template_id and not record.deleting:
+            tree = tree.with_record(drafts.changed(record, Changes(item=item)))
+            touched.append(record.id)
+    return tree, touched

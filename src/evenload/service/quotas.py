@@ -1,0 +1,74 @@
+"""How many objects a project may have: what was set for it, else what the settings say. -1 is no limit.
+
+``require_room`` is called by the use cases that create something, inside their transaction, so that two requests at
+once cannot both take the last place where the database lets one writer at a time in.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from evenload.interfaces import Transaction, UnitOfWork
+from evenload.model.enums import Kind
+from evenload.model.errors import OverQuota
+from evenload.model.query import Query
+
+VIP, POOL, MEMBER, HEALTH_MONITOR = "vip", "pool", "member", "health_monitor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaSettings:
+    """Limits by resource, for projects of which nothing was set."""
+
+    defaults: Mapping[str, int] = field(
+        default_factory=lambda: {VIP: 10, POOL: 10, MEMBER: -1, HEALTH_MONITOR: -1},
+    )
+
+
+def _counted(kind: Kind) -> Callable[[Transaction, str], int]:
+    return lambda transaction, project_id: transaction.count(
+        kind, Query(filters={"project_id": (project_id,)}, v1=True)
+    )
+
+
+_COUNTS: Mapping[str, Callable[[Transaction, str], int]] = {
+    VIP: _counted(Kind.LISTENER),
+    POOL: _counted(Kind.POOL),
+    MEMBER: _counted(Kind.MEMBER),
+    HEALTH_MONITOR: lambda transaction, project_id: len(transaction.templates(project_id)),
+}
+
+
+class Quotas:
+    def __init__(self, unit_of_work: UnitOfWork, settings: QuotaSettings) -> None:
+        self._unit_of_work = unit_of_work
+        self._settings = settings
+
+    def of(self, project_id: str) -> dict[str, int]:
+        """Every resource's limit, in the order of the settings."""
+        with self._unit_of_work.read() as transaction:
+            return self._limits(transaction, project_id)
+
+    def all(self) -> dict[str, dict[str, int]]:
+        """By project, of those for which something was set."""
+        with self._unit_of_work.read() as transaction:
+            return {project: {**self._settings.defaults, **limits} for project, limits in transaction.quotas().items()}
+
+    def set(self, project_id: str, limits: Mapping[str, int]) -> dict[str, int]:
+        """Resources that are not named keep their limit."""
+        with self._unit_of_work.write() as transaction:
+            transaction.save_quotas(project_id, limits)
+            return self._limits(transaction, project_id)
+
+    def reset(self, project_id: str) -> None:
+        """Back to the settings. May be repeated."""
+        with self._unit_of_work.write() as transaction:
+            transaction.remove_quotas(project_id)
+
+    def require_room(self, transaction: Transaction, resource: str, project_id: str) -> None:
+        """For one more. Raises OverQuota."""
+        limit = self._limits(transaction, project_id)[resource]
+        if 0 <= limit <= _COUNTS[resource](transaction, project_id):
+            raise OverQuota(f"Quota exceeded for resources: ['{resource}'].")
+
+    def _limits(self, transaction: Transaction, project_id: str) -> dict[str, int]:
+        return {**self._settings.defaults, **transaction.quotas(project_id).get(project_id, {})}

@@ -1,0 +1,32 @@
+"""Limits that were set for projects: reading and writing the rows. Called by unit_of_work.py, with its connection."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from evenload.store import tables
+
+_TABLE = tables.QUOTAS.c
+_ALL = select(_TABLE.project_id, _TABLE.resource, _TABLE.limit).order_by(_TABLE.project_id, _TABLE.resource)
+_OF_PROJECT = _ALL.where(_TABLE.project_id == bindparam("project"))
+_INSERT = insert(tables.QUOTAS)
+_DELETE = delete(tables.QUOTAS).where(_TABLE.project_id == bindparam("project"))
+_DELETE_ONE = _DELETE.where(_TABLE.resource == bindparam("name"))
+
+
+def read_quotas(connection: Connection, project_id: str | None) -> dict[str, dict[str, int]]:
+    rows = connection.execute(_ALL) if project_id is None else connection.execute(_OF_PROJECT, {"project": project_id})
+    found: dict[str, dict[str, int]] = {}
+    for project, resource, limit in rows:
+        found.setdefault(project, {})[resource] = limit
+    return found
+
+
+def write_quotas(connection: Connection, project_id: str, limits: Mapping[str, int]) -> None:
+    for resource, limit in limits.items():
+        connection.execute(_DELETE_ONE, {"project": project_id, "name": resource})
+        connection.execute(_INSERT, {"project_id": project_id, "resource": resource, "limit": limit})
+
+
+def remove_quotas(connection: Connection, project_id: str) -> None:
+    connection.execute(_DELETE, {"project": project_id})

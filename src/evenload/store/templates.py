@@ -1,0 +1,45 @@
+"""Health monitors of LBaaS v1, which any number of pools may have: reading and writing the rows.
+
+Called by unit_of_work.py inside a transaction, with its connection.
+"""
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from evenload.model.balancer import MonitorTemplate
+from evenload.store import tables
+from evenload.store.mapping import RowCodec
+
+_CODEC: RowCodec[MonitorTemplate] = RowCodec(MonitorTemplate, tables.MONITOR_TEMPLATES)
+_TABLE = tables.MONITOR_TEMPLATES.c
+_ALL = select(*_CODEC.columns).order_by(_TABLE.position)
+_OF_PROJECT = _ALL.where(_TABLE.project_id == bindparam("project"))
+_BY_ID = select(*_CODEC.columns).where(_TABLE.id == bindparam("identifier"))
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+_INSERT = insert(tables.MONITOR_TEMPLATES)
+_UPDATE = (
+    update(tables.MONITOR_TEMPLATES)
+    .where(_TABLE.id == bindparam("identifier"))
+    .values({column.name: bindparam(column.name) for column in _CODEC.columns if column.name != "id"})
+)
+_DELETE = delete(tables.MONITOR_TEMPLATES).where(_TABLE.id == bindparam("identifier"))
+
+
+def read_template(connection: Connection, identifier: str, *, lock: bool) -> MonitorTemplate | None:
+    row = connection.execute(_BY_ID_LOCKED if lock else _BY_ID, {"identifier": identifier}).first()
+    return None if row is None else _CODEC.decode(row)
+
+
+def read_templates(connection: Connection, project_id: str | None) -> list[MonitorTemplate]:
+    rows = connection.execute(_ALL) if project_id is None else connection.execute(_OF_PROJECT, {"project": project_id})
+    return [_CODEC.decode(row) for row in rows]
+
+
+def write_template(connection: Connection, template: MonitorTemplate) -> None:
+    row = _CODEC.encode(template)
+    changed = {name: value for name, value in row.items() if name != "id"}
+    if connection.execute(_UPDATE, {**changed, "identifier": template.id}).rowcount == 0:
+        connection.execute(_INSERT, row)
+
+
+def remove_template(connection: Connection, identifier: str) -> None:
+    connection.execute(_DELETE, {"identifier": identifier})
