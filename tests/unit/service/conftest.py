@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,19 @@ from tests.fakes.ports import CountingPorts
 
 from evenload.interfaces import UnitOfWork
 from evenload.model.desired import Change, Gone, Outcome, Report
+from evenload.service.agent_registry import AgentRegistry
 from evenload.service.agents import AgentGateway
 from evenload.service.context import Context
 from evenload.service.health_monitors import HealthMonitors
+from evenload.service.lbaas_v1.members import V1Members
+from evenload.service.lbaas_v1.monitors import V1Monitors
+from evenload.service.lbaas_v1.pools import V1Pools
+from evenload.service.lbaas_v1.vips import Vips
 from evenload.service.listeners import Listeners
 from evenload.service.load_balancers import LoadBalancers
 from evenload.service.members import Members
 from evenload.service.pools import Pools
+from evenload.service.quotas import Quotas, QuotaSettings
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.tables import METADATA
 from evenload.store.unit_of_work import SqlUnitOfWork
@@ -39,6 +46,12 @@ class World:
     members: Members
     monitors: HealthMonitors
     gateway: AgentGateway
+    vips: Vips
+    v1_pools: V1Pools
+    v1_members: V1Members
+    v1_monitors: V1Monitors
+    quotas: Quotas
+    registry: AgentRegistry
 
     def report(
         self,
@@ -78,6 +91,7 @@ def make_world(uow: UnitOfWork) -> World:
     )
     gateway = AgentGateway(context)
     gateway.register("host-1")
+    quotas = Quotas(uow, QuotaSettings())
     return World(
         context=context,
         ports=ports,
@@ -89,6 +103,12 @@ def make_world(uow: UnitOfWork) -> World:
         members=Members(context),
         monitors=HealthMonitors(context),
         gateway=gateway,
+        vips=Vips(context, quotas),
+        v1_pools=V1Pools(context, quotas, "evenload"),
+        v1_members=V1Members(context, quotas),
+        v1_monitors=V1Monitors(context, quotas),
+        quotas=quotas,
+        registry=AgentRegistry(uow, clock, timedelta(seconds=90)),
     )
 
 
