@@ -4,6 +4,7 @@ Called by the use cases of this package inside a transaction. A list costs a han
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TypeVar, cast
 
 from evenload.interfaces import Transaction
@@ -29,7 +30,8 @@ def pool_view(tree: Tree, identifier: str) -> PoolView:
     return PoolView(
         pool=tree.pools[identifier],
         vip_id=vip_of(tree, identifier),
-        member_ids=tuple(record.id for record in _living(tree.members_of(identifier))),
+        # In the order of lists: one that came from another pool stands last in the tree, however old it is.
+        member_ids=tuple(record.id for record in sorted(_living(tree.members_of(identifier)), key=_age)),
         monitors=tuple(_living(tree.monitors_of(identifier))),
     )
 
@@ -114,6 +116,10 @@ def _by_id(transaction: Transaction, kind: Kind, identifiers: Iterable[str | Non
         page = transaction.find(kind, Query(filters={"id": tuple(wanted[start : start + _CHUNK])}))
         found.update((view.record.id, cast(Record[Item], view.record)) for view in page.views)
     return found
+
+
+def _age(record: Record[Member]) -> tuple[datetime, str]:
+    return record.created_at, record.id
 
 
 def _living(records: Iterable[Record[R]]) -> list[Record[R]]:

@@ -1,5 +1,7 @@
 """Members that go from pool to pool, and monitors that pools share; on both stores."""
 
+from typing import Any
+
 import pytest
 from tests.fakes.sample_drafts import a_member, a_monitor
 from tests.fakes.v1_drafts import a_template, a_v1_pool, a_vip
@@ -203,7 +205,7 @@ def test_a_change_reaches_every_pool(world: World, alone: str, served: str, moni
         ({"http": {"method": "x"}}, Invalid),
     ],
 )
-def test_rules_of_templates(world: World, monitor: str, item: dict[str, object], error: type[Exception]) -> None:
+def test_rules_of_templates(world: World, monitor: str, item: dict[str, Any], error: type[Exception]) -> None:
     before = world.v1_monitors.get(monitor)
     with pytest.raises(error):
         world.v1_monitors.update(monitor, item)
