@@ -1,11 +1,10 @@
-"""Lists and single views: a model Query as SQL, and the ids around the objects found.
+"""Lists and single views: a model Query as SQL.
 
-Called by unit_of_work.py inside a transaction, with its connection. Relations are read in bulk, a statement per
-relation and page however long. Order is total: equal sort keys are resolved by id, and NULL stands before every value,
-so that a marker always says where a page begins.
+Called by unit_of_work.py inside a transaction, with its connection. Order is total: equal sort keys are resolved by id,
+and NULL stands before every value, so that a marker always says where a page begins.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +18,6 @@ from sqlalchemy import (
     Integer,
     Select,
     and_,
-    bindparam,
     case,
     false,
     func,
@@ -32,9 +30,10 @@ from sqlalchemy import (
 from evenload.model.balancer import AnyRecord
 from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
-from evenload.model.query import SCOPES, Page, Query, Relations, Value, View
+from evenload.model.query import SCOPES, Page, Query, Value, View
 from evenload.store import tables
 from evenload.store.mapping import to_moment
+from evenload.store.relations import read_relations
 from evenload.store.trees import BY_KIND, RecordTable
 
 # Names of Query fields that are not those of their column.
@@ -71,9 +70,6 @@ _HIDDEN = frozenset(
         "v1_total_connections",
     }
 )
-
-# Bound parameters of one statement; SQLite's own limit was 999 for long.
-_CHUNK = 900
 
 _TAG = tables.OBJECT_TAGS.c
 
@@ -276,86 +272,7 @@ def _beyond(keys: Sequence[_Key], values: Sequence[Any]) -> ColumnElement[bool]:
     return or_(*alternatives)
 
 
-# --------------------------------------------------------------------------------------------------------- relations
-
-
-def _children(table: Any, parent: Any) -> Select[Any]:
-    return select(parent, table.c.id).where(parent.in_(bindparam("parents", expanding=True))).order_by(table.c.position)
-
-
-_LISTENERS_OF_TREE = _children(tables.LISTENERS, tables.LISTENERS.c.load_balancer_id)
-_POOLS_OF_TREE = _children(tables.POOLS, tables.POOLS.c.load_balancer_id)
-_LISTENERS_OF_POOL = _children(tables.LISTENERS, tables.LISTENERS.c.default_pool_id)
-_MEMBERS_OF_POOL = _children(tables.MEMBERS, tables.MEMBERS.c.pool_id)
-# The first is the one that Tree.monitor_of would choose.
-_MONITORS_OF_POOL = (
-    _children(tables.HEALTH_MONITORS, tables.HEALTH_MONITORS.c.pool_id)
-    .order_by(None)
-    .order_by(
-        tables.HEALTH_MONITORS.c.deleting,
-        tables.HEALTH_MONITORS.c.admin_state_up.desc(),
-        tables.HEALTH_MONITORS.c.position,
-    )
-)
-_STANDING_ALONE = select(tables.LOAD_BALANCERS.c.id, tables.LOAD_BALANCERS.c.id).where(
-    tables.LOAD_BALANCERS.c.port_id.is_(None),
-    tables.LOAD_BALANCERS.c.id.in_(bindparam("parents", expanding=True)),
-)
-
-
-def _ids_by_parent(connection: Connection, statement: Select[Any], parents: Sequence[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for start in range(0, len(parents), _CHUNK):
-        for parent, child in connection.execute(statement, {"parents": parents[start : start + _CHUNK]}):
-            found.setdefault(parent, []).append(child)
-    return found
-
-
 def _views(connection: Connection, kind: Kind, rows: RecordTable[Any], found: Sequence[Any]) -> list[View[AnyRecord]]:
     records = [rows.decode(row) for row in found]
-    relations = _relations(connection, kind, found, records)
+    relations = read_relations(connection, kind, found, records)
     return [View(record=record, relations=relation) for record, relation in zip(records, relations, strict=True)]
-
-
-def _relations(connection: Connection, kind: Kind, found: Sequence[Any], records: Sequence[Any]) -> Iterable[Relations]:
-    ids = [record.item.id for record in records]
-    match kind:
-        case Kind.LOAD_BALANCER:
-            listeners = _ids_by_parent(connection, _LISTENERS_OF_TREE, ids)
-            pools = _ids_by_parent(connection, _POOLS_OF_TREE, ids)
-            return [
-                Relations(
-                    load_balancer_id=key,
-                    listener_ids=tuple(listeners.get(key, ())),
-                    pool_ids=tuple(pools.get(key, ())),
-                )
-                for key in ids
-            ]
-        case Kind.LISTENER:
-            return [
-                Relations(
-                    load_balancer_id=record.item.load_balancer_id,
-                    pool_ids=() if record.item.default_pool_id is None else (record.item.default_pool_id,),
-                )
-                for record in records
-            ]
-        case Kind.POOL:
-            listeners = _ids_by_parent(connection, _LISTENERS_OF_POOL, ids)
-            members = _ids_by_parent(connection, _MEMBERS_OF_POOL, ids)
-            monitors = _ids_by_parent(connection, _MONITORS_OF_POOL, ids)
-            owners = sorted({record.item.load_balancer_id for record in records})
-            alone = _ids_by_parent(connection, _STANDING_ALONE, owners)
-            return [
-                Relations(
-                    load_balancer_id=None if record.item.load_balancer_id in alone else record.item.load_balancer_id,
-                    listener_ids=tuple(listeners.get(record.item.id, ())),
-                    member_ids=tuple(members.get(record.item.id, ())),
-                    monitor_id=next(iter(monitors.get(record.item.id, ())), None),
-                )
-                for record in records
-            ]
-        case Kind.MEMBER | Kind.HEALTH_MONITOR:
-            return [
-                Relations(load_balancer_id=row[-1], pool_ids=(record.item.pool_id,))
-                for row, record in zip(found, records, strict=True)
-            ]

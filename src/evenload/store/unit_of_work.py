@@ -20,7 +20,7 @@ from evenload.model.enums import Kind
 from evenload.model.errors import StoreUnavailable
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
-from evenload.store import networks, queries, quotas, templates, trees
+from evenload.store import agents, networks, queries, quotas, templates, trees
 
 
 class SqlTransaction:
@@ -57,25 +57,25 @@ class SqlTransaction:
         trees.write_statistics(self._writable(), load_balancer_id, statistics)
 
     def assignments(self, agent: str) -> dict[str, int]:
-        return trees.read_assignments(self._connection, agent)
+        return agents.read_assignments(self._connection, agent)
 
     def pending_since(self, moment: datetime) -> list[str]:
         return trees.read_pending_since(self._connection, moment)
 
     def agents(self) -> list[AgentRecord]:
-        return trees.read_agents(self._connection)
+        return agents.read_agents(self._connection)
 
     def bound_to(self, agent: str) -> list[str]:
-        return trees.read_bound_to(self._connection, agent)
+        return agents.read_bound_to(self._connection, agent)
 
     def agent_seen(self, name: str, moment: datetime, *, started: bool = False) -> None:
-        trees.write_agent_seen(self._writable(), name, moment, started=started)
+        agents.write_agent_seen(self._writable(), name, moment, started=started)
 
     def save_agent(self, name: str, *, admin_state_up: bool, description: str) -> None:
-        trees.write_agent(self._writable(), name, admin_state_up=admin_state_up, description=description)
+        agents.write_agent(self._writable(), name, admin_state_up=admin_state_up, description=description)
 
     def remove_agent(self, name: str) -> None:
-        trees.remove_agent(self._writable(), name)
+        agents.remove_agent(self._writable(), name)
 
     def template(self, identifier: str) -> MonitorTemplate | None:
         return templates.read_template(self._connection, identifier, lock=self._lock_rows)

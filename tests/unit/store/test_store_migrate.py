@@ -4,6 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect
@@ -12,6 +13,7 @@ from evenload.model.errors import EvenloadError
 from evenload.store import migrate
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.tables import METADATA
+from evenload.store.unit_of_work import SqlUnitOfWork
 
 
 def engine_at(path: Path) -> Engine:
@@ -72,3 +74,43 @@ def test_the_migrations_travel_with_the_package() -> None:
     migrations = files("evenload.store") / "migrations"
     assert (migrations / "env.py").is_file()
     assert [entry for entry in (migrations / "versions").iterdir() if entry.name.startswith("0001")]
+
+
+def test_what_an_earlier_version_kept_is_there_after_the_upgrade(tmp_path: Path) -> None:
+    """The table of load balancers is made anew for 0003, which must take no child of its rows along."""
+    engine = engine_at(tmp_path)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        command.upgrade(migrate._config(connection), "0002")
+        for statement in _ROWS_OF_0002:
+            connection.exec_driver_sql(statement)
+        connection.commit()
+    migrate.upgrade(engine)
+    with SqlUnitOfWork(engine).read() as transaction:
+        tree = transaction.tree("lb")
+        agents = transaction.agents()
+    assert tree is not None
+    assert tree.hosted
+    assert [record.item.v1 for record in tree.listeners.values()] == [False]
+    assert [record.item.v1 for record in tree.pools.values()] == [None]
+    assert [(agent.name, agent.admin_state_up, agent.created_at) for agent in agents] == [("host-1", True, None)]
+    engine.dispose()
+
+
+_RECORD = (
+    "'project', '', '', '[]', 'ACTIVE', 'ONLINE', 1, 0, '2026-01-01 00:00:00.000000'",
+    "project_id, name, description, tags, provisioning_status, operating_status, generation, deleting, created_at",
+)
+_ROWS_OF_0002 = (
+    "INSERT INTO load_balancers (id, admin_state_up, provider, network_id, port_id, own_port, vips, incarnation,"
+    f" vip_address, vip_subnet_id, agent, tree_generation, applied_generation, {_RECORD[1]}) VALUES ('lb', 1,"
+    " 'evenload', 'net', 'port', 1, '[{\"address\":\"10.0.0.5\",\"subnet_id\":\"sub\"}]', 1, '10.0.0.5', 'sub',"
+    f" 'host-1', 1, 1, {_RECORD[0]})",
+    f"INSERT INTO pools (id, load_balancer_id, protocol, algorithm, admin_state_up, {_RECORD[1]})"
+    f" VALUES ('pool', 'lb', 'HTTP', 'ROUND_ROBIN', 1, {_RECORD[0]})",
+    "INSERT INTO listeners (id, load_balancer_id, protocol, port, admin_state_up, default_pool_id, connection_limit,"
+    " insert_headers, headers_off, timeout_client_data, timeout_member_connect, timeout_member_data,"
+    f" timeout_tcp_inspect, allowed_cidrs, {_RECORD[1]}) VALUES ('listener', 'lb', 'HTTP', 80, 1, 'pool', -1, '[]',"
+    f" '[]', 1, 1, 1, 0, '[]', {_RECORD[0]})",
+    "INSERT INTO agents (name, seen_at) VALUES ('host-1', '2026-01-01 00:00:00.000000')",
+)

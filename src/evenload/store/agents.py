@@ -1,0 +1,77 @@
+"""Agents and what belongs to each: reading and writing the rows. Called by unit_of_work.py, with its connection."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from evenload.interfaces import AgentRecord
+from evenload.store import tables
+from evenload.store.mapping import from_moment, to_moment
+
+_BOUND = select(tables.LOAD_BALANCERS.c.id).where(tables.LOAD_BALANCERS.c.agent == bindparam("name"))
+_ASSIGNMENTS = _BOUND.add_columns(tables.LOAD_BALANCERS.c.tree_generation).where(
+    tables.LOAD_BALANCERS.c.port_id.is_not(None)
+)
+_AGENT_COLUMNS = [
+    tables.AGENTS.c[name] for name in ("name", "seen_at", "created_at", "started_at", "admin_state_up", "description")
+]
+_LOADS = (
+    select(*_AGENT_COLUMNS, func.count(tables.LOAD_BALANCERS.c.id).label("load"))
+    .select_from(tables.AGENTS.outerjoin(tables.LOAD_BALANCERS, tables.LOAD_BALANCERS.c.agent == tables.AGENTS.c.name))
+    .group_by(*_AGENT_COLUMNS)
+    .order_by(tables.AGENTS.c.name)
+)
+_INSERT_AGENT = insert(tables.AGENTS)
+
+
+def _update_agent(*names: str) -> Any:
+    """Statement that sets these columns of one agent."""
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
+    return update(tables.AGENTS).where(tables.AGENTS.c.name == bindparam("identifier")).values(values)
+
+
+_AGENT_SEEN = _update_agent("seen_at")
+_AGENT_STARTED = _update_agent("seen_at", "started_at")
+_AGENT_SAVED = _update_agent("admin_state_up", "description")
+_DELETE_AGENT = delete(tables.AGENTS).where(tables.AGENTS.c.name == bindparam("identifier"))
+
+
+def read_assignments(connection: Connection, agent: str) -> dict[str, int]:
+    return {row[0]: row[1] for row in connection.execute(_ASSIGNMENTS, {"name": agent})}
+
+
+def read_bound_to(connection: Connection, agent: str) -> list[str]:
+    return list(connection.execute(_BOUND, {"name": agent}).scalars())
+
+
+def read_agents(connection: Connection) -> list[AgentRecord]:
+    return [
+        AgentRecord(
+            name=row.name,
+            seen_at=from_moment(row.seen_at),
+            load=row.load,
+            created_at=row.created_at and from_moment(row.created_at),
+            started_at=row.started_at and from_moment(row.started_at),
+            admin_state_up=row.admin_state_up,
+            description=row.description,
+        )
+        for row in connection.execute(_LOADS)
+    ]
+
+
+def write_agent_seen(connection: Connection, name: str, moment: datetime, *, started: bool) -> None:
+    now = to_moment(moment)
+    statement = _AGENT_STARTED if started else _AGENT_SEEN
+    row = {"seen_at": now, "started_at": now} if started else {"seen_at": now}
+    if connection.execute(statement, {"identifier": name, **row}).rowcount == 0:
+        connection.execute(_INSERT_AGENT, {"name": name, "seen_at": now, "created_at": now, "started_at": now})
+
+
+def write_agent(connection: Connection, name: str, *, admin_state_up: bool, description: str) -> None:
+    row = {"identifier": name, "admin_state_up": admin_state_up, "description": description}
+    connection.execute(_AGENT_SAVED, row)
+
+
+def remove_agent(connection: Connection, name: str) -> None:
+    connection.execute(_DELETE_AGENT, {"identifier": name})
