@@ -288,7 +288,11 @@ class Host(Protocol):
         """After runtime changes: the text that the running process now amounts to (HaproxyState.text)."""
 
     def read_statistics(self, load_balancer_id: str) -> dict[int, tuple[ProxyStatistics, ...]]:
-        """By worker, the ones that are finishing included; those that do not answer are missing."""
+        """By worker, the ones that are finishing included; those that do not answer are missing. A finishing one that
+        is idle is let go then, so that its last numbers are read but once."""
+
+    def read_servers(self, load_balancer_id: str) -> tuple[ProxyStatistics, ...]:
+        """The servers' rows of the worker that serves. Raises HostError where it does not answer."""
 
     def load_counters(self, load_balancer_id: str) -> str | None:
         """What save_counters kept, for the agent to read."""

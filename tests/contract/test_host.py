@@ -304,7 +304,7 @@ def test_health_that_is_kept_outlives_a_reload(site: Site) -> None:
     # As if its members were pinged: otherwise nothing would be kept of members that nobody checks.
     text = render_haproxy(desired, site.options, 2)
     marked = text.replace(f"backend {pool}\n", f"backend {pool}\n{PINGED}\n")
-    site.host.reload_haproxy(site.id, marked, 2, render_server_states(states, marked))
+    site.host.reload_haproxy(site.id, marked, 2, render_server_states(states, text, marked).text)
     rows = {row.server: row.status for row in site.host.read_statistics(site.id)[2] if row.proxy == pool}
     assert rows[member(0).id].startswith("DOWN")
     assert rows[member(1).id] == "no check"

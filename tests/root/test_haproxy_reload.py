@@ -35,7 +35,10 @@ def reload_as_the_agent_does(stage: Stage, wish: Desired) -> int:
     stage.worker += 1
     wanted = stage.render(wish)
     stage.worker -= 1
-    return stage.reload(wish, render_server_states(answer, wanted))
+    kept = render_server_states(answer, stage.text, wanted)
+    pid = stage.reload(wish, kept.text)
+    stage.haproxy.runtime(stage.id, kept.commands)
+    return pid
 
 
 class Load:

@@ -58,7 +58,7 @@ class News:
         self._said: queue.Queue[Said] = queue.Queue()
 
     def __call__(self, load_balancer_id: str, target: PingTarget, up: bool) -> None:
-        self._said.put((load_balancer_id, target.server, up))
+        self._said.put((load_balancer_id, target.member, up))
 
     def next(self, timeout: float = 8.0) -> Said | None:
         try:
@@ -68,7 +68,7 @@ class News:
 
 
 def target(address: str, *, rise: int = 1, fall: int = 1) -> PingTarget:
-    return PingTarget(backend="app", server=address, address=address, delay=1, timeout=1, rise=rise, fall=fall)
+    return PingTarget(monitor="ping", member=address, address=address, delay=1, timeout=1, rise=rise, fall=fall)
 
 
 def test_answers_and_losses_of_both_families(site: Site, pinger: Pinger) -> None:

@@ -123,7 +123,7 @@ def test_pings_do_not_keep_a_namespace_and_go_on_in_the_next_one(lab: Lab, host:
         host.configure(identifier, port, [AddAddress("10.7.0.5/24"), BringUp()])
 
     build()
-    target = PingTarget(backend="b", server="s", address="10.7.0.20", delay=1, timeout=1, rise=1, fall=1)
+    target = PingTarget(monitor="p", member="m", address="10.7.0.20", delay=1, timeout=1, rise=1, fall=1)
     host.ping(identifier, [target], lambda _, __, up: heard.append(up))
     assert eventually(lambda: heard[-1:] == [True])
     host.remove_namespace(identifier)

@@ -54,10 +54,11 @@ class StartHaproxy:
 
 @dataclass(frozen=True, slots=True)
 class ReloadHaproxy:
-    """The new process starts with what the running one knows of its members' health."""
+    """The new process starts with what the running one, which works by ``former``, knows of its members' health."""
 
     text: str
     worker: int
+    former: str
 
 
 @dataclass(frozen=True, slots=True)

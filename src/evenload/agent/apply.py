@@ -109,8 +109,8 @@ def perform(load_balancer_id: str, action: Action, host: Host) -> int | None:
             host.write_config(load_balancer_id, text)
         case StartHaproxy(text, worker):
             return host.start_haproxy(load_balancer_id, text, worker)
-        case ReloadHaproxy(text, worker):
-            return _reload(load_balancer_id, text, worker, host)
+        case ReloadHaproxy():
+            return _reload(load_balancer_id, action, host)
         case StopHaproxy():
             host.stop_haproxy(load_balancer_id)
         case ChangeServers(commands, text):
@@ -124,14 +124,17 @@ def perform(load_balancer_id: str, action: Action, host: Host) -> int | None:
     return None
 
 
-def _reload(load_balancer_id: str, text: str, worker: int, host: Host) -> int:
+def _reload(load_balancer_id: str, action: ReloadHaproxy, host: Host) -> int:
     """A process that does not answer is replaced nevertheless: its members then start as they would after a start."""
     try:
         [states] = host.runtime(load_balancer_id, ["show servers state"])
-        kept = render_server_states(states, text)
+        kept = render_server_states(states, action.former, action.text)
     except HostError:
-        kept = None
-    return host.reload_haproxy(load_balancer_id, text, worker, kept)
+        return host.reload_haproxy(load_balancer_id, action.text, action.worker, None)
+    pid = host.reload_haproxy(load_balancer_id, action.text, action.worker, kept.text)
+    if kept.commands:
+        host.runtime(load_balancer_id, kept.commands)
+    return pid
 
 
 def _change_servers(load_balancer_id: str, commands: tuple[str, ...], text: str, host: Host) -> None:

@@ -7,12 +7,13 @@ wish alone and is the server's to say.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from evenload.agent.memory import ServerKey
-from evenload.agent.pings import choose_ping_targets
+from evenload.agent.memory import CheckKey
+from evenload.agent.vetoes import agreed, rows_by_server, words_of
 from evenload.model.balancer import Listener, Member, Pool
 from evenload.model.desired import Desired, ProxyStatistics
 from evenload.model.enums import OperatingStatus
 from evenload.render.haproxy_groups import choose_groups, pool_of
+from evenload.render.haproxy_monitors import Monitors, choose_monitors, serves
 
 _BACKEND, _FRONTEND = "BACKEND", "FRONTEND"
 _WORST_FIRST = (
@@ -25,7 +26,7 @@ _WORST_FIRST = (
 Statuses = dict[str, OperatingStatus]
 
 
-def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], verdicts: Mapping[ServerKey, bool]) -> Statuses:
+def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], verdicts: Mapping[CheckKey, bool]) -> Statuses:
     """By object id: the load balancer, its listeners, pools and members.
 
     ``rows``: of the worker that accepts connections, none where it is dead. ``verdicts``: what the agent's own pings
@@ -33,18 +34,22 @@ def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], verdicts: Map
     """
     proxies: dict[str, list[ProxyStatistics]] = {}
     for row in rows:
-        proxies.setdefault(pool_of(row.proxy), []).append(row)
+        if serves(row.proxy):
+            proxies.setdefault(pool_of(row.proxy), []).append(row)
     found: Statuses = {}
     for listener in desired.listeners:
         found[listener.id] = _listener(desired, listener, proxies.get(listener.id, ()))
     served = {group.pool.id for group in choose_groups(desired)}
-    pings: dict[str, list[bool | None]] = {}
-    for target in choose_ping_targets(desired):
-        pings.setdefault(target.server, []).append(verdicts.get((target.backend, target.server)))
+    servers = rows_by_server(rows)
     for pool in desired.pools:
         seen = proxies.get(pool.id, ())
+        monitors = choose_monitors(desired, pool.id)
         for member in desired.members_of(pool.id):
-            status = _member(desired, member, pool.id in served, seen, pings.get(member.id))
+            if monitors.native is None:
+                said = [verdicts.get((monitor.id, member.id)) for monitor in monitors.pinged]
+            else:
+                said = words_of(member, monitors, servers, verdicts)
+            status = _member(desired, member, pool.id in served, seen, monitors, agreed(said))
             if status is not None:
                 found[member.id] = status
         found[pool.id] = _pool(desired, pool, pool.id in served, seen, found)
@@ -68,24 +73,26 @@ def _member(
     member: Member,
     served: bool,
     rows: Iterable[ProxyStatistics],
-    pings: Sequence[bool | None] | None,
+    monitors: Monitors,
+    others: bool | None,
 ) -> OperatingStatus | None:
+    """``others``: what the monitors together say that HAProxy does not ask by the member's own servers."""
     if not (member.admin_state_up and desired.load_balancer.admin_state_up):
         return OperatingStatus.OFFLINE
-    monitor = desired.monitor_of(member.pool_id)
-    monitored = monitor is not None and monitor.admin_state_up
     if not served:
-        return OperatingStatus.OFFLINE if monitored else OperatingStatus.NO_MONITOR
-    if pings is not None:
+        return OperatingStatus.OFFLINE if monitors.any else OperatingStatus.NO_MONITOR
+    if others is False:
+        return OperatingStatus.ERROR
+    if monitors.any and monitors.native is None:
         # Until the first verdict of an agent that has just started, what HAProxy was told by its predecessor stands.
         told_down = any(row.status.startswith("DOWN") for row in rows if row.server == member.id)
-        if False in pings or (None in pings and told_down):
+        if others is None and told_down:
             return OperatingStatus.ERROR
-        return None if None in pings else _draining(member, OperatingStatus.ONLINE)
+        return None if others is None else _draining(member, OperatingStatus.ONLINE)
     seen = {_word(row.status, member) for row in rows if row.server == member.id}
     status = next((each for each in _WORST_FIRST if each in seen), None)
     # Right after a monitor was taken away or added, the row may still speak of the former state.
-    if status is OperatingStatus.NO_MONITOR and monitored:
+    if status is OperatingStatus.NO_MONITOR and monitors.any:
         return None
     return status
 

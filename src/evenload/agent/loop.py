@@ -60,7 +60,7 @@ class Agent:
             self._memories,
             Callbacks(died=self._died, pinged=self._pinged),
         )
-        self.monitoring = Monitoring(name, server, host, clock, self._settings, self._memories)
+        self.monitoring = Monitoring(name, server, host, clock, self._settings, self._memories, self._vetoed)
 
     def start(self) -> None:
         """Prepares the host and begins with a resync. Raises HostError where the host is not fit for it."""
@@ -183,6 +183,9 @@ class Agent:
         self._ask(load_balancer_id, Ask(look=True))
 
     def _pinged(self, load_balancer_id: str, target: PingTarget, up: bool) -> None:
-        log.info("ping", load_balancer=load_balancer_id, member=target.server, up=up)
-        self._memories.judge(load_balancer_id, (target.backend, target.server), up)
+        log.info("ping", load_balancer=load_balancer_id, member=target.member, up=up)
+        self._memories.judge(load_balancer_id, (target.monitor, target.member), up)
+        self._ask(load_balancer_id, Ask())
+
+    def _vetoed(self, load_balancer_id: str) -> None:
         self._ask(load_balancer_id, Ask())

@@ -13,6 +13,9 @@ from evenload.model.desired import Desired, Gone, Observed, Outcome, PingTarget
 ServerKey = tuple[str, str]
 """Backend and server."""
 
+CheckKey = tuple[str, str]
+"""Monitor and member."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
@@ -37,9 +40,9 @@ class Memory:
     """``known``: the host as the last round left it, None where it has to be looked at.
 
     ``told`` and ``down``: what ``process`` (its pid) was told of members' health, and which of them it may hold as
-    down by that. ``leaving``: when servers that were removed but are busy were first seen. ``unheard``: times in a row
-    that the server could not be reached about this load balancer. ``deaf``: looks in a row at which the process lived
-    and did not answer.
+    down by that; ``verdicts``: of the pings. ``leaving``: when servers that were removed but are busy were first seen.
+    ``unheard``: times in a row that the server could not be reached about this load balancer. ``deaf``: looks in a row
+    at which the process lived and did not answer.
     """
 
     load_balancer_id: str
@@ -55,7 +58,7 @@ class Memory:
     deaths: tuple[float, ...] = ()
     braked_until: float = 0.0
     targets: tuple[PingTarget, ...] = ()
-    verdicts: Mapping[ServerKey, bool] = field(default_factory=dict)
+    verdicts: Mapping[CheckKey, bool] = field(default_factory=dict)
     process: int | None = None
     leaving: dict[ServerKey, float] = field(default_factory=dict)
     told: dict[ServerKey, bool] = field(default_factory=dict)
@@ -89,16 +92,16 @@ class Memories:
         with self._lock:
             return list(self._memories.values())
 
-    def judge(self, load_balancer_id: str, server: ServerKey, up: bool) -> None:
+    def judge(self, load_balancer_id: str, check: CheckKey, up: bool) -> None:
         """Keeps a verdict of the pings."""
         with self._lock:
             memory = self._memories.get(load_balancer_id)
             if memory is not None:
-                memory.verdicts = {**memory.verdicts, server: up}
+                memory.verdicts = {**memory.verdicts, check: up}
 
-    def keep_verdicts(self, load_balancer_id: str, servers: Collection[ServerKey]) -> None:
-        """Forgets those of members that are no longer pinged."""
+    def keep_verdicts(self, load_balancer_id: str, checks: Collection[CheckKey]) -> None:
+        """Forgets those of pings that are no longer made."""
         with self._lock:
             memory = self._memories.get(load_balancer_id)
             if memory is not None:
-                memory.verdicts = {key: value for key, value in memory.verdicts.items() if key in servers}
+                memory.verdicts = {key: value for key, value in memory.verdicts.items() if key in checks}

@@ -1,19 +1,20 @@
 """Every second: statistics of all load balancers, turned into statuses and totals, and what changed told to the server.
 
 A thread of its own beside the rounds; it reads what they remember and changes nothing on the host but the file that
-keeps the counters. ``health`` and ``counters`` do the thinking.
+keeps the counters. ``health``, ``counters`` and ``vetoes`` do the thinking.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
 from evenload.agent.counters import Counters, count, dump_counters, load_counters
 from evenload.agent.health import statuses_of
-from evenload.agent.memory import Memories, Memory, ServerKey, Serving
+from evenload.agent.memory import CheckKey, Memories, Memory, Serving
 from evenload.agent.settings import AgentSettings
+from evenload.agent.vetoes import plan_vetoes
 from evenload.interfaces import Clock, Host, Server
 from evenload.model.desired import Health, ProxyStatistics, Statistics
 from evenload.model.enums import OperatingStatus
@@ -51,10 +52,18 @@ class _Seen:
 
 
 class Monitoring:
-    """Inert until ``start``; ``look`` may be called without a thread."""
+    """Inert until ``start``; ``look`` may be called without a thread. ``on_veto`` is called with a load balancer's id
+    while its HAProxy has to be told of what further monitors say."""
 
     def __init__(
-        self, agent: str, server: Server, host: Host, clock: Clock, settings: AgentSettings, memories: Memories
+        self,
+        agent: str,
+        server: Server,
+        host: Host,
+        clock: Clock,
+        settings: AgentSettings,
+        memories: Memories,
+        on_veto: Callable[[str], None],
     ) -> None:
         self._agent = agent
         self._server = server
@@ -62,6 +71,7 @@ class Monitoring:
         self._clock = clock
         self._settings = settings
         self._memories = memories
+        self._on_veto = on_veto
         self._seen: dict[str, _Seen] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -125,6 +135,8 @@ class Monitoring:
         seen.counters = count(seen.counters, rows, listeners)
         if now - seen.saved_at >= _SAVE_EVERY:
             self._save(memory, seen, now)
+        if serving.worker is not None and plan_vetoes(serving.desired, rows.get(serving.worker, ()), memory.verdicts):
+            self._on_veto(serving.desired.id)
         statuses = self._statuses(serving, seen, rows, memory.verdicts)
         hangs = seen.silent >= _PATIENCE and spent >= _SLOW
         seen.worker, seen.resting_until = serving.worker, now + spent * _REST if hangs else 0.0
@@ -153,7 +165,7 @@ class Monitoring:
         serving: Serving,
         seen: _Seen,
         rows: Mapping[int, tuple[ProxyStatistics, ...]],
-        verdicts: Mapping[ServerKey, bool],
+        verdicts: Mapping[CheckKey, bool],
     ) -> dict[str, OperatingStatus]:
         if serving.worker is None or serving.worker in rows:
             seen.silent = 0

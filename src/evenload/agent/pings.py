@@ -1,16 +1,17 @@
-"""Members under a PING monitor: whom to ping, and what to tell HAProxy of the answers. Pure; ``reconcile`` calls it.
+"""Members under PING monitors: whom to ping, and what to tell HAProxy of the answers. Pure; ``reconcile`` calls it.
 
-HAProxy makes no check of such members: what the agent's own pings say is put into its server table, and said again to
-every new process.
+HAProxy makes no check of members that have no other monitors: what the agent's own pings say is put into its server
+table, and said again to every new process. Beside other monitors pings are but a veto (``vetoes``).
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from evenload.agent.memory import ServerKey
+from evenload.agent.memory import CheckKey, ServerKey
+from evenload.agent.vetoes import agreed
 from evenload.model.desired import Desired, PingTarget
-from evenload.model.enums import MonitorType
 from evenload.render.haproxy_groups import choose_groups, pool_of
+from evenload.render.haproxy_monitors import choose_monitors
 from evenload.render.runtime_commands import set_health
 
 _SHORTEST_DELAY = 1
@@ -27,58 +28,67 @@ class VerdictPlan:
 
 
 def choose_ping_targets(desired: Desired) -> tuple[PingTarget, ...]:
-    """One per member and backend that it is in; only members to which connections can come."""
-    found = []
-    for group in choose_groups(desired):
-        monitor = desired.monitor_of(group.pool.id)
-        if monitor is None or not monitor.admin_state_up or monitor.type is not MonitorType.PING:
-            continue
-        delay = max(monitor.delay, _SHORTEST_DELAY)
-        found += [
-            PingTarget(
-                backend=group.name,
-                server=member.id,
-                address=member.monitor_address or member.address,
-                delay=delay,
-                timeout=monitor.timeout or delay,
-                rise=monitor.rise,
-                fall=monitor.fall,
-            )
-            for member in desired.members_of(group.pool.id)
-            if member.admin_state_up
-        ]
-    return tuple(found)
+    """One per member and PING monitor; only members to which connections can come."""
+    served = dict.fromkeys(group.pool.id for group in choose_groups(desired))
+    return tuple(
+        PingTarget(
+            monitor=monitor.id,
+            member=member.id,
+            address=member.monitor_address or member.address,
+            delay=max(monitor.delay, _SHORTEST_DELAY),
+            timeout=monitor.timeout or max(monitor.delay, _SHORTEST_DELAY),
+            rise=monitor.rise,
+            fall=monitor.fall,
+        )
+        for pool_id in served
+        for monitor in choose_monitors(desired, pool_id).pinged
+        for member in desired.members_of(pool_id)
+        if member.admin_state_up
+    )
 
 
 def plan_verdicts(
     desired: Desired,
     servers: Iterable[ServerKey],
-    verdicts: Mapping[ServerKey, bool],
+    verdicts: Mapping[CheckKey, bool],
     told: Mapping[ServerKey, bool],
     down: Collection[ServerKey],
 ) -> VerdictPlan:
     """``servers``: those of the running process. A member that is no longer pinged counts as up again, unless checks
     of another kind now judge it."""
-    pinged = {(target.backend, target.server) for target in choose_ping_targets(desired)}
+    pinged = _pinged(desired, verdicts)
     commands: list[str] = []
     now_told: dict[ServerKey, bool] = {}
     now_down: set[ServerKey] = set()
     for key in servers:
         backend, server = key
         if key in pinged:
-            verdict = verdicts.get(key)
+            verdict = pinged[key]
             if verdict is not None:
                 if told.get(key) is not verdict:
                     commands.append(set_health(backend, server, up=verdict))
                 now_told[key] = verdict
             if verdict is False or (verdict is None and key in down):
                 now_down.add(key)
-        elif key in down and not checked(desired, backend):
+        elif key in down and not _checked(desired, backend):
             commands.append(set_health(backend, server, up=True))
     return VerdictPlan(commands=tuple(commands), told=now_told, down=now_down)
 
 
-def checked(desired: Desired, backend: str) -> bool:
+def _pinged(desired: Desired, verdicts: Mapping[CheckKey, bool]) -> dict[ServerKey, bool | None]:
+    """What all pings together say of each server that nothing but pings judges."""
+    found = {}
+    for group in choose_groups(desired):
+        monitors = choose_monitors(desired, group.pool.id)
+        if monitors.native is not None or not monitors.pinged:
+            continue
+        for member in desired.members_of(group.pool.id):
+            if member.admin_state_up:
+                words = [verdicts.get((monitor.id, member.id)) for monitor in monitors.pinged]
+                found[group.name, member.id] = agreed(words)
+    return found
+
+
+def _checked(desired: Desired, backend: str) -> bool:
     """Whether HAProxy itself checks the members of that backend."""
-    monitor = desired.monitor_of(pool_of(backend))
-    return monitor is not None and monitor.admin_state_up and monitor.type is not MonitorType.PING
+    return choose_monitors(desired, pool_of(backend)).native is not None

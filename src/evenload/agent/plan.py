@@ -199,7 +199,7 @@ def _plan_haproxy(
         # The new process judges its own candidate file before it binds or takes over anything, and until it listens
         # nothing else is touched: a check before that would cost another process's start and find no more.
         process = Process(worker=highest + 1, text=render_haproxy(desired, options, highest + 1))
-        reload = ReloadHaproxy(process.text, process.worker)
+        reload = ReloadHaproxy(process.text, process.worker, running.text)
         return _Part(actions=[reload], change=Change.RELOAD, config=process.text, process=process)
     process = Process(worker=running.worker, text=text)
     if servers.commands or running.text != text:

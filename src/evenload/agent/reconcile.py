@@ -19,6 +19,7 @@ from evenload.agent.plan_servers import leftovers_of
 from evenload.agent.report import Reporter
 from evenload.agent.schedule import Ask
 from evenload.agent.settings import AgentSettings
+from evenload.agent.vetoes import plan_vetoes, vetoes_are_possible
 from evenload.interfaces import Clock, Host, Server
 from evenload.model.desired import Change, Desired, Gone, HaproxyState, Observed, Outcome, PingTarget
 from evenload.model.errors import Hopeless, HostError, ServerUnavailable
@@ -192,8 +193,10 @@ class Reconciler:
         if targets != memory.targets:
             self._host.ping(wish.id, targets, self._callbacks.pinged)
             memory.targets = targets
-            self._memories.keep_verdicts(wish.id, {(target.backend, target.server) for target in targets})
+            self._memories.keep_verdicts(wish.id, {(target.monitor, target.member) for target in targets})
         self._tell_verdicts(memory, wish, known.haproxy, planned.change)
+        if known.haproxy is not None and not memory.deaf and vetoes_are_possible(wish):
+            self._tell(wish.id, plan_vetoes(wish, self._host.read_servers(wish.id), memory.verdicts))
 
     def _tell_verdicts(self, memory: Memory, wish: Desired, haproxy: HaproxyState | None, change: Change) -> None:
         """Brings the process's idea of the pinged members to what the pings say."""
@@ -209,12 +212,14 @@ class Reconciler:
         if not (memory.verdicts or memory.told or memory.down):
             return
         planned = plan_verdicts(wish, servers_of(haproxy.text), memory.verdicts, memory.told, memory.down)
-        if planned.commands:
-            answers = self._host.runtime(wish.id, planned.commands)
-            for command, answer in zip(planned.commands, answers, strict=True):
-                if refused(command, answer):
-                    raise HostError(f"HAProxy refuses “{command}”: {answer}")
+        self._tell(wish.id, planned.commands)
         memory.told, memory.down = planned.told, planned.down
+
+    def _tell(self, load_balancer_id: str, commands: tuple[str, ...]) -> None:
+        answers = self._host.runtime(load_balancer_id, commands) if commands else []
+        for command, answer in zip(commands, answers, strict=True):
+            if refused(command, answer):
+                raise HostError(f"HAProxy refuses “{command}”: {answer}")
 
     def _let_go(self, memory: Memory) -> None:
         memory.serving, memory.known, memory.watched = None, None, None

@@ -271,6 +271,13 @@ class FakeHost:
             processes = [*place.finishing, *([place.process] if place.process is not None else [])]
             return {process.worker: process.statistics() for process in processes if not process.deaf}
 
+    def read_servers(self, load_balancer_id: str) -> tuple[ProxyStatistics, ...]:
+        with self._operation("read_servers"):
+            process = self._place(load_balancer_id).process
+            if process is None or process.deaf:
+                raise HostError("HAProxy does not answer")
+            return tuple(row for row in process.statistics() if row.server not in ("FRONTEND", "BACKEND"))
+
     def load_counters(self, load_balancer_id: str) -> str | None:
         with self.lock:
             directory = self._place(load_balancer_id).directory
@@ -391,7 +398,8 @@ def _print(load_balancer_id: str, place: Place) -> str:
             state = "maintenance" if server.maintenance else "ready"
             health = "up" if server.up else "down"
             checking = " checked" if server.checking else ""
+            checking += "" if server.vetoed is None else " vetoed" if server.vetoed else " vetoable"
             words = f"{server.line.address} weight {server.weight} {state} {health}{checking}"
             lines.append(f"    server {backend}/{name} {words}")
-    lines += [f"  ping {target.server} {target.address}" for target in place.targets]
+    lines += [f"  ping {target.member} {target.address} for {target.monitor}" for target in place.targets]
     return "\n".join(lines) + "\n"

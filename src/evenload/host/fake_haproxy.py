@@ -4,7 +4,7 @@ Part of the fake host. It understands what ``render`` writes and answers in HAPr
 the real one is for the contract suite to show. It serves nobody.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evenload.model.desired import ProxyStatistics, ServerState, Statistics
 from evenload.render.haproxy_text import ServerLine, split
@@ -23,7 +23,10 @@ _STATE_FIELDS = (
 
 @dataclass(slots=True)
 class FakeServer:
-    """``busy``: something is open that keeps it from being deleted."""
+    """``busy``: something is open that keeps it from being deleted. ``passing``: what its own checks come to.
+
+    ``vetoed``: the second bit of its health, None while that does not count.
+    """
 
     line: ServerLine
     weight: int
@@ -31,6 +34,24 @@ class FakeServer:
     up: bool = True
     checking: bool = False
     busy: bool = False
+    passing: bool = True
+    vetoed: bool | None = None
+
+    def judge(self, passing: bool) -> None:
+        """Its own checks come to an end, one way or the other."""
+        if self.checking and not self.maintenance:
+            self.passing = passing
+            self.up = passing and not self.vetoed
+
+    def veto(self, vetoed: bool) -> None:
+        """HAProxy does what it is told at once, whatever the server's own checks say."""
+        self.vetoed = vetoed
+        if not self.maintenance:
+            self.up = not vetoed
+
+    def leave_maintenance(self) -> None:
+        if self.maintenance:
+            self.maintenance, self.passing, self.up = False, True, not self.vetoed
 
 
 @dataclass(slots=True)
@@ -49,11 +70,13 @@ class FakeHaproxy:
         """Servers start up or in maintenance, or as the state file has them."""
         process = cls(pid, worker, text)
         for key, line in split(text).servers.items():
-            process.servers[key] = FakeServer(line, line.weight, line.disabled, checking=line.checked)
+            vetoed = False if line.vetoable else None
+            process.servers[key] = FakeServer(line, line.weight, line.disabled, checking=line.checked, vetoed=vetoed)
         for row in parse_server_states(server_states or ""):
             server = process.servers.get((row["be_name"], row["srv_name"]))
             if server is not None:
-                server.up = row["srv_op_state"] != "0"
+                server.up = server.passing = row["srv_op_state"] != "0"
+                server.maintenance = server.maintenance or row["srv_admin_state"] == "1"
         return process
 
     def run(self, command: str) -> str:
@@ -68,14 +91,20 @@ class FakeHaproxy:
                 return ""
             case ["enable", "health", place]:
                 return self._set(place, checking=True)
+            case ["enable", "agent", place]:
+                return self._enable_veto(place)
             case ["enable", "server", place]:
-                return self._set(place, maintenance=False)
+                return self._ready(place)
             case ["set", "server", place, "weight", weight]:
                 return self._set(place, weight=int(weight))
-            case ["set", "server", place, "state", ("ready" | "maint") as state]:
-                return self._set(place, maintenance=state == "maint")
+            case ["set", "server", place, "state", "maint"]:
+                return self._set(place, maintenance=True)
+            case ["set", "server", place, "state", "ready"]:
+                return self._ready(place)
             case ["set", "server", place, "health", ("up" | "down") as health]:
-                return self._set(place, up=health == "up")
+                return self._set(place, up=health == "up", passing=health == "up")
+            case ["set", "server", place, "agent", ("up" | "down") as health]:
+                return self._veto(place, vetoed=health == "down")
             case ["shutdown", "sessions", "server", place]:
                 return self._set(place, busy=False)
             case _:
@@ -100,7 +129,7 @@ class FakeHaproxy:
             rows.append(_row(name, "FRONTEND", "OPEN", self.traffic.get(name, Statistics())))
         for name in names_of(self.text, "backend"):
             mine = {key[1]: server for key, server in self.servers.items() if key[0] == name}
-            rows += [_row(name, server_name, _status(server)) for server_name, server in mine.items()]
+            rows += [_server_row(name, server_name, server) for server_name, server in mine.items()]
             usable = any(server.up and not server.maintenance and server.weight for server in mine.values())
             rows.append(_row(name, "BACKEND", "UP" if usable or not mine else "DOWN"))
         return tuple(rows)
@@ -111,6 +140,33 @@ class FakeHaproxy:
             return "No such server."
         for name, value in changes.items():
             setattr(server, name, value)
+        return ""
+
+    def _ready(self, place: str) -> str:
+        server = self.servers.get(_key(place))
+        if server is None:
+            return "No such server."
+        server.leave_maintenance()
+        return ""
+
+    def _enable_veto(self, place: str) -> str:
+        """A server that came at run time begins with its veto."""
+        server = self.servers.get(_key(place))
+        if server is None:
+            return "No such server."
+        if not server.line.vetoable:
+            return "Agent was not configured on this server, cannot enable."
+        if server.vetoed is None:
+            server.vetoed = True
+        return ""
+
+    def _veto(self, place: str, *, vetoed: bool) -> str:
+        server = self.servers.get(_key(place))
+        if server is None:
+            return "No such server."
+        if server.vetoed is None:
+            return "agent checks are not enabled on this server."
+        server.veto(vetoed)
         return ""
 
     def _add(self, key: Key, address: str, words: list[str]) -> str:
@@ -140,7 +196,7 @@ class FakeHaproxy:
             words = [
                 *("1", backend, str(number), name, address.strip("[]"), "2" if server.up else "0"),
                 *("1" if server.maintenance else "0", str(server.weight), str(server.line.weight), "0"),
-                *("6" if server.checking else "1", "3" if server.up else "2", "1" if server.up else "0"),
+                *("6" if server.checking else "1", "3" if server.passing else "2", _health(server)),
                 *("6" if server.checking else "0", "0", "0", "1", "-", port, "-", "0", "0", "-", "-", "0"),
             ]
             lines.append(" ".join(words))
@@ -165,8 +221,12 @@ def _status(server: FakeServer) -> str:
     if server.maintenance:
         return "MAINT"
     if not server.up:
-        return "DOWN"
+        return "DOWN (agent)" if server.vetoed else "DOWN"
     return "UP" if server.checking else "no check"
+
+
+def _health(server: FakeServer) -> str:
+    return (server.line.word_after("rise") or "1") if server.passing else "0"
 
 
 def _row(proxy: str, server: str, status: str, statistics: Statistics | None = None) -> ProxyStatistics:
@@ -177,6 +237,11 @@ def _row(proxy: str, server: str, status: str, statistics: Statistics | None = N
         statistics=statistics or Statistics(),
         limit=2000 if server == "FRONTEND" else None,
     )
+
+
+def _server_row(proxy: str, name: str, server: FakeServer) -> ProxyStatistics:
+    passing = server.passing if server.checking and not server.maintenance else None
+    return replace(_row(proxy, name, _status(server)), passing=passing, vetoed=server.vetoed)
 
 
 def _key(place: str) -> Key:

@@ -18,6 +18,7 @@ from evenload.host.files import StateFiles
 from evenload.host.haproxy_process import Ended
 from evenload.host.haproxy_runtime import (
     LONGEST_PATH,
+    SERVER_STATISTICS,
     SERVERS,
     STATISTICS,
     Conversation,
@@ -195,6 +196,13 @@ class Haproxy:
                 self._hang_up(load_balancer_id, number)
                 log.debug("no statistics", load_balancer=load_balancer_id, worker=number, reason=str(error))
         return found
+
+    def read_servers(self, load_balancer_id: str) -> tuple[ProxyStatistics, ...]:
+        [answer] = self.runtime(load_balancer_id, [SERVER_STATISTICS])
+        try:
+            return parse_statistics(answer)
+        except ValueError as error:
+            raise HostError(f"HAProxy's answer to {SERVER_STATISTICS} is {error}") from error
 
     def close(self) -> None:
         """Ends the conversations; the processes run on."""

@@ -17,6 +17,7 @@ LONGEST_PATH = 97
 """Characters: HAProxy binds a temporary name beside the socket's own before it moves it there."""
 
 STATISTICS = "show stat -1 7 -1"
+SERVER_STATISTICS = "show stat -1 4 -1"
 SERVERS = "show servers state"
 
 _PROMPT = b"\n> "
@@ -109,6 +110,8 @@ def parse_statistics(answer: str) -> tuple[ProxyStatistics, ...]:
                     request_errors=_count(row["ereq"]),
                 ),
                 limit=int(row["slim"]) if row["slim"] else None,
+                passing=_good(row["check_health"], row["check_rise"]),
+                vetoed=_not(_good(row["agent_health"], row["agent_rise"])),
             )
             for row in rows
         )
@@ -148,6 +151,15 @@ def _server(row: dict[str, str]) -> ServerState:
         maintenance=maintenance,
         up=running if checked or not (running or maintenance) else None,
     )
+
+
+def _good(health: str, rise: str) -> bool | None:
+    """HAProxy counts health up to ``rise`` and beyond; nothing is counted where no check is made."""
+    return int(health) >= int(rise) if health and rise else None
+
+
+def _not(value: bool | None) -> bool | None:
+    return None if value is None else not value
 
 
 def _count(text: str) -> int:

@@ -95,7 +95,7 @@ class Pinger:
             site = former or _Site(load_balancer_id, on_change, secrets.randbelow(1 << 16))
             site.on_change = on_change
             self._sites[load_balancer_id] = site
-            wanted = {(target.backend, target.server, target.address): target for target in targets}
+            wanted = {(target.monitor, target.member, target.address): target for target in targets}
             probes = {key: site.probes.get(key) or _Probe(target) for key, target in wanted.items()}
             for key, probe in probes.items():
                 probe.target = wanted[key]
@@ -152,7 +152,7 @@ class Pinger:
 
     def _tell(self, site: _Site, target: PingTarget, up: bool) -> None:
         with self._lock:
-            probe = site.probes.get((target.backend, target.server, target.address))
+            probe = site.probes.get((target.monitor, target.member, target.address))
             if self._sites.get(site.load_balancer_id) is not site or probe is None:
                 return  # nobody wants to know any more
             on_change = site.on_change
@@ -184,7 +184,7 @@ class Pinger:
             due = heapq.heappop(self._due)
             site, probe = due.site, due.probe
             target = probe.target
-            wanted = site.probes.get((target.backend, target.server, target.address)) is probe
+            wanted = site.probes.get((target.monitor, target.member, target.address)) is probe
             if not wanted or due.turn != probe.turn or self._sites.get(site.load_balancer_id) is not site:
                 continue
             if probe.echo is None:

@@ -142,6 +142,9 @@ class LinuxHost:
     def read_statistics(self, load_balancer_id: str) -> dict[int, tuple[ProxyStatistics, ...]]:
         return self._haproxy.read_statistics(load_balancer_id)
 
+    def read_servers(self, load_balancer_id: str) -> tuple[ProxyStatistics, ...]:
+        return self._haproxy.read_servers(load_balancer_id)
+
     # Watching
 
     def watch(self, load_balancer_id: str, on_exit: Callable[[str], None]) -> None:

@@ -53,8 +53,9 @@ class Desired:
     def members_of(self, pool_id: str) -> tuple[Member, ...]:
         return tuple(member for member in self.members if member.pool_id == pool_id)
 
-    def monitor_of(self, pool_id: str) -> HealthMonitor | None:
-        return next((monitor for monitor in self.monitors if monitor.pool_id == pool_id), None)
+    def monitors_of(self, pool_id: str) -> tuple[HealthMonitor, ...]:
+        """Enabled and disabled ones, in order. A member is up when all enabled ones agree."""
+        return tuple(monitor for monitor in self.monitors if monitor.pool_id == pool_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +248,9 @@ class Health:
 class ProxyStatistics:
     """One row of HAProxy's ``show stat``. ``server`` is FRONTEND, BACKEND or the server's name.
 
-    ``status`` is HAProxy's word (OPEN, UP, DOWN 1/2, DRAIN, MAINT, no check …).
+    ``status`` is HAProxy's word (OPEN, UP, DOWN 1/2, DRAIN, MAINT, no check …). ``passing``: what the server's own
+    checks alone come to, None where none are made. ``vetoed``: whether it was told that other monitors find it down,
+    None where it can not be told so.
     """
 
     proxy: str
@@ -255,14 +258,17 @@ class ProxyStatistics:
     status: str
     statistics: Statistics
     limit: int | None = None
+    passing: bool | None = None
+    vetoed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PingTarget:
-    """One member to be pinged. Times in seconds; ``rise`` and ``fall`` are answers and losses in a row."""
+    """One member to be pinged for one monitor. Times in seconds; ``rise`` and ``fall`` are answers and losses in a
+    row."""
 
-    backend: str
-    server: str
+    monitor: str
+    member: str
     address: str
     delay: int
     timeout: int

@@ -4,9 +4,11 @@ Called by the agent's ``plan``. Names, and why there may be several backends for
 comes in through ``quoting`` alone.
 """
 
+from evenload.model.balancer import Pool
 from evenload.model.desired import Desired
-from evenload.render.haproxy_backend import backend_name, keeps_table, render_backend
-from evenload.render.haproxy_groups import choose_groups, listeners_in_service
+from evenload.render.haproxy_backend import backend_name, keeps_table, render_backend, render_check_backend
+from evenload.render.haproxy_groups import Group, choose_groups, listeners_in_service
+from evenload.render.haproxy_monitors import choose_monitors
 from evenload.render.haproxy_sections import (
     render_defaults,
     render_frontend,
@@ -24,12 +26,30 @@ def render_haproxy(desired: Desired, options: RenderOptions, worker: int) -> str
     listeners = listeners_in_service(desired)
     groups = choose_groups(desired)
     backend_of = {identifier: backend_name(group) for group in groups for identifier in group.listener_ids}
-    servers = sum(len(desired.members_of(group.pool.id)) for group in groups)
-    sections = [render_global(desired.load_balancer, listeners, options, worker, servers), render_defaults()]
+    served = tuple({group.pool.id: group.pool for group in groups}.values())
+    checks = _count_checks(desired, groups, served)
+    sections = [render_global(desired.load_balancer, listeners, options, worker, checks), render_defaults()]
     if any(keeps_table(group) for group in groups):
         sections.append(render_peers())
     sections += [
         render_frontend(desired.load_balancer, listener, options, backend_of.get(listener.id)) for listener in listeners
     ]
     sections += [render_backend(desired, group) for group in groups]
+    sections += [
+        render_check_backend(desired, pool, monitor)
+        for pool in served
+        for monitor in choose_monitors(desired, pool.id).further
+    ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def _count_checks(desired: Desired, groups: tuple[Group, ...], served: tuple[Pool, ...]) -> int:
+    """How many files HAProxy sets apart for checks: one for each server that may have one, two where it may be vetoed,
+    and those of further monitors."""
+    found = 0
+    for group in groups:
+        vetoed = bool(choose_monitors(desired, group.pool.id).vetoing)
+        found += len(desired.members_of(group.pool.id)) * (2 if vetoed else 1)
+    for pool in served:
+        found += len(desired.members_of(pool.id)) * len(choose_monitors(desired, pool.id).further)
+    return found

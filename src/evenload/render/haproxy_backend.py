@@ -6,11 +6,13 @@ everything itself, and ``add server`` with the words of the line makes the very 
 
 import hashlib
 
-from evenload.model.balancer import HealthMonitor, HttpCheck, LoadBalancer, Member, SessionPersistence
+from evenload.model.balancer import HealthMonitor, Member, Pool, SessionPersistence
 from evenload.model.desired import Desired
-from evenload.model.enums import Algorithm, MonitorType, PersistenceType, PoolProtocol
+from evenload.model.enums import Algorithm, PersistenceType, PoolProtocol
 from evenload.render import quoting
+from evenload.render.haproxy_checks import VETOABLE, check_words, render_check, timeout_of
 from evenload.render.haproxy_groups import Group
+from evenload.render.haproxy_monitors import Monitors, check_backend, choose_monitors
 from evenload.render.haproxy_sections import milliseconds
 
 PINGED = "    # Its members are pinged by the agent, which sets their health at run time."
@@ -25,15 +27,11 @@ _BALANCE = {
 _SEND_PROXY = {PoolProtocol.PROXY: ["send-proxy"], PoolProtocol.PROXYV2: ["send-proxy-v2"]}
 _TABLE = "size 50k expire 1d peers local"
 _IDS = 1 << 20
-_SHORTEST = 1
-"""Seconds between two checks where the wish says 0: as often as we do it."""
 
 
 def render_backend(desired: Desired, group: Group) -> list[str]:
     pool = group.pool
-    monitor = desired.monitor_of(pool.id)
-    if monitor is not None and not monitor.admin_state_up:
-        monitor = None
+    monitors = choose_monitors(desired, pool.id)
     members = desired.members_of(pool.id)
     numbers = _server_ids(members)
     lines = [
@@ -51,14 +49,32 @@ def render_backend(desired: Desired, group: Group) -> list[str]:
             "    cookie SRV insert indirect nocache dynamic",
             f"    dynamic-cookie-key {quoting.identifier(pool.id)}",
         ]
-    if monitor is not None:
-        lines += _check(desired.load_balancer, monitor)
-    lines += [f"    {render_server(group, member, monitor, numbers[member.id])}" for member in members]
+    if monitors.native is not None:
+        lines += render_check(desired.load_balancer, monitors.native)
+    elif monitors.pinged:
+        lines.append(PINGED)
+    lines += [f"    {_server(pool, member, monitors, numbers[member.id])}" for member in members]
     return lines
 
 
+def render_check_backend(desired: Desired, pool: Pool, monitor: HealthMonitor) -> list[str]:
+    """What checks the members of a pool for a further monitor. No frontend leads here, so nothing of how the pool is
+    used matters, but the PROXY protocol, which HAProxy speaks in the checks of a server's own port too."""
+    members = desired.members_of(pool.id)
+    numbers = _server_ids(members)
+    limit = timeout_of(monitor)
+    return [
+        f"backend {_quoted(check_backend(monitor))}",
+        "    mode tcp",
+        f"    timeout connect {limit}s",
+        f"    timeout server {limit}s",
+        *render_check(desired.load_balancer, monitor),
+        *(f"    {_check_server(pool, member, monitor, numbers[member.id])}" for member in members),
+    ]
+
+
 def backend_name(group: Group) -> str:
-    return ":".join(quoting.identifier(part) for part in group.name.split(":"))
+    return _quoted(group.name)
 
 
 def keeps_table(group: Group) -> bool:
@@ -69,25 +85,37 @@ def keeps_table(group: Group) -> bool:
     return kept.type is PersistenceType.SOURCE_IP or (kept.type is PersistenceType.APP_COOKIE and group.http)
 
 
-def render_server(group: Group, member: Member, monitor: HealthMonitor | None, number: int) -> str:
-    """``number`` places the server in a consistent hash: it must not depend on when the server came."""
-    words = [
-        "server",
-        quoting.identifier(member.id),
-        quoting.address_and_port(member.address, member.port),
-        "id",
-        str(number),
-        "weight",
-        str(quoting.number(member.weight, 0, 256, "weight")),
-    ]
-    if not member.admin_state_up:
-        words.append("disabled")
+def _server(pool: Pool, member: Member, monitors: Monitors, number: int) -> str:
+    words = [*_place(member, number), "weight", str(quoting.number(member.weight, 0, 256, "weight"))]
+    words += _state(member)
     if member.backup:
         words.append("backup")
-    words += _SEND_PROXY.get(group.pool.protocol, [])
-    if monitor is not None and monitor.type is not MonitorType.PING:
-        words += _check_words(member, monitor)
+    words += _SEND_PROXY.get(pool.protocol, [])
+    if monitors.native is not None:
+        words += check_words(member, monitors.native)
+    if monitors.vetoing:
+        words += VETOABLE
     return " ".join(words)
+
+
+def _check_server(pool: Pool, member: Member, monitor: HealthMonitor, number: int) -> str:
+    """Of one weight, so that a change of the member's is none of this server."""
+    words = [*_place(member, number), "weight", "1", *_state(member), *_SEND_PROXY.get(pool.protocol, [])]
+    return " ".join([*words, *check_words(member, monitor)])
+
+
+def _place(member: Member, number: int) -> list[str]:
+    """``number`` places the server in a consistent hash: it must not depend on when the server came."""
+    address = quoting.address_and_port(member.address, member.port)
+    return ["server", quoting.identifier(member.id), address, "id", str(number)]
+
+
+def _state(member: Member) -> list[str]:
+    return [] if member.admin_state_up else ["disabled"]
+
+
+def _quoted(name: str) -> str:
+    return ":".join(quoting.identifier(part) for part in name.split(":"))
 
 
 def _server_ids(members: tuple[Member, ...]) -> dict[str, int]:
@@ -116,47 +144,3 @@ def _table(group: Group) -> list[str]:
         f"    stick store-response {quoting.cookie_fetch('res', name)}",
         f"    stick match {quoting.cookie_fetch('req', name)}",
     ]
-
-
-def _check(load_balancer: LoadBalancer, monitor: HealthMonitor) -> list[str]:
-    if monitor.type is MonitorType.PING:
-        return [PINGED]
-    lines = [f"    timeout check {_seconds(monitor.timeout or monitor.delay)}s"]
-    if monitor.http is not None:
-        lines += [
-            "    option httpchk",
-            f"    http-check send {_request(load_balancer, monitor.http)}",
-            f"    http-check expect status {quoting.status_codes(monitor.http.expected_codes)}",
-        ]
-    return lines
-
-
-def _request(load_balancer: LoadBalancer, check: HttpCheck) -> str:
-    words = ["meth", quoting.method(check.method), "uri", quoting.url_path(check.url_path)]
-    version = quoting.http_version("1.0" if check.version is None else check.version)
-    words += ["ver", version]
-    if check.domain_name is not None:
-        words += ["hdr", "Host", quoting.host_name(check.domain_name)]
-    elif version == "HTTP/1.1":
-        # Which demands a host; HAProxy sends none by itself. This is what a client of the VIP would say.
-        words += ["hdr", "Host", quoting.bracketed(load_balancer.vips[0].address)]
-    return " ".join(words)
-
-
-def _check_words(member: Member, monitor: HealthMonitor) -> list[str]:
-    rise = quoting.number(monitor.rise, 1, 1000, "number of checks")
-    fall = quoting.number(monitor.fall, 1, 1000, "number of checks")
-    words = ["check", "inter", f"{_seconds(monitor.delay)}s", "rise", str(rise), "fall", str(fall)]
-    if member.monitor_address is not None:
-        words += ["addr", quoting.bracketed(member.monitor_address)]
-    if member.monitor_port is not None:
-        words += ["port", str(quoting.number(member.monitor_port, 1, 65535, "port"))]
-    if monitor.type in (MonitorType.HTTPS, MonitorType.TLS_HELLO):
-        words += ["check-ssl", "verify", "none"]
-        if monitor.http is not None and monitor.http.domain_name is not None:
-            words += ["check-sni", quoting.host_name(monitor.http.domain_name)]
-    return words
-
-
-def _seconds(value: int) -> int:
-    return max(quoting.number(value, 0, 2_000_000, "time of a health monitor"), _SHORTEST)

@@ -23,13 +23,13 @@ def render_global(
     listeners: tuple[Listener, ...],
     options: RenderOptions,
     worker: int,
-    members: int = 0,
+    checks: int = 0,
 ) -> list[str]:
     directory = f"{quoting.path(options.state_dir.rstrip('/'))}/{quoting.identifier(load_balancer.id)}"
     wanted = sum(limit_of(listener, options) for listener in listeners)
     connections = min(max(wanted, _CONNECTIONS_FLOOR), options.process_maxconn)
     if options.open_files is not None:
-        other = len(listeners) * len(load_balancer.vips) + members
+        other = len(listeners) * len(load_balancer.vips) + checks
         connections = min(connections, choose_connections(options.open_files, other))
     return [
         "global",

@@ -29,6 +29,11 @@ class ServerLine:
     def checked(self) -> bool:
         return "check" in self.words
 
+    @property
+    def vetoable(self) -> bool:
+        """Whether it has the second bit of health (haproxy_checks.VETOABLE)."""
+        return "agent-check" in self.words
+
     def word_after(self, word: str) -> str | None:
         """The value of a word that has one, such as ``rise``."""
         return next((value for key, value in zip(self.words, self.words[1:], strict=False) if key == word), None)

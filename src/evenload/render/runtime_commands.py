@@ -37,6 +37,25 @@ def set_health(backend: str, server: str, *, up: bool) -> str:
     return f"set server {backend}/{server} health {'up' if up else 'down'}"
 
 
+def set_veto(backend: str, server: str, *, vetoed: bool) -> str:
+    """For a member that monitors other than its servers' own find down (True), or no longer do.
+
+    To lift a veto makes HAProxy take the server for up whatever its own checks say, until the next of them; so it is
+    lifted only where they pass, or in maintenance, where that does not count.
+    """
+    return f"set server {backend}/{server} agent {'down' if vetoed else 'up'}"
+
+
+def enable_veto(backend: str, server: str) -> str:
+    """Makes the bit for vetoes count, after somebody said that it should not."""
+    return f"enable agent {backend}/{server}"
+
+
+def release(backend: str, server: str) -> tuple[str, ...]:
+    """For a server that a reload has put into maintenance so that it starts with its veto (server_states)."""
+    return set_veto(backend, server, vetoed=True), set_state(backend, server, maintenance=False)
+
+
 def delete(backend: str, server: str) -> str:
     return f"del server {backend}/{server}"
 
@@ -71,6 +90,9 @@ def _add(server: ServerLine, *, dynamic_cookie: bool) -> tuple[str, ...]:
     # A check that runs would go on in maintenance, so one that begins there is begun when maintenance ends (_state).
     if server.checked and not server.disabled:
         lines.append(f"enable health {place}")
+    if server.vetoable:
+        # It comes with a veto that does not count; from here on it counts, so it has to be lifted first.
+        lines += [enable_veto(server.backend, server.name), set_veto(server.backend, server.name, vetoed=False)]
     if not server.disabled:
         lines.append(f"enable server {place}")
     return tuple(lines)

@@ -405,7 +405,7 @@ def test_verdicts_of_pings_reach_haproxy_and_every_new_process(world: World) -> 
     pinged = wish(monitors=(monitor(kind=MonitorType.PING),))
     world.apply(pinged)
     place = world.host.places[BALANCER]
-    assert [target.server for target in place.targets] == [uuid(5), uuid(5, 1)]
+    assert [target.member for target in place.targets] == [uuid(5), uuid(5, 1)]
     assert place.on_ping is not None
     place.on_ping(BALANCER, place.targets[0], False)
     world.run()

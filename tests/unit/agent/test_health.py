@@ -13,7 +13,7 @@ ONLINE, OFFLINE = OperatingStatus.ONLINE, OperatingStatus.OFFLINE
 DEGRADED, ERROR = OperatingStatus.DEGRADED, OperatingStatus.ERROR
 DRAINING, NO_MONITOR = OperatingStatus.DRAINING, OperatingStatus.NO_MONITOR
 
-LISTENER, POOL, FIRST, SECOND = uuid(3), uuid(4), uuid(5), uuid(5, 1)
+LISTENER, POOL, FIRST, SECOND, PING = uuid(3), uuid(4), uuid(5), uuid(5, 1), uuid(6)
 MONITORED = wish(monitors=(monitor(),))
 
 
@@ -130,10 +130,10 @@ def test_one_pool_in_two_backends_is_as_bad_as_the_worse() -> None:
 
 def test_pings_decide_where_they_are_made() -> None:
     desired = wish(monitors=(monitor(kind=MonitorType.PING),))
-    verdicts = {(POOL, FIRST): False}
+    verdicts = {(PING, FIRST): False}
     found = statuses_of(desired, rows("no check", "no check"), verdicts)
     assert (found[FIRST], found.get(SECOND), found[POOL]) == (ERROR, None, DEGRADED)
-    found = statuses_of(desired, rows("no check", "no check"), {(POOL, FIRST): True, (POOL, SECOND): True})
+    found = statuses_of(desired, rows("no check", "no check"), {(PING, FIRST): True, (PING, SECOND): True})
     assert (found[FIRST], found[SECOND], found[POOL]) == (ONLINE, ONLINE, ONLINE)
 
 
@@ -141,7 +141,7 @@ def test_until_an_agent_has_pinged_itself_what_haproxy_was_told_before_stands() 
     desired = wish(monitors=(monitor(kind=MonitorType.PING),))
     found = statuses_of(desired, rows("DOWN", "no check"), {})
     assert (found[FIRST], found.get(SECOND), found[POOL]) == (ERROR, None, DEGRADED)
-    found = statuses_of(desired, rows("DOWN", "no check"), {(POOL, FIRST): True, (POOL, SECOND): True})
+    found = statuses_of(desired, rows("DOWN", "no check"), {(PING, FIRST): True, (PING, SECOND): True})
     assert (found[FIRST], found[POOL]) == (ONLINE, ONLINE)
 
 

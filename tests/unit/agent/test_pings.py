@@ -6,7 +6,7 @@ from evenload.agent.pings import choose_ping_targets, plan_verdicts
 from evenload.model.desired import PingTarget
 from evenload.model.enums import MonitorType
 
-POOL, FIRST, SECOND = uuid(4), uuid(5), uuid(5, 1)
+POOL, FIRST, SECOND, PING = uuid(4), uuid(5), uuid(5, 1), uuid(6)
 KEYS = [(POOL, FIRST), (POOL, SECOND)]
 PINGED = wish(monitors=(monitor(kind=MonitorType.PING, delay=3, timeout=2, rise=2, fall=4),))
 UP, DOWN = (f"set server {POOL}/{FIRST} health {word}" for word in ("up", "down"))
@@ -16,7 +16,7 @@ def test_enabled_members_of_served_pools_are_pinged() -> None:
     members = (member(0, monitor_address="10.0.9.9"), member(1, admin_state_up=False))
     desired = changed(PINGED, members=members)
     assert choose_ping_targets(desired) == (
-        PingTarget(backend=POOL, server=FIRST, address="10.0.9.9", delay=3, timeout=2, rise=2, fall=4),
+        PingTarget(monitor=PING, member=FIRST, address="10.0.9.9", delay=3, timeout=2, rise=2, fall=4),
     )
 
 
@@ -29,25 +29,28 @@ def test_nobody_is_pinged_for_nothing() -> None:
     assert choose_ping_targets(changed(PINGED, monitors=(off,))) == ()
 
 
-def test_a_pool_in_two_backends_has_a_target_in_each() -> None:
+def test_a_pool_in_two_backends_is_pinged_once_and_told_in_both() -> None:
     two = (listener(), listener(1, timeout_member_data=9000))
-    backends = [target.backend for target in choose_ping_targets(changed(PINGED, listeners=two, members=(member(0),)))]
-    assert backends == [POOL, f"{POOL}:{uuid(3, 1)}"]
+    desired = changed(PINGED, listeners=two, members=(member(0),))
+    assert [(target.monitor, target.member) for target in choose_ping_targets(desired)] == [(PING, FIRST)]
+    other = f"{POOL}:{uuid(3, 1)}"
+    commands = plan_verdicts(desired, [(POOL, FIRST), (other, FIRST)], {(PING, FIRST): False}, {}, set()).commands
+    assert commands == (DOWN, DOWN.replace(POOL, other))
 
 
 def test_a_verdict_is_told_once() -> None:
-    planned = plan_verdicts(PINGED, KEYS, {(POOL, FIRST): False}, {}, set())
+    planned = plan_verdicts(PINGED, KEYS, {(PING, FIRST): False}, {}, set())
     assert planned.commands == (DOWN,)
     assert (planned.told, planned.down) == ({(POOL, FIRST): False}, {(POOL, FIRST)})
-    assert plan_verdicts(PINGED, KEYS, {(POOL, FIRST): False}, planned.told, planned.down).commands == ()
+    assert plan_verdicts(PINGED, KEYS, {(PING, FIRST): False}, planned.told, planned.down).commands == ()
 
 
 def test_a_new_process_is_told_again() -> None:
-    assert plan_verdicts(PINGED, KEYS, {(POOL, FIRST): False}, {}, {(POOL, FIRST)}).commands == (DOWN,)
+    assert plan_verdicts(PINGED, KEYS, {(PING, FIRST): False}, {}, {(POOL, FIRST)}).commands == (DOWN,)
 
 
 def test_a_member_that_answers_again_is_up() -> None:
-    planned = plan_verdicts(PINGED, KEYS, {(POOL, FIRST): True}, {(POOL, FIRST): False}, {(POOL, FIRST)})
+    planned = plan_verdicts(PINGED, KEYS, {(PING, FIRST): True}, {(POOL, FIRST): False}, {(POOL, FIRST)})
     assert planned.commands == (UP,)
     assert planned.down == set()
 

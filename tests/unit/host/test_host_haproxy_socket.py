@@ -13,10 +13,13 @@ from evenload.model.desired import ProxyStatistics, ServerState, Statistics
 from evenload.model.errors import HostError
 
 STATISTICS = (
-    "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,status,desc,\n"
-    "web,FRONTEND,,,3,9,2000,17,100,200,0,0,4,OPEN,,\n"
-    'app,m1,0,0,1,2,,9,50,60,,0,,UP,"a, b",\n'
-    "app,BACKEND,0,0,0,0,200,0,0,0,0,0,,DOWN,,\n"
+    "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,status,desc,"
+    "check_rise,check_health,agent_rise,agent_health,\n"
+    "web,FRONTEND,,,3,9,2000,17,100,200,0,0,4,OPEN,,,,,,\n"
+    'app,m1,0,0,1,2,,9,50,60,,0,,UP,"a, b",2,3,,,\n'
+    "app,m2,0,0,1,2,,9,50,60,,0,,DOWN (agent),,2,2,1,0,\n"
+    "app,m3,0,0,1,2,,9,50,60,,0,,DOWN 1/2,,2,1,1,1,\n"
+    "app,BACKEND,0,0,0,0,200,0,0,0,0,0,,DOWN,,,,,,\n"
 )
 STATES = (
     "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_check_state srv_port\n"
@@ -32,7 +35,7 @@ STATES = (
 
 
 def test_statistics() -> None:
-    frontend, server, backend = parse_statistics(STATISTICS)
+    frontend, server, vetoed, failing, backend = parse_statistics(STATISTICS)
     assert frontend == ProxyStatistics(
         proxy="web",
         server="FRONTEND",
@@ -43,7 +46,10 @@ def test_statistics() -> None:
         limit=2000,
     )
     assert (server.server, server.status, server.limit, server.statistics.request_errors) == ("m1", "UP", None, 0)
-    assert backend.status == "DOWN"
+    assert (backend.status, backend.passing, backend.vetoed) == ("DOWN", None, None)
+    assert (server.passing, server.vetoed) == (True, None)
+    assert (vetoed.passing, vetoed.vetoed) == (True, True)
+    assert (failing.passing, failing.vetoed) == (False, False)
 
 
 @pytest.mark.parametrize("answer", ["Unknown command: show", "# pxname,svname\nweb,FRONTEND\n"])

@@ -23,7 +23,7 @@ CHECKED = wish(member("one", weight=4), monitor=MONITOR)  # rise 2, fall 3
 
 
 def kept(row: str, wanted: Desired) -> list[Row]:
-    answer = render_server_states(f"1\n{HEADER}\n{row}\n", text_of(wanted))
+    answer = render_server_states(f"1\n{HEADER}\n{row}\n", text_of(CHECKED), text_of(wanted)).text
     assert answer.startswith(f"1\n{HEADER}\n")
     return parse_server_states(answer)
 
@@ -78,4 +78,4 @@ def test_health_follows_a_pool_whose_backend_is_called_otherwise_now() -> None:
 
 
 def test_an_answer_that_is_no_table_keeps_nothing() -> None:
-    assert parse_server_states(render_server_states("Unknown command", text_of(CHECKED))) == []
+    assert parse_server_states(render_server_states("Unknown command", text_of(CHECKED), text_of(CHECKED)).text) == []
