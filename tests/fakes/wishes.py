@@ -60,11 +60,12 @@ def listener(number: int = 0, pool: int | None = 0, **more: Any) -> Listener:
     )
 
 
-def monitor(pool: int = 0, kind: MonitorType = MonitorType.HTTP, **more: Any) -> HealthMonitor:
+def monitor(pool: int = 0, kind: MonitorType = MonitorType.HTTP, number: int = 0, **more: Any) -> HealthMonitor:
+    """``number``: of several that a pool has."""
     fields: dict[str, Any] = {"delay": 1, "timeout": 1, "rise": 2, "fall": 2}
     if kind in (MonitorType.HTTP, MonitorType.HTTPS):
         fields["http"] = HttpCheck()
-    return HealthMonitor(id=uuid(6, pool), pool_id=uuid(4, pool), type=kind, **(fields | more))
+    return HealthMonitor(id=uuid(6, 16 * number + pool), pool_id=uuid(4, pool), type=kind, **(fields | more))
 
 
 def wish(generation: int = 1, *, at: DesiredPort | None = None, size: int = 2, **more: Any) -> Desired:

@@ -32,7 +32,8 @@ _ETH_P_ALL = 3
 
 
 class HttpBackend:
-    """Answers every GET and HEAD with ``text`` and status ``status``, which a test may change; counts in ``hits``."""
+    """Answers every GET and HEAD with ``text`` and status ``status``, which a test may change, for all paths or in
+    ``answers`` for one; counts in ``hits``."""
 
     def __init__(self, machine: Machine, port: int, text: str) -> None:
         self.machine = machine
@@ -40,6 +41,7 @@ class HttpBackend:
         self.port = port
         self.text = text
         self.status = 200
+        self.answers: dict[str, int] = {}
         self.hits = 0
         self._server: ThreadingHTTPServer | None = None
         self.start()
@@ -59,7 +61,7 @@ class HttpBackend:
             def do_GET(self) -> None:
                 backend.hits += 1
                 body = backend.text.encode()
-                self.send_response(backend.status)
+                self.send_response(backend.answers.get(self.path, backend.status))
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 if self.command == "GET":
