@@ -35,10 +35,13 @@ from evenload.agent.loop import Agent
 from evenload.agent.settings import AgentSettings
 from evenload.host import fake_damage
 from evenload.host.fake import FakeHost
+from evenload.host.fake_haproxy import FakeHaproxy
 from evenload.model.balancer import SessionPersistence, Vip
 from evenload.model.desired import Desired, DesiredPort, Gone, HostRoute, Outcome
 from evenload.model.enums import Algorithm, MonitorType, PersistenceType
 from evenload.model.errors import HostError
+from evenload.render.haproxy_groups import pool_of
+from evenload.render.haproxy_monitors import serves
 from evenload.render.options import RenderOptions
 
 OPTIONS = RenderOptions(state_dir="/run/evenload")
@@ -65,6 +68,7 @@ DAMAGES = (
     fake_damage.lose_memory,
     fake_damage.lose_directory,
     fake_damage.drop_servers,
+    fake_damage.change_vetoes,
     lambda host, key: fake_damage.add_address(host, key, "10.0.0.77/24"),
     lambda host, key: fake_damage.add_stranger(host, key, "eth7"),
     lambda host, key: fake_damage.change_servers(host, key, 42),
@@ -101,6 +105,11 @@ class Bench:
                 return
             self.clock.advance(1.0)
         raise AssertionError("the agent never comes to rest")
+
+    @property
+    def process(self) -> FakeHaproxy | None:
+        place = self.host.places.get(BALANCER)
+        return place.process if place is not None else None
 
     def _agent(self) -> Agent:
         return Agent("here", self.server, self.host, OPTIONS, self.clock, AgentSettings())
@@ -190,11 +199,15 @@ class AgentWalk(RuleBasedStateMachine):
         first = pool(0, algorithm=algorithm, session_persistence=persistence)
         self.wish(changed(self.last, pools=(first, pool(1, admin_state_up=up))), way)
 
-    @rule(kind=st.sampled_from([None, *MonitorType]), which=st.integers(0, 1), up=st.booleans(), way=ways)
-    def change_monitor(self, kind: MonitorType | None, which: int, up: bool, way: Way) -> None:
+    @rule(
+        chosen=st.lists(st.tuples(st.sampled_from(list(MonitorType)), st.integers(0, 2), st.booleans()), max_size=3),
+        which=st.integers(0, 1),
+        way=ways,
+    )
+    def change_monitors(self, chosen: list[tuple[MonitorType, int, bool]], which: int, way: Way) -> None:
         others = tuple(each for each in self.last.monitors if each.pool_id != uuid(4, which))
-        mine = () if kind is None else (monitor(which, kind, admin_state_up=up),)
-        self.wish(changed(self.last, monitors=others + mine), way)
+        mine = {number: monitor(which, kind, number, admin_state_up=up) for kind, number, up in chosen}
+        self.wish(changed(self.last, monitors=others + tuple(mine.values())), way)
 
     @rule(chosen=st.sampled_from(PORTS), way=ways)
     def change_port(self, chosen: DesiredPort, way: Way) -> None:
@@ -250,10 +263,34 @@ class AgentWalk(RuleBasedStateMachine):
             for target in place.targets:
                 place.on_ping(BALANCER, target, up)
 
+    @precondition(lambda self: self.bench.process is not None)
+    @rule(which=st.integers(0, 7), passing=st.booleans(), look=st.booleans())
+    def check(self, which: int, passing: bool, look: bool) -> None:
+        servers = list(self.bench.process.servers.values()) if self.bench.process is not None else []
+        for server in servers[which : which + 1]:
+            server.judge(passing)
+        if look:
+            self.bench.agent.monitoring.look()
+
     @invariant()
     def no_more_than_one_process(self) -> None:
         place = self.bench.host.places.get(BALANCER)
         assert place is None or not place.finishing
+
+    def look(self) -> None:
+        self.bench.agent.monitoring.look()
+        self.bench.settle()
+
+    def no_member_serves_that_a_further_check_fails(self) -> None:
+        servers = self.bench.process.servers if self.bench.process is not None else {}
+        failing = {
+            (pool_of(backend), name)
+            for (backend, name), server in servers.items()
+            if not serves(backend) and not server.passing
+        }
+        for (backend, name), server in servers.items():
+            if serves(backend) and not server.maintenance:
+                assert not (server.up and (pool_of(backend), name) in failing)
 
     def teardown(self) -> None:
         bench = self.bench
@@ -261,11 +298,15 @@ class AgentWalk(RuleBasedStateMachine):
         bench.server.away = False
         bench.agent.resync()
         bench.settle()
+        self.look()
+        self.no_member_serves_that_a_further_check_fails()
         place = bench.host.places[BALANCER]
         if place.on_ping is not None:
             for target in place.targets:
                 place.on_ping(BALANCER, target, True)
-        bench.settle()
+        for server in bench.process.servers.values() if bench.process is not None else ():
+            server.judge(True)
+        self.look()
         # A look at what damage the settled memory could not know of.
         bench.agent.resync()
         bench.settle()

@@ -397,7 +397,8 @@ def _print(load_balancer_id: str, place: Place) -> str:
         for (backend, name), server in sorted(place.process.servers.items()):
             state = "maintenance" if server.maintenance else "ready"
             health = "up" if server.up else "down"
-            checking = " checked" if server.checking else ""
+            # One that is disabled when it comes gets its check when it is enabled; until then none is made either way.
+            checking = " checked" if server.checking and not server.maintenance else ""
             checking += "" if server.vetoed is None else " vetoed" if server.vetoed else " vetoable"
             words = f"{server.line.address} weight {server.weight} {state} {health}{checking}"
             lines.append(f"    server {backend}/{name} {words}")

@@ -79,7 +79,11 @@ def lose_addresses(host: FakeHost, load_balancer_id: str) -> None:
 
 
 def add_address(host: FakeHost, load_balancer_id: str, address: str) -> None:
-    _each_device(host, load_balancer_id, lambda device: device.addresses.append(address))
+    def more(device: Device) -> None:
+        if address not in device.addresses:
+            device.addresses.append(address)
+
+    _each_device(host, load_balancer_id, more)
 
 
 def add_route(host: FakeHost, load_balancer_id: str, route: HostRoute) -> None:
@@ -131,6 +135,17 @@ def change_servers(host: FakeHost, load_balancer_id: str, weight: int) -> None:
         for number, server in enumerate((process.servers if process is not None else {}).values()):
             server.weight = weight
             server.maintenance = bool(number % 2)
+
+
+def change_vetoes(host: FakeHost, load_balancer_id: str) -> None:
+    """Somebody vetoes some servers through the socket and lets no vetoes count for others."""
+    with host.lock:
+        process = host.places[load_balancer_id].process
+        for number, server in enumerate((process.servers if process is not None else {}).values()):
+            if server.vetoed is not None and number % 2:
+                server.vetoed = None
+            elif server.vetoed is not None:
+                server.veto(not server.vetoed)
 
 
 def drop_servers(host: FakeHost, load_balancer_id: str) -> None:

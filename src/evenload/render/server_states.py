@@ -75,11 +75,11 @@ def render_server_states(answer: str, running: str, wanted: str) -> KeptStates:
             row = by_pool.get((pool_of(backend), name))
         if row is None or server.disabled or not _kept(row, server, pinged=PINGED in checks.get(backend, ())):
             continue
-        before = former.get((row["be_name"], name), server)
-        vetoed = _only_vetoed(row, before)
+        before = former.get((row["be_name"], name))
+        vetoed = before is not None and _only_vetoed(row, before)
         # That a check passes says nothing of another one, which may be the very one that vetoed until now.
-        same = former_checks.get(row["be_name"]) == checks.get(backend)
-        passes = vetoed and same and _check_words(before) == _check_words(server)
+        same = before is not None and _check_words(before) == _check_words(server)
+        passes = vetoed and same and former_checks.get(row["be_name"]) == checks.get(backend)
         if vetoed and server.vetoable:
             told += release(backend, name)
             if not passes:

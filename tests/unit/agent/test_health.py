@@ -148,3 +148,52 @@ def test_until_an_agent_has_pinged_itself_what_haproxy_was_told_before_stands() 
 def test_a_member_of_which_nothing_is_seen_yet_is_not_spoken_of() -> None:
     desired: Desired = replace(MONITORED, members=(*MONITORED.members, member(2)))
     assert uuid(5, 2) not in statuses_of(desired, rows(), {})
+
+
+TCP, BESIDE = monitor(kind=MonitorType.TCP, number=1), monitor(kind=MonitorType.PING)
+SEVERAL = changed(MONITORED, monitors=(monitor(number=2), TCP, BESIDE))
+GOOD = {(PING, FIRST): True, (PING, SECOND): True}
+
+
+def further(first: str, second: str = "UP") -> list[ProxyStatistics]:
+    """Of the backend that serves nobody."""
+    name = f"{POOL}:check:{TCP.id}"
+    servers = [(FIRST, first), (SECOND, second)]
+    found = [replace(row(name, each, word), passing=not word.startswith("DOWN")) for each, word in servers]
+    return [*found, row(name, "BACKEND", "DOWN")]
+
+
+def test_a_member_is_up_when_all_monitors_agree() -> None:
+    found = statuses_of(SEVERAL, rows() + further("UP"), GOOD)
+    assert set(found.values()) == {ONLINE}
+
+
+def test_a_member_that_one_monitor_finds_down_is_an_error_whichever_it_is() -> None:
+    for seen, verdicts in (
+        (rows(first="DOWN") + further("UP"), GOOD),
+        (rows(first="DOWN (agent)") + further("UP"), GOOD),
+        (rows() + further("DOWN"), GOOD),
+        (rows() + further("UP"), GOOD | {(PING, FIRST): False}),
+    ):
+        found = statuses_of(SEVERAL, seen, verdicts)
+        assert (found[FIRST], found[SECOND], found[POOL]) == (ERROR, ONLINE, DEGRADED)
+
+
+def test_a_backend_that_only_checks_is_no_backend_of_the_pool() -> None:
+    found = statuses_of(SEVERAL, rows() + further("DOWN", "DOWN"), GOOD)
+    assert (found[FIRST], found[SECOND], found[POOL]) == (ERROR, ERROR, DEGRADED)
+    assert statuses_of(SEVERAL, further("UP"), GOOD)[POOL] is ERROR
+
+
+def test_a_member_that_a_further_monitor_has_not_judged_yet_is_as_haproxy_has_it() -> None:
+    assert statuses_of(SEVERAL, rows(), {})[FIRST] is ONLINE
+    assert statuses_of(SEVERAL, rows(first="DOWN (agent)"), {})[FIRST] is ERROR
+
+
+def test_two_ping_monitors_both_have_to_agree() -> None:
+    desired = changed(MONITORED, monitors=(BESIDE, monitor(kind=MonitorType.PING, number=1)))
+    other = {(desired.monitors[1].id, each): True for each in (FIRST, SECOND)}
+    seen = rows("no check", "no check")
+    assert FIRST not in statuses_of(desired, seen, GOOD)
+    assert statuses_of(desired, seen, GOOD | other)[FIRST] is ONLINE
+    assert statuses_of(desired, seen, GOOD | other | {(PING, FIRST): False})[FIRST] is ERROR

@@ -189,3 +189,53 @@ def test_a_fault_with_one_load_balancer_keeps_no_other_from_being_seen(
     monkeypatch.setattr(world.host, "read_statistics", faulty)
     assert world.look() == 1
     assert world.server.statuses[other] is ONLINE
+
+
+def test_a_veto_is_noticed_at_the_next_look_and_survives_reloads_and_agents(world: World) -> None:
+    several = changed(wish(monitors=(monitor(), monitor(number=1))))
+    world.apply(several)
+    place, check = world.host.places[BALANCER], f"{POOL}:check:{uuid(6, 16)}"
+
+    def up() -> bool:
+        assert place.process is not None
+        return place.process.servers[POOL, FIRST].up
+
+    def judge(backend: str, passing: bool) -> None:
+        assert place.process is not None
+        place.process.servers[backend, FIRST].judge(passing)
+        world.look()
+        world.run()
+
+    judge(check, False)
+    assert not up()
+    assert world.server.statuses[FIRST] is ERROR
+    world.apply(changed(several, listeners=(listener(), listener(1, timeout_member_data=9000))))
+    assert not up()
+    assert place.process is not None
+    assert not place.process.servers[f"{POOL}:{uuid(3, 1)}", FIRST].up
+    world.start().resync()
+    world.run()
+    assert not up()
+    judge(POOL, False)
+    judge(check, True)
+    assert not up()
+    judge(POOL, True)
+    assert up()
+    judge(check, False)
+    assert not up()
+    world.apply(changed(changed(changed(several)), monitors=(monitor(),)))
+    assert up()
+    world.look()
+    assert world.server.statuses[FIRST] is ONLINE
+
+
+def test_a_deaf_process_is_told_no_vetoes(world: World) -> None:
+    world.apply(changed(wish(monitors=(monitor(), monitor(number=1)))))
+    process = world.host.places[BALANCER].process
+    assert process is not None
+    process.deaf = True
+    world.agent.resync()
+    while world.agent.run_due():
+        pass
+    assert world.host.places[BALANCER].process is process
+    assert [report.outcome.value for report in world.server.reports] == ["done"] * len(world.server.reports)

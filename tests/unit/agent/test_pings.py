@@ -74,3 +74,36 @@ def test_checks_of_haproxys_own_are_left_to_it() -> None:
 def test_an_adopted_process_waits_for_verdicts_of_pinged_members() -> None:
     planned = plan_verdicts(PINGED, KEYS, {}, {}, set(KEYS))
     assert (planned.commands, planned.down) == ((), set(KEYS))
+
+
+SEVERAL = changed(PINGED, monitors=(*PINGED.monitors, monitor(kind=MonitorType.PING, number=1, delay=1, fall=1)))
+OTHER = SEVERAL.monitors[1].id
+
+
+def test_each_of_two_ping_monitors_pings_at_its_own_pace() -> None:
+    targets = choose_ping_targets(changed(SEVERAL, members=(member(0),)))
+    assert [(target.monitor, target.member, target.delay, target.fall) for target in targets] == [
+        (PING, FIRST, 3, 4),
+        (OTHER, FIRST, 1, 1),
+    ]
+
+
+def test_of_two_ping_monitors_both_have_to_agree() -> None:
+    def told(*verdicts: bool) -> tuple[str, ...]:
+        said = dict(zip([(PING, FIRST), (OTHER, FIRST)], verdicts, strict=False))
+        return plan_verdicts(SEVERAL, KEYS, said, {}, set()).commands
+
+    assert told(True) == ()
+    assert told(True, True) == (UP,)
+    assert told(False) == told(False, True) == told(True, False) == (DOWN,)
+
+
+def test_one_of_two_ping_monitors_goes_with_its_verdict() -> None:
+    verdicts, key = {(PING, FIRST): True, (OTHER, FIRST): False}, (POOL, FIRST)
+    assert plan_verdicts(PINGED, KEYS, verdicts, {key: False}, {key}).commands == (UP,)
+
+
+def test_pings_beside_other_checks_are_made_and_left_to_the_vetoes() -> None:
+    desired = changed(PINGED, monitors=(*PINGED.monitors, monitor(number=1)))
+    assert [target.member for target in choose_ping_targets(desired)] == [FIRST, SECOND]
+    assert plan_verdicts(desired, KEYS, {(PING, FIRST): False}, {}, set(KEYS)).commands == ()

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from tests.unit.render.wishes_for_render import (
+    FURTHER_MONITOR,
     HTTP_MONITOR,
     MONITOR,
     PING_MONITOR,
@@ -148,3 +149,35 @@ def test_ids_within_a_backend_differ() -> None:
     members = [member(f"m{number}", port=1000 + number) for number in range(3000)]  # collisions are certain
     servers = split(text_of(wish(*members))).servers.values()
     assert len({server.word_after("id") for server in servers}) == 3000
+
+
+SEVERAL = wish(member("one"), member("two", last=12), monitor=MONITOR, monitors=(FURTHER_MONITOR,))
+
+
+def test_members_under_several_monitors_change_at_run_time() -> None:
+    after = replace(SEVERAL, members=(member("one", weight=9, admin_state_up=False), member("three", last=13)))
+    servers, check = split(text_of(after)).servers, "app:check:further"
+    assert difference(SEVERAL, after) == Runtime(
+        (
+            SetWeight("app", "one", 9),
+            SetState("app", "one", True, True),
+            AddServer(servers["app", "three"]),
+            SetState(check, "one", True, True),
+            AddServer(servers[check, "three"]),
+            RemoveServer("app", "two"),
+            RemoveServer(check, "two"),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "monitors",
+    [(MONITOR,), (MONITOR, replace(FURTHER_MONITOR, delay=9)), (MONITOR, PING_MONITOR), (PING_MONITOR,)],
+    ids=["gone", "delay", "ping", "only ping"],
+)
+def test_other_monitors_need_a_reload(monitors: tuple[HealthMonitor, ...]) -> None:
+    assert isinstance(difference(SEVERAL, replace(SEVERAL, monitors=monitors)), Reload)
+
+
+def test_one_ping_monitor_more_is_no_business_of_haproxy() -> None:
+    assert difference(SEVERAL, replace(SEVERAL, monitors=(*SEVERAL.monitors, PING_MONITOR))) == Equal()

@@ -1,11 +1,11 @@
 """The words for HAProxy's runtime API."""
 
 import pytest
-from tests.unit.render.wishes_for_render import MONITOR, member, text_of, wish
+from tests.unit.render.wishes_for_render import FURTHER_MONITOR, MONITOR, member, text_of, wish
 
 from evenload.model.desired import ServerState
 from evenload.render.haproxy_text import AddServer, RemoveServer, SetState, SetWeight, split
-from evenload.render.runtime_commands import commands, delete_leftovers, refused, set_health
+from evenload.render.runtime_commands import commands, delete_leftovers, refused, release, set_health, set_veto
 
 CHECKED = split(text_of(wish(member("one", weight=3), monitor=MONITOR))).servers["app", "one"]
 
@@ -74,3 +74,22 @@ def test_leftovers_are_servers_in_maintenance_that_no_text_names() -> None:
     text = text_of(wish(member("one")))
     servers = {("app", "one"): state, ("app", "gone"): state, ("app", "odd"): serving}
     assert delete_leftovers(text, servers) == ("del server app/gone",)
+
+
+def test_a_server_comes_without_a_veto_before_it_serves() -> None:
+    wanted = split(text_of(wish(member("one"), monitor=MONITOR, monitors=(FURTHER_MONITOR,)))).servers
+    _, *sent = commands(AddServer(wanted["app", "one"]))
+    assert sent == [
+        "enable health app/one",
+        "enable agent app/one",
+        "set server app/one agent up",
+        "enable server app/one",
+    ]
+    _, *sent = commands(AddServer(wanted["app:check:further", "one"]))
+    assert sent == ["enable health app:check:further/one", "enable server app:check:further/one"]
+
+
+def test_vetoes() -> None:
+    assert set_veto("app", "one", vetoed=True) == "set server app/one agent down"
+    assert release("app", "one") == ("set server app/one agent down", "set server app/one state ready")
+    assert refused("set server app/one agent up", "agent checks are not enabled on this server.")

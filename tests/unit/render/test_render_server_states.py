@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
-from tests.unit.render.wishes_for_render import MONITOR, PING_MONITOR, member, text_of, wish
+import pytest
+from tests.unit.render.wishes_for_render import FURTHER_MONITOR, MONITOR, PING_MONITOR, member, text_of, wish
 
+from evenload.model.balancer import HealthMonitor
 from evenload.model.desired import Desired
 from evenload.model.enums import ListenerProtocol
 from evenload.render.server_states import Row, parse_server_states, render_server_states
@@ -79,3 +81,67 @@ def test_health_follows_a_pool_whose_backend_is_called_otherwise_now() -> None:
 
 def test_an_answer_that_is_no_table_keeps_nothing() -> None:
     assert parse_server_states(render_server_states("Unknown command", text_of(CHECKED), text_of(CHECKED)).text) == []
+
+
+SEVERAL = wish(member("one"), monitor=MONITOR, monitors=(FURTHER_MONITOR,))
+VETOED = "5 app 1 one 10.0.0.11 0 0 1 1 23 15 3 4 6 22 0 1 - 8080 - 0 0 - 127.0.0.1 1"
+FAILING = VETOED.replace(" 3 4 6 22 ", " 2 0 6 22 ")
+FURTHER_DOWN = "6 app:check:further 1 one 10.0.0.11 0 0 1 1 23 9 2 0 6 0 0 1 - 8080 - 0 0 - - 0"
+RELEASE = ("set server app/one agent down", "set server app/one state ready")
+
+
+def carried(wanted: Desired, *rows: str, former: Desired = SEVERAL) -> tuple[dict[str, Row], tuple[str, ...]]:
+    """By backend, and what the new process is told."""
+    kept = render_server_states("\n".join(["1", HEADER, *rows]), text_of(former), text_of(wanted))
+    return {row["be_name"]: row for row in parse_server_states(kept.text)}, kept.commands
+
+
+def test_a_member_that_only_a_veto_keeps_down_starts_in_maintenance_and_is_released_with_it() -> None:
+    rows, told = carried(SEVERAL, VETOED, FURTHER_DOWN)
+    assert rows["app"]["srv_admin_state"] == "1"
+    assert told == RELEASE
+    assert (rows["app:check:further"]["srv_op_state"], rows["app:check:further"]["srv_admin_state"]) == ("0", "0")
+
+
+def test_one_that_its_own_checks_keep_down_starts_so() -> None:
+    rows, told = carried(SEVERAL, FAILING, FURTHER_DOWN)
+    assert (rows["app"]["srv_op_state"], rows["app"]["srv_admin_state"], told) == ("0", "0", ())
+
+
+def test_with_the_further_monitor_goes_its_veto() -> None:
+    rows, told = carried(wish(member("one"), monitor=MONITOR), VETOED, FURTHER_DOWN)
+    assert (rows["app"]["srv_op_state"], rows["app"]["srv_admin_state"], told) == ("2", "0", ())
+    assert rows.keys() == {"app"}
+
+
+@pytest.mark.parametrize("first", [FURTHER_MONITOR, replace(MONITOR, type=PING_MONITOR.type)], ids=["other", "ping"])
+def test_where_another_check_takes_the_place_of_the_first_nobody_is_up_by_the_word_of_that(
+    first: HealthMonitor,
+) -> None:
+    rows, told = carried(wish(member("one"), monitors=(first,)), VETOED, FURTHER_DOWN)
+    assert (rows["app"]["srv_op_state"], told) == ("0", ())
+    last = replace(FURTHER_MONITOR, id="last")
+    rows, told = carried(wish(member("one"), monitors=(first, FURTHER_MONITOR, last)), VETOED, FURTHER_DOWN)
+    down = "set server app/one health down"
+    assert (rows["app"]["srv_admin_state"], told) == ("1", (*RELEASE, down))
+
+
+def test_what_a_backend_that_only_checks_says_is_not_taken_for_another_backends_word() -> None:
+    rows, told = carried(SEVERAL, FURTHER_DOWN)
+    assert (set(rows), told) == ({"app:check:further"}, ())
+    rows, _ = carried(SEVERAL, VETOED)
+    assert rows.keys() == {"app"}
+
+
+def test_a_veto_follows_a_pool_whose_backend_is_called_otherwise_now() -> None:
+    web = SEVERAL.listeners[0]
+    first = replace(web, id="first", protocol=ListenerProtocol.TCP, port=81)
+    rows, told = carried(replace(SEVERAL, listeners=(first, web)), VETOED, FURTHER_DOWN)
+    assert {row["srv_admin_state"] for name, row in rows.items() if name != "app:check:further"} == {"1"}
+    assert told == (*RELEASE, *(command.replace("app/", "app:web/") for command in RELEASE))
+
+
+def test_a_running_text_that_is_not_ours_keeps_no_veto() -> None:
+    kept = render_server_states(f"1\n{HEADER}\n{VETOED}\n", "backend x\n    server broken\n", text_of(SEVERAL))
+    [row] = parse_server_states(kept.text)
+    assert (row["srv_op_state"], kept.commands) == ("0", ())

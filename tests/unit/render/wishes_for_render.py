@@ -29,6 +29,7 @@ from evenload.render.options import RenderOptions
 OPTIONS = RenderOptions(state_dir="/srv")
 MONITOR = HealthMonitor(id="check", pool_id="app", type=MonitorType.TCP, delay=5, timeout=3, rise=2, fall=3)
 HTTP_MONITOR = replace(MONITOR, type=MonitorType.HTTP, http=HttpCheck())
+FURTHER_MONITOR = replace(MONITOR, id="further", rise=1)
 PING_MONITOR = replace(MONITOR, type=MonitorType.PING)
 
 
@@ -40,6 +41,7 @@ def member(name: str, *, pool_id: str = "app", last: int = 11, **fields: object)
 def wish(
     *members: Member,
     monitor: HealthMonitor | None = None,
+    monitors: tuple[HealthMonitor, ...] = (),
     persistence: SessionPersistence | None = None,
     listeners: Sequence[Listener] = (),
 ) -> Desired:
@@ -63,7 +65,7 @@ def wish(
             ),
         ),
         members=members,
-        monitors=() if monitor is None else (monitor,),
+        monitors=monitors if monitor is None else (monitor, *monitors),
     )
 
 
