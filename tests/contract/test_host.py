@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from tests.contract.sites import Site, eventually, fake_site, linux_site
-from tests.fakes.wishes import ip, member
+from tests.fakes.wishes import ip, member, monitor
 from tests.root.openvswitch import Openvswitch
 
 from evenload.agent.actions import Plan
@@ -28,10 +28,13 @@ from evenload.model.desired import (
     RemoveAddress,
     RemoveRoute,
 )
+from evenload.model.enums import MonitorType
 from evenload.model.errors import HostError, InvalidConfiguration
 from evenload.render.haproxy import render_haproxy
 from evenload.render.haproxy_backend import PINGED
-from evenload.render.runtime_commands import refused, set_health
+from evenload.render.haproxy_monitors import check_backend
+from evenload.render.haproxy_text import AddServer, split
+from evenload.render.runtime_commands import commands, refused, release, set_health, set_state, set_veto
 from evenload.render.server_states import render_server_states
 
 REAL = [
@@ -293,6 +296,47 @@ def test_statistics_name_the_objects_and_health_is_told(site: Site) -> None:
     assert words[desired.pools[0].id, "BACKEND"] == "UP"
     assert words[desired.pools[0].id, up.id] == "no check"
     assert words[desired.pools[0].id, down.id].startswith("DOWN")
+
+
+def test_vetoes_are_a_bit_of_their_own(site: Site) -> None:
+    """How HAProxy takes them is what ``agent/vetoes`` and ``render/server_states`` build upon."""
+    both = tuple(monitor(number=number, kind=MonitorType.TCP, delay=3600) for number in range(2))
+    # Enabled later, so that the first checks of all, which nobody would answer, are not made.
+    resting = tuple(member(number, admin_state_up=False) for number in range(2))
+    desired = replace(site.wish(), monitors=both, members=resting)
+    serve(site, desired)
+    backend, first, new = desired.pools[0].id, member(0).id, member(7)
+
+    def say(*words: str) -> None:
+        answers = site.host.runtime(site.id, words)
+        assert not [said for said in zip(words, answers, strict=True) if refused(*said)]
+
+    def bits(server: str = first) -> tuple[str, bool | None, bool | None]:
+        rows = {(row.proxy, row.server): row for row in site.host.read_servers(site.id)}
+        row = rows[backend, server]
+        return row.status.split()[0], row.passing, row.vetoed
+
+    assert {row.proxy for row in site.host.read_servers(site.id)} == {backend, check_backend(both[1])}
+    say(set_state(backend, first, maintenance=False))
+    assert bits() == ("UP", True, False)
+    say(set_veto(backend, first, vetoed=True))
+    assert bits() == ("DOWN", True, True)
+    say(set_health(backend, first, up=False))
+    assert bits() == ("DOWN", False, True)
+    say(set_veto(backend, first, vetoed=False))  # which is why it is not done where its own checks fail
+    assert bits()[0] == "UP"
+    say(set_state(backend, first, maintenance=True), *release(backend, first))
+    assert bits() == ("DOWN", True, True)
+    wanted = split(render_haproxy(replace(desired, members=(*desired.members, new)), site.options, 1)).servers
+    say(*commands(AddServer(wanted[backend, new.id])))
+    assert bits(new.id)[2] is False
+    [states] = site.host.runtime(site.id, ["show servers state"])
+    text = render_haproxy(replace(desired, members=(member(0), member(1))), site.options, 2)
+    kept = render_server_states(states, render_haproxy(desired, site.options, 1), text)
+    site.host.reload_haproxy(site.id, text, 2, kept.text)
+    assert bits()[0] == "MAINT"
+    say(*kept.commands)
+    assert (bits()[0], bits()[2]) == ("DOWN", True)
 
 
 def test_health_that_is_kept_outlives_a_reload(site: Site) -> None:

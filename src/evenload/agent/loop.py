@@ -188,4 +188,5 @@ class Agent:
         self._ask(load_balancer_id, Ask())
 
     def _vetoed(self, load_balancer_id: str) -> None:
+        """What a round finds in HAProxy then is newer than what made somebody ask for it."""
         self._ask(load_balancer_id, Ask())
