@@ -132,8 +132,11 @@ def _reload(load_balancer_id: str, action: ReloadHaproxy, host: Host) -> int:
     except HostError:
         return host.reload_haproxy(load_balancer_id, action.text, action.worker, None)
     pid = host.reload_haproxy(load_balancer_id, action.text, action.worker, kept.text)
-    if kept.commands:
-        host.runtime(load_balancer_id, kept.commands)
+    # Where this fails, the next attempt looks at the process and puts right what it has otherwise than its text says.
+    answers = host.runtime(load_balancer_id, kept.commands) if kept.commands else []
+    for command, answer in zip(kept.commands, answers, strict=True):
+        if refused(command, answer):
+            raise HostError(f"HAProxy refuses “{command}”: {answer}")
     return pid
 
 
