@@ -15,6 +15,7 @@ from evenload.api.bodies import take_chunked
 from evenload.api.context import Facade
 from evenload.api.errors import Errors
 from evenload.api.fields import is_plain
+from evenload.api.lbaas_v1 import routes as lbaas_v1_routes
 from evenload.api.network_v2 import routes as network_routes
 from evenload.api.octavia_v2 import routes as octavia_routes
 from evenload.api.policy import Policy
@@ -41,6 +42,7 @@ def build_app(services: Services, identity: Identity, policy: Policy, settings: 
         app.add_route(path + "/{name}", projects.Project(identity, word))
     octavia_routes.add_routes(app, facade, services)
     network_routes.add_routes(app, facade, services.networks)
+    lbaas_v1_routes.add_routes(app, facade, services.v1)
     return app
 
 

@@ -15,20 +15,26 @@ import structlog
 from evenload.api.auth.identity import BadCredentials, IdentityUnavailable, Unauthenticated
 from evenload.api.fields import shown
 from evenload.model.errors import (
+    AddressesExhausted,
+    AddressTaken,
     Conflict,
     Forbidden,
+    ForeignProject,
+    Immutable,
     Invalid,
     NoHost,
     NotFound,
     Rejected,
     StoreUnavailable,
+    UnknownNeighbour,
     Unsupported,
 )
 
 _log = structlog.get_logger(__name__)
 
 NETWORK_SEGMENTS = frozenset(
-    {"networks", "subnets", "ports", "extensions", "qos", "security-groups", "routers", "floatingips", "quotas"}
+    {"networks", "subnets", "ports", "extensions", "qos", "security-groups", "routers", "floatingips"}
+    | {"lb", "agents", "service-providers", "quotas"}
 )
 _READY = ("Validation failure: ", "Invalid input for ", "Unknown attribute ", "Missing details ", "One or more ")
 _STATUSES: tuple[tuple[type[Rejected], int], ...] = (
@@ -39,10 +45,23 @@ _STATUSES: tuple[tuple[type[Rejected], int], ...] = (
     (NoHost, 503),
     (Invalid, 400),
 )
+# Where Neutron says something else, with LBaaS v1 inside.
+_NEUTRON_STATUSES: tuple[tuple[type[Rejected], int], ...] = ((UnknownNeighbour, 404), (NoHost, 404), *_STATUSES)
+_NEUTRON_TYPES: Mapping[type[Rejected], str] = {
+    Invalid: "InvalidInput",
+    Unsupported: "InvalidInput",
+    Forbidden: "PolicyNotAuthorized",
+    ForeignProject: "NotAuthorized",
+    Immutable: "StateInvalid",
+    NoHost: "NoEligibleBackend",
+    AddressTaken: "IpAddressInUse",
+    AddressesExhausted: "IpAddressGenerationFailure",
+}
+"""Others are called as in the model."""
 
 
 def is_network_path(path: str) -> bool:
-    """Whether a path belongs to the network API, also where nothing answers at it."""
+    """Whether a path belongs to Neutron's API, be it of networks or of LBaaS v1, also where nothing answers at it."""
     parts = path.split("/", 3)
     return len(parts) > 2 and parts[1] in ("v2", "v2.0") and parts[2].removesuffix(".json") in NETWORK_SEGMENTS
 
@@ -50,9 +69,10 @@ def is_network_path(path: str) -> bool:
 def describe(error: Rejected, names: Mapping[str, str], provider: str | None) -> tuple[int, str]:
     """Status and text of a refusal, which names the field in the API's own word. ``names``: model → API.
 
-    ``provider`` None: an API that has no providers, where what is not supported is the caller's fault.
+    ``provider`` None: Neutron's API, which has none, so that what is not supported is the caller's fault.
     """
-    status = next((code for kind, code in _STATUSES if isinstance(error, kind)), 400)
+    statuses = _STATUSES if provider is not None else _NEUTRON_STATUSES
+    status = next((code for kind, code in statuses if isinstance(error, kind)), 400)
     text = error.detail
     if isinstance(error, Forbidden):
         return status, text
@@ -63,9 +83,18 @@ def describe(error: Rejected, names: Mapping[str, str], provider: str | None) ->
         if provider is None:
             return 400, f"Not supported here: {text}"
         return status, f"Provider '{provider}' does not support a requested option: {text}"
+    if provider is None:
+        return status, text
     if status == 400 and not text.startswith(_READY) and not text.endswith(" not found."):
         text = f"Validation failure: {text}"
     return status, text
+
+
+def neutron_type(error: Rejected) -> str:
+    """What Neutron calls it."""
+    if isinstance(error, NotFound | UnknownNeighbour):
+        return f"{error.kind.replace(' ', '')}NotFound"
+    return _NEUTRON_TYPES.get(type(error), type(error).__name__)
 
 
 class Errors:
@@ -86,14 +115,13 @@ class Errors:
     def _rejected(self, request: falcon.Request, response: falcon.Response, error: Rejected, params: Any) -> None:
         names: Mapping[str, str] = getattr(request.context, "names", {})
         status, text = describe(error, names, None if is_network_path(request.path) else self._provider)
-        kind = f"{error.kind.replace(' ', '')}NotFound" if isinstance(error, NotFound) else type(error).__name__
-        _answer(request, response, status, text, kind)
+        _answer(request, response, status, text, neutron_type(error))
 
     def _http(self, request: falcon.Request, response: falcon.Response, error: falcon.HTTPError, params: Any) -> None:
         if error.headers is not None:
             response.set_headers(error.headers)
-        code = int(error.status_code)
-        _answer(request, response, code, error.description or error.title or "", f"HTTP{code}")
+        kind = type(error).__name__.replace("RouteNotFound", "NotFound")
+        _answer(request, response, int(error.status_code), error.description or error.title or "", kind)
 
     def _unavailable(self, request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
         _log.error("a request could not be served", path=request.path, reason=str(error))

@@ -7,7 +7,7 @@ Lenient only where Octavia is: booleans and integers may be strings.
 
 import ipaddress
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any
@@ -102,7 +102,7 @@ def address_of(text: str) -> str:
         raise ValueError("Not an IP address.") from error
 
 
-def _canonical(text: str) -> str:
+def address_or_text(text: str) -> str:
     """For filters: what is no address equals none, which is no error."""
     try:
         return address_of(text)
@@ -200,9 +200,21 @@ def listing(item: FieldType, longest: int = 1000) -> FieldType:
     return FieldType(Annotated[list[item.annotation], Field(max_length=longest)])  # type: ignore[name-defined]
 
 
-def choice(possible: type[Enum], known: Sequence[str] = ()) -> FieldType:
-    """One of an enum's values. ``known`` are further words of the API, which this provider cannot do (501)."""
-    members: dict[str, Enum] = {str(member.value): member for member in possible}
+def one_of(*words: str) -> FieldType:
+    """One of these words, which the model takes as they are."""
+
+    def choose(value: object) -> str:
+        if isinstance(value, str) and value in words:
+            return value
+        raise ValueError(f"Value should be one of: {', '.join(words)}.")
+
+    return FieldType(Annotated[str, BeforeValidator(choose)], str)
+
+
+def choice(possible: type[Enum], known: Sequence[str] = (), *, without: Collection[Enum] = ()) -> FieldType:
+    """One of an enum's values. ``known`` are further words of the API, which this provider cannot do (501);
+    ``without``: values for which it has no word."""
+    members: dict[str, Enum] = {str(member.value): member for member in possible if member not in without}
     elsewhere = frozenset(known)
 
     def choose(value: object, info: ValidationInfo) -> Enum:
@@ -243,7 +255,7 @@ DESCRIPTION = text()
 TRUTH = FieldType(Annotated[bool, BeforeValidator(_truth)], truth_of)
 UUID = checked_text(uuid_of, 36, filtered=False)
 PROJECT = checked_text(_project, 36)
-ADDRESS = FieldType(checked_text(address_of, 45).annotation, _canonical)
+ADDRESS = FieldType(checked_text(address_of, 45).annotation, address_or_text)
 CIDR = checked_text(_cidr, 49)
 SUBNET_CIDR = checked_text(_subnet_cidr, 49)
 WORD = checked_text(
@@ -255,6 +267,7 @@ URL_PATH = checked_text(
     _matching(_URL_PATH, "A path such as /health?full=1 is expected, in URL characters."), filtered=False
 )
 COOKIE_NAME = checked_text(_matching(_COOKIE, "A cookie name consists of token characters (RFC 6265)."), filtered=False)
+HTTP_METHOD = one_of("GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH")
 HOST_NAME = checked_text(_matching(_HOST, "Not a host name."), 253, filtered=False)
 EXPECTED_CODES = checked_text(_codes, filtered=False)
 HTTP_VERSION = FieldType(

@@ -16,7 +16,6 @@ Parameters = Sequence[tuple[str, str]]
 
 _CONTROLS = frozenset({"fields", "sort", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
 _TAGS = {"tags": "tags", "tags-any": "tags_any", "not-tags": "not_tags", "not-tags-any": "not_tags_any"}
-_DEFAULT_SORT = (("created_at", False), ("id", False))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +36,7 @@ class Column:
 class Wanted:
     """A list request: the model's question, and what only the facade needs.
 
-    ``project_id``: the one the caller named; the facade decides what comes of it.
+    ``project_id``: the one the caller named, where it is no column; the facade decides what comes of it.
     """
 
     query: Query
@@ -58,8 +57,10 @@ def read_list(
     page_limit: int,
     tags: bool = True,
     repeated: bool = False,
+    default_sort: Sequence[tuple[str, bool]] = (("created_at", False), ("id", False)),
 ) -> Wanted:
-    """Raises Invalid naming the parameter. ``repeated``: a filter given twice means either value."""
+    """Raises Invalid naming the parameter. ``repeated``: Neutron's way, a filter given twice means either value, and
+    the project is a column like others. ``default_sort`` comes behind every other order."""
     controls: dict[str, list[str]] = {}
     filters: dict[str, list[Value]] = {}
     labels: dict[str, list[str]] = {}
@@ -73,7 +74,7 @@ def read_list(
             controls.setdefault(name, []).append(value)
         elif tags and name in _TAGS:
             labels.setdefault(_TAGS[name], []).extend(part for part in value.split(",") if part)
-        elif name == "project_id" or (repeated and name == "tenant_id"):
+        elif name == "project_id" and not repeated:
             if project is not None and project != value:
                 raise Invalid(_AMBIGUOUS.format(shown(name)), field=name)
             project = value
@@ -97,7 +98,7 @@ def read_list(
         tags_any=tuple(labels.get("tags_any", ())),
         not_tags=tuple(labels.get("not_tags", ())),
         not_tags_any=tuple(labels.get("not_tags_any", ())),
-        sort=_sort(controls, columns),
+        sort=_sort(controls, columns, default_sort),
         marker=_single(controls, "marker"),
         limit=_limit(_single(controls, "limit"), page_limit),
         reverse=_reverse(_single(controls, "page_reverse")),
@@ -144,7 +145,9 @@ def _reverse(text: str | None) -> bool:
         ) from error
 
 
-def _sort(controls: Mapping[str, Sequence[str]], columns: Mapping[str, Column]) -> tuple[tuple[str, bool], ...]:
+def _sort(
+    controls: Mapping[str, Sequence[str]], columns: Mapping[str, Column], default: Sequence[tuple[str, bool]]
+) -> tuple[tuple[str, bool], ...]:
     asked: list[tuple[str, str]] = []
     for part in _commas(controls.get("sort", ())):
         key, _, direction = part.partition(":")
@@ -163,9 +166,7 @@ def _sort(controls: Mapping[str, Sequence[str]], columns: Mapping[str, Column]) 
             raise Invalid(f"Invalid input for query parameter sort_dir. Value: '{shown(direction)}'. asc or desc.")
         if not column.constant:
             sort.setdefault(column.model, direction == "desc")
-    if not sort:
-        return _DEFAULT_SORT
-    for key, descending in _DEFAULT_SORT:
+    for key, descending in default:
         sort.setdefault(key, descending)
     return tuple(sort.items())
 

@@ -1,4 +1,4 @@
-"""May this caller do that? Octavia's rule names and defaults, and Neutron's for the network API, through oslo.policy.
+"""May this caller do that? Octavia's rule names and defaults, Neutron's for networks and LBaaS v1, through oslo.policy.
 
 The rules are those of the references; operators override them in a policy file. A decision costs oslo.policy a quarter
 of a millisecond, so decisions are remembered by everything they may depend on, for a few seconds.
@@ -42,6 +42,8 @@ _BASE: dict[str, tuple[str, str | None]] = {
 _READ, _GLOBAL, _WRITE, _ADMIN = (f"rule:load-balancer:{name}" for name in ("read", "read-global", "write", "admin"))
 _RESOURCES = ("loadbalancer", "listener", "pool", "member", "healthmonitor")
 _NETWORK_RESOURCES = ("network", "subnet", "port")
+_V1_RESOURCES = ("vip", "pool", "member", "health_monitor")
+_QUOTA_ADMIN = "rule:load-balancer:admin or rule:load-balancer:quota-admin"
 
 
 class PolicyError(EvenloadError):
@@ -72,6 +74,23 @@ def _network_rules() -> Iterator[tuple[str, str]]:
     yield "get_port:binding", "rule:context_is_admin"
 
 
+def _lbaas_v1_rules() -> Iterator[tuple[str, str]]:
+    """Neutron's names; who may do what is as in Octavia's API, since it is the same objects."""
+    for resource in _V1_RESOURCES:
+        yield f"get_{resource}", _READ
+        yield f"get_{resource}:global", _GLOBAL
+        yield from ((f"{action}_{resource}", _WRITE) for action in ("create", "update", "delete"))
+    yield "get_pool_health_monitor", _READ
+    yield from ((f"{action}_pool_health_monitor", _WRITE) for action in ("create", "delete"))
+    yield "get_service_provider", _READ
+    yield from ((f"{action}_agent", _ADMIN) for action in ("get", "update", "delete"))
+    yield "get_loadbalancer-agent", _ADMIN
+    yield "get_loadbalancer-pools", _ADMIN
+    yield "get_quota", f"{_READ} or rule:load-balancer:quota-admin"
+    yield "get_quota:global", _QUOTA_ADMIN
+    yield from ((f"{action}_quota", _QUOTA_ADMIN) for action in ("update", "delete"))
+
+
 def default_rules() -> list[oslo.RuleDefault]:
     """Every rule with its default, for the enforcer and for a sample policy file."""
     rules = []
@@ -79,7 +98,7 @@ def default_rules() -> list[oslo.RuleDefault]:
         deprecated = before and oslo.DeprecatedRule(name, before, deprecated_reason=_REASON, deprecated_since=_SINCE)
         rules.append(oslo.RuleDefault(name, check, deprecated_rule=deprecated or None))
     rules += [oslo.RuleDefault(f"os_load-balancer_api:{name}", check) for name, check in _load_balancer_rules()]
-    rules += [oslo.RuleDefault(name, check) for name, check in _network_rules()]
+    rules += [oslo.RuleDefault(name, check) for name, check in (*_network_rules(), *_lbaas_v1_rules())]
     return rules
 
 

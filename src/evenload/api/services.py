@@ -2,12 +2,30 @@
 
 from dataclasses import dataclass
 
+from evenload.service.agent_registry import AgentRegistry
 from evenload.service.health_monitors import HealthMonitors
+from evenload.service.lbaas_v1.members import V1Members
+from evenload.service.lbaas_v1.monitors import V1Monitors
+from evenload.service.lbaas_v1.pools import V1Pools
+from evenload.service.lbaas_v1.vips import Vips
 from evenload.service.listeners import Listeners
 from evenload.service.load_balancers import LoadBalancers
 from evenload.service.members import Members
 from evenload.service.networks import Networks
 from evenload.service.pools import Pools
+from evenload.service.quotas import Quotas
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class V1Services:
+    """Those of LBaaS v1."""
+
+    vips: Vips
+    pools: V1Pools
+    members: V1Members
+    monitors: V1Monitors
+    quotas: Quotas
+    agents: AgentRegistry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,3 +36,4 @@ class Services:
     members: Members
     health_monitors: HealthMonitors
     networks: Networks
+    v1: V1Services

@@ -10,7 +10,8 @@ class ApiSettings:
 
     ``trust_forwarded``: take scheme and host from X-Forwarded-Proto and X-Forwarded-Host; only behind a proxy that
     sets both. ``provider_aliases``: names that existing templates send as ``provider``; they mean this provider and
-    are shown again as they were sent.
+    are shown again as they were sent. ``lbaas_v1_providers``: LBaaS v1's names of the one provider there is, in lower
+    case; the first is the default.
     """
 
     page_limit: int = 1000
@@ -20,6 +21,7 @@ class ApiSettings:
     max_body_bytes: int = 2 * 1024 * 1024
     provider: str = "evenload"
     provider_aliases: tuple[str, ...] = ("amphora", "octavia")
+    lbaas_v1_providers: tuple[str, ...] = ("haproxy", "evenload")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,18 +9,24 @@ from sqlalchemy import Engine
 from evenload.api.auth.http_basic import HttpBasicIdentity
 from evenload.api.auth.identity import Identity
 from evenload.api.auth.none import NoIdentity
-from evenload.api.services import Services
+from evenload.api.services import Services, V1Services
 from evenload.bus.local import LocalBus
 from evenload.main.clock import SystemClock
 from evenload.main.settings import Settings
 from evenload.ports.ipam import Ipam
+from evenload.service.agent_registry import AgentRegistry
 from evenload.service.context import Context
 from evenload.service.health_monitors import HealthMonitors
+from evenload.service.lbaas_v1.members import V1Members
+from evenload.service.lbaas_v1.monitors import V1Monitors
+from evenload.service.lbaas_v1.pools import V1Pools
+from evenload.service.lbaas_v1.vips import Vips
 from evenload.service.listeners import Listeners
 from evenload.service.load_balancers import LoadBalancers
 from evenload.service.members import Members
 from evenload.service.networks import Networks
 from evenload.service.pools import Pools
+from evenload.service.quotas import Quotas
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
 from evenload.store.unit_of_work import SqlUnitOfWork
@@ -59,6 +65,19 @@ def build_services(settings: Settings, foundation: Foundation) -> Services:
         members=Members(context),
         health_monitors=HealthMonitors(context),
         networks=Networks(context.uow, settings.networks, foundation.clock, new_id, foundation.source, foundation.bus),
+        v1=_lbaas_v1(settings, context),
+    )
+
+
+def _lbaas_v1(settings: Settings, context: Context) -> V1Services:
+    quotas = Quotas(context.uow, settings.quotas)
+    return V1Services(
+        vips=Vips(context, quotas),
+        pools=V1Pools(context, quotas, settings.api.provider),
+        members=V1Members(context, quotas),
+        monitors=V1Monitors(context, quotas),
+        quotas=quotas,
+        agents=AgentRegistry(context.uow, context.clock, settings.agent_timeout),
     )
 
 

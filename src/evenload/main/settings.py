@@ -21,6 +21,7 @@ from evenload.host.preflight import read_open_files_limit
 from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSettings, VifDriver
 from evenload.render.options import RenderOptions
 from evenload.service.networks import NetworkSettings
+from evenload.service.quotas import QuotaSettings
 
 DEFAULT_STATE = "/var/lib/evenload"
 
@@ -64,6 +65,21 @@ _API = [
         help="Take scheme and host of links from X-Forwarded-Proto and -Host; only behind a proxy that sets both.",
     ),
     cfg.BoolOpt("healthcheck_enabled", default=True, help="Answer GET /healthcheck without authentication."),
+    cfg.ListOpt(
+        "lbaas_v1_providers",
+        default=list(ApiSettings().lbaas_v1_providers),
+        help="Names under which pools of LBaaS v1 may ask for this provider; the first is the default.",
+    ),
+]
+_QUOTAS = [
+    cfg.IntOpt(
+        f"quota_{resource}",
+        default=limit,
+        min=-1,
+        max=2**31 - 1,
+        help=f"LBaaS v1: each project's {resource.replace('_', ' ')}s at the most, unless set for it. -1: no limit.",
+    )
+    for resource, limit in QuotaSettings().defaults.items()
 ]
 _DATABASE = [
     cfg.StrOpt(
@@ -118,6 +134,7 @@ _HAPROXY = [
 _GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
     (None, _DEFAULT),
     ("api", _API),
+    ("quotas", _QUOTAS),
     ("database", _DATABASE),
     ("networks", _NETWORKS),
     ("agent", _AGENT),
@@ -127,6 +144,7 @@ _GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
 
 
 _DEVICE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,14}")
+_PROVIDER = re.compile(r"[a-z0-9][a-z0-9_.\-]{0,63}")
 _LOCATION = re.compile(r"from LocationInfo\(.*?detail='(.*?)'\)")
 """How oslo.config says in which file a bad value stands."""
 
@@ -158,6 +176,7 @@ class Settings:
     serving: ServingSettings
     api: ApiSettings
     policy: PolicySettings
+    quotas: QuotaSettings
     networks: NetworkSettings
     agent: AgentSettings
     host: HostSettings
@@ -244,10 +263,14 @@ def _settings(conf: Any) -> Settings:
             base_uri=conf.api.api_base_uri,
             trust_forwarded=conf.api.trust_forwarded,
             healthcheck=conf.api.healthcheck_enabled,
+            lbaas_v1_providers=_providers(conf.api.lbaas_v1_providers),
         ),
         policy=PolicySettings(
             file=Path(conf.api.policy_file) if conf.api.policy_file else None,
             enforce_new_defaults=conf.api.enforce_new_defaults,
+        ),
+        quotas=QuotaSettings(
+            defaults={resource: conf.quotas[f"quota_{resource}"] for resource in QuotaSettings().defaults}
         ),
         networks=NetworkSettings(
             default_physical_network=default_network,
@@ -286,6 +309,16 @@ def _settings(conf: Any) -> Settings:
             hard_stop_after=conf.haproxy.hard_stop_after,
         ),
     )
+
+
+def _providers(names: Sequence[str]) -> tuple[str, ...]:
+    if not names:
+        raise SettingsError("[api] lbaas_v1_providers: at least one name is needed")
+    lowered = tuple(dict.fromkeys(name.lower() for name in names))
+    for name in lowered:
+        if not _PROVIDER.fullmatch(name):
+            raise SettingsError(f"[api] lbaas_v1_providers: '{name}' can be no provider's name")
+    return lowered
 
 
 def _vlan_range(text: str, mappings: dict[str, str]) -> tuple[str, int, int]:

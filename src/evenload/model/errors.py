@@ -33,6 +33,10 @@ class DelayOrTimeoutInvalid(Invalid):
     """A health monitor of LBaaS v1 whose checks would overlap."""
 
 
+class ServiceProviderNotFound(Invalid):
+    """A provider of LBaaS v1 that is none of those in the settings."""
+
+
 class UnknownNeighbour(Invalid):
     """A network, subnet or port named in the body that does not exist for the caller (HTTP 400, LBaaS v1: 404).
 
@@ -62,6 +66,10 @@ class Unsupported(Rejected):
 
 class Forbidden(Rejected):
     """The caller may not do this (HTTP 403)."""
+
+
+class ForeignProject(Forbidden):
+    """What is to belong together belongs to different projects; the caller may see both (HTTP 403)."""
 
 
 class Conflict(Rejected):

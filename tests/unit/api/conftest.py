@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +23,31 @@ from tests.fakes.hints import NotedHints
 from evenload.api.app import build_app
 from evenload.api.auth.identity import Caller, Unauthenticated, with_implied
 from evenload.api.policy import Policy
-from evenload.api.services import Services
+from evenload.api.services import Services, V1Services
 from evenload.api.settings import ApiSettings, PolicySettings
 from evenload.model.desired import Change, Gone, Outcome, Report
 from evenload.ports.ipam import Ipam
+from evenload.service.agent_registry import AgentRegistry
 from evenload.service.agents import AgentGateway
 from evenload.service.context import Context
 from evenload.service.health_monitors import HealthMonitors
+from evenload.service.lbaas_v1.members import V1Members
+from evenload.service.lbaas_v1.monitors import V1Monitors
+from evenload.service.lbaas_v1.pools import V1Pools
+from evenload.service.lbaas_v1.vips import Vips
 from evenload.service.listeners import Listeners
 from evenload.service.load_balancers import LoadBalancers
 from evenload.service.members import Members
 from evenload.service.networks import Networks, NetworkSettings
 from evenload.service.pools import Pools
+from evenload.service.quotas import Quotas, QuotaSettings
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 LBAAS = "/v2.0/lbaas"
+LB = "/v2.0/lb"
+NOWHERE = "11111111-2222-4333-8444-555555555555"
 
 
 class HeaderIdentity:
@@ -133,6 +142,33 @@ class World:
         body = {"pool_id": pool["id"], "type": "HTTP", "delay": 5, "timeout": 3, "max_retries": 2, **more}
         return self.post(f"{LBAAS}/healthmonitors", {"healthmonitor": body}, user=user)
 
+    def v1_pool(self, *, user: str = "blue:member", **more: Any) -> Any:
+        body = {"subnet_id": NOWHERE, "protocol": "HTTP", "lb_method": "ROUND_ROBIN", **more}
+        return self.post(f"{LB}/pools", {"pool": body}, user=user)
+
+    def vip(self, pool: Any, subnet: Any, *, user: str = "blue:member", **more: Any) -> Any:
+        body = {"pool_id": pool["id"], "subnet_id": subnet["id"], "protocol": "HTTP", "protocol_port": 80, **more}
+        return self.post(f"{LB}/vips", {"vip": body}, user=user)
+
+    def v1_member(self, pool: Any, address: str = "10.9.0.1", *, user: str = "blue:member", **more: Any) -> Any:
+        body = {"pool_id": pool["id"], "address": address, "protocol_port": 8080, **more}
+        return self.post(f"{LB}/members", {"member": body}, user=user)
+
+    def v1_monitor(self, *, user: str = "blue:member", **more: Any) -> Any:
+        body = {"type": "HTTP", "delay": 5, "timeout": 3, "max_retries": 3, **more}
+        return self.post(f"{LB}/health_monitors", {"health_monitor": body}, user=user)
+
+    def associate(self, pool: Any, monitor: Any, *, user: str = "blue:member") -> Any:
+        body = {"health_monitor": {"id": monitor["id"]}}
+        return self.call("POST", f"{LB}/pools/{pool['id']}/health_monitors", body, user=user, expect=201)
+
+    def v1_error(self, method: str, path: str, body: Any = None, **more: Any) -> tuple[str, str]:
+        """Type and message of a refusal of Neutron's shape."""
+        error = self.call(method, path, body, **more)["NeutronError"]
+        assert set(error) == {"type", "message", "detail"}
+        assert error["detail"] == ""
+        return error["type"], error["message"]
+
     def settle(self) -> None:
         """The agent does all its work."""
         for identifier in self.gateway.assignments("host-1"):
@@ -183,6 +219,7 @@ def make_world(directory: Path, settings: ApiSettings | None = None) -> tuple[Wo
     networks = NetworkSettings(
         default_physical_network="physnet1", physical_networks=("physnet1",), vlan_ranges=(("physnet1", 1000, 1100),)
     )
+    quotas = Quotas(uow, QuotaSettings())
     services = Services(
         load_balancers=LoadBalancers(context),
         listeners=Listeners(context),
@@ -190,6 +227,14 @@ def make_world(directory: Path, settings: ApiSettings | None = None) -> tuple[Wo
         members=Members(context),
         health_monitors=HealthMonitors(context),
         networks=Networks(uow, networks, clock, new_id, source, hints),
+        v1=V1Services(
+            vips=Vips(context, quotas),
+            pools=V1Pools(context, quotas, "evenload"),
+            members=V1Members(context, quotas),
+            monitors=V1Monitors(context, quotas),
+            quotas=quotas,
+            agents=AgentRegistry(uow, clock, timedelta(seconds=90)),
+        ),
     )
     app = build_app(services, HeaderIdentity(), default_policy(), settings or ApiSettings())
     return World(falcon.testing.TestClient(app), gateway, hints, clock), uow

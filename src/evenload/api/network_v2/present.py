@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from evenload.api.fields import address_of, integer_of, truth_of
+from evenload.api.fields import address_or_text, integer_of, truth_of
 from evenload.api.paging import Column
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Value
@@ -109,18 +109,13 @@ def _moment(value: datetime) -> str:
 # ------------------------------------------------------------------------------------------------------------ filters
 
 
-def _lenient_address(text: str) -> str:
-    try:
-        return address_of(text)
-    except ValueError:
-        return text
-
-
 def _columns(readers: Mapping[str, Callable[[str], Value]]) -> Mapping[str, Column]:
     return {name: Column(model=name, read=read) for name, read in readers.items()}
 
 
-_COMMON = _columns(dict.fromkeys(("id", "name", "description", "project_id", "created_at", "updated_at"), str))
+_COMMON = _columns(
+    dict.fromkeys(("id", "name", "description", "project_id", "tenant_id", "created_at", "updated_at"), str)
+)
 
 NETWORK_COLUMNS: Mapping[str, Column] = {
     **_COMMON,
@@ -144,7 +139,7 @@ SUBNET_COLUMNS: Mapping[str, Column] = {
             "network_id": str,
             "ip_version": integer_of,
             "cidr": str,
-            "gateway_ip": _lenient_address,
+            "gateway_ip": address_or_text,
             "enable_dhcp": truth_of,
             "subnetpool_id": str,
             "segment_id": str,

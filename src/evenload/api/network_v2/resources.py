@@ -12,9 +12,9 @@ import falcon
 from evenload.api.attributes import Schema, chosen_project, unwrap
 from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
 from evenload.api.network_v2.present import Json
-from evenload.api.network_v2.selection import select
 from evenload.api.network_v2.translate import fields_of
 from evenload.api.paging import Column, links, read_fields, read_list
+from evenload.api.selection import select
 from evenload.model.errors import Forbidden, Invalid
 
 Fields = Mapping[str, Any]
@@ -78,7 +78,7 @@ class Collection(_Resource):
         parameters = parameters_of(request)
         wanted = read_list(parameters, self._kind.columns, page_limit=self._facade.settings.page_limit, repeated=True)
         self._check_asked(request, {*wanted.query.filters, *(name for name, _ in wanted.query.sort)})
-        page, more = select(self._kind.all(viewer), wanted.query, wanted.project_id)
+        page, more = select(self._kind.all(viewer), wanted.query)
         body: Json = {self._kind.plural: [self._visible(request, each, wanted.fields) for each in page]}
         further = links(
             self._facade.address(request), parameters, wanted.query, [each["id"] for each in page], more=more

@@ -25,10 +25,15 @@ from evenload.service.networks import Networks
 
 PREFIXES = ("/v2.0", "/v2")
 _EXTENSIONS = {
+    "agent": "agent",
+    "lbaas": "LoadBalancing service",
+    "lbaas_agent_scheduler": "Loadbalancer Agent Scheduler",
     "net-mtu": "Network MTU",
     "pagination": "Pagination support",
     "project-id": "project_id field enabled",
     "provider": "Provider Network",
+    "quotas": "Quota management support",
+    "service-type": "Neutron Service Type Management",
     "sorting": "Sorting support",
     "standard-attr-description": "standard-attr-description",
     "standard-attr-tag": "Tag support for resources with standard attribute",

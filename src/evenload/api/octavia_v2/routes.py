@@ -46,14 +46,14 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) 
         "/flavors": Nothing("flavors"),
         "/availabilityzones": Nothing("availability_zones"),
         "/l7policies": Nothing("l7policies"),
-        "/quotas": Absent("quotas"),
-        "/quotas/{project_id}": Absent("quotas"),
-        "/quotas/{project_id}/default": Absent("quotas"),
         "/flavorprofiles": Absent("flavors"),
         "/availabilityzoneprofiles": Absent("availability zones"),
     }
     for prefix in PREFIXES:
         for path, resource in resources.items():
             app.add_route(prefix + path, resource)
+    for prefix in ("/v2/lbaas", "/v2.0/lbaas"):  # without lbaas they are Neutron's
+        for path in ("/quotas", "/quotas/{project_id}", "/quotas/{project_id}/default"):
+            app.add_route(prefix + path, Absent("quotas"))
     for prefix in ("/v2", "/v2.0"):
         app.add_route(f"{prefix}/octavia/amphorae", Nothing("amphorae"))

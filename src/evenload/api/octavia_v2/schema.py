@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from evenload.api import fields
 from evenload.api.attributes import Attribute, In, Null, Schema, item, nowhere, own, record
-from evenload.api.fields import FieldType, choice, integer, listing, text
+from evenload.api.fields import FieldType, choice, integer, listing, one_of, text
 from evenload.api.octavia_v2.names import TRANSLATED
 from evenload.interfaces import VipWish
 from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, Pool, SessionPersistence
@@ -53,16 +53,7 @@ _LISTENER_PROTOCOL = choice(ListenerProtocol, ("TERMINATED_HTTPS", "UDP", "SCTP"
 _POOL_PROTOCOL = choice(PoolProtocols, ("UDP", "SCTP"))
 _ALGORITHM = choice(Algorithm, ("SOURCE_IP_PORT",))
 _MONITOR_TYPE = choice(MonitorType, ("UDP-CONNECT", "SCTP"))
-_AUTHENTICATIONS = ("NONE", "OPTIONAL", "MANDATORY")
-_CLIENT_AUTHENTICATION = FieldType(Annotated[str, BeforeValidator(lambda value: _one_of(value, _AUTHENTICATIONS))], str)
-_HTTP_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH")
-_HTTP_METHOD = FieldType(Annotated[str, BeforeValidator(lambda value: _one_of(value, _HTTP_METHODS))], str)
-
-
-def _one_of(value: object, words: tuple[str, ...]) -> str:
-    if isinstance(value, str) and value in words:
-        return value
-    raise ValueError(f"Value should be one of: {', '.join(words)}.")
+_CLIENT_AUTHENTICATION = one_of("NONE", "OPTIONAL", "MANDATORY")
 
 
 _NAME = record("name", fields.NAME, null="")
@@ -116,7 +107,7 @@ _MONITOR = (
     item("timeout", integer(1, _MAX_SECONDS), post=In.REQUIRED, null=Null.REFUSED),
     item("max_retries", integer(1, 10), post=In.REQUIRED, null=Null.REFUSED),
     item("max_retries_down", integer(1, 10)),
-    own("http_method", _HTTP_METHOD, put=In.OPTIONAL, null=None),
+    own("http_method", fields.HTTP_METHOD, put=In.OPTIONAL, null=None),
     own("url_path", fields.URL_PATH, put=In.OPTIONAL, null=None),
     own("expected_codes", fields.EXPECTED_CODES, put=In.OPTIONAL, null=None),
     own("http_version", fields.HTTP_VERSION, put=In.OPTIONAL, null=None),

@@ -7,7 +7,7 @@ from evenload.interfaces import Transaction
 from evenload.model import moves, rules, status
 from evenload.model.balancer import Member, Record, Tree
 from evenload.model.enums import Kind
-from evenload.model.errors import Forbidden
+from evenload.model.errors import ForeignProject
 from evenload.model.query import Query
 from evenload.service import drafts, guards, quotas
 from evenload.service.commands import Changes, Draft
@@ -91,7 +91,7 @@ def _moved(
     pool = target.pools[pool_id]
     guards.require_living(target.load_balancer, pool)
     if pool.project_id != record.project_id:
-        raise Forbidden(f"Pool {pool_id} belongs to another project.")
+        raise ForeignProject(f"Pool {pool_id} belongs to another project.")
     former = record.item.pool_id
     if target.id == before.id:
         edited = moves.with_member(before, record, pool_id)

@@ -11,7 +11,7 @@ from evenload.model import rules, status
 from evenload.model.balancer import LoadBalancer, Pool, Record, Tree, V1Pool
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
-from evenload.model.errors import NotFound, PoolInUse, PoolMonitorAssociationExists
+from evenload.model.errors import ForeignProject, NotFound, PoolInUse, PoolMonitorAssociationExists
 from evenload.model.query import Query
 from evenload.service import drafts, guards, quotas
 from evenload.service.commands import Changes
@@ -85,12 +85,13 @@ class V1Pools:
             transaction.save_tree(before, after if after.hosted or after.pools else None)
         self._context.announce(after)
 
-    def associate(self, identifier: str, monitor_id: str) -> None:
-        """Raises NotFound for a monitor that does not exist, PoolMonitorAssociationExists."""
+    def associate(self, identifier: str, *monitor_ids: str) -> None:
+        """All of them or none. Raises NotFound for a monitor that does not exist, ForeignProject,
+        PoolMonitorAssociationExists."""
         with self._context.uow.write() as transaction:
             before = read_pool(transaction, identifier)
             guards.require_living(before.load_balancer, before.pools[identifier])
-            edited, associated = self._associated(transaction, before, identifier, [monitor_id])
+            edited, associated = self._associated(transaction, before, identifier, monitor_ids)
             after = status.advance(edited, changed=associated, now=self._context.now())
             transaction.save_tree(before, after)
         self._context.announce(after)
@@ -147,6 +148,8 @@ class V1Pools:
             template = transaction.template(template_id)
             if template is None:
                 raise NotFound("Health Monitor", template_id, field="health_monitor")
+            if template.project_id != tree.load_balancer.project_id:
+                raise ForeignProject(f"Health monitor {template_id} belongs to another project.")
             if any(each.item.template_id == template_id for each in views.pool_view(tree, pool_id).monitors):
                 raise PoolMonitorAssociationExists(
                     f"Health monitor {template_id} is already associated with Pool {pool_id}."

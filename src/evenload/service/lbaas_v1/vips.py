@@ -16,7 +16,7 @@ from evenload.model import moves, rules, status
 from evenload.model.balancer import Listener, Record, Tree
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind, PersistenceType, PoolProtocol
-from evenload.model.errors import Forbidden, Invalid, NotFound, ProtocolMismatch, VipExists
+from evenload.model.errors import ForeignProject, Invalid, NotFound, ProtocolMismatch, VipExists
 from evenload.model.query import Query
 from evenload.service import drafts, guards, quotas
 from evenload.service.commands import Changes
@@ -51,7 +51,7 @@ class Vips:
             pool = held.pools[draft.pool_id]
             guards.require_living(held.load_balancer, pool)
             if pool.project_id != project_id:
-                raise Forbidden(f"Pool {pool.id} belongs to another project.")
+                raise ForeignProject(f"Pool {pool.id} belongs to another project.")
             _require_same_protocol(draft.item["protocol"], pool.item.protocol)
             _require_free(held, pool.id)
             self._limits.require_room(transaction, quotas.VIP, project_id)
@@ -177,7 +177,7 @@ class Vips:
         pool = source.pools[wanted]
         guards.require_living(source.load_balancer, pool)
         if pool.project_id != listener.project_id:
-            raise Forbidden(f"Pool {wanted} belongs to another project.")
+            raise ForeignProject(f"Pool {wanted} belongs to another project.")
         _require_same_protocol(listener.item.protocol, pool.item.protocol)
         _require_free(source, wanted)
         counted = transaction.statistics(before.id).get(identifier, Statistics())

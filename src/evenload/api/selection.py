@@ -1,6 +1,5 @@
-"""Filters, order and pages over objects that are all at hand. Pure; called by the resources of this package.
-
-There are few networks and the use cases give them whole, so that no query of theirs reaches the store.
+"""Filters, order and pages over objects that are all at hand, as they are shown. Pure; called by the facades whose use
+cases give lists whole: there are few networks, and of LBaaS v1 the store narrows down only what it knows by itself.
 """
 
 from collections.abc import Sequence
@@ -13,9 +12,10 @@ from evenload.model.query import Query, Value
 Json = dict[str, Any]
 
 
-def select(objects: Sequence[Json], query: Query, project_id: str | None) -> tuple[list[Json], bool]:
-    """The page, and whether more follows in the direction of the query. Raises Invalid for an unknown marker."""
-    found = [each for each in objects if _fits(each, query) and project_id in (None, each["project_id"])]
+def select(objects: Sequence[Json], query: Query) -> tuple[list[Json], bool]:
+    """The page, and whether more follows in the direction of the query. Objects that are equal in what is sorted by
+    stay in the order in which they were given. Raises Invalid for an unknown marker."""
+    found = [each for each in objects if _fits(each, query)]
     for name, descending in reversed(query.sort):
         found.sort(key=lambda each, name=name: _rank(each.get(name)), reverse=descending)  # type: ignore[misc]
     if query.reverse:
@@ -33,7 +33,7 @@ def select(objects: Sequence[Json], query: Query, project_id: str | None) -> tup
 
 
 def _fits(each: Json, query: Query) -> bool:
-    tags = set(each["tags"])
+    tags = set(each.get("tags", ()))
     return (
         all(_has(each, name, values) for name, values in query.filters.items())
         and tags.issuperset(query.tags)
@@ -44,9 +44,11 @@ def _fits(each: Json, query: Query) -> bool:
 
 
 def _has(each: Json, name: str, values: Sequence[Value]) -> bool:
+    """A list fits where one of the values is in it."""
     if name == "fixed_ips":
         return all(_has_fixed_ip(each, str(value)) for value in values)
-    return each.get(name) in values
+    present = each.get(name)
+    return any(value in present for value in values) if isinstance(present, list) else present in values
 
 
 def _has_fixed_ip(each: Json, wanted: str) -> bool:
