@@ -142,6 +142,7 @@ def _plan_clearing(desired: Desired, observed: Observed) -> _Cleared:
     elif not observed.state_directory and observed.haproxy is None:
         # Something may listen there of which nothing is known any more.
         actions.append(StopHaproxy())
+        observed = replace(observed, stray=False)
     if applied is not None and applied.port.id != desired.port.id and not rebuilt:
         actions.append(Unplug(applied.port.id))
         devices_go = True
@@ -187,7 +188,7 @@ def _plan_haproxy(
         # HAProxy would cost 3 MiB to serve nobody. Namespace and VIP stay, so that the address is held, answers pings,
         # and the first listener costs no more than the start of a process.
         text = render_haproxy(desired, options, max(1, highest))
-        stop: list[Action] = [StopHaproxy()] if running is not None else []
+        stop: list[Action] = [StopHaproxy()] if running is not None or observed.stray else []
         return _with_file(_Part(actions=stop, change=Change.REMOVE if stop else Change.NOTHING), observed, text)
     if running is None:
         process = Process(worker=highest + 1, text=render_haproxy(desired, options, highest + 1))

@@ -75,7 +75,7 @@ class Place:
 
     @property
     def stray(self) -> bool:
-        return self.process is not None and self.directory is None
+        return self.process is not None and (self.directory is None or self.directory.running is None)
 
     @property
     def nothing(self) -> bool:

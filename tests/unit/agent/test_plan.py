@@ -229,3 +229,12 @@ def test_a_wish_that_must_not_be_rendered_is_hopeless() -> None:
     bad = monitor(http=HttpCheck(url_path="/x y"))
     with pytest.raises(Hopeless, match="URL path"):
         plan(wish(monitors=(bad,)), NOTHING, OPTIONS)
+
+
+def test_a_process_without_a_record_ends_where_nobody_is_to_be_served() -> None:
+    """As after a state directory was lost and made again before its load balancer was switched off."""
+    nobody = disabled(wish())
+    after = replace(settled(nobody), stray=True)
+    assert kinds(plan(nobody, after, OPTIONS)) == [StopHaproxy]
+    lost = replace(after, state_directory=False, applied=None)
+    assert kinds(plan(nobody, lost, OPTIONS)).count(StopHaproxy) == 1
