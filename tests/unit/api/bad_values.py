@@ -1,4 +1,6 @@
-"""Values that no attribute of Octavia's API may take, by resource and attribute: tables for the tests beside."""
+"""Values that no attribute of Octavia's API may take, by resource and attribute: tables for the tests beside.
+
+Those of LBaaS v1: v1_bad_values.py."""
 
 from typing import Any
 

@@ -70,6 +70,7 @@ class World:
     gateway: AgentGateway
     hints: NotedHints
     clock: StillClock
+    uow: SqlUnitOfWork
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def call(
@@ -201,7 +202,7 @@ def default_policy() -> Policy:
     return Policy(PolicySettings(), monotonic=time.monotonic)
 
 
-def make_world(directory: Path, settings: ApiSettings | None = None) -> tuple[World, SqlUnitOfWork]:
+def make_world(directory: Path, settings: ApiSettings | None = None) -> World:
     file = directory / "api.sqlite"
     file.write_bytes(empty_database())
     uow = SqlUnitOfWork(open_engine(StoreSettings(url=f"sqlite:///{file}")))
@@ -237,29 +238,28 @@ def make_world(directory: Path, settings: ApiSettings | None = None) -> tuple[Wo
         ),
     )
     app = build_app(services, HeaderIdentity(), default_policy(), settings or ApiSettings())
-    return World(falcon.testing.TestClient(app), gateway, hints, clock), uow
+    return World(falcon.testing.TestClient(app), gateway, hints, clock, uow)
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    made, uow = make_world(tmp_path)
+    made = make_world(tmp_path)
     yield made
-    uow.close()
+    made.uow.close()
 
 
 @pytest.fixture
 def make_world_with(tmp_path: Path) -> Iterator[Callable[..., World]]:
     """A world with other settings of the API."""
-    opened: list[SqlUnitOfWork] = []
+    opened: list[World] = []
 
     def make(**more: Any) -> World:
-        made, uow = make_world(tmp_path, ApiSettings(**more))
-        opened.append(uow)
-        return made
+        opened.append(make_world(tmp_path, ApiSettings(**more)))
+        return opened[-1]
 
     yield make
-    for uow in opened:
-        uow.close()
+    for world in opened:
+        world.uow.close()
 
 
 class Furnished:

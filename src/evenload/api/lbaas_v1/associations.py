@@ -52,7 +52,7 @@ class AssociationCollection:
 
     def _check(self, viewer: Viewer, pool: Json, given: Given) -> None:
         named = viewer.named_project("create_pool_health_monitor", given)
-        self._monitors.seen(viewer, given.own["id"], field="id")
+        self._monitors.seen(viewer, given.own["id"])
         if named not in (None, pool["tenant_id"]):
             raise ForeignProject(f"Pool {pool['id']} belongs to another project.")
 

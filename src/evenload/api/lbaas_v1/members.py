@@ -23,7 +23,7 @@ class MemberKind(Kind):
     def project_of(self, viewer: Viewer, given: Given) -> str:
         """Its pool's."""
         named = viewer.named_project(f"create_{self.word}", given)
-        pool = self._pools.seen(viewer, given.own["pool_id"], field="pool_id").shown
+        pool = self._pools.seen(viewer, given.own["pool_id"]).shown
         project: str = pool["tenant_id"]
         if named not in (None, project):
             raise ForeignProject(f"Pool {pool['id']} belongs to another project.")
@@ -35,7 +35,7 @@ class MemberKind(Kind):
     def update(self, viewer: Viewer, found: Found, given: Given) -> Json:
         pool_id = given.own.get("pool_id")
         if pool_id is not None:
-            self._pools.seen(viewer, pool_id, field="pool_id")
+            self._pools.seen(viewer, pool_id)
         return present_member(self._service.update(found.shown["id"], translate.plain_changes(given), pool_id))
 
     def delete(self, id: str) -> None:

@@ -56,7 +56,7 @@ class PoolKind(Kind):
     def _monitor_ids(self, viewer: Viewer, given: Given) -> Sequence[str] | None:
         wanted = translate.monitor_ids(given)
         for monitor_id in wanted or ():
-            self._monitors.seen(viewer, monitor_id, field="health_monitors")
+            self._monitors.seen(viewer, monitor_id)
         return wanted
 
 

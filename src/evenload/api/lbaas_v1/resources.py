@@ -115,11 +115,11 @@ class Kind(ABC):
         """The word for people, as in ``Health Monitor``."""
         return self.word.replace("_", " ").title()
 
-    def seen(self, viewer: Viewer, id: str, *, field: str | None = None) -> Found:
-        """Raises NotFound also for what this caller may not see. ``field``: where the id stands in a body."""
+    def seen(self, viewer: Viewer, id: str) -> Found:
+        """Raises NotFound, in the same words, for what is not there and for what this caller may not see."""
         found = self.find(id)
         if not viewer.sees(self.word, found.shown["tenant_id"]):
-            raise NotFound(self.title, id, field=field)
+            raise NotFound(self.title, id)
         return found
 
 

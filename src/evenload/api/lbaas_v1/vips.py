@@ -20,13 +20,13 @@ class VipKind(Kind):
         self._pools = pools
 
     def create(self, viewer: Viewer, project_id: str, given: Given) -> Json:
-        self._pools.seen(viewer, given.own["pool_id"], field="pool_id")
+        self._pools.seen(viewer, given.own["pool_id"])
         draft = translate.vip_draft(given, every_project=viewer.allows("get_subnet:global", project_id))
         return present_vip(self._service.create(project_id, draft))
 
     def update(self, viewer: Viewer, found: Found, given: Given) -> Json:
         if "pool_id" in given.own:
-            self._pools.seen(viewer, given.own["pool_id"], field="pool_id")
+            self._pools.seen(viewer, given.own["pool_id"])
         return present_vip(self._service.update(found.shown["id"], translate.vip_changes(given)))
 
     def delete(self, id: str) -> None:
