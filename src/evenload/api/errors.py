@@ -16,6 +16,7 @@ from evenload.api.auth.identity import BadCredentials, IdentityUnavailable, Unau
 from evenload.api.fields import shown
 from evenload.model.errors import (
     AddressesExhausted,
+    AddressLetGo,
     AddressTaken,
     Conflict,
     Forbidden,
@@ -55,6 +56,7 @@ _NEUTRON_TYPES: Mapping[type[Rejected], str] = {
     Immutable: "StateInvalid",
     NoHost: "NoEligibleBackend",
     AddressTaken: "IpAddressInUse",
+    AddressLetGo: "IpAddressInUse",
     AddressesExhausted: "IpAddressGenerationFailure",
 }
 """Others are called as in the model."""

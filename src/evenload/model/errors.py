@@ -104,6 +104,10 @@ class AddressTaken(Conflict):
     """Another port has that IP address."""
 
 
+class AddressLetGo(AddressTaken):
+    """A load balancer that is being deleted still has that IP address: it will be free in a moment."""
+
+
 class AddressesExhausted(Conflict):
     """No IP address is left to give."""
 

@@ -65,12 +65,25 @@ class HeaderIdentity:
 
 
 @dataclass
+class Pauses:
+    """Nobody sleeps in these tests: what would be waited for is noted, and may be made to happen."""
+
+    seconds: list[float] = field(default_factory=list)
+    meanwhile: Callable[[], None] = lambda: None
+
+    def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+        self.meanwhile()
+
+
+@dataclass
 class World:
     client: falcon.testing.TestClient
     gateway: AgentGateway
     hints: NotedHints
     clock: StillClock
     uow: SqlUnitOfWork
+    pauses: Pauses
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def call(
@@ -220,6 +233,7 @@ def make_world(directory: Path, settings: ApiSettings | None = None) -> World:
     networks = NetworkSettings(
         default_physical_network="physnet1", physical_networks=("physnet1",), vlan_ranges=(("physnet1", 1000, 1100),)
     )
+    pauses = Pauses()
     quotas = Quotas(uow, QuotaSettings())
     services = Services(
         load_balancers=LoadBalancers(context),
@@ -229,7 +243,7 @@ def make_world(directory: Path, settings: ApiSettings | None = None) -> World:
         health_monitors=HealthMonitors(context),
         networks=Networks(uow, networks, clock, new_id, source, hints),
         v1=V1Services(
-            vips=Vips(context, quotas),
+            vips=Vips(context, quotas, pauses),
             pools=V1Pools(context, quotas, "evenload"),
             members=V1Members(context, quotas),
             monitors=V1Monitors(context, quotas),
@@ -238,7 +252,7 @@ def make_world(directory: Path, settings: ApiSettings | None = None) -> World:
         ),
     )
     app = build_app(services, HeaderIdentity(), default_policy(), settings or ApiSettings())
-    return World(falcon.testing.TestClient(app), gateway, hints, clock, uow)
+    return World(falcon.testing.TestClient(app), gateway, hints, clock, uow, pauses)
 
 
 @pytest.fixture

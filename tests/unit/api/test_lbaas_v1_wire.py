@@ -92,6 +92,35 @@ def test_a_vip_at_an_address_of_choice(world: World) -> None:
     assert world.vip(world.v1_pool(), subnet, address=None)["address"] == "10.1.0.2"
 
 
+def test_the_address_of_a_vip_that_was_deleted_a_moment_ago(world: World) -> None:
+    """The host has to let go of it first, which the caller need not know."""
+    subnet, pool = world.shared_subnet(), world.v1_pool()
+    vip = world.vip(pool, subnet, address="10.1.0.77")
+    world.settle()
+    body = {"pool_id": pool["id"], "subnet_id": subnet["id"], "protocol": "HTTP", "protocol_port": 80}
+    body["address"] = vip["address"]
+    path = f"{LB}/vips"
+    world.call("DELETE", f"{path}/{vip['id']}", user=MEMBER, expect=204)
+    assert world.v1_error("POST", path, {"vip": body}, user=MEMBER, expect=409)[0] == "IpAddressInUse"
+    assert 1.5 < sum(world.pauses.seconds) < 2.5
+    world.pauses.seconds.clear()
+    world.pauses.meanwhile = world.settle
+    assert world.call("POST", path, {"vip": body}, user=MEMBER, expect=201)["vip"]["address"] == vip["address"]
+    assert len(world.pauses.seconds) == 1
+
+
+def test_nobody_waits_for_an_address_that_is_in_use(world: World) -> None:
+    subnet, pool = world.shared_subnet(), world.v1_pool()
+    world.vip(world.v1_pool(), subnet, address="10.1.0.77")
+    port = {"network_id": subnet["network_id"], "fixed_ips": [{"ip_address": "10.1.0.78"}]}
+    world.post("/v2.0/ports", {"port": port})
+    body = {"pool_id": pool["id"], "subnet_id": subnet["id"], "protocol": "HTTP", "protocol_port": 80}
+    for address in ("10.1.0.77", "10.1.0.78"):
+        taken = {"vip": {**body, "address": address}}
+        assert world.v1_error("POST", f"{LB}/vips", taken, user=MEMBER, expect=409)[0] == "IpAddressInUse"
+    assert world.pauses.seconds == []
+
+
 @pytest.mark.parametrize(
     ("wanted", "shown"),
     [

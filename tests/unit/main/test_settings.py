@@ -22,6 +22,8 @@ def test_defaults_serve_loopback_with_a_bridge_of_their_own() -> None:
     assert settings.host.state_dir == settings.state_path / "load_balancers"
     assert settings.render.state_dir == str(settings.host.state_dir)
     assert settings.render.chroot == str(settings.host.haproxy.chroot)
+    assert settings.api.lbaas_v1_providers == ("haproxy", "evenload")
+    assert settings.quotas.defaults == {"vip": 10, "pool": 10, "member": -1, "health_monitor": -1}
 
 
 def test_a_file_changes_them(tmp_path: Path) -> None:
@@ -30,7 +32,8 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
             tmp_path,
             "[DEFAULT]\nstate_path = /srv/lb\nhost = edge-1\n"
             "[networks]\nbridge_mappings = lan:br-lan,dmz:br-dmz\nvlan_ranges = dmz:100:199\n"
-            "[agent]\ninterface_driver = openvswitch\nresync_interval = 5\n",
+            "[agent]\ninterface_driver = openvswitch\nresync_interval = 5\n"
+            "[api]\nlbaas_v1_providers = HAProxy,lb,haproxy\n[quotas]\nquota_vip = 3\n",
         )
     )
     assert settings.host_name == "edge-1"
@@ -38,6 +41,8 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
     assert settings.networks.vlan_ranges == (("dmz", 100, 199),)
     assert settings.agent.resync_interval == 5.0
     assert settings.host.state_dir == Path("/srv/lb/load_balancers")
+    assert settings.api.lbaas_v1_providers == ("haproxy", "lb")
+    assert settings.quotas.defaults["vip"] == 3
 
 
 @pytest.mark.parametrize(
@@ -54,6 +59,9 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
         ("[api]\nbind_prot = 9877\n", r"evenload.conf: \[api\] bind_prot: there is no such setting"),
         ("[api]\nbind-port = 9877\n", "bind-port"),
         ("[agent]\nstate_path = /srv\n", r"\[agent\] state_path"),
+        ("[api]\nlbaas_v1_providers =\n", "lbaas_v1_providers: at least one"),
+        ("[api]\nlbaas_v1_providers = a b\n", "lbaas_v1_providers: 'a b'"),
+        ("[quotas]\nquota_vip = -2\n", "quota_vip"),
         ("[network]\nmtu = 1400\n", r"no section \[network\]"),
     ],
 )

@@ -6,23 +6,33 @@ is, with its address, and the pools change places. When the VIP is deleted its l
 gets a new place to stand alone in.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from evenload.interfaces import Transaction, VipWish
+from evenload.interfaces import Transaction, VipPort, VipWish
 from evenload.model import moves, rules, status
 from evenload.model.balancer import Listener, Record, Tree
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind, PersistenceType, PoolProtocol
-from evenload.model.errors import ForeignProject, Invalid, NotFound, ProtocolMismatch, VipExists
-from evenload.model.query import Query
+from evenload.model.errors import (
+    AddressLetGo,
+    AddressTaken,
+    ForeignProject,
+    Invalid,
+    NotFound,
+    ProtocolMismatch,
+    VipExists,
+)
+from evenload.model.query import Query, Value
 from evenload.service import drafts, guards, quotas
 from evenload.service.commands import Changes
 from evenload.service.context import Context
 from evenload.service.lbaas_v1 import views
 from evenload.service.lbaas_v1.commands import VipChanges, VipDraft, VipView
+from evenload.service.lbaas_v1.patience import until_let_go
 from evenload.service.lbaas_v1.pools import counted_now, credited, read_pool
 from evenload.service.quotas import Quotas
 from evenload.service.scheduler import ALIVE_FOR, choose_agent
@@ -39,11 +49,17 @@ class _Step:
 
 
 class Vips:
-    def __init__(self, context: Context, limits: Quotas) -> None:
+    """``pause`` lets some seconds go by (patience.py)."""
+
+    def __init__(self, context: Context, limits: Quotas, pause: Callable[[float], None] = time.sleep) -> None:
         self._context = context
         self._limits = limits
+        self._pause = pause
 
     def create(self, project_id: str, draft: VipDraft) -> VipView:
+        return until_let_go(lambda: self._create(project_id, draft), self._pause)
+
+    def _create(self, project_id: str, draft: VipDraft) -> VipView:
         context = self._context
         now = context.now()
         with context.uow.write() as transaction:
@@ -62,17 +78,7 @@ class Vips:
                 held = self._alone(held, pool.id, now)
                 steps.append(_Step(None, held))
             identifier = context.new_id()
-            port = context.ports.make_vip_port(
-                transaction,
-                held.id,
-                project_id,
-                VipWish(
-                    subnet_id=draft.subnet_id,
-                    address=draft.address,
-                    every_project=draft.every_project,
-                    port_name=f"vip-{identifier}",
-                ),
-            )
+            port = self._make_port(transaction, held.id, project_id, draft, f"vip-{identifier}")
             hosted = replace(
                 held.load_balancer.item,
                 network_id=port.network_id,
@@ -157,6 +163,24 @@ class Vips:
     def list(self, query: Query) -> list[VipView]:
         with self._context.uow.read() as transaction:
             return views.list_vips(transaction, replace(query, v1=True))
+
+    def _make_port(
+        self, transaction: Transaction, load_balancer_id: str, project_id: str, draft: VipDraft, name: str
+    ) -> VipPort:
+        wish = VipWish(
+            subnet_id=draft.subnet_id, address=draft.address, every_project=draft.every_project, port_name=name
+        )
+        try:
+            return self._context.ports.make_vip_port(transaction, load_balancer_id, project_id, wish)
+        except AddressTaken as taken:
+            place: dict[str, tuple[Value, ...]] = {
+                "vip_subnet_id": (draft.subnet_id,),
+                "vip_address": (draft.address,),
+            }
+            owners = transaction.find(Kind.LOAD_BALANCER, Query(filters=place)).views
+            if any(view.record.deleting for view in owners):
+                raise AddressLetGo(taken.detail, field=taken.field) from taken
+            raise
 
     def _with_other_pool(
         self,
