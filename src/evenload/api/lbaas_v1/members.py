@@ -46,5 +46,4 @@ class MemberKind(Kind):
         return Found(shown=present_member(record), deleting=record.deleting)
 
     def all(self, query: Query) -> list[Json]:
-        filters = {name: values for name, values in query.filters.items() if name != "name"}
-        return [present_member(record) for record in self._service.list(Query(filters=filters))]
+        return [present_member(record) for record in self._service.list(query)]

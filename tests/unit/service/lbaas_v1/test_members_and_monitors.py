@@ -13,6 +13,7 @@ from evenload.model.enums import MonitorType, ProvisioningStatus
 from evenload.model.errors import (
     Conflict,
     DelayOrTimeoutInvalid,
+    ForeignProject,
     HealthMonitorInUse,
     Immutable,
     Invalid,
@@ -266,3 +267,15 @@ def test_a_monitor_made_by_octavia_is_one_of_v1_too_and_goes_with_it(world: Worl
 def test_members_by_octavia_are_members_here(world: World, served: str) -> None:
     member = world.members.create(served, Draft(item={"address": "10.0.9.9", "port": 80})).record.id
     assert [record.id for record in world.v1_members.list(Query())] == [member]
+
+
+def test_a_monitor_of_another_project_is_not_shared(world: World, alone: str, monitor: str) -> None:
+    """Or else one project's change would reach into the other's pools."""
+    foreign = world.v1_monitors.create("other", a_template()).template.id
+    with pytest.raises(ForeignProject):
+        world.v1_pools.associate(alone, monitor, foreign)
+    with pytest.raises(ForeignProject):
+        world.v1_pools.update(alone, Changes(), monitor_ids=[foreign])
+    with pytest.raises(ForeignProject):
+        world.v1_pools.create("project", a_v1_pool(), monitor_ids=[foreign])
+    assert world.v1_pools.get(alone).monitors == ()
