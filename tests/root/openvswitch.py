@@ -70,16 +70,21 @@ class Openvswitch:
         """Removes the bridges and the machines; the daemons go on."""
         for bridge in self.vsctl("list-br").split():
             self.vsctl("del-br", bridge)
-        for machine in self._machines:
-            netns.remove(machine.namespace)
-        self._machines.clear()
+        self._remove_machines()
 
     def stop(self) -> None:
         for daemon in _DAEMONS:
             self._end(daemon)
-        for machine in self._machines:
-            netns.remove(machine.namespace)
+        self._remove_machines()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _remove_machines(self) -> None:
+        """Cables too: connections that nobody answers any more keep a namespace, and its cable, for minutes."""
+        for machine in self._machines:
+            if Path(f"/sys/class/net/{machine.device}").exists():
+                run_ip([f"link del {machine.device}"])
+            netns.remove(machine.namespace)
+        self._machines.clear()
 
     def _daemon(self, name: str, *words: str) -> None:
         directory = str(self.directory)
