@@ -21,6 +21,7 @@ from evenload.host import netns
 from evenload.host.addresses import gratuitous_arp
 from evenload.model.desired import Desired, Gone
 from evenload.model.enums import ListenerProtocol, ProvisioningStatus
+from evenload.model.errors import Invalid
 from evenload.model.network import Route
 from evenload.service.commands import Changes
 from evenload.service.lbaas_v1.commands import VipChanges, VipDraft
@@ -226,7 +227,7 @@ def test_what_is_refused_leaves_nothing_on_the_host(opened: Open) -> None:
     draft = VipDraft(
         item={"protocol": ListenerProtocol.HTTP, "port": 80}, pool_id=pool, subnet_id=stage.subnet_id, address=ROUTER
     )
-    with pytest.raises(Exception, match=ROUTER):
+    with pytest.raises(Invalid, match=ROUTER):
         stage.vips.create("project", draft)
     assert stage.networks.ports() == []
     assert stage.host.known() == []
