@@ -1,0 +1,195 @@
+"""The original's path over HTTP: what a client of LBaaS v1 asks for, and what is then on the host and on the wire."""
+
+import ipaddress
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from demo.traces import observe_footprint, read_findings, read_haproxy_pids
+from tests.e2e.world import BACKEND_PORT, Reply, World
+from tests.root.lab import sniffing
+
+from evenload.host import netns
+from evenload.host.addresses import gratuitous_arp
+
+VIP, OTHER = "10.88.0.60", "10.88.0.61"
+
+
+@dataclass(frozen=True, slots=True)
+class V1:
+    """Asks of LBaaS v1."""
+
+    world: World
+
+    def ask(self, method: str, path: str, body: Any = None) -> Reply:
+        return self.world.ask(method, f"/v2.0/lb/{path}", body)
+
+    def make(self, kind: str, **attributes: Any) -> str:
+        reply = self.ask("POST", f"{kind}s", {kind: attributes})
+        assert reply.status == 201, reply
+        identifier: str = reply.body[kind]["id"]
+        return identifier
+
+    def change(self, kind: str, identifier: str, **attributes: Any) -> None:
+        reply = self.ask("PUT", f"{kind}s/{identifier}", {kind: attributes})
+        assert reply.status == 200, reply
+
+    def show(self, kind: str, identifier: str) -> dict[str, Any]:
+        reply = self.ask("GET", f"{kind}s/{identifier}")
+        assert reply.status == 200, reply
+        shown: dict[str, Any] = reply.body[kind]
+        return shown
+
+    def pool(self, *webs: str) -> str:
+        pool = self.make("pool", protocol="HTTP", lb_method="ROUND_ROBIN", subnet_id=self.world.subnet_id)
+        for web in webs:
+            address = f"10.88.0.{10 + int(web[-1])}"
+            self.make("member", pool_id=pool, address=address, protocol_port=BACKEND_PORT)
+        return pool
+
+    def vip(self, pool: str, address: str = VIP, **attributes: Any) -> str:
+        wish = {"protocol": "HTTP", "protocol_port": 80, "subnet_id": self.world.subnet_id, "address": address}
+        vip = self.make("vip", pool_id=pool, **wish, **attributes)
+        self.active(vip)
+        return vip
+
+    def active(self, vip: str) -> None:
+        self.world.wait(lambda: self.show("vip", vip)["status"] in ("ACTIVE", "ERROR"), 10, "ACTIVE or ERROR")
+        assert self.show("vip", vip)["status"] == "ACTIVE", self.show("vip", vip)
+
+    def clear(self) -> None:
+        for kind in ("vip", "pool", "health_monitor"):
+            for each in self.ask("GET", f"{kind}s").body[f"{kind}s"]:
+                assert self.ask("DELETE", f"{kind}s/{each['id']}").status == 204
+
+
+@pytest.fixture
+def v1(world: World) -> Iterator[V1]:
+    v1 = V1(world)
+    try:
+        yield v1
+    finally:
+        v1.clear()
+
+
+def balancer_of(world: World, vip: str) -> str:
+    [named] = world.show("listeners", vip)["loadbalancers"]
+    identifier: str = named["id"]
+    return identifier
+
+
+def test_from_create_vip_to_the_last_trace(world: World, v1: V1) -> None:
+    pool, other = v1.pool("web1", "web2"), v1.pool("web3")
+    client = world.lab.machines["client"]
+    with sniffing("eth0", client) as wire:
+        vip = v1.vip(pool)
+        shown = v1.show("vip", vip)
+        port = world.ask("GET", f"/v2.0/ports/{shown['port_id']}").body["port"]
+        arp = gratuitous_arp(port["mac_address"], ipaddress.IPv4Address(VIP))
+        assert wire.saw(lambda frame: frame[14 : 14 + len(arp)] == arp)
+    balancer = balancer_of(world, vip)
+    assert port["device_id"] == balancer
+    assert port["name"] == f"vip-{vip}"
+    [pid] = read_haproxy_pids(balancer)
+    assert os.stat(f"/proc/{pid}/ns/net").st_ino == netns.inode(world.lab.directory.parent / f"netns/qlbaas-{balancer}")
+    assert set(world.client.spread(VIP, requests=6)) == {"web1", "web2"}
+
+    # update_vip with another pool.
+    kept = world.client.open(VIP)
+    assert kept.ask().status == 200
+    v1.change("vip", vip, pool_id=other)
+    v1.active(vip)
+    assert kept.ask().status == 200
+    kept.close()
+    assert set(world.client.spread(VIP, requests=6)) == {"web3"}
+    assert balancer_of(world, vip) == balancer
+    assert v1.show("pool", pool)["vip_id"] is None
+
+    # delete_vip.
+    footprint = observe_footprint(world.lab, balancer, shown["port_id"], VIP, client)
+    assert v1.ask("DELETE", f"vips/{vip}").status == 204
+    assert v1.ask("GET", f"vips/{vip}").status == 404
+    world.wait(lambda: world.lbaas("GET", f"loadbalancers/{balancer}").status == 404, 10, "gone")
+    assert [finding for finding in read_findings(footprint, world.lab, client) if finding.left] == []
+    assert world.ask("GET", f"/v2.0/ports/{shown['port_id']}").status == 404
+    assert v1.show("pool", other)["status"] == "ACTIVE"
+
+
+def test_members_see_who_asked(v1: V1) -> None:
+    """The original has HAProxy add X-Forwarded-For for every VIP that speaks HTTP."""
+    v1.vip(v1.pool("web1"))
+    seen = v1.world.client.get(VIP, path="/headers").json()
+    assert {name.lower(): value for name, value in seen.items()}["x-forwarded-for"] == "10.88.0.250"
+
+
+def test_what_a_vip_stands_on_cannot_be_taken_away(world: World, v1: V1) -> None:
+    vip = v1.vip(v1.pool("web1"))
+    port = v1.show("vip", vip)["port_id"]
+    for path in (f"ports/{port}", f"subnets/{world.subnet_id}", f"networks/{world.network_id}"):
+        assert world.ask("DELETE", f"/v2.0/{path}").status == 409
+    world.wait_answer(VIP)
+
+
+def test_the_gateways_address_is_no_vip(world: World, v1: V1) -> None:
+    gateway = world.ask("GET", f"/v2.0/subnets/{world.subnet_id}").body["subnet"]["gateway_ip"]
+    wish = {"protocol": "HTTP", "protocol_port": 80, "subnet_id": world.subnet_id, "address": gateway}
+    reply = v1.ask("POST", "vips", {"vip": {"pool_id": v1.pool("web1"), **wish}})
+    assert reply.status == 400
+    assert gateway in reply.fault
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes"),
+    [
+        ("health_monitor", {"type": "HTTP", "url_path": "/\n    server evil 192.0.2.1:80"}),
+        ("health_monitor", {"type": "HTTP", "url_path": "/ HTTP/1.0\\r\\nX: y"}),
+        ("health_monitor", {"type": "HTTP", "http_method": "GET\nchroot /"}),
+        ("health_monitor", {"type": "HTTP", "expected_codes": "200\nuser root"}),
+        ("vip", {"session_persistence": {"type": "APP_COOKIE", "cookie_name": "a\nuser root"}}),
+        ("vip", {"name": "a\nuser root"}),
+    ],
+)
+def test_no_line_break_reaches_the_file(world: World, v1: V1, kind: str, attributes: dict[str, Any]) -> None:
+    if kind == "vip":
+        pool = v1.pool("web1")
+        wish = {"pool_id": pool, "protocol": "HTTP", "protocol_port": 80, "subnet_id": world.subnet_id}
+    else:
+        wish = {"delay": 5, "timeout": 3, "max_retries": 3}
+    reply = v1.ask("POST", f"{kind}s", {kind: {**wish, **attributes}})
+    assert reply.status == 400, reply
+    assert reply.body["NeutronError"]["type"]
+
+
+def test_a_vip_and_its_pool_may_be_switched_off(world: World, v1: V1) -> None:
+    pool = v1.pool("web1")
+    vip = v1.vip(pool)
+    v1.change("pool", pool, admin_state_up=False)
+    v1.active(vip)
+    assert world.client.get(VIP).status == 503
+    v1.change("vip", vip, admin_state_up=False)
+    v1.active(vip)
+    assert not world.reaches(VIP)
+    v1.change("pool", pool, admin_state_up=True)
+    v1.change("vip", vip, admin_state_up=True)
+    v1.active(vip)
+    world.wait_answer(VIP)
+
+
+def test_another_address_is_taken_at_once(world: World, v1: V1) -> None:
+    """Two VIPs side by side, the second one in the place of the first."""
+    first, second = v1.pool("web1"), v1.pool("web2")
+    vip = v1.vip(first)
+    v1.vip(second, OTHER)
+    assert v1.ask("DELETE", f"vips/{vip}").status == 204
+    again = {"protocol": "HTTP", "protocol_port": 80, "subnet_id": world.subnet_id, "address": VIP, "pool_id": first}
+
+    def made() -> bool:
+        reply = v1.ask("POST", "vips", {"vip": again})
+        assert reply.status in (201, 409), reply
+        return reply.status == 201
+
+    world.wait(made, 5, "the address is free again")
+    world.wait_answer(VIP)
+    world.wait_answer(OTHER)
