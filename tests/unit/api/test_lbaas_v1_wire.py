@@ -86,6 +86,15 @@ def test_a_vip_from_creation_to_deletion(world: World) -> None:
     assert (shown["vip_id"], shown["status"]) == (None, "ACTIVE")
 
 
+@pytest.mark.parametrize(("protocol", "headers"), [("HTTP", {"X-Forwarded-For": "true"}), ("TCP", {}), ("HTTPS", {})])
+def test_members_of_a_vip_learn_who_asked_where_http_is_spoken(
+    world: World, protocol: str, headers: dict[str, str]
+) -> None:
+    vip = world.vip(world.v1_pool(protocol=protocol), world.shared_subnet(), protocol=protocol)
+    listener = world.get(f"/v2.0/lbaas/listeners/{vip['id']}")["listener"]
+    assert listener["insert_headers"] == headers
+
+
 def test_a_vip_at_an_address_of_choice(world: World) -> None:
     subnet = world.shared_subnet()
     assert world.vip(world.v1_pool(), subnet, address="10.1.0.77")["address"] == "10.1.0.77"

@@ -11,7 +11,7 @@ from evenload.api.attributes import Given
 from evenload.api.fields import shown
 from evenload.api.lbaas_v1 import schema
 from evenload.model.balancer import HttpCheck
-from evenload.model.enums import MonitorType
+from evenload.model.enums import InsertedHeader, ListenerProtocol, MonitorType
 from evenload.model.errors import Invalid, ServiceProviderNotFound
 from evenload.model.rules import HTTP_CHECKS
 from evenload.service.commands import Changes, Draft
@@ -22,9 +22,12 @@ _HTTP = {"http_method": "method", "url_path": "url_path", "expected_codes": "exp
 
 
 def vip_draft(given: Given, *, every_project: bool) -> VipDraft:
-    """``every_project``: the caller may use any project's networks."""
+    """``every_project``: the caller may use any project's networks. Members of a VIP that speaks HTTP learn who asked:
+    the original had no word for it, it was always so."""
+    http = given.item["protocol"] is ListenerProtocol.HTTP
+    headers = {"insert_headers": (InsertedHeader.X_FORWARDED_FOR,)} if http else {}
     return VipDraft(
-        item=given.item,
+        item={**headers, **given.item},
         record=given.record,
         pool_id=given.own["pool_id"],
         subnet_id=given.own["subnet_id"],
