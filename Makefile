@@ -40,9 +40,11 @@ golden:  ## rewrites the expected halves of the golden cases
 bench:  ## measures what was promised, as ratios in one run (as root; ONLY=name for a part)
 	@tools/setup bench && $(PY) -m bench $(if $(ONLY),--only $(ONLY))
 
-lock:  ## renews requirements.lock (needs uv)
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--python-version 3.11 --extra dev pyproject.toml -o requirements.lock
+UV_LOCK = uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	--python-version 3.11
+lock:  ## renews the lock files, requirements.lock and the old clients' (needs uv)
+	$(UV_LOCK) --extra dev pyproject.toml -o requirements.lock
+	for wish in tests/clients/*.in; do $(UV_LOCK) "$$wish" -o "$${wish%.in}.lock" || exit; done
 
-clean:  ## removes the virtual environment, caches and build products
-	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean:  ## removes the virtual environments, caches and build products
+	rm -rf .venv .clients build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
