@@ -246,12 +246,7 @@ class World:
             check=False,
         )
         assert not done.stderr.strip(), f"{lines}: {done.stdout}{done.stderr}"
-        printed, rest = [], done.stdout.strip()
-        while rest:
-            value, end = json.JSONDecoder().raw_decode(rest)
-            printed.append(value)
-            rest = rest[end:].strip()
-        return printed
+        return printed_values(done.stdout)
 
     # The end
 
@@ -274,6 +269,16 @@ class World:
 
     def config_of(self, load_balancer_id: str) -> str:
         return (self.lab.state / "load_balancers" / load_balancer_id / "haproxy.cfg").read_text()
+
+
+def printed_values(text: str) -> list[Any]:
+    """JSON values that stand one after the other, as a client prints them that was given several commands."""
+    values, rest = [], text.strip()
+    while rest:
+        value, end = json.JSONDecoder().raw_decode(rest)
+        values.append(value)
+        rest = rest[end:].strip()
+    return values
 
 
 def names(objects: Sequence[Mapping[str, Any]]) -> set[str]:
