@@ -1,40 +1,26 @@
-"""LBaaS v1 as its users have it: the commands of 2014's walkthroughs and neutronclient's bindings, with traffic."""
+"""LBaaS v1 as its users had it: the commands of 2014's walkthroughs, with traffic; and users with passwords."""
 
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import bcrypt
 import pytest
-from demo.lab import bridge_ports
+from demo.lab import Lab
+from demo.service import Service
 from tests.e2e import v1_clients
-from tests.e2e.v1_clients import Bindings, Neutron, show
+from tests.e2e.building import CIDR, connect
+from tests.e2e.v1_clients import Neutron, show
 from tests.e2e.world import BACKEND_PORT, World
 
 GENEROUS = 5.0
 UNKNOWN = "11111111-2222-4333-8444-555555555555"
-ALL_CALLS = {
-    *(f"{verb}_{noun}" for noun in ("vip", "pool", "member", "health_monitor") for verb in ("create", "show")),
-    *(f"{verb}_{noun}" for noun in ("vip", "pool", "member", "health_monitor") for verb in ("update", "delete")),
-    *("list_vips", "list_pools", "list_members", "list_health_monitors"),
-    *("associate_health_monitor", "disassociate_health_monitor", "retrieve_pool_stats"),
-    *("list_service_providers", "get_lbaas_agent_hosting_pool", "list_pools_on_lbaas_agent"),
-}
 
 
 @pytest.fixture
 def neutron(world: World) -> Iterator[Neutron]:
     yield Neutron(world.service.url)
     v1_clients.clear(world)
-
-
-@pytest.fixture
-def bindings(world: World) -> Iterator[Bindings]:
-    with v1_clients.bindings(world.service.url) as calls:
-        yield calls
-    v1_clients.clear(world)
-
-
-# The neutron command
 
 
 def test_the_walkthrough_of_2014(world: World, neutron: Neutron) -> None:
@@ -196,7 +182,7 @@ def _take_away(
     )
     left = neutron.read_all("lb-vip-list", "lb-pool-list", "lb-member-list", "lb-healthmonitor-list")
     assert left == [[], [], [], []]
-    _wait_host_empty(world)
+    v1_clients.wait_host_empty(world)
 
 
 def test_the_commands_refuse_in_words(world: World, neutron: Neutron) -> None:
@@ -219,187 +205,58 @@ def test_the_commands_refuse_in_words(world: World, neutron: Neutron) -> None:
     assert [item["id"] for item in neutron.read("lb-member-list --pool-id " + one["id"])] == [member["id"]]
 
 
-# The bindings
+def test_each_tenant_has_its_own() -> None:
+    """Through both clients' http_basic, with a service of its own; no load balancer is built."""
+    lines = {"ada": "project-a:member", "bea": "project-b:member", "root": "ops:admin"}
+    with Lab() as lab:
+        users = lab.directory / "htpasswd"
+        users.touch(mode=0o600)
+        for user, line in lines.items():
+            word = bcrypt.hashpw(f"{user}'s word".encode(), bcrypt.gensalt(4)).decode()
+            users.write_text(f"{users.read_text()}{user}:{word}:{line}\n")
+        sections = {"api": {"auth_strategy": "http_basic", "http_basic_auth_user_file": str(users)}}
+        service = Service(lab, sections=sections)
+        service.start()
+        cloud = connect(service.url, username="root", password="root's word")
+        network = cloud.network.create_network(name="net", is_shared=True)
+        subnet = cloud.network.create_subnet(name="sub", network_id=network.id, ip_version=4, cidr=CIDR)
+        _ask_as_tenants(service.url, subnet.id)
 
 
-def test_all_calls_of_the_bindings(world: World, bindings: Bindings) -> None:
-    made = _make(world, bindings)
-    vip, pool = made["vip"], made["pool"]
-    world.wait_answer(vip["address"], 8080)
-    assert set(world.client.spread(vip["address"], 8080, requests=8)) == {"web1", "web2"}
-    for noun in ("vip", "pool", "member", "health_monitor"):
-        _look_and_change(bindings, noun, made[noun])
-    _list(bindings, pool)
-
-    agent = bindings.call("get_lbaas_agent_hosting_pool", pool["id"])["agent"]
-    assert (agent["agent_type"], agent["host"], agent["alive"]) == ("Loadbalancer agent", world.lab.bridge, True)
-    on_agent = bindings.call("list_pools_on_lbaas_agent", agent["id"])["pools"]
-    assert {item["id"] for item in on_agent} == {pool["id"], made["other"]["id"]}
-    providers = bindings.call("list_service_providers")["service_providers"]
-    assert {"service_type": "LOADBALANCER", "name": pool["provider"], "default": True} in providers
-    world.wait(
-        lambda: bindings.call("retrieve_pool_stats", pool["id"])["stats"]["total_connections"] >= 9,
-        GENEROUS,
-        "statistics",
-    )
-    assert not any(bindings.call("retrieve_pool_stats", made["other"]["id"])["stats"].values())
-
-    bindings.call("disassociate_health_monitor", pool["id"], made["health_monitor"]["id"])
-    assert bindings.call("show_pool", pool["id"])["pool"]["health_monitors"] == []
-    bindings.call("delete_vip", vip["id"])
-    world.wait(lambda: not world.reaches(vip["address"], 8080), GENEROUS, "silent")
-    bindings.call("delete_health_monitor", made["health_monitor"]["id"])
-    bindings.call("delete_member", made["member"]["id"])
-    bindings.call("delete_pool", pool["id"])  # takes its other member along
-    bindings.call("delete_pool", made["other"]["id"])
-    for collection in ("vips", "pools", "members", "health_monitors"):
-        assert bindings.call(f"list_{collection}") == {collection: []}
-    assert bindings.called == ALL_CALLS
-    _wait_host_empty(world)
-
-
-def _make(world: World, bindings: Bindings) -> dict[str, dict[str, Any]]:
-    """A pool with two members, a monitor and a VIP, and another pool that stands alone."""
-    wish = {"name": "a", "protocol": "HTTP", "lb_method": "ROUND_ROBIN", "subnet_id": world.subnet_id}
-    pool = bindings.call("create_pool", {"pool": wish})["pool"]
-    other = bindings.call("create_pool", {"pool": {**wish, "name": "b", "lb_method": "SOURCE_IP"}})["pool"]
-    members = [
-        bindings.call(
-            "create_member",
-            {"member": {"pool_id": pool["id"], "address": address, "protocol_port": BACKEND_PORT}},
-        )["member"]
-        for address in ("10.88.0.11", "10.88.0.12")
-    ]
-    timing = {"delay": 2, "timeout": 1, "max_retries": 2}
-    monitor = bindings.call("create_health_monitor", {"health_monitor": {"type": "TCP", **timing}})["health_monitor"]
-    assert not {"http_method", "url_path", "expected_codes"} & set(monitor)  # for HTTP and HTTPS alone
-    body = {"health_monitor": {"id": monitor["id"]}}
-    assert "health_monitor" in bindings.call("associate_health_monitor", pool["id"], body)
-    vip_wish: dict[str, Any] = {
-        "pool_id": pool["id"],
-        "subnet_id": world.subnet_id,
-        "protocol": "HTTP",
-        "protocol_port": 8080,
-        "address": "10.88.0.150",
-        "session_persistence": {},
-    }
-    vip = bindings.call("create_vip", {"vip": vip_wish})["vip"]
-    assert (vip["address"], vip["name"], vip["session_persistence"]) == ("10.88.0.150", "", None)
-    return {"pool": pool, "other": other, "member": members[0], "health_monitor": monitor, "vip": vip}
-
-
-def _look_and_change(bindings: Bindings, noun: str, made: dict[str, Any]) -> None:
-    """Show, with all and with some fields; change, and see it changed."""
-    assert bindings.call(f"show_{noun}", made["id"])[noun]["id"] == made["id"]
-    assert bindings.call(f"show_{noun}", made["id"], fields=["id"])[noun] == {"id": made["id"]}
-    changes: dict[str, dict[str, Any]] = {
-        "vip": {"name": "v", "description": "é 本", "connection_limit": 50},
-        "pool": {"description": "p", "lb_method": "LEAST_CONNECTIONS"},
-        "member": {"weight": 7},
-        "health_monitor": {"delay": 3, "timeout": 2, "max_retries": 4},
-    }
-    change = changes[noun]
-    changed = bindings.call(f"update_{noun}", made["id"], {noun: change})[noun]
-    assert {key: changed[key] for key in change} == change
-    shown = bindings.call(f"show_{noun}", made["id"])[noun]
-    assert {key: shown[key] for key in change} == change
-    untouched = set(made) - set(change) - {"status", "status_description", "members", "vip_id", "pools"}
-    untouched -= {"health_monitors", "health_monitors_status"}
-    assert {key: shown[key] for key in untouched} == {key: made[key] for key in untouched}
-
-
-def _list(bindings: Bindings, pool: dict[str, Any]) -> None:
-    """Filters, fields, order and pages, as the client asks for them."""
-
-    def found(method: str, **filters: Any) -> list[dict[str, Any]]:
-        listed: list[dict[str, Any]] = bindings.call(method, **filters)[method.removeprefix("list_")]
-        return listed
-
-    def names(**filters: Any) -> list[str]:
-        return [item["name"] for item in found("list_pools", **filters)]
-
-    assert sorted(names()) == ["a", "b"]
-    assert found("list_pools", name="a", fields=["id"]) == [{"id": pool["id"]}]
-    assert sorted(names(name=["a", "b"])) == ["a", "b"]
-    assert names(lb_method="SOURCE_IP", name=["a", "b"]) == ["b"]
-    assert names(name="nosuch") == []
-    assert names(admin_state_up=False) == []
-    assert names(sort_key="name", sort_dir="desc") == ["b", "a"]
-    assert names(sort_key="name", sort_dir="asc", limit=1) == ["a", "b"]  # two pages, which the client joins
-    assert sorted(names(verbose="True")) == ["a", "b"]
-    assert {item["address"] for item in found("list_members", pool_id=pool["id"])} == {"10.88.0.11", "10.88.0.12"}
-    assert found("list_members", name="web1") == []  # a member has no name
-    assert [item["pool_id"] for item in found("list_vips", protocol_port=8080)] == [pool["id"]]
-    assert found("list_vips", address="10.88.0.151") == []
-    assert [item["type"] for item in found("list_health_monitors", type=["TCP", "HTTP"])] == ["TCP"]
-
-
-def test_refusals_become_the_exceptions_that_callers_catch(world: World, bindings: Bindings) -> None:
-    made = _make(world, bindings)
-    pool, other, monitor = made["pool"]["id"], made["other"]["id"], made["health_monitor"]["id"]
-    vip = {"pool_id": other, "subnet_id": world.subnet_id, "protocol": "HTTP", "protocol_port": 80}
-    member = {"pool_id": pool, "address": "10.88.0.11", "protocol_port": BACKEND_PORT}
-    plain = {"protocol": "HTTP", "lb_method": "ROUND_ROBIN", "subnet_id": world.subnet_id}
-    check = {"type": "HTTP", "delay": 3, "timeout": 3, "max_retries": 3}
-
-    def refuse(kind: str, status: int, word: str, method: str, *arguments: Any) -> None:
-        refusal = bindings.refused(method, *arguments)
-        assert (refusal.status, word in refusal.message) == (status, True), f"{method}{arguments}: {refusal}"
-        assert kind in refusal.kinds, f"{method}{arguments}: {refusal}"
-
-    for noun in ("vip", "pool", "member", "health_monitor"):
-        refuse("NotFound", 404, UNKNOWN, f"show_{noun}", UNKNOWN)
-        refuse("NotFound", 404, UNKNOWN, f"update_{noun}", UNKNOWN, {noun: {"admin_state_up": True}})
-        refuse("NotFound", 404, UNKNOWN, f"delete_{noun}", UNKNOWN)
-        refuse("BadRequest", 400, "nonsense", f"update_{noun}", made[noun]["id"], {noun: {"nonsense": 1}})
-        refuse("BadRequest", 400, "id", f"update_{noun}", made[noun]["id"], {noun: {"id": UNKNOWN}})
-    refuse("NotFound", 404, UNKNOWN, "create_member", {"member": {**member, "pool_id": UNKNOWN}})
-    refuse("NotFound", 404, UNKNOWN, "create_vip", {"vip": {**vip, "pool_id": UNKNOWN}})
-    refuse("NotFound", 404, UNKNOWN, "create_vip", {"vip": {**vip, "subnet_id": UNKNOWN}})
-    refuse("NotFound", 404, UNKNOWN, "retrieve_pool_stats", UNKNOWN)
-    refuse("NotFound", 404, UNKNOWN, "get_lbaas_agent_hosting_pool", UNKNOWN)
-    refuse("NotFound", 404, UNKNOWN, "list_pools_on_lbaas_agent", UNKNOWN)
-    refuse("NotFound", 404, UNKNOWN, "associate_health_monitor", pool, {"health_monitor": {"id": UNKNOWN}})
-    refuse("NotFound", 404, UNKNOWN, "associate_health_monitor", UNKNOWN, {"health_monitor": {"id": monitor}})
-    refuse("NotFound", 404, monitor, "disassociate_health_monitor", other, monitor)
-
-    refuse("Conflict", 409, pool, "create_vip", {"vip": {**vip, "pool_id": pool}})
-    refuse("Conflict", 409, "10.88.0.11", "create_member", {"member": member})
-    refuse("Conflict", 409, pool, "delete_pool", pool)
-    refuse("Conflict", 409, monitor, "delete_health_monitor", monitor)
-    refuse("Conflict", 409, monitor, "associate_health_monitor", pool, {"health_monitor": {"id": monitor}})
-    refuse("IpAddressInUseClient", 409, "10.88.0.150", "create_vip", {"vip": {**vip, "address": "10.88.0.150"}})
-
-    refuse("InvalidIpForSubnetClient", 400, "10.99.0.1", "create_vip", {"vip": {**vip, "address": "10.99.0.1"}})
-    refuse("BadRequest", 400, "TCP", "create_vip", {"vip": {**vip, "protocol": "TCP"}})
-    refuse("BadRequest", 400, "protocol_port", "create_vip", {"vip": {**vip, "protocol_port": 65536}})
-    cookie = {"type": "APP_COOKIE"}
-    refuse("BadRequest", 400, "cookie_name", "create_vip", {"vip": {**vip, "session_persistence": cookie}})
-    refuse("BadRequest", 400, "status", "create_vip", {"vip": {**vip, "status": "ACTIVE"}})
-    refuse("BadRequest", 400, "lb_method", "create_pool", {"pool": {**plain, "lb_method": "BY_CHANCE"}})
-    refuse("BadRequest", 400, "nosuch", "create_pool", {"pool": {**plain, "provider": "nosuch"}})
-    refuse("BadRequest", 400, "protocol", "create_pool", {"pool": {"subnet_id": world.subnet_id}})
-    refuse("BadRequest", 400, "pools", "create_pool", {"pools": [plain, plain]})  # no bulk creation in v1
-    refuse("BadRequest", 400, "weight", "create_member", {"member": {**member, "protocol_port": 1, "weight": 257}})
-    refuse("BadRequest", 400, "timeout", "create_health_monitor", {"health_monitor": {**check, "timeout": 4}})
-    refuse("BadRequest", 400, "max_retries", "create_health_monitor", {"health_monitor": {**check, "max_retries": 11}})
-
-    assert len(bindings.call("list_pools")["pools"]) == 2
-    assert len(bindings.call("list_vips")["vips"]) == 1
-    assert len(bindings.call("list_members")["members"]) == 2
-    assert len(bindings.call("list_health_monitors")["health_monitors"]) == 1
+def _ask_as_tenants(url: str, subnet_id: str) -> None:
+    made = "lb-pool-create --lb-method ROUND_ROBIN --protocol TCP --subnet-id sub --name mine"
+    mine = Neutron(url, "ada", "ada's word").read(made)
+    assert mine["tenant_id"] == "project-a"
+    assert Neutron(url, "ada", "a guess").refused("lb-pool-list")
+    wish = {"name": "yours", "lb_method": "ROUND_ROBIN", "protocol": "TCP", "subnet_id": subnet_id}
+    with v1_clients.bindings(url, "bea", "bea's word") as bea:
+        assert bea.call("list_pools") == {"pools": []}
+        member = {"pool_id": mine["id"], "address": "10.88.0.11", "protocol_port": 1}
+        for method, arguments in (
+            ("show_pool", (mine["id"],)),
+            ("update_pool", (mine["id"], {"pool": {"name": "yours"}})),
+            ("delete_pool", (mine["id"],)),
+            ("retrieve_pool_stats", (mine["id"],)),
+            ("create_member", ({"member": member},)),
+        ):
+            assert bea.refused(method, *arguments).status == 404, method
+        assert bea.refused("get_lbaas_agent_hosting_pool", mine["id"]).status in (403, 404)
+        assert bea.refused("create_pool", {"pool": {**wish, "tenant_id": "project-a"}}).status == 400
+        yours = bea.call("create_pool", {"pool": wish})["pool"]
+        assert bea.refused("get_lbaas_agent_hosting_pool", yours["id"]).status == 403  # for administrators
+        assert "default" in bea.call("list_service_providers")["service_providers"][0]
+    with v1_clients.bindings(url, "root", "root's word") as root:
+        listed = root.call("list_pools")["pools"]
+        assert {item["id"]: item["tenant_id"] for item in listed} == {
+            mine["id"]: "project-a",
+            yours["id"]: "project-b",
+        }
+        assert [item["id"] for item in root.call("list_pools", tenant_id="project-b")["pools"]] == [yours["id"]]
+        agent = root.call("get_lbaas_agent_hosting_pool", yours["id"])["agent"]
+        assert len(root.call("list_pools_on_lbaas_agent", agent["id"])["pools"]) == 2
+        given = root.call("create_pool", {"pool": {**wish, "tenant_id": "project-a"}})["pool"]
+        assert given["tenant_id"] == "project-a"
 
 
 def _wait_status(world: World, path: str, status: str) -> None:
     world.wait(lambda: show(world, path)["status"] == status, 2 * GENEROUS, f"{path} {status}")
-
-
-def _wait_host_empty(world: World) -> None:
-    """Nothing of any load balancer is left: no state directory, no device on the bridge."""
-    states = world.lab.state / "load_balancers"
-    machines = {machine.device for machine in world.lab.machines.values()}
-    world.wait(
-        lambda: not list(states.iterdir()) and set(bridge_ports(world.lab.bridge)) <= machines,
-        10,
-        "the host without load balancers",
-    )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from demo.lab import bridge_ports
 from tests.e2e.world import World, printed_values
 
 _ROOT = Path(__file__).parents[2]
@@ -22,10 +23,13 @@ _NOTICE = "neutron CLI is deprecated"
 class Neutron:
     """The ``neutron`` command, given lines as people type them. Starting it costs more than a second of CPU."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, user: str = "", password: str = "") -> None:
         assert _NEUTRON.exists(), f"{_NEUTRON} is missing: run tools/setup clients"
         plain = {key: value for key, value in os.environ.items() if not key.startswith("OS_")}
-        self._environment = {**plain, "OS_AUTH_TYPE": "none", "OS_ENDPOINT": url}
+        access = {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": url}
+        if user:
+            access.update(OS_AUTH_TYPE="http_basic", OS_USERNAME=user, OS_PASSWORD=password)
+        self._environment = {**plain, **access}
 
     def say(self, line: str) -> str:
         """What it prints."""
@@ -105,9 +109,10 @@ class Bindings:
 
 
 @contextmanager
-def bindings(url: str) -> Iterator[Bindings]:
+def bindings(url: str, *who: str) -> Iterator[Bindings]:
+    """``who``: a user and a password, or nothing."""
     assert _PYTHON.exists(), f"{_PYTHON} is missing: run tools/setup clients"
-    command = [str(_PYTHON), "-I", str(_CALLS), url]
+    command = [str(_PYTHON), "-I", str(_CALLS), url, *who]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield Bindings(process)
@@ -129,3 +134,14 @@ def clear(world: World) -> None:
         for item in world.ask("GET", f"/v2.0/lb/{collection}").body[collection]:
             reply = world.ask("DELETE", f"/v2.0/lb/{collection}/{item['id']}")
             assert reply.status in (204, 404), reply
+
+
+def wait_host_empty(world: World) -> None:
+    """Nothing of any load balancer is left: no state directory, no device on the bridge."""
+    states = world.lab.state / "load_balancers"
+    machines = {machine.device for machine in world.lab.machines.values()}
+    world.wait(
+        lambda: not list(states.iterdir()) and set(bridge_ports(world.lab.bridge)) <= machines,
+        10,
+        "the host without load balancers",
+    )
