@@ -17,6 +17,7 @@ from evenload.api.fields import shown
 from evenload.model.errors import (
     AddressesExhausted,
     AddressLetGo,
+    AddressOutsideSubnet,
     AddressTaken,
     Conflict,
     Forbidden,
@@ -57,6 +58,7 @@ _NEUTRON_TYPES: Mapping[type[Rejected], str] = {
     NoHost: "NoEligibleBackend",
     AddressTaken: "IpAddressInUse",
     AddressLetGo: "IpAddressInUse",
+    AddressOutsideSubnet: "InvalidIpForSubnet",
     AddressesExhausted: "IpAddressGenerationFailure",
 }
 """Others are called as in the model."""

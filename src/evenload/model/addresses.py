@@ -15,7 +15,7 @@ from ipaddress import (
     ip_network,
 )
 
-from evenload.model.errors import Conflict, Invalid
+from evenload.model.errors import AddressOutsideSubnet, Conflict, Invalid
 from evenload.model.network import AllocationPool, Route, Subnet
 
 Address = IPv4Address | IPv6Address
@@ -215,7 +215,7 @@ def is_in(address: Address, subnet: Subnet) -> bool:
 def validate_host_address(address: Address, subnet: Subnet, *, field: str) -> None:
     """An address that was asked for: any host of the subnet but the gateway, in an allocation pool or not."""
     if not is_in(address, subnet):
-        raise Invalid(
+        raise AddressOutsideSubnet(
             f"IP address {address} is not a valid IP for the subnet {subnet.id} ({subnet.cidr}).", field=field
         )
     first, last = host_range(ip_network(subnet.cidr))

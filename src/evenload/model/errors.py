@@ -37,6 +37,10 @@ class ServiceProviderNotFound(Invalid):
     """A provider of LBaaS v1 that is none of those in the settings."""
 
 
+class AddressOutsideSubnet(Invalid):
+    """An IP address that was asked for in a subnet which does not hold it."""
+
+
 class UnknownNeighbour(Invalid):
     """A network, subnet or port named in the body that does not exist for the caller (HTTP 400, LBaaS v1: 404).
 

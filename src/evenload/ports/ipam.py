@@ -14,7 +14,7 @@ from evenload.interfaces import Clock, Transaction, VipPort, VipWish
 from evenload.model.addresses import Address, is_in, parse_address
 from evenload.model.balancer import LoadBalancer, Vip
 from evenload.model.desired import DesiredIp, DesiredPort
-from evenload.model.errors import AddressTaken, Invalid, NotFound, UnknownNeighbour
+from evenload.model.errors import AddressOutsideSubnet, AddressTaken, Invalid, NotFound, UnknownNeighbour
 from evenload.model.network import FixedIp, Network, Port, Subnet
 from evenload.service.allocation import (
     LOAD_BALANCER_OWNER,
@@ -242,7 +242,7 @@ def _choose_primary(
             if is_in(address, subnet):
                 return _checked(transaction, subnet, address, field="vip_address")
         where = f"subnet {subnets[0].id} ({subnets[0].cidr})" if len(subnets) == 1 else f"a subnet of {network.id}"
-        raise Invalid(f"VIP address {address} is not in {where}.", field="vip_address")
+        raise AddressOutsideSubnet(f"VIP address {address} is not in {where}.", field="vip_address")
     if not subnets:
         raise Invalid(f"Network {network.id} has no subnet.", field="vip_network_id")
     for subnet in sorted(subnets, key=lambda subnet: subnet.ip_version):

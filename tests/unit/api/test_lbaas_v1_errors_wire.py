@@ -30,7 +30,7 @@ def test_refusals_of_a_creation(site: Site) -> None:
         ("vip", {"pool_id": site.pool["id"]}, 409, "VipExists"),
         ("vip", {"protocol": "TCP"}, 400, "ProtocolMismatch"),
         ("vip", {"subnet_id": NOWHERE}, 404, "SubnetNotFound"),
-        ("vip", {"address": "10.2.0.5"}, 400, "InvalidInput"),
+        ("vip", {"address": "10.2.0.5"}, 400, "InvalidIpForSubnet"),
         ("vip", {"address": site.vip["address"]}, 409, "IpAddressInUse"),
         ("vip", {"session_persistence": {"type": "APP_COOKIE"}}, 400, "InvalidInput"),
         ("vip", {"session_persistence": {"type": "SOURCE_IP", "cookie_name": "c"}}, 400, "InvalidInput"),
