@@ -72,7 +72,11 @@ class HttpBackend:
             def log_message(self, format: str, *args: object) -> None:
                 """Quiet."""
 
-        server = ThreadingHTTPServer((self.address, self.port), Handler, bind_and_activate=False)
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, request: object, client_address: object) -> None:
+                """A peer that hangs up is no error here."""
+
+        server = Server((self.address, self.port), Handler, bind_and_activate=False)
         server.socket.close()
         server.socket = listening
         server.daemon_threads = True
