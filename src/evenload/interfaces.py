@@ -278,6 +278,10 @@ class Host(Protocol):
         from. Raises InvalidConfiguration where HAProxy refuses the text; after any failure the old process serves on
         and the former live file is there."""
 
+    def finish_haproxy(self, load_balancer_id: str) -> None:
+        """The running worker listens no more and ends with its last connection, bounded in time as after a reload;
+        returns when nobody listens. One that does not answer is ended."""
+
     def stop_haproxy(self, load_balancer_id: str) -> None:
         """Ends every worker of this load balancer, old ones too."""
 

@@ -414,6 +414,20 @@ def test_a_stopped_process_is_gone_and_no_death(site: Site) -> None:
     assert told == []
 
 
+def test_a_process_that_was_let_finish_is_none_that_serves_and_no_death(site: Site) -> None:
+    desired = site.wish()
+    serve(site, desired)
+    told: list[str] = []
+    site.host.watch(site.id, told.append)
+    for _ in range(2):
+        site.host.finish_haproxy(site.id)
+        assert site.host.observe(site.id, desired.port).haproxy is None
+    assert eventually(lambda: site.host.read_statistics(site.id) == {})
+    assert told == []
+    pid = site.host.start_haproxy(site.id, render_haproxy(desired, site.options, 2), 2)
+    assert haproxy(site, desired).pid == pid
+
+
 def test_a_start_makes_room_for_itself(site: Site) -> None:
     desired = site.wish()
     first, _ = serve(site, desired)

@@ -120,6 +120,38 @@ def test_an_old_worker_finishes_what_it_began_and_ends(stage: Stage) -> None:
     assert not [name for name in names if name.startswith("haproxy-1.")]
 
 
+def test_who_is_let_finish_listens_no_more_and_answers_what_was_asked(stage: Stage) -> None:
+    """As where the last listener is switched off: nobody takes its place."""
+    stage.backend(1).delay = 0.5
+    wish = desired(member(1), pool={"session_persistence": SessionPersistence(type=PersistenceType.SOURCE_IP)})
+    pid = stage.start(wish)
+    with stage.connect() as held:
+        held.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        time.sleep(0.1)
+        stage.haproxy.finish_haproxy(stage.id)
+        with pytest.raises(ConnectionRefusedError):
+            stage.connect()
+        assert held.recv(1000).startswith(b"HTTP/1.1 200")
+    totals: list[int] = []
+
+    def gone() -> bool:
+        now = stage.haproxy.read_statistics(stage.id)
+        totals.extend(row.statistics.total_connections for row in now.get(1, ()) if row.proxy == "web")
+        return 1 not in now
+
+    assert eventually(gone)
+    assert totals[-1] == 1
+    assert eventually(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def test_who_hangs_is_ended_when_it_is_let_finish(stage: Stage) -> None:
+    stage.backend(1)
+    pid = stage.start(desired(member(1)))
+    os.kill(pid, signal.SIGSTOP)
+    stage.haproxy.finish_haproxy(stage.id)
+    assert eventually(lambda: not Path(f"/proc/{pid}").exists())
+
+
 def test_the_numbers_of_a_finishing_worker_are_read_to_its_last_byte(stage: Stage) -> None:
     stage.backend(1)
     stage.start(desired(member(1)))

@@ -62,6 +62,11 @@ class ReloadHaproxy:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishHaproxy:
+    """It accepts nothing more, and ends with what it has begun."""
+
+
+@dataclass(frozen=True, slots=True)
 class StopHaproxy:
     pass
 
@@ -99,6 +104,7 @@ Action = (
     | WriteConfig
     | StartHaproxy
     | ReloadHaproxy
+    | FinishHaproxy
     | StopHaproxy
     | ChangeServers
     | Remember

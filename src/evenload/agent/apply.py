@@ -12,6 +12,7 @@ from evenload.agent.actions import (
     Configure,
     EnsureNamespace,
     EnsureState,
+    FinishHaproxy,
     Plan,
     Plug,
     ReloadHaproxy,
@@ -111,6 +112,8 @@ def perform(load_balancer_id: str, action: Action, host: Host) -> int | None:
             return host.start_haproxy(load_balancer_id, text, worker)
         case ReloadHaproxy():
             return _reload(load_balancer_id, action, host)
+        case FinishHaproxy():
+            host.finish_haproxy(load_balancer_id)
         case StopHaproxy():
             host.stop_haproxy(load_balancer_id)
         case ChangeServers(commands, text):

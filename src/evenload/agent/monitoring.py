@@ -129,10 +129,13 @@ class Monitoring:
             return None
         rows = self._read(serving)
         spent = self._clock.monotonic() - now
-        if memory.serving is not serving:  # changed meanwhile: the rows may belong to either
-            return None
+        current = memory.serving
         listeners = [listener.id for listener in serving.desired.listeners]
-        seen.counters = count(seen.counters, rows, listeners)
+        newer = [] if current is None else [listener.id for listener in current.desired.listeners]
+        # Always: a worker that is finishing may have said its last words just now.
+        seen.counters = count(seen.counters, rows, {*listeners, *newer})
+        if current is not serving:  # changed meanwhile: the rows may belong to either
+            return None
         if now - seen.saved_at >= _SAVE_EVERY:
             self._save(memory, seen, now)
         if serving.worker is not None and plan_vetoes(serving.desired, rows.get(serving.worker, ()), memory.verdicts):

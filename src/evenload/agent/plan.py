@@ -14,6 +14,7 @@ from evenload.agent.actions import (
     Configure,
     EnsureNamespace,
     EnsureState,
+    FinishHaproxy,
     Plan,
     Plug,
     Process,
@@ -188,7 +189,7 @@ def _plan_haproxy(
         # HAProxy would cost 3 MiB to serve nobody. Namespace and VIP stay, so that the address is held, answers pings,
         # and the first listener costs no more than the start of a process.
         text = render_haproxy(desired, options, max(1, highest))
-        stop: list[Action] = [StopHaproxy()] if running is not None or observed.stray else []
+        stop: list[Action] = [FinishHaproxy()] if running is not None or observed.stray else []
         return _with_file(_Part(actions=stop, change=Change.REMOVE if stop else Change.NOTHING), observed, text)
     if running is None:
         process = Process(worker=highest + 1, text=render_haproxy(desired, options, highest + 1))

@@ -241,6 +241,15 @@ class FakeHost:
                 place.finishing.append(former)
             return pid
 
+    def finish_haproxy(self, load_balancer_id: str) -> None:
+        with self._operation("finish_haproxy"):
+            place = self._place(load_balancer_id)
+            if self.lingering and place.process is not None and not place.process.deaf:
+                place.finishing.append(place.process)
+            place.process, place.watcher = None, None
+            if place.directory is not None:
+                place.directory.running = None
+
     def stop_haproxy(self, load_balancer_id: str) -> None:
         with self._operation("stop_haproxy"):
             place = self._place(load_balancer_id)

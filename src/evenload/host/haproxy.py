@@ -8,6 +8,7 @@ process, and holds no state but the conversations with workers that are finishin
 import os
 import re
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,6 +42,7 @@ _VERSION = re.compile(r"version ([0-9]+)\.([0-9]+)")
 _ALERT = re.compile(r"\[ALERT\]\s+\([0-9]+\) : (.*)")
 _FRONTEND = "FRONTEND"
 _STATISTICS_TIMEOUT = 1.0
+_CLOSING_TIMEOUT = 1.0
 _FINISHING_AT_MOST = 16
 """Workers of one load balancer, 3 MiB or more each: who changes it every second and keeps a connection open to each
 former worker must not take the memory of the whole host. The oldest gives way."""
@@ -150,6 +152,26 @@ class Haproxy:
         with self._lock:
             self._finishing[load_balancer_id, old.number] = last_words
         return pid
+
+    def finish_haproxy(self, load_balancer_id: str) -> None:
+        if self.has_stray(load_balancer_id):
+            self._end_strangers(load_balancer_id)
+        worker = self._last(load_balancer_id, self._sweep(load_balancer_id))
+        if worker is not None:
+            try:
+                last_words = Conversation(self._socket(load_balancer_id, worker))
+            except HostError as error:
+                log.warning("HAProxy is ended without a word", load_balancer=load_balancer_id, reason=str(error))
+                self._workers.end(load_balancer_id, worker.pid)
+            else:
+                with self._lock:
+                    self._finishing[load_balancer_id, worker.number] = last_words
+                self._workers.let_finish(load_balancer_id, worker.pid)
+                if not self._closes(load_balancer_id, worker):
+                    log.warning("HAProxy does not stop listening", load_balancer=load_balancer_id)
+                    self._workers.end(load_balancer_id, worker.pid)
+                    self._end_strangers(load_balancer_id)
+        self._workers.forget_running(load_balancer_id)
 
     def stop_haproxy(self, load_balancer_id: str) -> None:
         for worker in self._workers.living(load_balancer_id):
@@ -340,6 +362,16 @@ class Haproxy:
         for pid in self._workers.strangers(load_balancer_id):
             log.warning("ending a HAProxy without a record", load_balancer=load_balancer_id, pid=pid)
             self._workers.end(load_balancer_id, pid)
+
+    def _closes(self, load_balancer_id: str, worker: Worker) -> bool:
+        """Whether a worker that was let finish listens no more, in good time. It closes all its listening sockets at
+        once, that of its runtime API among them."""
+        deadline = time.monotonic() + _CLOSING_TIMEOUT
+        while not self._is_finishing(load_balancer_id, worker):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.002)
+        return True
 
     def _hang_up(self, load_balancer_id: str, number: int) -> None:
         with self._lock:

@@ -9,7 +9,8 @@ import os
 import select
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,18 +88,32 @@ def open_pid(pid: int) -> int | None:
 
 def end(pid: int, pid_file: Path, timeout: float = 5.0) -> None:
     """Kills that HAProxy and waits for its end. Quiet where the pid is not (or no longer) the one of that pid file."""
+    with _sent(pid, pid_file, signal.SIGKILL) as descriptor:
+        if descriptor is not None and not _readable(descriptor, timeout):
+            raise HostError(f"cannot end HAProxy process {pid}: it is still there after {timeout:g} s")
+
+
+def let_finish(pid: int, pid_file: Path) -> None:
+    """Tells that HAProxy to listen no more and to end with its last connection. Quiet as ``end`` is."""
+    with _sent(pid, pid_file, signal.SIGUSR1):
+        pass
+
+
+@contextmanager
+def _sent(pid: int, pid_file: Path, number: signal.Signals) -> Iterator[int | None]:
+    """Gives the descriptor of the process that got the signal; None where the pid is not the one of that pid file."""
     descriptor = open_pid(pid)
     if descriptor is None:
+        yield None
         return
     try:
-        if str(pid_file) not in arguments_of(pid):
-            return
-        try:
-            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-        if not _readable(descriptor, timeout):
-            raise HostError(f"cannot end HAProxy process {pid}: it is still there after {timeout:g} s")
+        ours = str(pid_file) in arguments_of(pid)
+        if ours:
+            try:
+                signal.pidfd_send_signal(descriptor, number)
+            except ProcessLookupError:
+                ours = False
+        yield descriptor if ours else None
     finally:
         os.close(descriptor)
 

@@ -124,6 +124,12 @@ class Workers:
         if named is not None:
             haproxy_process.end(pid, named)
 
+    def let_finish(self, load_balancer_id: str, pid: int) -> None:
+        """Tells a process that ``living`` named to listen no more."""
+        named = self._named_file(load_balancer_id, pid)
+        if named is not None:
+            haproxy_process.let_finish(pid, named)
+
     def read_running(self, load_balancer_id: str) -> Running | None:
         """None where nothing is recorded, or something that no version of ours has written."""
         content = self._files.read(load_balancer_id, _RUNNING)

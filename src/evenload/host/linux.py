@@ -129,6 +129,10 @@ class LinuxHost:
     def reload_haproxy(self, load_balancer_id: str, text: str, worker: int, server_states: str | None) -> int:
         return self._haproxy.reload_haproxy(load_balancer_id, text, worker, server_states)
 
+    def finish_haproxy(self, load_balancer_id: str) -> None:
+        self._watcher.unwatch(load_balancer_id)
+        self._haproxy.finish_haproxy(load_balancer_id)
+
     def stop_haproxy(self, load_balancer_id: str) -> None:
         self._watcher.unwatch(load_balancer_id)
         self._haproxy.stop_haproxy(load_balancer_id)

@@ -77,7 +77,7 @@ def _lbaas_v1(settings: Settings, context: Context) -> V1Services:
         members=V1Members(context, quotas),
         monitors=V1Monitors(context, quotas),
         quotas=quotas,
-        agents=AgentRegistry(context.uow, context.clock, settings.agent_timeout),
+        agents=AgentRegistry(context.uow, context.clock),
     )
 
 

@@ -2,17 +2,17 @@
 
 import uuid
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from evenload.interfaces import AgentRecord, Clock, Transaction, UnitOfWork
 from evenload.model.errors import Conflict, NotFound
+from evenload.service.scheduler import ALIVE_FOR
 
 _NAMES = uuid.UUID("7b1d8a5e-4f0e-5d3c-9c7e-0d6f5f1c2b4a")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentView:
-    """``id`` follows from the name. ``alive``: heard of lately."""
+    """``id`` follows from the name. ``alive``: heard of lately, so that it may be given something."""
 
     id: str
     record: AgentRecord
@@ -20,12 +20,9 @@ class AgentView:
 
 
 class AgentRegistry:
-    """``timeout``: silence after which an agent counts as away."""
-
-    def __init__(self, unit_of_work: UnitOfWork, clock: Clock, timeout: timedelta) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, clock: Clock) -> None:
         self._unit_of_work = unit_of_work
         self._clock = clock
-        self._timeout = timeout
 
     def list(self) -> list[AgentView]:
         with self._unit_of_work.read() as transaction:
@@ -62,7 +59,7 @@ class AgentRegistry:
             transaction.remove_agent(record.name)
 
     def _view(self, record: AgentRecord) -> AgentView:
-        alive = self._clock.now() - record.seen_at <= self._timeout
+        alive = self._clock.now() - record.seen_at <= ALIVE_FOR
         return AgentView(id=agent_id(record.name), record=record, alive=alive)
 
 

@@ -239,3 +239,25 @@ def test_a_deaf_process_is_told_no_vetoes(world: World) -> None:
         pass
     assert world.host.places[BALANCER].process is process
     assert [report.outcome.value for report in world.server.reports] == ["done"] * len(world.server.reports)
+
+
+def test_a_workers_last_words_count_though_something_was_changed_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were read, and it was let go: nobody will say them again."""
+    world.traffic(5)
+    two = changed(wish(monitors=(monitor(),)), listeners=(listener(), listener(1)))
+    world.apply(two)
+    read = world.host.read_statistics
+
+    def read_while_it_changes(load_balancer_id: str) -> object:
+        monkeypatch.setattr(world.host, "read_statistics", read)
+        rows = read(load_balancer_id)
+        fake_damage.finish(world.host, BALANCER)
+        world.apply(changed(two, listeners=(listener(),)))
+        return rows
+
+    monkeypatch.setattr(world.host, "read_statistics", read_while_it_changes)
+    world.look()
+    world.look()
+    assert world.counted.total_connections == 5

@@ -22,6 +22,7 @@ from evenload.agent.actions import (
     Configure,
     EnsureNamespace,
     EnsureState,
+    FinishHaproxy,
     Plan,
     Plug,
     ReloadHaproxy,
@@ -211,7 +212,7 @@ def test_a_failover_takes_everything_away_but_its_directory_and_builds_anew() ->
 @pytest.mark.parametrize("wanted", [disabled(wish()), changed(wish(), listeners=())])
 def test_without_an_enabled_listener_only_the_address_stays(wanted: Desired) -> None:
     planned = plan(wanted, settled(wish()), OPTIONS)
-    assert kinds(planned) == [StopHaproxy, WriteConfig, Remember]
+    assert kinds(planned) == [FinishHaproxy, WriteConfig, Remember]
     assert planned.process is None
     after = plan_aftermath(wanted, planned, None)
     assert plan(wanted, after, OPTIONS).actions == ()
@@ -235,6 +236,6 @@ def test_a_process_without_a_record_ends_where_nobody_is_to_be_served() -> None:
     """As after a state directory was lost and made again before its load balancer was switched off."""
     nobody = disabled(wish())
     after = replace(settled(nobody), stray=True)
-    assert kinds(plan(nobody, after, OPTIONS)) == [StopHaproxy]
+    assert kinds(plan(nobody, after, OPTIONS)) == [FinishHaproxy]
     lost = replace(after, state_directory=False, applied=None)
     assert kinds(plan(nobody, lost, OPTIONS)).count(StopHaproxy) == 1

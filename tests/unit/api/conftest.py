@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -248,7 +247,7 @@ def make_world(directory: Path, settings: ApiSettings | None = None) -> World:
             members=V1Members(context, quotas),
             monitors=V1Monitors(context, quotas),
             quotas=quotas,
-            agents=AgentRegistry(uow, clock, timedelta(seconds=90)),
+            agents=AgentRegistry(uow, clock),
         ),
     )
     app = build_app(services, HeaderIdentity(), default_policy(), settings or ApiSettings())

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -108,7 +107,7 @@ def make_world(uow: UnitOfWork) -> World:
         v1_members=V1Members(context, quotas),
         v1_monitors=V1Monitors(context, quotas),
         quotas=quotas,
-        registry=AgentRegistry(uow, clock, timedelta(seconds=90)),
+        registry=AgentRegistry(uow, clock),
     )
 
 
