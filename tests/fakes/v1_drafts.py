@@ -3,11 +3,11 @@
 from typing import Any
 
 from evenload.model.enums import Algorithm, ListenerProtocol, MonitorType, PoolProtocol
-from evenload.service.lbaas_v1.commands import PoolDraft, VipDraft
+from evenload.service.lbaas_v1.commands import V1PoolDraft, VipDraft
 
 
-def a_v1_pool(protocol: PoolProtocol = PoolProtocol.HTTP, record: dict[str, Any] | None = None) -> PoolDraft:
-    return PoolDraft(
+def a_v1_pool(protocol: PoolProtocol = PoolProtocol.HTTP, record: dict[str, Any] | None = None) -> V1PoolDraft:
+    return V1PoolDraft(
         item={"protocol": protocol, "algorithm": Algorithm.ROUND_ROBIN},
         record=record or {},
         subnet_id="subnet-2",

@@ -74,6 +74,23 @@ def _pool() -> "Column[str]":
     return Column("pool_id", _Id, ForeignKey("pools.id", ondelete="CASCADE"), nullable=False, index=True)
 
 
+def _check() -> list["Column[object]"]:
+    """What a health monitor and a template of one have in common."""
+    return [
+        Column("type", _Word, nullable=False),
+        Column("delay", Integer, nullable=False),
+        Column("timeout", Integer, nullable=False),
+        Column("rise", Integer, nullable=False),
+        Column("fall", Integer, nullable=False),
+        Column("admin_state_up", Boolean, nullable=False),
+        Column("http_method", _Word),
+        Column("http_url_path", Text),
+        Column("http_expected_codes", Text),
+        Column("http_version", _Word),
+        Column("http_domain_name", String(255)),
+    ]
+
+
 LOAD_BALANCERS = Table(
     "load_balancers",
     METADATA,
@@ -164,17 +181,7 @@ HEALTH_MONITORS = Table(
     _position(),
     Column("id", _Id, nullable=False, unique=True),
     _pool(),
-    Column("type", _Word, nullable=False),
-    Column("delay", Integer, nullable=False),
-    Column("timeout", Integer, nullable=False),
-    Column("rise", Integer, nullable=False),
-    Column("fall", Integer, nullable=False),
-    Column("admin_state_up", Boolean, nullable=False),
-    Column("http_method", _Word),
-    Column("http_url_path", Text),
-    Column("http_expected_codes", Text),
-    Column("http_version", _Word),
-    Column("http_domain_name", String(255)),
+    *_check(),
     Column("template_id", _Id, index=True),
     *_record(),
     _owner(),
@@ -217,17 +224,7 @@ MONITOR_TEMPLATES = Table(
     _position(),
     Column("id", _Id, nullable=False, unique=True),
     Column("project_id", String(255), nullable=False, index=True),
-    Column("type", _Word, nullable=False),
-    Column("delay", Integer, nullable=False),
-    Column("timeout", Integer, nullable=False),
-    Column("rise", Integer, nullable=False),
-    Column("fall", Integer, nullable=False),
-    Column("admin_state_up", Boolean, nullable=False),
-    Column("http_method", _Word),
-    Column("http_url_path", Text),
-    Column("http_expected_codes", Text),
-    Column("http_version", _Word),
-    Column("http_domain_name", String(255)),
+    *_check(),
     Column("created_at", _Moment, nullable=False),
     Column("updated_at", _Moment),
 )

@@ -15,7 +15,7 @@ from evenload.model.enums import InsertedHeader, ListenerProtocol, MonitorType
 from evenload.model.errors import Invalid, ServiceProviderNotFound
 from evenload.model.rules import HTTP_CHECKS
 from evenload.service.commands import Changes, Draft
-from evenload.service.lbaas_v1.commands import PoolDraft, VipChanges, VipDraft
+from evenload.service.lbaas_v1.commands import V1PoolDraft, VipChanges, VipDraft
 
 _RISE = 2
 _HTTP = {"http_method": "method", "url_path": "url_path", "expected_codes": "expected_codes"}
@@ -59,14 +59,14 @@ def _persistence(given: Given) -> Mapping[str, Any] | None:
     return wanted or None
 
 
-def pool_draft(given: Given, providers: Sequence[str]) -> PoolDraft:
+def pool_draft(given: Given, providers: Sequence[str]) -> V1PoolDraft:
     """``providers``: those there are, the default first."""
     provider = given.own.get("provider", providers[0]).lower()
     if provider not in providers:
         raise ServiceProviderNotFound(
             f"Service provider '{shown(provider)}' could not be found for service type LOADBALANCER.", field="provider"
         )
-    return PoolDraft(item=given.item, record=given.record, subnet_id=given.own["subnet_id"], provider=provider)
+    return V1PoolDraft(item=given.item, record=given.record, subnet_id=given.own["subnet_id"], provider=provider)
 
 
 def monitor_ids(given: Given) -> Sequence[str] | None:

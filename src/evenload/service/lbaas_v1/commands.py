@@ -36,7 +36,7 @@ class VipChanges(Changes):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoolDraft(Draft):
+class V1PoolDraft(Draft):
     """``item`` has a pool's fields but for v1's own, which stand beside it."""
 
     subnet_id: str

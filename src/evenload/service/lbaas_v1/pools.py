@@ -17,7 +17,7 @@ from evenload.service import drafts, guards, quotas
 from evenload.service.commands import Changes
 from evenload.service.context import Context
 from evenload.service.lbaas_v1 import views
-from evenload.service.lbaas_v1.commands import PoolDraft, PoolView
+from evenload.service.lbaas_v1.commands import PoolView, V1PoolDraft
 from evenload.service.lbaas_v1.templates import monitor_from
 from evenload.service.quotas import Quotas
 from evenload.service.scheduler import choose_agent
@@ -31,7 +31,7 @@ class V1Pools:
         self._limits = limits
         self._provider = provider
 
-    def create(self, project_id: str, draft: PoolDraft, monitor_ids: Sequence[str] = ()) -> PoolView:
+    def create(self, project_id: str, draft: V1PoolDraft, monitor_ids: Sequence[str] = ()) -> PoolView:
         """Raises NoHost where there is no agent that could serve it."""
         context = self._context
         now = context.now()
