@@ -6,6 +6,7 @@ import pytest
 from demo.lab import Lab
 from demo.service import Sections
 from tests.e2e.building import build_world, make_networks
+from tests.e2e.v1_world import V1
 from tests.e2e.world import World
 
 _WORLDS = pytest.StashKey[list[World]]()
@@ -36,6 +37,16 @@ def world(session_world: World) -> Iterator[World]:
     """Empty of load balancers before and after; that nothing of them is left is checked after every test."""
     yield session_world
     session_world.clear()
+
+
+@pytest.fixture
+def v1(world: World) -> Iterator[V1]:
+    """Empty of what LBaaS v1 made after each test."""
+    v1 = V1(world)
+    try:
+        yield v1
+    finally:
+        v1.clear()
 
 
 @pytest.fixture(scope="module")
