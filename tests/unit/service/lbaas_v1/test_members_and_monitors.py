@@ -264,6 +264,14 @@ def test_a_monitor_made_by_octavia_is_one_of_v1_too_and_goes_with_it(world: Worl
         world.v1_monitors.get(other)
 
 
+def test_times_that_only_octavia_allows_are_in_nobodys_way(world: World, served: str) -> None:
+    made = world.monitors.create(served, a_monitor(timeout=9)).record.id
+    assert world.v1_monitors.update(made, {"fall": 1}).template.fall == 1
+    with pytest.raises(DelayOrTimeoutInvalid):
+        world.v1_monitors.update(made, {"delay": 8})
+    world.v1_monitors.update(made, {"delay": 9})
+
+
 def test_members_by_octavia_are_members_here(world: World, served: str) -> None:
     member = world.members.create(served, Draft(item={"address": "10.0.9.9", "port": 80})).record.id
     assert [record.id for record in world.v1_members.list(Query())] == [member]
