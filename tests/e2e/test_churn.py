@@ -3,14 +3,13 @@
 No answer is a 5xx, nothing stays PENDING or becomes ERROR, what is left serves, and nothing of the rest remains.
 """
 
-import http.client
-import random
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from tests.e2e.churning import ChurnClient
 from tests.e2e.world import BACKEND_PORT, WEBS, World
 
 _CLIENTS = 5
@@ -19,23 +18,8 @@ _BALANCERS = 6
 _SEED = 20261123
 
 
-class _Client:
-    """Sends random requests, most of them sensible when it read what there is, some not any more when they arrive."""
-
-    def __init__(self, world: World, seed: int, answers: Counter[int]) -> None:
-        self._world = world
-        self._random = random.Random(seed)
-        self._answers = answers
-        self.faults: list[str] = []
-
-    def run(self, until: float) -> None:
-        while time.monotonic() < until:
-            try:
-                self._step()
-            except (OSError, http.client.HTTPException):
-                time.sleep(0.02)  # the service is being killed
-
-    def _step(self) -> None:
+class _Client(ChurnClient):
+    def step(self) -> None:
         balancers = self._world.lbaas("GET", "loadbalancers").body["loadbalancers"]
         if not balancers or (len(balancers) < _BALANCERS and self._random.random() < 0.1):
             wish = {"name": "churn", "vip_subnet_id": self._world.subnet_id}
@@ -119,10 +103,7 @@ class _Client:
         return str(self._random.choice(balancer[kind])["id"])
 
     def _ask(self, method: str, path: str, body: Any = None) -> None:
-        reply = self._world.lbaas(method, path, body)
-        self._answers[reply.status] += 1
-        if reply.status >= 500:
-            self.faults.append(f"{method} {path} {body}: {reply}")
+        self.ask(method, f"/v2.0/lbaas/{path}", body)
 
 
 def test_random_changes_by_many_clients_and_a_killed_service(fragile_world: World) -> None:

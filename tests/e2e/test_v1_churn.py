@@ -4,13 +4,12 @@ No answer is a 5xx, nothing stays PENDING or becomes ERROR, every VIP with membe
 remains (the world looks for that after each test).
 """
 
-import http.client
-import random
 import threading
 import time
 from collections import Counter
 from typing import Any
 
+from tests.e2e.churning import ChurnClient
 from tests.e2e.v1_world import V1
 from tests.e2e.world import BACKEND_PORT, WEBS, World
 
@@ -21,23 +20,8 @@ _SEED = 20261125
 _KINDS = ("vip", "pool", "member", "health_monitor")
 
 
-class _Client:
-    """Sends random requests, most of them sensible when it read what there is, some not any more when they arrive."""
-
-    def __init__(self, world: World, seed: int, answers: Counter[int]) -> None:
-        self._world = world
-        self._random = random.Random(seed)
-        self._answers = answers
-        self.faults: list[str] = []
-
-    def run(self, until: float) -> None:
-        while time.monotonic() < until:
-            try:
-                self._step()
-            except (OSError, http.client.HTTPException):
-                time.sleep(0.02)  # the service is being killed
-
-    def _step(self) -> None:
+class _Client(ChurnClient):
+    def step(self) -> None:
         pools = self._list("pool")
         if len(pools) < 3 or (len(pools) < _POOLS and self._random.random() < 0.1):
             wish = {"protocol": "HTTP", "lb_method": "ROUND_ROBIN", "subnet_id": self._world.subnet_id}
@@ -64,7 +48,7 @@ class _Client:
         change = self._random.choice(
             [{"pool_id": other["id"]}, {"connection_limit": 50}, {"admin_state_up": self._random.random() < 0.7}]
         )
-        self._ask("PUT", f"/v2.0/lb/vips/{pool['vip_id']}", {"vip": change})
+        self.ask("PUT", f"/v2.0/lb/vips/{pool['vip_id']}", {"vip": change})
 
     def _member(self, pool: dict[str, Any], other: dict[str, Any]) -> None:
         member = self._world.member(self._random.choice(WEBS), BACKEND_PORT + self._random.randint(0, 2))
@@ -74,10 +58,10 @@ class _Client:
             return
         target = f"/v2.0/lb/members/{self._random.choice(pool['members'])}"
         if self._random.random() < 0.3:
-            self._ask("DELETE", target)
+            self.ask("DELETE", target)
             return
         change = self._random.choice([{"pool_id": other["id"]}, {"weight": self._random.randint(0, 9)}])
-        self._ask("PUT", target, {"member": change})
+        self.ask("PUT", target, {"member": change})
 
     def _monitor(self, pool: dict[str, Any], other: dict[str, Any]) -> None:
         monitors = self._list("health_monitor")
@@ -87,23 +71,23 @@ class _Client:
             return
         monitor = self._random.choice(monitors)["id"]
         if monitor in pool["health_monitors"]:
-            self._ask("DELETE", f"/v2.0/lb/pools/{pool['id']}/health_monitors/{monitor}")
+            self.ask("DELETE", f"/v2.0/lb/pools/{pool['id']}/health_monitors/{monitor}")
         elif self._random.random() < 0.7:
             body = {"health_monitor": {"id": monitor}}
-            self._ask("POST", f"/v2.0/lb/pools/{pool['id']}/health_monitors", body)
+            self.ask("POST", f"/v2.0/lb/pools/{pool['id']}/health_monitors", body)
         else:
             change = {"health_monitor": {"max_retries": self._random.randint(2, 4)}}
-            self._ask("PUT", f"/v2.0/lb/health_monitors/{monitor}", change)
+            self.ask("PUT", f"/v2.0/lb/health_monitors/{monitor}", change)
 
     def _move(self, pool: dict[str, Any], other: dict[str, Any]) -> None:
         if pool["vip_id"] is not None:
-            self._ask("PUT", f"/v2.0/lb/vips/{pool['vip_id']}", {"vip": {"pool_id": other["id"]}})
+            self.ask("PUT", f"/v2.0/lb/vips/{pool['vip_id']}", {"vip": {"pool_id": other["id"]}})
 
     def _remove(self, pool: dict[str, Any], _: dict[str, Any]) -> None:
         if pool["vip_id"] is not None and self._random.random() < 0.7:
-            self._ask("DELETE", f"/v2.0/lb/vips/{pool['vip_id']}")
+            self.ask("DELETE", f"/v2.0/lb/vips/{pool['vip_id']}")
         else:
-            self._ask("DELETE", f"/v2.0/lb/pools/{pool['id']}")
+            self.ask("DELETE", f"/v2.0/lb/pools/{pool['id']}")
 
     def _by_octavia(self, pool: dict[str, Any], _: dict[str, Any]) -> None:
         members = [self._world.member(web) for web in WEBS if self._random.random() < 0.6]
@@ -114,20 +98,14 @@ class _Client:
                 (f"listeners/{pool['vip_id']}", {"listener": {"connection_limit": 99}}),
             ]
         )
-        self._ask("PUT", f"/v2.0/lbaas/{path}", body)
+        self.ask("PUT", f"/v2.0/lbaas/{path}", body)
 
     def _list(self, kind: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._world.ask("GET", f"/v2.0/lb/{kind}s").body[f"{kind}s"]
         return found
 
     def _post(self, kind: str, **attributes: Any) -> None:
-        self._ask("POST", f"/v2.0/lb/{kind}s", {kind: attributes})
-
-    def _ask(self, method: str, path: str, body: Any = None) -> None:
-        reply = self._world.ask(method, path, body)
-        self._answers[reply.status] += 1
-        if reply.status >= 500:
-            self.faults.append(f"{method} {path} {body}: {reply}")
+        self.ask("POST", f"/v2.0/lb/{kind}s", {kind: attributes})
 
 
 def test_random_changes_by_both_apis_and_a_killed_service(fragile_world: World) -> None:
