@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.fakes.host import FakeHost
+from tests.fakes.host_damage import kill_haproxy, lose_directory, lose_namespace
 from tests.fakes.wishes import ip, listener, member, pool, segment, wish
 from tests.root.lab import PHYSICAL_NETWORK, Lab
 from tests.root.openvswitch import Openvswitch
 
 from evenload.host import netns
-from evenload.host.fake import FakeHost
-from evenload.host.fake_damage import kill_haproxy, lose_directory, lose_namespace
 from evenload.host.haproxy_process import start_time
 from evenload.host.linux import LinuxHost
 from evenload.host.settings import HaproxySettings, HostSettings, VifDriver

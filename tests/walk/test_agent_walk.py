@@ -13,7 +13,10 @@ import structlog
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.fakes import host_damage
 from tests.fakes.clock import StillClock
+from tests.fakes.haproxy import FakeHaproxy
+from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
 from tests.fakes.wishes import (
     BALANCER,
@@ -33,9 +36,6 @@ from tests.fakes.wishes import (
 
 from evenload.agent.loop import Agent
 from evenload.agent.settings import AgentSettings
-from evenload.host import fake_damage
-from evenload.host.fake import FakeHost
-from evenload.host.fake_haproxy import FakeHaproxy
 from evenload.model.balancer import SessionPersistence, Vip
 from evenload.model.desired import Desired, DesiredPort, Gone, HostRoute, Outcome
 from evenload.model.enums import Algorithm, MonitorType, PersistenceType
@@ -56,23 +56,23 @@ PORTS = (
     port(ip("10.0.3.5", "10.0.3.1"), number=1),
 )
 DAMAGES = (
-    fake_damage.kill_haproxy,
-    fake_damage.lose_namespace,
-    fake_damage.lose_device,
-    fake_damage.take_down,
-    fake_damage.unplug_from_bridge,
-    fake_damage.change_mac,
-    fake_damage.lose_addresses,
-    fake_damage.edit_config,
-    fake_damage.lose_config,
-    fake_damage.lose_memory,
-    fake_damage.lose_directory,
-    fake_damage.drop_servers,
-    fake_damage.change_vetoes,
-    lambda host, key: fake_damage.add_address(host, key, "10.0.0.77/24"),
-    lambda host, key: fake_damage.add_stranger(host, key, "eth7"),
-    lambda host, key: fake_damage.change_servers(host, key, 42),
-    lambda host, key: fake_damage.add_route(host, key, HostRoute(destination="10.99.0.0/16", nexthop="10.0.0.1")),
+    host_damage.kill_haproxy,
+    host_damage.lose_namespace,
+    host_damage.lose_device,
+    host_damage.take_down,
+    host_damage.unplug_from_bridge,
+    host_damage.change_mac,
+    host_damage.lose_addresses,
+    host_damage.edit_config,
+    host_damage.lose_config,
+    host_damage.lose_memory,
+    host_damage.lose_directory,
+    host_damage.drop_servers,
+    host_damage.change_vetoes,
+    lambda host, key: host_damage.add_address(host, key, "10.0.0.77/24"),
+    lambda host, key: host_damage.add_stranger(host, key, "eth7"),
+    lambda host, key: host_damage.change_servers(host, key, 42),
+    lambda host, key: host_damage.add_route(host, key, HostRoute(destination="10.99.0.0/16", nexthop="10.0.0.1")),
 )
 
 

@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from tests.fakes import host_damage
 from tests.fakes.clock import StillClock
+from tests.fakes.haproxy import FakeHaproxy
+from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
 from tests.fakes.wishes import BALANCER, changed, listener, member, monitor, pool, uuid, wish, with_member
 
 from evenload.agent.loop import Agent
-from evenload.host import fake_damage
-from evenload.host.fake import FakeHost
-from evenload.host.fake_haproxy import FakeHaproxy
 from evenload.model.balancer import HttpCheck
 from evenload.model.desired import Change, Desired, Gone, Outcome
 from evenload.model.enums import MonitorType
@@ -243,7 +243,7 @@ def test_a_busy_server_goes_when_it_is_idle_or_overdue(world: World) -> None:
 
 def test_a_dead_process_is_back_at_once(world: World) -> None:
     world.apply(wish())
-    assert fake_damage.kill_haproxy(world.host, BALANCER)
+    assert host_damage.kill_haproxy(world.host, BALANCER)
     world.run()
     assert world.serves()
     assert str(world.host) == _built(wish())
@@ -252,7 +252,7 @@ def test_a_dead_process_is_back_at_once(world: World) -> None:
 def test_a_process_that_dies_again_and_again_is_braked_but_not_for_a_new_wish(world: World) -> None:
     world.apply(wish())
     for _ in range(8):
-        fake_damage.kill_haproxy(world.host, BALANCER)
+        host_damage.kill_haproxy(world.host, BALANCER)
         world.run()
         if not world.serves():
             break
@@ -261,7 +261,7 @@ def test_a_process_that_dies_again_and_again_is_braked_but_not_for_a_new_wish(wo
     world.run()
     assert world.serves()
     for _ in range(8):
-        fake_damage.kill_haproxy(world.host, BALANCER)
+        host_damage.kill_haproxy(world.host, BALANCER)
         world.run()
     assert not world.serves()
     world.apply(changed(wish(), listeners=(listener(port=8080),)))
@@ -270,8 +270,8 @@ def test_a_process_that_dies_again_and_again_is_braked_but_not_for_a_new_wish(wo
 
 def test_a_resync_puts_right_what_was_damaged(world: World) -> None:
     world.apply(wish())
-    fake_damage.lose_addresses(world.host, BALANCER)
-    fake_damage.edit_config(world.host, BALANCER)
+    host_damage.lose_addresses(world.host, BALANCER)
+    host_damage.edit_config(world.host, BALANCER)
     world.agent.resync()
     world.run()
     assert str(world.host) == _built(wish())
@@ -318,12 +318,12 @@ def test_a_restarted_agent_adopts_what_runs_and_tells_what_it_found(world: World
 
 def test_without_the_server_a_restarted_agent_keeps_and_repairs_what_it_remembers(world: World) -> None:
     world.apply(wish())
-    fake_damage.lose_addresses(world.host, BALANCER)
+    host_damage.lose_addresses(world.host, BALANCER)
     world.server.away = True
     world.start().resync()
     world.run()
     assert str(world.host) == _built(wish())
-    fake_damage.kill_haproxy(world.host, BALANCER)
+    host_damage.kill_haproxy(world.host, BALANCER)
     world.run()
     assert world.serves()
     world.server.wish(changed(wish()))
@@ -412,7 +412,7 @@ def test_verdicts_of_pings_reach_haproxy_and_every_new_process(world: World) -> 
     key = (uuid(4), uuid(5))
     assert place.process is not None
     assert not place.process.servers[key].up
-    fake_damage.kill_haproxy(world.host, BALANCER)
+    host_damage.kill_haproxy(world.host, BALANCER)
     world.run()
     assert place.process is not None
     assert not place.process.servers[key].up

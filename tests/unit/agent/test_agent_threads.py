@@ -8,12 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
 from tests.fakes.wishes import uuid, wish
 
 from evenload.agent.loop import Agent
 from evenload.agent.settings import AgentSettings
-from evenload.host.fake import FakeHost
 from evenload.model.desired import Desired, Gone, Report
 from evenload.render.options import RenderOptions
 

@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from tests.fakes import host_damage
 from tests.fakes.clock import StillClock
+from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
 from tests.fakes.wishes import BALANCER, changed, listener, monitor, uuid, wish
 
 from evenload.agent.counters import load_counters
 from evenload.agent.loop import Agent
-from evenload.host import fake_damage
-from evenload.host.fake import FakeHost
 from evenload.model.desired import Gone, Statistics
 from evenload.model.enums import OperatingStatus
 from evenload.render.options import RenderOptions
@@ -102,7 +102,7 @@ def test_what_was_not_heard_is_said_again(world: World) -> None:
 
 def test_a_process_that_is_just_being_replaced_is_no_news_a_dead_one_is(world: World) -> None:
     world.look()
-    fake_damage.kill_haproxy(world.host, BALANCER)
+    host_damage.kill_haproxy(world.host, BALANCER)
     assert world.look() == 0
     assert world.look() == 1
     assert world.server.statuses[LISTENER] is ERROR
@@ -116,8 +116,8 @@ def test_counters_outlive_reloads_deaths_and_restarts_of_the_agent(world: World)
     world.traffic(3)
     world.look()
     assert world.counted.total_connections == 8
-    fake_damage.finish(world.host, BALANCER)
-    fake_damage.kill_haproxy(world.host, BALANCER)
+    host_damage.finish(world.host, BALANCER)
+    host_damage.kill_haproxy(world.host, BALANCER)
     world.run()
     world.look()
     assert (world.counted.total_connections, world.counted.active_connections) == (8, 0)
@@ -253,7 +253,7 @@ def test_a_workers_last_words_count_though_something_was_changed_meanwhile(
     def read_while_it_changes(load_balancer_id: str) -> object:
         monkeypatch.setattr(world.host, "read_statistics", read)
         rows = read(load_balancer_id)
-        fake_damage.finish(world.host, BALANCER)
+        host_damage.finish(world.host, BALANCER)
         world.apply(changed(two, listeners=(listener(),)))
         return rows
 

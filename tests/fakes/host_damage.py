@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from evenload.host.fake import Device, Directory, FakeHost, Place
+from tests.fakes.host import Device, Directory, FakeHost, Place
+
 from evenload.model.desired import HostRoute
 
 _UUID = 36

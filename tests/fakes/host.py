@@ -2,7 +2,7 @@
 
 Passes the contract suite of the real one. ``str(host)`` is canonical: two hosts that were brought to the same state by
 different ways print the same. Operations can be made to fail (``fail``); damage from outside is a module of its own
-(``fake_damage``).
+(``host_damage``).
 """
 
 import threading
@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from evenload.host.fake_haproxy import FakeHaproxy, find_fault
+from tests.fakes.haproxy import FakeHaproxy, find_fault
+
 from evenload.model.desired import (
     AddAddress,
     AddRoute,
