@@ -18,9 +18,10 @@ from evenload.agent.loop import Agent
 from evenload.host.linux import LinuxHost
 from evenload.host.settings import HaproxySettings, HostSettings
 from evenload.model.balancer import Listener, LoadBalancer, Member, Pool, Vip
-from evenload.model.desired import Change, Desired, DesiredIp, DesiredPort, Gone, Health, Outcome, Report
+from evenload.model.desired import Change, Desired, DesiredIp, DesiredPort, Gone, Health, Outcome, Report, Unreadable
 from evenload.model.enums import Algorithm, ListenerProtocol, NetworkType, PoolProtocol
 from evenload.model.network import Segment
+from evenload.model.registration import Registration, Welcome
 from evenload.render.options import RenderOptions
 
 _PHYSICAL_NETWORK = "bench"
@@ -56,12 +57,16 @@ class NotePad:
             raise RuntimeError(f"{load_balancer_id}: {report.outcome.value}: {report.reason}")
         return report
 
-    def fetch(self, agent: str, load_balancer_id: str) -> Desired | Gone:
-        wish = self._wishes[load_balancer_id]
-        self._fetched.setdefault(load_balancer_id, time.monotonic_ns())
-        return wish
+    def register(self, registration: Registration) -> Welcome:
+        del registration
+        return Welcome()
 
-    def assignments(self, agent: str) -> dict[str, int]:
+    def fetch(self, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone | Unreadable]:
+        for identifier in load_balancer_ids:
+            self._fetched.setdefault(identifier, time.monotonic_ns())
+        return {identifier: self._wishes[identifier] for identifier in load_balancer_ids}
+
+    def assignments(self) -> dict[str, int]:
         return {key: wish.generation for key, wish in list(self._wishes.items()) if isinstance(wish, Desired)}
 
     def report(self, report: Report) -> None:
@@ -69,7 +74,7 @@ class NotePad:
             self._reports.setdefault(report.load_balancer_id, report)
             self._reported.notify_all()
 
-    def health(self, seen: Sequence[Health]) -> None:
+    def health(self, healths: Sequence[Health]) -> None:
         """Of no interest here."""
 
 
@@ -99,7 +104,7 @@ def working(room: Room, pad: NotePad) -> Iterator[Agent]:
         )
     )
     options = RenderOptions(state_dir=str(state), chroot=str(chroot))
-    agent = Agent("bench", pad, host, options, _Clock())
+    agent = Agent(pad, host, options, _Clock())
     interval = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_INTERVAL)
     agent.start()

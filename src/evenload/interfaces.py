@@ -22,10 +22,12 @@ from evenload.model.desired import (
     ProxyStatistics,
     Report,
     Statistics,
+    Unreadable,
 )
 from evenload.model.enums import Kind
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
+from evenload.model.registration import Registration, Welcome
 
 # ---------------------------------------------------------------------------------------------------------- the store
 
@@ -202,16 +204,36 @@ class AgentBus(Protocol):
 
 
 class Server(Protocol):
-    """The agent's way to its server. Every method may raise ServerUnavailable; all may be repeated."""
+    """The agent's way to its server, which knows who speaks. Every method may raise ServerUnavailable; all may be
+    repeated. Until ``register`` has succeeded every other method raises ServerUnavailable."""
 
-    def fetch(self, agent: str, load_balancer_id: str) -> Desired | Gone: ...
+    def register(self, registration: Registration) -> Welcome:
+        """Raises Unwelcome where this server and this agent must not work together."""
 
-    def assignments(self, agent: str) -> dict[str, int]:
+    def fetch(self, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone | Unreadable]:
+        """An answer for each id."""
+
+    def assignments(self) -> dict[str, int]:
         """Load balancer id → generation. Also the agent's sign of life."""
 
     def report(self, report: Report) -> None: ...
 
-    def health(self, seen: Sequence[Health]) -> None: ...
+    def health(self, healths: Sequence[Health]) -> None: ...
+
+
+class Gateway(Protocol):
+    """The server as its agents see it. The transport says which agent speaks; it asked the kernel or the broker.
+
+    Every method may raise ServerUnavailable; all may be repeated.
+    """
+
+    def register(self, agent: str, registration: Registration) -> Welcome:
+        """Raises Unwelcome."""
+
+    def fetch(self, agent: str, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone]: ...
+    def assignments(self, agent: str) -> dict[str, int]: ...
+    def report(self, agent: str, report: Report) -> None: ...
+    def health(self, agent: str, healths: Sequence[Health]) -> None: ...
 
 
 # --------------------------------------------------------------------------------------------------------------- host

@@ -3,17 +3,20 @@
 import threading
 from collections.abc import Callable, Sequence
 
-from evenload.model.desired import Desired, Gone, Health, Outcome, Report
+from evenload.model.desired import Desired, Gone, Health, Outcome, Report, Unreadable
 from evenload.model.enums import OperatingStatus
 from evenload.model.errors import ServerUnavailable
+from evenload.model.registration import Registration, Welcome
 
 
 class TableServer:
-    """Fulfils Server. ``away``: it cannot be reached. ``on_fetch`` is called in the middle of each fetch."""
+    """Fulfils Server. ``away``: it cannot be reached. ``unreadable``: what is answered instead of a document.
+    ``on_fetch`` is called in the middle of each fetch."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.wishes: dict[str, Desired | Gone] = {}
+        self.unreadable: dict[str, Unreadable] = {}
         self.reports: list[Report] = []
         self.heard: list[Health] = []
         self.fetches = 0
@@ -29,15 +32,23 @@ class TableServer:
         with self.lock:
             del self.wishes[load_balancer_id]
 
-    def fetch(self, agent: str, load_balancer_id: str) -> Desired | Gone:
+    def register(self, registration: Registration) -> Welcome:
+        del registration
         self._reach()
+        return Welcome()
+
+    def fetch(self, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone | Unreadable]:
+        self._reach()
+        found: dict[str, Desired | Gone | Unreadable] = {}
         with self.lock:
-            self.fetches += 1
-            found = self.wishes.get(load_balancer_id, Gone(load_balancer_id=load_balancer_id))
+            self.fetches += len(load_balancer_ids)
+            for identifier in load_balancer_ids:
+                answer = self.wishes.get(identifier, Gone(load_balancer_id=identifier))
+                found[identifier] = self.unreadable.get(identifier, answer)
         self.on_fetch()
         return found
 
-    def assignments(self, agent: str) -> dict[str, int]:
+    def assignments(self) -> dict[str, int]:
         self._reach()
         with self.lock:
             return {key: each.generation for key, each in self.wishes.items() if each.generation is not None}
@@ -50,10 +61,10 @@ class TableServer:
             if report.outcome is Outcome.DONE and isinstance(gone, Gone):
                 del self.wishes[report.load_balancer_id]
 
-    def health(self, seen: Sequence[Health]) -> None:
+    def health(self, healths: Sequence[Health]) -> None:
         self._reach()
         with self.lock:
-            self.heard += seen
+            self.heard += healths
 
     @property
     def outcomes(self) -> list[tuple[int, Outcome]]:

@@ -122,7 +122,7 @@ class Stage:
 
     def _agent(self) -> tuple[LinuxHost, Agent]:
         host = LinuxHost(self.settings)
-        return host, Agent("here", self.server, host, self.options, SystemClock(), self._agent_settings)
+        return host, Agent(self.server, host, self.options, SystemClock(), self._agent_settings)
 
     def _machine(self, name: str, *addresses: str) -> Machine:
         if self._openvswitch is None:

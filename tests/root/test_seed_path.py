@@ -68,7 +68,7 @@ def test_from_create_vip_to_the_last_trace(opened: Open, kind: str, way: str) ->
         # create_vip, get_logical_device, deploy_instance, create.
         vip = stage.vip(pool, VIP)
         balancer = stage.view(vip).load_balancer
-        wish = stage.gateway.fetch("here", balancer.id)
+        wish = stage.gateway.fetch("here", [balancer.id])[balancer.id]
         assert isinstance(wish, Desired)
         assert [listener.id for listener in wish.listeners] == [vip]
         assert {member.address for member in wish.members} == {"10.7.0.101", "10.7.0.102"}
@@ -105,7 +105,7 @@ def test_from_create_vip_to_the_last_trace(opened: Open, kind: str, way: str) ->
     assert [finding for finding in read_findings(footprint, stage.lab, stage.client) if finding.left] == []
     assert stage.host.known() == []
     assert port.id not in {each.id for each in stage.networks.ports()}
-    assert isinstance(stage.gateway.fetch("here", balancer.id), Gone)
+    assert isinstance(stage.gateway.fetch("here", [balancer.id])[balancer.id], Gone)
     if stage.openvswitch is not None:
         assert not stage.openvswitch.vsctl("--bare", "find", "Interface", f"external_ids:iface-id={port.id}").strip()
     # The pool stands alone again, as it does in Neutron.

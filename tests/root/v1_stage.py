@@ -21,14 +21,15 @@ from tests.root.openvswitch import Openvswitch
 
 from evenload.agent.loop import Agent
 from evenload.agent.settings import AgentSettings
-from evenload.bus.local import LocalBus
+from evenload.bus.local import LocalBus, LocalServer
 from evenload.host.linux import LinuxHost
 from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSettings, VifDriver
 from evenload.interfaces import Server
 from evenload.model.balancer import Listener, Record
-from evenload.model.desired import Desired, Gone, Health, Report
+from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
 from evenload.model.enums import ListenerProtocol, NetworkType, ProvisioningStatus
 from evenload.model.errors import ServerUnavailable
+from evenload.model.registration import Registration, Welcome
 from evenload.ports.ipam import Ipam
 from evenload.render.options import RenderOptions
 from evenload.service.agents import AgentGateway
@@ -57,17 +58,20 @@ class Line:
         self._server = server
         self.cut = False
 
-    def fetch(self, agent: str, load_balancer_id: str) -> Desired | Gone:
-        return self._through().fetch(agent, load_balancer_id)
+    def register(self, registration: Registration) -> Welcome:
+        return self._through().register(registration)
 
-    def assignments(self, agent: str) -> dict[str, int]:
-        return self._through().assignments(agent)
+    def fetch(self, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone | Unreadable]:
+        return self._through().fetch(load_balancer_ids)
+
+    def assignments(self) -> dict[str, int]:
+        return self._through().assignments()
 
     def report(self, report: Report) -> None:
         self._through().report(report)
 
-    def health(self, seen: Sequence[Health]) -> None:
-        self._through().health(seen)
+    def health(self, healths: Sequence[Health]) -> None:
+        self._through().health(healths)
 
     def _through(self) -> Server:
         if self.cut:
@@ -97,7 +101,7 @@ class V1Stage:
         self.members = V1Members(context, limits)
         self.monitors = V1Monitors(context, limits)
         self.gateway = AgentGateway(context)
-        self.line = Line(self.gateway)
+        self.line = Line(LocalServer(self.gateway, AGENT))
         self.networks = Networks(
             self.uow, NetworkSettings(physical_networks=(PHYSICAL_NETWORK,)), clock, new_id, source, self._bus
         )
@@ -112,7 +116,7 @@ class V1Stage:
     def furnish(self) -> None:
         """The agent first: it makes the bridge where there is none."""
         self.start_agent()
-        self.gateway.register(AGENT)
+        self.line.register(Registration())
         self.client = self.machine("client", "10.7.0.200/24")
         machines = [self.machine(f"back{number}", f"10.7.0.{101 + number}/24") for number in range(3)]
         self.backends = [HttpBackend(machine, 8080, str(number)) for number, machine in enumerate(machines)]
@@ -223,7 +227,7 @@ class V1Stage:
     def _agent(self) -> tuple[LinuxHost, Agent]:
         host = LinuxHost(self.settings)
         settings = AgentSettings(resync_interval=1.0, statistics_interval=0.2)
-        agent = Agent(AGENT, self.line, host, self._options, SystemClock(), settings)
+        agent = Agent(self.line, host, self._options, SystemClock(), settings)
         self._bus.register(AGENT, agent.hint)
         return host, agent
 

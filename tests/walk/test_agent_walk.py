@@ -112,7 +112,7 @@ class Bench:
         return place.process if place is not None else None
 
     def _agent(self) -> Agent:
-        return Agent("here", self.server, self.host, OPTIONS, self.clock, AgentSettings())
+        return Agent(self.server, self.host, OPTIONS, self.clock, AgentSettings())
 
 
 def from_nothing(wanted: Desired) -> str:

@@ -32,14 +32,12 @@ class Agent:
 
     def __init__(
         self,
-        name: str,
         server: Server,
         host: Host,
         options: RenderOptions,
         clock: Clock,
         settings: AgentSettings | None = None,
     ) -> None:
-        self.name = name
         self._server = server
         self._host = host
         self._clock = clock
@@ -51,7 +49,6 @@ class Agent:
         self._threads: list[threading.Thread] = []
         self._synced = False
         self._reconciler = Reconciler(
-            name,
             server,
             host,
             options,
@@ -60,7 +57,7 @@ class Agent:
             self._memories,
             Callbacks(died=self._died, pinged=self._pinged),
         )
-        self.monitoring = Monitoring(name, server, host, clock, self._settings, self._memories, self._vetoed)
+        self.monitoring = Monitoring(server, host, clock, self._settings, self._memories, self._vetoed)
 
     def start(self) -> None:
         """Prepares the host and begins with a resync. Raises HostError where the host is not fit for it."""
@@ -104,7 +101,7 @@ class Agent:
             log.warning("cannot see what is here", reason=str(error))
             here = []
         try:
-            assigned = self._server.assignments(self.name)
+            assigned = self._server.assignments()
         except ServerUnavailable as error:
             log.warning("server is away", reason=str(error))
             assigned = None

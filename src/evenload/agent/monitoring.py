@@ -57,7 +57,6 @@ class Monitoring:
 
     def __init__(
         self,
-        agent: str,
         server: Server,
         host: Host,
         clock: Clock,
@@ -65,7 +64,6 @@ class Monitoring:
         memories: Memories,
         on_veto: Callable[[str], None],
     ) -> None:
-        self._agent = agent
         self._server = server
         self._host = host
         self._clock = clock
@@ -193,7 +191,7 @@ class Monitoring:
         counted = {key: value for key, value in statistics.items() if seen.statistics.get(key) != value}
         if not changed and not counted:
             return None
-        return Health(agent=self._agent, load_balancer_id=serving.desired.id, statuses=changed, statistics=counted)
+        return Health(load_balancer_id=serving.desired.id, statuses=changed, statistics=counted)
 
     def _tell(self, news: list[Health]) -> None:
         try:

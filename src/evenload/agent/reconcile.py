@@ -21,7 +21,7 @@ from evenload.agent.schedule import Ask
 from evenload.agent.settings import AgentSettings
 from evenload.agent.vetoes import plan_vetoes, vetoes_are_possible
 from evenload.interfaces import Clock, Host, Server
-from evenload.model.desired import Change, Desired, Gone, HaproxyState, Observed, Outcome, PingTarget
+from evenload.model.desired import Change, Desired, Gone, HaproxyState, Observed, Outcome, PingTarget, Unreadable
 from evenload.model.errors import Hopeless, HostError, ServerUnavailable
 from evenload.render.haproxy_groups import listeners_in_service
 from evenload.render.options import RenderOptions
@@ -54,7 +54,6 @@ class Callbacks:
 class Reconciler:
     def __init__(
         self,
-        name: str,
         server: Server,
         host: Host,
         options: RenderOptions,
@@ -63,7 +62,6 @@ class Reconciler:
         memories: Memories,
         callbacks: Callbacks,
     ) -> None:
-        self._name = name
         self._server = server
         self._host = host
         self._options = options
@@ -71,7 +69,7 @@ class Reconciler:
         self._settings = settings
         self._memories = memories
         self._callbacks = callbacks
-        self._reporter = Reporter(name, server, clock)
+        self._reporter = Reporter(server, clock)
 
     def round(self, load_balancer_id: str, ask: Ask) -> Later | None:
         """Returns None where nothing is left to do until somebody asks again."""
@@ -110,9 +108,15 @@ class Reconciler:
         """Brings the wish up to date. Whatever the server answers is the wish: rounds of one load balancer follow each
         other, so no answer can overtake another, and a lower generation stems from a database that was put back."""
         try:
-            answer = self._server.fetch(self._name, memory.load_balancer_id)
+            answer = self._server.fetch([memory.load_balancer_id])[memory.load_balancer_id]
         except ServerUnavailable as error:
             return error
+        if isinstance(answer, Unreadable):  # what was applied last stands
+            log.error("document refused", load_balancer=memory.load_balancer_id, reason=answer.reason)
+            self._reporter.report(
+                memory, answer.generation, Outcome.GIVE_UP, Change.NOTHING, answer.reason, hinted=True
+            )
+            return None
         if answer != memory.wish:
             memory.wish = answer
             memory.said = None  # that was about another wish, even where the number is the same

@@ -17,8 +17,7 @@ _HEARD_FOR = 5.0
 
 
 class Reporter:
-    def __init__(self, agent: str, server: Server, clock: Clock) -> None:
-        self._agent = agent
+    def __init__(self, server: Server, clock: Clock) -> None:
         self._server = server
         self._clock = clock
 
@@ -33,7 +32,6 @@ class Reporter:
         try:
             self._server.report(
                 Report(
-                    agent=self._agent,
                     load_balancer_id=memory.load_balancer_id,
                     generation=generation,
                     outcome=outcome,

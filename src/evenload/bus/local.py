@@ -1,13 +1,18 @@
-"""The bus of a single process: hints go straight to the agents that were registered here by name.
+"""The bus of a single process: calls and hints go straight to the other side.
 
-The service sends through it; ``main`` registers the agents. An agent is just a callable that takes a hint and returns
-at once. For an agent nobody has registered a hint is dropped, as any bus may do: its resync finds the change.
+An agent is just a callable that takes a hint and returns at once. For an agent nobody has registered a hint is dropped,
+as any bus may do: its resync finds the change.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
+
+from evenload.interfaces import Gateway
+from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
+from evenload.model.errors import ServerUnavailable
+from evenload.model.registration import Registration, Welcome
 
 log = structlog.get_logger(__name__)
 
@@ -35,3 +40,34 @@ class LocalBus:
             receiver(load_balancer_id, generation)
         except Exception:  # a fault of the agent must not fail the request whose change is already committed
             log.exception("the agent refused a hint", agent=agent, load_balancer=load_balancer_id)
+
+
+class LocalServer:
+    """Fulfils Server for the one agent of that name."""
+
+    def __init__(self, gateway: Gateway, agent: str) -> None:
+        self._gateway = gateway
+        self._agent = agent
+        self._registered = False
+
+    def register(self, registration: Registration) -> Welcome:
+        welcome = self._gateway.register(self._agent, registration)
+        self._registered = True
+        return welcome
+
+    def fetch(self, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone | Unreadable]:
+        return {**self._reach().fetch(self._agent, load_balancer_ids)}
+
+    def assignments(self) -> dict[str, int]:
+        return self._reach().assignments(self._agent)
+
+    def report(self, report: Report) -> None:
+        self._reach().report(self._agent, report)
+
+    def health(self, healths: Sequence[Health]) -> None:
+        self._reach().health(self._agent, healths)
+
+    def _reach(self) -> Gateway:
+        if not self._registered:
+            raise ServerUnavailable("The agent has not registered yet.")
+        return self._gateway

@@ -18,7 +18,7 @@ from evenload.host.vif.linux_bridge import LinuxBridge
 from evenload.host.watch import Watcher
 from evenload.model.desired import Desired, DesiredPort, NetworkStep, Observed, PingTarget, ProxyStatistics
 from evenload.model.errors import HostError
-from evenload.payloads import dump_desired, load_desired
+from evenload.payloads.documents import dump_desired, load_desired
 
 _DESIRED = "desired.json"
 _COUNTERS = "counters.json"

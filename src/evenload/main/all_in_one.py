@@ -15,6 +15,7 @@ import structlog
 from evenload.agent.loop import Agent
 from evenload.api.app import build_app
 from evenload.api.policy import Policy
+from evenload.bus.local import LocalServer
 from evenload.host.linux import LinuxHost
 from evenload.main import logs
 from evenload.main.housekeeping import Sweeper
@@ -23,6 +24,7 @@ from evenload.main.serving import HttpServer
 from evenload.main.settings import Settings, SettingsError, read_settings
 from evenload.main.state import StateDirectory
 from evenload.model.errors import EvenloadError
+from evenload.model.registration import Registration
 from evenload.service.agents import AgentGateway
 from evenload.service.housekeeping import Housekeeping
 
@@ -43,11 +45,9 @@ class AllInOne:
         foundation = build_foundation(settings)
         context = foundation.context
         self._engine = foundation.engine
-        self._gateway = AgentGateway(context)
+        self._server = LocalServer(AgentGateway(context), settings.host_name)
         self._host = LinuxHost(settings.host)
-        self._agent = Agent(
-            settings.host_name, self._gateway, self._host, settings.render, foundation.clock, settings.agent
-        )
+        self._agent = Agent(self._server, self._host, settings.render, foundation.clock, settings.agent)
         foundation.bus.register(settings.host_name, self._agent.hint)
         application = build_app(
             build_services(settings, foundation),
@@ -65,13 +65,9 @@ class AllInOne:
         """Raises HostError where the host is not fit, OSError where the address cannot be listened on."""
         name = self._settings.host_name
         self._http.bind()  # before the host is touched: a second Evenload ends here
-        former = self._state.read_agent_name()
-        if former is not None and former != name:
-            moved = self._gateway.rename(former, name)
-            _log.info("the agent has another name", former=former, name=name, load_balancers=moved)
+        self._server.register(Registration(former=self._state.read_agent_name()))
         self._state.ensure_agent_name(name)
         self._agent.start()
-        self._gateway.register(name)
         self._sweeper.start()
         self._http.start()
         mappings = self._settings.host.bridge_mappings

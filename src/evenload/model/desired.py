@@ -70,6 +70,15 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """The server's answer holds something that this version does not know, so it was not taken. ``reason`` names it."""
+
+    load_balancer_id: str
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostRoute:
     """A route in a namespace. ``onlink``: the next hop lies outside every subnet of the interface."""
 
@@ -206,7 +215,6 @@ class Outcome(Enum):
 class Report:
     """How an attempt at one generation ended. ``reason`` is for people and set unless done."""
 
-    agent: str
     load_balancer_id: str
     generation: int
     outcome: Outcome
@@ -238,7 +246,6 @@ class Statistics:
 class Health:
     """What was seen of one load balancer: operating status by object id, totals by listener id."""
 
-    agent: str
     load_balancer_id: str
     statuses: dict[str, OperatingStatus]
     statistics: dict[str, Statistics]

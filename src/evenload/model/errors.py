@@ -128,6 +128,10 @@ class ServerUnavailable(EvenloadError):
     """The agent cannot reach the server. Traffic goes on; the agent tries again."""
 
 
+class Unwelcome(EvenloadError):
+    """This agent and this server must not work together; says why. Trying again cannot help."""
+
+
 class StoreUnavailable(EvenloadError):
     """The database refused, or did not answer in time. Nothing was changed; trying again may help."""
 

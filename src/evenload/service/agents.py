@@ -1,7 +1,7 @@
-"""The server as its agents see it: fulfils ``interfaces.Server``.
+"""The server as its agents see it: fulfils ``interfaces.Gateway``.
 
-Called by the bus, or directly by an agent in the same process, from many threads. What it keeps in memory only saves
-work: the time an agent was last written down, and what was last heard of each load balancer's health.
+Many threads may use it. The name of the agent that speaks comes from the transport, never from a message. What it keeps
+in memory only saves work: the time an agent was last written down, and each load balancer's last reported health.
 """
 
 import threading
@@ -10,17 +10,23 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import structlog
+
+from evenload.interfaces import Transaction
 from evenload.model.desired import Desired, Gone, Health, Report
 from evenload.model.errors import ServerUnavailable, StoreUnavailable
+from evenload.model.registration import Registration, Welcome
 from evenload.service import reports
 from evenload.service.context import Context
 from evenload.service.wishes import build_desired
+
+log = structlog.get_logger(__name__)
 
 SIGN_OF_LIFE_EVERY = timedelta(seconds=10)
 """An agent that speaks every second is not written down every second."""
 
 TRUST_MEMORY_FOR = 30.0
-"""Seconds for which health that was heard before is not compared with the store again: another process may write."""
+"""Seconds for which health that was reported before is not compared with the store again: another process may write."""
 
 
 AT_ONCE = 20
@@ -32,34 +38,42 @@ class AgentGateway:
         self._context = context
         self._lock = threading.Lock()
         self._written: dict[str, datetime] = {}
-        self._heard: dict[str, tuple[Health, float]] = {}
+        self._reported: dict[tuple[str, str], tuple[Health, float]] = {}
         self._reports = 0
 
-    def register(self, agent_name: str) -> None:
-        """From now on load balancers may be given to that agent."""
+    def register(self, agent: str, registration: Registration) -> Welcome:
+        """From now on load balancers may be given to that agent. It gets what belonged to it under its former name."""
         with _translated():
-            self._note_life(agent_name, started=True)
+            former = registration.former
+            moved = self._rename(former, agent) if former is not None and former != agent else 0
+            self._note_life(agent, started=registration.started)
+        return Welcome(moved=moved)
 
-    def rename(self, former: str, name: str) -> int:
-        """The agent ``former`` is called ``name`` from now on, with all that it has and has to remove. Returns how many
-        load balancers that are. To be called before the agent speaks up by its new name, to which nothing belongs."""
-        with _translated(), self._context.uow.write() as transaction:
+    def _rename(self, former: str, name: str) -> int:
+        """With all that the agent has and has to remove. Returns how many load balancers that are."""
+        with self._context.uow.write() as transaction:
             moved = transaction.bound_to(former)
             for tree in filter(None, map(transaction.tree, moved)):
                 transaction.save_tree(tree, replace(tree, agent=name))
                 if tree.hosted and tree.applied_generation:
                     self._context.ports.bind_vip_port(transaction, tree.load_balancer.item, name)
             transaction.remove_agent(former)
+        if moved:
+            log.info("the agent has another name", former=former, name=name, load_balancers=len(moved))
         return len(moved)
 
-    def fetch(self, agent: str, load_balancer_id: str) -> Desired | Gone:
+    def fetch(self, agent: str, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone]:
+        """All from one snapshot."""
         with _translated(), self._context.uow.read() as transaction:
-            tree = transaction.tree(load_balancer_id)
-            if tree is None or not tree.hosted or not reports.concerns(tree, agent):
-                return Gone(load_balancer_id=load_balancer_id)
-            if tree.load_balancer.deleting:
-                return Gone(load_balancer_id=load_balancer_id, generation=tree.generation)
-            return build_desired(tree, self._context.ports.describe(transaction, tree.load_balancer.item))
+            return {identifier: self._desired(transaction, agent, identifier) for identifier in load_balancer_ids}
+
+    def _desired(self, transaction: Transaction, agent: str, load_balancer_id: str) -> Desired | Gone:
+        tree = transaction.tree(load_balancer_id)
+        if tree is None or not tree.hosted or not reports.concerns(tree, agent):
+            return Gone(load_balancer_id=load_balancer_id)
+        if tree.load_balancer.deleting:
+            return Gone(load_balancer_id=load_balancer_id, generation=tree.generation)
+        return build_desired(tree, self._context.ports.describe(transaction, tree.load_balancer.item))
 
     def assignments(self, agent: str) -> dict[str, int]:
         with _translated():
@@ -67,33 +81,32 @@ class AgentGateway:
             with self._context.uow.read() as transaction:
                 return transaction.assignments(agent)
 
-    def report(self, report: Report) -> None:
+    def report(self, agent: str, report: Report) -> None:
         with _translated():
             with self._context.uow.write() as transaction:
-                reports.apply_report(transaction, self._context.ports, report)
+                reports.apply_report(transaction, self._context.ports, agent, report)
             with self._lock:  # objects have come, gone or changed their state
                 self._reports += 1
-                self._heard.pop(report.load_balancer_id, None)
+                self._reported.pop((agent, report.load_balancer_id), None)
 
-    def health(self, seen: Sequence[Health]) -> None:
+    def health(self, agent: str, healths: Sequence[Health]) -> None:
         """A writing transaction for up to ``AT_ONCE`` load balancers that have news, none where none has."""
         with _translated():
-            for agent in {health.agent for health in seen}:
-                self._note_life(agent)
-            fresh, reports_before = self._unheard(seen)
+            self._note_life(agent)
+            fresh, reports_before = self._unreported(agent, healths)
             if not fresh:
                 return
             for first in range(0, len(fresh), AT_ONCE):
-                self._write_news(fresh[first : first + AT_ONCE])
-            self._remember(fresh, reports_before)
+                self._write_news(agent, fresh[first : first + AT_ONCE])
+            self._remember(agent, fresh, reports_before)
 
-    def _write_news(self, seen: Sequence[Health]) -> None:
+    def _write_news(self, agent: str, healths: Sequence[Health]) -> None:
         with self._context.uow.read() as transaction:
-            news = [health for health in seen if reports.differs(transaction, health)]
+            news = [health for health in healths if reports.differs(transaction, agent, health)]
         if news:
             with self._context.uow.write() as transaction:
                 for health in news:
-                    reports.apply_health(transaction, health)
+                    reports.apply_health(transaction, agent, health)
 
     def _note_life(self, agent: str, *, started: bool = False) -> None:
         now = self._context.now()
@@ -106,24 +119,26 @@ class AgentGateway:
         with self._lock:
             self._written[agent] = now
 
-    def _unheard(self, seen: Sequence[Health]) -> tuple[list[Health], int]:
+    def _unreported(self, agent: str, healths: Sequence[Health]) -> tuple[list[Health], int]:
         moment = self._context.clock.monotonic()
         fresh = []
         with self._lock:
-            for health in seen:
-                last, heard_at = self._heard.get(health.load_balancer_id, (None, moment))
-                if last != health or moment - heard_at >= TRUST_MEMORY_FOR:
+            for health in healths:
+                last, reported_at = self._reported.get((agent, health.load_balancer_id), (None, moment))
+                if last != health or moment - reported_at >= TRUST_MEMORY_FOR:
                     fresh.append(health)
             return fresh, self._reports
 
-    def _remember(self, seen: Sequence[Health], reports_before: int) -> None:
+    def _remember(self, agent: str, healths: Sequence[Health], reports_before: int) -> None:
         moment = self._context.clock.monotonic()
         with self._lock:
             if self._reports != reports_before:
                 return  # one of the trees may have changed between the look at it and now
-            # What is not spoken of any more is forgotten.
-            self._heard = {key: value for key, value in self._heard.items() if moment - value[1] < TRUST_MEMORY_FOR}
-            self._heard.update({health.load_balancer_id: (health, moment) for health in seen})
+            # What is not reported any more is forgotten.
+            self._reported = {
+                key: value for key, value in self._reported.items() if moment - value[1] < TRUST_MEMORY_FOR
+            }
+            self._reported.update({(agent, health.load_balancer_id): (health, moment) for health in healths})
 
 
 @contextmanager

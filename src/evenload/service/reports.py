@@ -41,17 +41,17 @@ def plan_report(tree: Tree, report: Report) -> Tree | None:
             return status.given_up(tree, report.generation, report.reason or "The host gave no reason.")
 
 
-def apply_report(transaction: Transaction, ports: PortProvider, report: Report) -> None:
+def apply_report(transaction: Transaction, ports: PortProvider, agent: str, report: Report) -> None:
     """May be repeated; what concerns no load balancer of that agent is passed over. A generation that was never given
     is not believed: it stems from a database that has been put back to an earlier state."""
     before = transaction.tree(report.load_balancer_id)
-    if before is None or not concerns(before, report.agent):
+    if before is None or not concerns(before, agent):
         return
     if report.generation > before.generation:
         log.warning(
             "report of a generation that was never given",
             load_balancer=before.id,
-            agent=report.agent,
+            agent=agent,
             generation=report.generation,
             newest=before.generation,
         )
@@ -61,7 +61,7 @@ def apply_report(transaction: Transaction, ports: PortProvider, report: Report) 
         return
     transaction.save_tree(before, after)
     if after is not None and before.applied_generation == 0 < after.applied_generation:
-        ports.bind_vip_port(transaction, after.load_balancer.item, report.agent)
+        ports.bind_vip_port(transaction, after.load_balancer.item, agent)
     if after is None:
         ports.release_vip_port(transaction, before.load_balancer.item)
         log.info("load balancer gone", load_balancer=before.id, generation=report.generation)
@@ -76,18 +76,18 @@ def plan_health(tree: Tree, known: Mapping[str, Statistics], health: Health) -> 
     )
 
 
-def differs(transaction: Transaction, health: Health) -> bool:
+def differs(transaction: Transaction, agent: str, health: Health) -> bool:
     """Whether there is anything to write; asked in a reading transaction, which keeps nobody waiting."""
     tree = transaction.tree(health.load_balancer_id)
-    if tree is None or not concerns(tree, health.agent):
+    if tree is None or not concerns(tree, agent):
         return False
     findings = plan_health(tree, transaction.statistics(tree.id), health)
     return bool(findings.statistics) or findings.tree != tree
 
 
-def apply_health(transaction: Transaction, health: Health) -> None:
+def apply_health(transaction: Transaction, agent: str, health: Health) -> None:
     before = transaction.tree(health.load_balancer_id)
-    if before is None or not concerns(before, health.agent):
+    if before is None or not concerns(before, agent):
         return
     findings = plan_health(before, transaction.statistics(before.id), health)
     if findings.tree != before:

@@ -12,7 +12,7 @@ from tests.fakes.wishes import BALANCER, changed, listener, member, monitor, poo
 
 from evenload.agent.loop import Agent
 from evenload.model.balancer import HttpCheck
-from evenload.model.desired import Change, Desired, Gone, Outcome
+from evenload.model.desired import Change, Desired, Gone, Outcome, Unreadable
 from evenload.model.enums import MonitorType
 from evenload.model.errors import Hopeless, HostError
 from evenload.render.options import RenderOptions
@@ -31,7 +31,7 @@ class World:
     def start(self) -> Agent:
         """Another agent on the same host."""
         self.host.close()
-        self.agent = Agent("here", self.server, self.host, RenderOptions(state_dir="/run/x"), self.clock)
+        self.agent = Agent(self.server, self.host, RenderOptions(state_dir="/run/x"), self.clock)
         return self.agent
 
     def wish(self, wanted: Desired | Gone) -> None:
@@ -496,3 +496,20 @@ def _process(world: World) -> FakeHaproxy:
     process = world.host.places[BALANCER].process
     assert process is not None
     return process
+
+
+def test_a_document_that_cannot_be_read_is_reported_and_what_was_applied_stands(world: World) -> None:
+    world.apply(wish())
+    world.take()
+    reason = "the field listeners.0.tls is unknown to version 1"
+    world.server.unreadable[BALANCER] = Unreadable(load_balancer_id=BALANCER, generation=2, reason=reason)
+    world.agent.hint(BALANCER, 2)
+    world.run()
+    assert (2, GIVE_UP, reason) in [
+        (report.generation, report.outcome, report.reason) for report in world.server.reports
+    ]
+    assert world.take() == []
+    assert world.serves()
+    del world.server.unreadable[BALANCER]  # the agent is brought up to date, or the change is taken back
+    world.apply(changed(changed(wish())))
+    assert world.server.outcomes[-1] == (3, DONE)

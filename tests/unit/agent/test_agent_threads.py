@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from tests.fakes.wishes import uuid, wish
 
 from evenload.agent.loop import Agent
 from evenload.agent.settings import AgentSettings
-from evenload.model.desired import Desired, Gone, Report
+from evenload.model.desired import Desired, Gone, Report, Unreadable
 from evenload.render.options import RenderOptions
 
 LONG = 10.0
@@ -40,14 +40,14 @@ class GatedServer(TableServer):
         self.most_inside = 0
         self.told: queue.Queue[Report] = queue.Queue()
 
-    def fetch(self, agent: str, load_balancer_id: str) -> Desired | Gone:
-        if load_balancer_id == FIRST:
+    def fetch(self, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone | Unreadable]:
+        if FIRST in load_balancer_ids:
             self.inside += 1
             self.most_inside = max(self.most_inside, self.inside)
             self.arrived.release()
             assert self.gate.wait(LONG)
             self.inside -= 1
-        return super().fetch(agent, load_balancer_id)
+        return super().fetch(load_balancer_ids)
 
     def report(self, report: Report) -> None:
         super().report(report)
@@ -62,7 +62,7 @@ def server() -> GatedServer:
 @pytest.fixture
 def agent(server: GatedServer) -> Iterator[Agent]:
     settings = AgentSettings(workers=4, resync_interval=3600.0, statistics_interval=3600.0)
-    agent = Agent("here", server, FakeHost(), RenderOptions(state_dir="/run/x"), RealClock(), settings)
+    agent = Agent(server, FakeHost(), RenderOptions(state_dir="/run/x"), RealClock(), settings)
     agent.start()
     yield agent
     server.gate.set()

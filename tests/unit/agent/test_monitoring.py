@@ -25,7 +25,7 @@ class World:
         self.agent = self.start()
 
     def start(self) -> Agent:
-        self.agent = Agent("here", self.server, self.host, RenderOptions(state_dir="/run/x"), self.clock)
+        self.agent = Agent(self.server, self.host, RenderOptions(state_dir="/run/x"), self.clock)
         return self.agent
 
     def apply(self, wanted: object) -> None:

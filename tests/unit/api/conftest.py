@@ -25,6 +25,7 @@ from evenload.api.policy import Policy
 from evenload.api.services import Services, V1Services
 from evenload.api.settings import ApiSettings, PolicySettings
 from evenload.model.desired import Change, Gone, Outcome, Report
+from evenload.model.registration import Registration
 from evenload.ports.ipam import Ipam
 from evenload.service.agent_registry import AgentRegistry
 from evenload.service.agents import AgentGateway
@@ -185,16 +186,16 @@ class World:
     def settle(self) -> None:
         """The agent does all its work."""
         for identifier in self.gateway.assignments("host-1"):
-            wish = self.gateway.fetch("host-1", identifier)
+            wish = self.gateway.fetch("host-1", [identifier])[identifier]
             assert wish.generation is not None
             self.gateway.report(
+                "host-1",
                 Report(
-                    agent="host-1",
                     load_balancer_id=wish.load_balancer_id if isinstance(wish, Gone) else wish.id,
                     generation=wish.generation,
                     outcome=Outcome.DONE,
                     change=Change.RELOAD,
-                )
+                ),
             )
 
 
@@ -228,7 +229,7 @@ def make_world(directory: Path, settings: ApiSettings | None = None) -> World:
 
     context = Context(uow=uow, ports=Ipam(clock, new_id, source), bus=hints, clock=clock, new_id=new_id)
     gateway = AgentGateway(context)
-    gateway.register("host-1")
+    gateway.register("host-1", Registration())
     networks = NetworkSettings(
         default_physical_network="physnet1", physical_networks=("physnet1",), vlan_ranges=(("physnet1", 1000, 1100),)
     )

@@ -288,14 +288,14 @@ def test_a_pool_that_is_made_and_changed_with_its_health_monitors(world: World) 
 def report(world: World, outcome: Outcome, reason: str) -> None:
     for identifier, generation in world.gateway.assignments("host-1").items():
         world.gateway.report(
+            "host-1",
             Report(
-                agent="host-1",
                 load_balancer_id=identifier,
                 generation=generation,
                 outcome=outcome,
                 change=Change.RELOAD,
                 reason=reason,
-            )
+            ),
         )
 
 
@@ -330,7 +330,7 @@ def test_a_member_that_the_monitor_finds_down_is_inactive(world: World) -> None:
     (balancer,) = world.gateway.assignments("host-1")
     for seen, status in ((OperatingStatus.ERROR, "INACTIVE"), (OperatingStatus.ONLINE, "ACTIVE")):
         world.gateway.health(
-            [Health(agent="host-1", load_balancer_id=balancer, statuses={member["id"]: seen}, statistics={})]
+            "host-1", [Health(load_balancer_id=balancer, statuses={member["id"]: seen}, statistics={})]
         )
         assert world.get(path)["member"]["status"] == status
 

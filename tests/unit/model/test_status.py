@@ -255,11 +255,11 @@ def test_seen() -> None:
         member = tree.members[key]
         tree = tree.with_record(replace(member, item=replace(member.item, admin_state_up=False)))
     words = {each.id: Op.ERROR for each in tree.records()} | {"stranger": Op.ERROR}
-    after = status.seen(tree, Health(agent="a", load_balancer_id="lb", statuses=words, statistics={}))
+    after = status.seen(tree, Health(load_balancer_id="lb", statuses=words, statistics={}))
     found = {each.id: each.operating_status for each in after.records()}
     expected = {**dict.fromkeys(("lb", "l1", "l2", "p1", "p2", "m1"), Op.ERROR), "m2": Op.OFFLINE, "h1": Op.ONLINE}
     assert found == expected
-    nothing = Health(agent="a", load_balancer_id="lb", statuses={}, statistics={})
+    nothing = Health(load_balancer_id="lb", statuses={}, statistics={})
     assert status.seen(tree, nothing) == tree
 
 

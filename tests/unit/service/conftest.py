@@ -13,6 +13,7 @@ from tests.fakes.ports import CountingPorts
 
 from evenload.interfaces import UnitOfWork
 from evenload.model.desired import Change, Gone, Outcome, Report
+from evenload.model.registration import Registration
 from evenload.service.agent_registry import AgentRegistry
 from evenload.service.agents import AgentGateway
 from evenload.service.context import Context
@@ -61,20 +62,20 @@ class World:
         agent: str = "host-1",
     ) -> None:
         self.gateway.report(
+            agent,
             Report(
-                agent=agent,
                 load_balancer_id=load_balancer_id,
                 generation=generation,
                 outcome=outcome,
                 change=Change.RELOAD,
                 reason=reason,
-            )
+            ),
         )
 
     def settle(self) -> None:
         """The agent does all its work."""
         for identifier in self.gateway.assignments("host-1"):
-            wish = self.gateway.fetch("host-1", identifier)
+            wish = self.gateway.fetch("host-1", [identifier])[identifier]
             assert wish.generation is not None
             if isinstance(wish, Gone):
                 self.report(wish.load_balancer_id, wish.generation)
@@ -89,7 +90,7 @@ def make_world(uow: UnitOfWork) -> World:
         uow=uow, ports=ports, bus=hints, clock=clock, new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012}"
     )
     gateway = AgentGateway(context)
-    gateway.register("host-1")
+    gateway.register("host-1", Registration())
     quotas = Quotas(uow, QuotaSettings())
     return World(
         context=context,

@@ -8,6 +8,7 @@ from tests.fakes.v1_drafts import a_v1_pool
 from tests.unit.service.conftest import World
 
 from evenload.model.errors import Conflict, NoHost, NotFound
+from evenload.model.registration import Registration
 
 
 def test_agents_are_known_by_an_id_that_stays(world: World) -> None:
@@ -18,7 +19,7 @@ def test_agents_are_known_by_an_id_that_stays(world: World) -> None:
     assert world.registry.named("nobody") is None
     world.clock.advance(91)
     assert not world.registry.get(agent.id).alive
-    world.gateway.register("host-1")
+    world.gateway.register("host-1", Registration())
     started = world.registry.get(agent.id).record
     assert started.created_at == agent.record.created_at
     assert started.started_at == agent.record.started_at + timedelta(seconds=91)  # type: ignore[operator]
@@ -34,7 +35,7 @@ def test_an_agent_that_is_off_gets_nothing_new_and_keeps_what_it_has(world: Worl
     with pytest.raises(NoHost):
         world.v1_pools.create("project", a_v1_pool())
     assert lb in world.gateway.assignments("host-1")
-    world.gateway.register("host-1")
+    world.gateway.register("host-1", Registration())
     assert not world.registry.get(agent.id).record.admin_state_up
 
 

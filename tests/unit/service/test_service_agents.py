@@ -13,6 +13,7 @@ from evenload.interfaces import UnitOfWork
 from evenload.model.desired import Desired, Gone, Health, Outcome, Statistics
 from evenload.model.enums import OperatingStatus, ProvisioningStatus
 from evenload.model.errors import ServerUnavailable, StoreUnavailable
+from evenload.model.registration import Registration
 from evenload.service.agents import AT_ONCE, AgentGateway
 from evenload.service.commands import Changes
 from evenload.service.context import Context
@@ -30,11 +31,10 @@ def lb(world: World) -> str:
     return identifier
 
 
-def health(world: World, lb: str, word: str, agent: str = "host-1", bytes_in: int = 0) -> Health:
+def health(world: World, lb: str, word: str, bytes_in: int = 0) -> Health:
     """All objects seen in that state, each listener with that count."""
     tree = world.load_balancers.tree(lb)
     return Health(
-        agent=agent,
         load_balancer_id=lb,
         statuses={record.id: OperatingStatus(word) for record in tree.records()},
         statistics={key: Statistics(bytes_in=bytes_in) for key in tree.listeners},
@@ -46,11 +46,11 @@ def operating(world: World, lb: str) -> set[str]:
 
 
 def test_fetch_is_definite(world: World, lb: str) -> None:
-    wish = world.gateway.fetch("host-1", lb)
+    wish = world.gateway.fetch("host-1", [lb])[lb]
     assert isinstance(wish, Desired)
     assert (wish.generation, wish.project_id, wish.port.id) == (1, "project", "port-1")
-    assert world.gateway.fetch("host-2", lb) == Gone(load_balancer_id=lb)
-    assert world.gateway.fetch("host-1", "none") == Gone(load_balancer_id="none")
+    assert world.gateway.fetch("host-2", [lb])[lb] == Gone(load_balancer_id=lb)
+    assert world.gateway.fetch("host-1", ["none"])["none"] == Gone(load_balancer_id="none")
     assert world.gateway.assignments("host-1") == {lb: 1}
     assert world.gateway.assignments("host-2") == {}
 
@@ -60,8 +60,8 @@ def test_an_agent_that_is_renamed_keeps_what_it_has(world: World, lb: str) -> No
     world.settle()
     world.load_balancers.delete(leaving, cascade=True)
     before = world.load_balancers.tree(lb)
-    assert world.gateway.rename("host-1", "host-2") == 2
-    world.gateway.register("host-2")
+    assert world.gateway.register("host-2", Registration(former="host-1")).moved == 2
+    world.gateway.register("host-2", Registration())
     assert world.gateway.assignments("host-1") == {}
     assert world.gateway.assignments("host-2") == {lb: before.generation, leaving: 2}
     assert world.load_balancers.tree(lb) == replace(before, agent="host-2")
@@ -70,7 +70,7 @@ def test_an_agent_that_is_renamed_keeps_what_it_has(world: World, lb: str) -> No
         assert [(agent.name, agent.load) for agent in transaction.agents()] == [("host-2", 2)]
     world.report(leaving, 2, agent="host-2")
     assert list(world.gateway.assignments("host-2")) == [lb]
-    assert world.gateway.rename("host-1", "host-2") == 0
+    assert world.gateway.register("host-2", Registration(former="host-1")).moved == 0
 
 
 def test_reports_of_others_and_of_the_future_change_nothing(world: World, lb: str) -> None:
@@ -126,15 +126,15 @@ def test_failure_spares_what_was_not_changed(world: World, lb: str) -> None:
 
 def test_health_reaches_the_records(world: World, lb: str) -> None:
     tree = world.load_balancers.tree(lb)
-    world.gateway.health([health(world, lb, "ONLINE", bytes_in=7)])
+    world.gateway.health("host-1", [health(world, lb, "ONLINE", bytes_in=7)])
     assert operating(world, lb) == {"ONLINE"}
     assert world.load_balancers.statistics(lb).bytes_in == 7
     after = world.load_balancers.tree(lb)
     assert after.generation == tree.generation
     assert after.load_balancer.updated_at == tree.load_balancer.updated_at
-    world.gateway.health([health(world, lb, "ERROR", agent="host-2", bytes_in=9)])
+    world.gateway.health("host-2", [health(world, lb, "ERROR", bytes_in=9)])
     assert operating(world, lb) == {"ONLINE"}
-    world.gateway.health([health(world, lb, "ERROR", bytes_in=7)])
+    world.gateway.health("host-1", [health(world, lb, "ERROR", bytes_in=7)])
     assert {record.operating_status.value for record in world.load_balancers.tree(lb).monitors.values()} == {"ONLINE"}
     assert world.load_balancers.get(lb).record.operating_status is OperatingStatus.ERROR
 
@@ -142,10 +142,11 @@ def test_health_reaches_the_records(world: World, lb: str) -> None:
 def test_health_of_what_is_not_there_is_passed_over(world: World, lb: str) -> None:
     strange = {"x": Statistics(bytes_in=1)}
     world.gateway.health(
+        "host-1",
         [
-            Health(agent="host-1", load_balancer_id=lb, statuses={"x": OperatingStatus.ONLINE}, statistics=strange),
-            Health(agent="host-1", load_balancer_id="none", statuses={}, statistics=strange),
-        ]
+            Health(load_balancer_id=lb, statuses={"x": OperatingStatus.ONLINE}, statistics=strange),
+            Health(load_balancer_id="none", statuses={}, statistics=strange),
+        ],
     )
     assert world.load_balancers.statistics(lb) == Statistics()
 
@@ -154,11 +155,11 @@ def test_disabled_stays_offline_whatever_is_seen(world: World, lb: str) -> None:
     tree = world.load_balancers.tree(lb)
     member = next(iter(tree.members.values()))
     world.members.update(member.item.pool_id, member.id, Changes(item={"admin_state_up": False}))
-    world.gateway.health([health(world, lb, "ONLINE")])
+    world.gateway.health("host-1", [health(world, lb, "ONLINE")])
     assert world.load_balancers.tree(lb).members[member.id].operating_status is OperatingStatus.ONLINE
     world.settle()
     assert world.load_balancers.tree(lb).members[member.id].operating_status is OperatingStatus.OFFLINE
-    world.gateway.health([health(world, lb, "ONLINE")])
+    world.gateway.health("host-1", [health(world, lb, "ONLINE")])
     assert world.load_balancers.tree(lb).members[member.id].operating_status is OperatingStatus.OFFLINE
 
 
@@ -167,15 +168,15 @@ def test_idle_health_writes_nothing() -> None:
     world = make_world(store)
     lb = world.load_balancers.create("project", a_balancer(listeners=(a_listener(),))).id
     world.settle()
-    world.gateway.health([health(world, lb, "ONLINE", bytes_in=7)])
+    world.gateway.health("host-1", [health(world, lb, "ONLINE", bytes_in=7)])
     transactions = store.transactions
     for _ in range(9):
         world.clock.advance(1)
-        world.gateway.health([health(world, lb, "ONLINE", bytes_in=7)])
+        world.gateway.health("host-1", [health(world, lb, "ONLINE", bytes_in=7)])
         world.gateway.assignments("host-1")
     assert store.transactions == transactions
     world.clock.advance(60)
-    world.gateway.health([health(world, lb, "ONLINE", bytes_in=7)])
+    world.gateway.health("host-1", [health(world, lb, "ONLINE", bytes_in=7)])
     assert store.transactions == transactions + 1, "the sign of life alone"
 
 
@@ -185,9 +186,9 @@ def test_one_transaction_for_what_has_news_but_never_for_too_many() -> None:
     ids = [world.load_balancers.create("project", a_balancer(listeners=(a_listener(),))).id for _ in range(AT_ONCE + 5)]
     world.settle()
     transactions = store.transactions
-    world.gateway.health([health(world, lb, "ONLINE", bytes_in=7) for lb in ids[:AT_ONCE]])
+    world.gateway.health("host-1", [health(world, lb, "ONLINE", bytes_in=7) for lb in ids[:AT_ONCE]])
     assert store.transactions == transactions + 1
-    world.gateway.health([health(world, lb, "ONLINE", bytes_in=8) for lb in ids])
+    world.gateway.health("host-1", [health(world, lb, "ONLINE", bytes_in=8) for lb in ids])
     assert store.transactions == transactions + 3, "callers who change something come in between"
     assert {world.load_balancers.statistics(lb).bytes_in for lb in ids} == {8}
 
@@ -195,12 +196,12 @@ def test_one_transaction_for_what_has_news_but_never_for_too_many() -> None:
 def test_a_report_makes_health_be_looked_at_again(world: World, lb: str) -> None:
     tree = world.load_balancers.tree(lb)
     seen = health(world, lb, "ONLINE")
-    world.gateway.health([seen])
+    world.gateway.health("host-1", [seen])
     world.monitors.delete(next(iter(tree.monitors)))
     world.settle()
     member = next(iter(tree.members))
     assert world.load_balancers.tree(lb).members[member].operating_status is OperatingStatus.NO_MONITOR
-    world.gateway.health([seen])
+    world.gateway.health("host-1", [seen])
     assert world.load_balancers.tree(lb).members[member].operating_status is OperatingStatus.ONLINE
 
 
@@ -213,7 +214,7 @@ def test_signs_of_life(world: World, uow: UnitOfWork) -> None:
     world.gateway.assignments("host-1")
     assert seen_at() == world.clock.now()
     world.clock.advance(60)
-    world.gateway.health([Health(agent="host-1", load_balancer_id="none", statuses={}, statistics={})])
+    world.gateway.health("host-1", [Health(load_balancer_id="none", statuses={}, statistics={})])
     assert seen_at() == world.clock.now()
 
 

@@ -15,6 +15,7 @@ from evenload.model.desired import Desired, Gone, Outcome, Statistics
 from evenload.model.enums import ListenerProtocol, MonitorType, ProvisioningStatus
 from evenload.model.errors import Conflict, Immutable, Invalid, NoHost, NotFound, Rejected
 from evenload.model.query import Query
+from evenload.model.registration import Registration
 from evenload.service.commands import BalancerDraft, Changes, PoolName
 from evenload.service.context import Context
 from evenload.service.load_balancers import LoadBalancers
@@ -64,7 +65,7 @@ def test_create_with_everything(world: World) -> None:
     listed = world.members.list(alone.id, Query()).views
     assert [view.record.item.address for view in listed] == ["10.0.1.5", "10.0.1.4"]
     assert [record.item.http for record in tree.monitors.values()] == [HttpCheck()]
-    wish = world.gateway.fetch("host-1", tree.id)
+    wish = world.gateway.fetch("host-1", [tree.id])[tree.id]
     assert isinstance(wish, Desired)
     assert (len(wish.listeners), len(wish.pools), len(wish.members), len(wish.monitors)) == (4, 3, 3, 1)
     world.report(tree.id, 1)
@@ -110,7 +111,7 @@ def test_without_any_agent_there_is_no_host(uow: UnitOfWork) -> None:
 
 
 def test_work_is_spread_over_agents(world: World) -> None:
-    world.gateway.register("host-2")
+    world.gateway.register("host-2", Registration())
     agents = [world.load_balancers.create("project", a_balancer()).agent for _ in range(4)]
     assert agents == ["host-1", "host-2", "host-1", "host-2"]
 
@@ -134,7 +135,7 @@ def test_disabled_is_offline_once_applied(world: World) -> None:
     world.load_balancers.update(identifier, Changes(item={"admin_state_up": False}))
     world.settle()
     assert world.load_balancers.get(identifier).record.operating_status.value == "OFFLINE"
-    wish = world.gateway.fetch("host-1", identifier)
+    wish = world.gateway.fetch("host-1", [identifier])[identifier]
     assert isinstance(wish, Desired)
     assert not wish.load_balancer.admin_state_up
 
@@ -179,7 +180,7 @@ def test_delete_from_every_state_and_release_only_in_the_end(world: World) -> No
             action()
     world.load_balancers.delete(tree.id, cascade=False)
     world.listeners.delete(listener)
-    assert world.gateway.fetch("host-1", tree.id) == Gone(load_balancer_id=tree.id, generation=2)
+    assert world.gateway.fetch("host-1", [tree.id])[tree.id] == Gone(load_balancer_id=tree.id, generation=2)
 
     world.report(tree.id, 1)  # of the time before the deletion
     assert world.load_balancers.tree(tree.id) == replace(deleting, applied_generation=1)
@@ -196,7 +197,7 @@ def test_delete_from_every_state_and_release_only_in_the_end(world: World) -> No
     assert world.gateway.assignments("host-1") == {}
     world.report(tree.id, 3)  # doubled
     assert world.ports.released == [tree.id]
-    assert world.gateway.fetch("host-1", tree.id) == Gone(load_balancer_id=tree.id)
+    assert world.gateway.fetch("host-1", [tree.id])[tree.id] == Gone(load_balancer_id=tree.id)
 
 
 def test_statistics_are_summed(world: World) -> None:

@@ -160,7 +160,7 @@ def test_deleting_a_pool_detaches_it_and_takes_its_children(world: World, lb: st
     assert [record.item.default_pool_id for record in tree.listeners.values()] == [None]
     children = {record.kind.value: record.provisioning_status for record in tree.records() if record.deleting}
     assert children == dict.fromkeys(("pool", "member", "health_monitor"), P.PENDING_DELETE)
-    wish = world.gateway.fetch("host-1", lb)
+    wish = world.gateway.fetch("host-1", [lb])[lb]
     assert isinstance(wish, Desired)
     assert (wish.pools, wish.members, wish.monitors) == ((), (), ())
     with pytest.raises(Immutable):

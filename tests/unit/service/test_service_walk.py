@@ -157,14 +157,13 @@ class Walk(RuleBasedStateMachine):
             self.attempt_once(outcome)
 
     def attempt_once(self, outcome: Outcome) -> None:
-        wish = self.world.gateway.fetch("host-1", self.lb)
+        wish = self.world.gateway.fetch("host-1", [self.lb])[self.lb]
         if wish.generation is None:
             assert not self.exists()
             return
         assert isinstance(wish, Gone) == self.deleted
         self.reports.append(
             Report(
-                agent="host-1",
                 load_balancer_id=self.lb,
                 generation=wish.generation,
                 outcome=outcome,
@@ -184,7 +183,7 @@ class Walk(RuleBasedStateMachine):
             report = self.reports[index] if again else self.reports.pop(index)
             if self.exists() and report.outcome is Outcome.DONE:
                 self.done_at = max(self.done_at, report.generation)
-            self.world.gateway.report(report)
+            self.world.gateway.report("host-1", report)
             self.delivered.append(report)
 
     # What holds at every moment
@@ -224,7 +223,7 @@ class Walk(RuleBasedStateMachine):
 
     @invariant()
     def the_agent_is_told_what_was_wished(self) -> None:
-        wish = self.world.gateway.fetch("host-1", self.lb)
+        wish = self.world.gateway.fetch("host-1", [self.lb])[self.lb]
         assert isinstance(wish, Gone) == self.deleted
         if isinstance(wish, Desired):
             assert wish.generation == self.tree().generation
@@ -251,7 +250,7 @@ class Walk(RuleBasedStateMachine):
         assert {record.provisioning_status for record in records} == {P.ACTIVE}
         assert {record.id for record in records} == {self.lb, *self.wished}
         for report in self.delivered:
-            self.world.gateway.report(report)
+            self.world.gateway.report("host-1", report)
         assert self.tree().records() == records, "old reports come too late for anything"
 
     # Help for the rules

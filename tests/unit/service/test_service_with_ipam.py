@@ -17,6 +17,7 @@ from evenload.model.desired import Change, Desired, Gone, Outcome, Report
 from evenload.model.enums import NetworkType, ProvisioningStatus
 from evenload.model.errors import Conflict, Invalid
 from evenload.model.network import Port, Route
+from evenload.model.registration import Registration
 from evenload.ports.ipam import Ipam
 from evenload.service.agents import AgentGateway
 from evenload.service.commands import Changes
@@ -46,13 +47,13 @@ class Site:
 
     def report(self, load_balancer_id: str, generation: int, outcome: Outcome = Outcome.DONE) -> None:
         self.gateway.report(
+            "host-1",
             Report(
-                agent="host-1",
                 load_balancer_id=load_balancer_id,
                 generation=generation,
                 outcome=outcome,
                 change=Change.START,
-            )
+            ),
         )
 
     def ports(self) -> list[Port]:
@@ -84,7 +85,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         subnets.append(networks.create_subnet(project, {"network_id": network.id, "cidr": cidr, "ip_version": 4}).id)
     context = Context(uow=uow, ports=Ipam(clock, new_id, source), bus=hints, clock=clock, new_id=new_id)
     gateway = AgentGateway(context)
-    gateway.register("host-1")
+    gateway.register("host-1", Registration())
     yield Site(
         uow=uow,
         load_balancers=LoadBalancers(context),
@@ -117,7 +118,7 @@ def test_refused_creation_takes_no_address(site: Site) -> None:
 def test_the_address_is_free_when_the_host_has_let_go(site: Site) -> None:
     wish = VipWish(subnet_id=site.subnet, address="10.0.0.50")
     tree = site.load_balancers.create("project", a_balancer(vip=wish))
-    desired = site.gateway.fetch("host-1", tree.id)
+    desired = site.gateway.fetch("host-1", [tree.id])[tree.id]
     assert isinstance(desired, Desired)
     assert [(ip.address, ip.prefix_length, ip.gateway_ip) for ip in desired.port.ips] == [("10.0.0.50", 24, "10.0.0.1")]
     assert desired.port.segment.physical_network == "one"
@@ -128,7 +129,7 @@ def test_the_address_is_free_when_the_host_has_let_go(site: Site) -> None:
     site.load_balancers.delete(tree.id, cascade=True)
     with pytest.raises(Conflict):
         site.load_balancers.create("project", a_balancer(vip=wish))
-    gone = site.gateway.fetch("host-1", tree.id)
+    gone = site.gateway.fetch("host-1", [tree.id])[tree.id]
     assert isinstance(gone, Gone)
     assert gone.generation is not None
     site.report(tree.id, gone.generation)
@@ -150,7 +151,7 @@ def test_a_change_of_the_network_reaches_the_host_of_each_load_balancer_on_it(si
     site.networks.update_subnet(site.subnet, {"host_routes": [Route(destination="192.0.2.0/24", nexthop="10.0.0.9")]})
     site.networks.update_subnet(site.foreign, {"gateway_ip": None})
     assert site.hints.sent[-3:] == [("host-1", tree.id, 2), ("host-1", tree.id, 3), ("host-1", tree.id, 4)]
-    desired = site.gateway.fetch("host-1", tree.id)
+    desired = site.gateway.fetch("host-1", [tree.id])[tree.id]
     assert isinstance(desired, Desired)
     assert desired.generation == 4
     assert desired.port.mtu == 1400

@@ -51,7 +51,7 @@ def monitor(world: World) -> str:
 
 def wish_with(world: World, pool: str) -> Desired:
     for identifier in world.gateway.assignments("host-1"):
-        wish = world.gateway.fetch("host-1", identifier)
+        wish = world.gateway.fetch("host-1", [identifier])[identifier]
         if isinstance(wish, Desired) and pool in [each.id for each in wish.pools]:
             return wish
     raise AssertionError(f"no load balancer has pool {pool}")

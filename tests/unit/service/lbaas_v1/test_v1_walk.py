@@ -247,7 +247,7 @@ class Walk(RuleBasedStateMachine):
     @invariant()
     def every_vip_has_its_pool_on_its_host_and_nothing_else_is_there(self) -> None:
         for vip, pool in self.vips.items():
-            wish = self.world.gateway.fetch("host-1", self.balancers[vip])
+            wish = self.world.gateway.fetch("host-1", [self.balancers[vip]])[self.balancers[vip]]
             assert isinstance(wish, Desired)
             [listener] = [each for each in wish.listeners if each.id == vip]
             assert listener.default_pool_id == pool
@@ -264,7 +264,7 @@ class Walk(RuleBasedStateMachine):
                 assert tree.listeners == {}
                 assert {record.provisioning_status for record in tree.records()} == {ProvisioningStatus.ACTIVE}
                 assert not any(record.deleting for record in tree.records())
-                assert isinstance(self.world.gateway.fetch("host-1", tree.id), Gone)
+                assert isinstance(self.world.gateway.fetch("host-1", [tree.id])[tree.id], Gone)
             assert all(record.generation <= tree.generation for record in tree.records())
 
     def teardown(self) -> None:

@@ -17,6 +17,7 @@ from evenload.model.enums import (
 )
 from evenload.model.errors import Forbidden, Immutable, Invalid, NotFound, OverQuota, ProtocolMismatch, VipExists
 from evenload.model.query import Query
+from evenload.model.registration import Registration
 from evenload.service.commands import Changes
 from evenload.service.lbaas_v1.commands import VipChanges
 
@@ -45,7 +46,7 @@ def vip(world: World, pool: str) -> str:
 
 
 def wish_of(world: World, load_balancer_id: str) -> Desired:
-    wish = world.gateway.fetch("host-1", load_balancer_id)
+    wish = world.gateway.fetch("host-1", [load_balancer_id])[load_balancer_id]
     assert isinstance(wish, Desired)
     return wish
 
@@ -56,10 +57,8 @@ def balancer_of(world: World, vip: str) -> str:
 
 def count(world: World, listener: str, connections: int) -> None:
     statistics = Statistics(bytes_in=10 * connections, bytes_out=connections, total_connections=connections)
-    health = Health(
-        agent="host-1", load_balancer_id=balancer_of(world, listener), statuses={}, statistics={listener: statistics}
-    )
-    world.gateway.health([health])
+    health = Health(load_balancer_id=balancer_of(world, listener), statuses={}, statistics={listener: statistics})
+    world.gateway.health("host-1", [health])
 
 
 # ------------------------------------------------------------------------------------------------------------- create
@@ -139,7 +138,7 @@ def test_quota_counts_what_is_there(world: World, pool: str) -> None:
 
 
 def test_a_disabled_or_lost_agent_is_replaced_when_the_vip_comes(world: World, pool: str) -> None:
-    world.gateway.register("host-2")
+    world.gateway.register("host-2", Registration())
     [bound] = [agent for agent in world.registry.list() if agent.record.name == "host-1"]
     world.registry.update(bound.id, admin_state_up=False)
     world.vips.create("project", a_vip(pool))
@@ -225,12 +224,11 @@ def test_a_vip_moves_to_no_pool_that_has_one(world: World, pool: str, vip: str) 
 def test_what_was_seen_of_members_is_forgotten_where_nobody_looks(world: World, pool: str, vip: str) -> None:
     member = world.v1_pools.get(pool).member_ids[0]
     seen = Health(
-        agent="host-1",
         load_balancer_id=balancer_of(world, vip),
         statuses={member: OperatingStatus.ERROR},
         statistics={},
     )
-    world.gateway.health([seen])
+    world.gateway.health("host-1", [seen])
     assert world.v1_members.get(member).operating_status is OperatingStatus.ERROR
     world.vips.delete(vip)
     assert world.v1_members.get(member).operating_status is OperatingStatus.OFFLINE
@@ -245,7 +243,7 @@ def test_a_deleted_vip_takes_its_load_balancer_and_leaves_the_pool(world: World,
     view = world.v1_pools.get(pool)
     assert (view.vip_id, view.pool.provisioning_status, len(view.member_ids)) == (None, P.ACTIVE, 2)
     assert view.pool.item.session_persistence is None
-    assert isinstance(world.gateway.fetch("host-1", lb), Gone)
+    assert isinstance(world.gateway.fetch("host-1", [lb])[lb], Gone)
     assert world.ports.released == []
     with pytest.raises(Immutable):
         world.vips.update(vip, VipChanges(record={"name": "late"}))
@@ -385,7 +383,7 @@ def test_a_pools_totals_outlive_its_vips_and_are_its_own(world: World, pool: str
 
 def test_a_renamed_agent_takes_pools_that_stand_alone_along(world: World, pool: str, vip: str) -> None:
     alone = world.v1_pools.create("project", a_v1_pool()).pool.id
-    assert world.gateway.rename("host-1", "host-9") == 2
+    assert world.gateway.register("host-9", Registration(former="host-1")).moved == 2
     assert {world.v1_pools.agent_of(each) for each in (pool, alone)} == {"host-9"}
-    world.gateway.register("host-9")
+    world.gateway.register("host-9", Registration())
     assert {view.pool.id for view in world.v1_pools.of_agent("host-9")} == {pool, alone}

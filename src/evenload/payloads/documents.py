@@ -1,0 +1,63 @@
+"""``Desired`` as JSON, in its two places: the agent's memory on disk and the wire.
+
+From the disk whatever an earlier version wrote is taken: what it did not have gets its default, what is no longer used
+is passed over. From the wire nothing unknown is passed over: a field that this version does not know may be the very
+thing that a tenant asked for.
+"""
+
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from evenload.model.desired import Desired, Gone
+from evenload.model.registration import PAYLOAD_VERSION
+
+_DESIRED = TypeAdapter(Desired)
+_LENIENT = TypeAdapter(dict[str, Desired])
+_STRICT = TypeAdapter(dict[str, Desired], config=ConfigDict(extra="forbid"))
+"""In a dictionary, because a setting at a dataclass itself would have to stand in the model."""
+
+
+class UnknownContent(ValueError):
+    """A document that this version cannot read; the message names the field."""
+
+
+def dump_desired(desired: Desired) -> bytes:
+    return _DESIRED.dump_json(desired)
+
+
+def load_desired(payload: bytes) -> Desired:
+    """From the disk. Raises ValueError where the payload is no document of this or an earlier version."""
+    return _DESIRED.validate_json(payload)
+
+
+def read_desired(document: object, *, version: int = PAYLOAD_VERSION) -> Desired:
+    """From the wire, JSON parsed; ``version`` is the sender's. Raises UnknownContent.
+
+    A sender of an earlier version may name fields that are no longer used; one of this or a later version may not.
+    """
+    adapter = _LENIENT if version < PAYLOAD_VERSION else _STRICT
+    try:
+        return adapter.validate_python({"document": document})["document"]
+    except ValidationError as error:
+        raise UnknownContent(describe(error)) from error
+
+
+def wire_answer(answer: Desired | Gone) -> dict[str, Any]:
+    """One answer of a fetch, for JSON. The generation stands beside the document, for those that cannot read it."""
+    document = None if isinstance(answer, Gone) else _DESIRED.dump_python(answer, mode="json")
+    return {"generation": answer.generation, "desired": document}
+
+
+def describe(error: ValidationError, skip: int = 1) -> str:
+    """The first fault for people: where it is and what is wrong there; ``skip`` parts of the place are not told."""
+    fault = error.errors(include_url=False)[0]
+    parts = [str(part) for part in fault["loc"][skip:]]
+    place = ".".join(parts) or "the document"
+    match fault["type"]:
+        case "unexpected_keyword_argument" | "extra_forbidden":
+            return f"the field {place} is unknown to version {PAYLOAD_VERSION}"
+        case "enum":
+            return f"the value {fault['input']!r} of {place} is unknown to version {PAYLOAD_VERSION}"
+        case _:
+            return f"{place}: {fault['msg']}"

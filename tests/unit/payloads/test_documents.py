@@ -1,0 +1,65 @@
+"""Documents on disk and on the wire: what an earlier version wrote, and what a later one says."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.fakes.wishes import wish
+
+from evenload.model.registration import PAYLOAD_VERSION
+from evenload.payloads.documents import UnknownContent, dump_desired, load_desired, read_desired, wire_answer
+
+
+def document() -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(dump_desired(wish()))
+    return parsed
+
+
+def test_a_document_comes_back_as_it_was() -> None:
+    desired = wish()
+    assert load_desired(dump_desired(desired)) == desired
+    assert read_desired(json.loads(json.dumps(wire_answer(desired)["desired"]))) == desired
+
+
+def test_a_document_on_disk_of_an_earlier_version_is_read() -> None:
+    kept = document()
+    del kept["load_balancer"]["incarnation"], kept["listeners"][0]["allowed_cidrs"]  # that it did not have yet
+    kept["listeners"][0]["since_retired"] = True
+    assert load_desired(json.dumps(kept).encode()) == wish()
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "value", "named"),
+    [
+        ((), "keys", [], "the field keys is unknown to version"),
+        (("listeners", 0), "tls_versions", ["1.3"], "the field listeners.0.tls_versions is unknown to version"),
+        (("listeners", 0), "protocol", "QUIC", "the value 'QUIC' of listeners.0.protocol is unknown to version"),
+        (("pools", 0), "algorithm", "MAGLEV", "the value 'MAGLEV' of pools.0.algorithm is unknown to version"),
+        (("port",), "mtu", "many", "port.mtu: "),
+    ],
+)
+def test_what_a_later_version_says_is_refused_by_name(
+    path: tuple[str | int, ...], field: str, value: object, named: str
+) -> None:
+    sent = document()
+    place: Any = sent
+    for step in path:
+        place = place[step]
+    place[field] = value
+    for version in (PAYLOAD_VERSION, PAYLOAD_VERSION + 1):
+        with pytest.raises(UnknownContent, match=named):
+            read_desired(sent, version=version)
+
+
+def test_what_an_earlier_version_still_says_is_passed_over() -> None:
+    sent = document()
+    sent["listeners"][0]["since_retired"] = True
+    assert read_desired(sent, version=PAYLOAD_VERSION - 1) == wish()
+    with pytest.raises(UnknownContent, match="protocol"):
+        read_desired(sent | {"listeners": [sent["listeners"][0] | {"protocol": "QUIC"}]}, version=PAYLOAD_VERSION - 1)
+
+
+@pytest.mark.parametrize("sent", [None, [], "x", {}])
+def test_what_is_no_document_is_refused(sent: object) -> None:
+    with pytest.raises(UnknownContent):
+        read_desired(sent)
