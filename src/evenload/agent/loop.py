@@ -1,11 +1,12 @@
 """The agent: takes hints, resyncs, and lets rounds run in threads, one at a time per load balancer.
 
-``main`` builds it, starts and stops it; the bus calls ``hint``. What a round does stands in ``reconcile``, what comes
-next in ``schedule``; here are the threads and the moments alone.
+What a round does stands in ``reconcile``, what comes next in ``requeue`` and ``schedule``, the threads in ``workers``;
+here are the moments alone.
 
 What happens on errors, by moment. Start: a host that lacks something essential stops the start (Hopeless). Change: a
 failed round is tried again, ever later, and at each resync. Watch: a dead process is an urgent round. Server away:
-everything goes on by what is remembered. Stop: what runs runs on.
+everything goes on by what is remembered. Stop: what runs runs on. A fault of the program is logged and counted, and
+its thread goes on (``evenload.threads``).
 """
 
 import threading
@@ -14,13 +15,17 @@ import structlog
 
 from evenload.agent.memory import Memories
 from evenload.agent.monitoring import Monitoring
-from evenload.agent.reconcile import Callbacks, Reconciler
-from evenload.agent.schedule import Ask, Schedule
+from evenload.agent.reconcile import Reconciler
+from evenload.agent.requeue import Requeue, requeue_fault
+from evenload.agent.resync import plan_resync
+from evenload.agent.schedule import Schedule, Task
 from evenload.agent.settings import AgentSettings
+from evenload.agent.workers import Workers
 from evenload.interfaces import Clock, Host, Server
-from evenload.model.desired import Desired, PingTarget
+from evenload.model.desired import PingTarget
 from evenload.model.errors import HostError, ServerUnavailable
 from evenload.render.options import RenderOptions
+from evenload.threads import Faults, LastingThread
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +33,10 @@ _STOP_TIMEOUT = 15.0
 
 
 class Agent:
-    """Inert until ``start``. Everything public may be called from any thread."""
+    """Inert until ``start``. Everything public may be called from any thread.
+
+    ``faults``: counts what went wrong in the program itself.
+    """
 
     def __init__(
         self,
@@ -37,16 +45,18 @@ class Agent:
         options: RenderOptions,
         clock: Clock,
         settings: AgentSettings | None = None,
+        faults: Faults | None = None,
     ) -> None:
+        self.faults = faults or Faults()
         self._server = server
         self._host = host
         self._clock = clock
         self._settings = settings or AgentSettings()
         self._memories = Memories()
-        self._schedule = Schedule(routine_limit=max(1, self._settings.workers // 2))
-        self._condition = threading.Condition()
+        schedule = Schedule(routine_limit=max(1, self._settings.workers // 2))
+        self._workers = Workers(self._settings.workers, schedule, self._round, clock, self.faults)
         self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._resyncs: LastingThread | None = None
         self._synced = False
         self._reconciler = Reconciler(
             server,
@@ -55,46 +65,40 @@ class Agent:
             clock,
             self._settings,
             self._memories,
-            Callbacks(died=self._died, pinged=self._pinged),
+            on_death=self._died,
+            on_verdict=self._judged,
         )
-        self.monitoring = Monitoring(server, host, clock, self._settings, self._memories, self._vetoed)
+        self.monitoring = Monitoring(server, host, clock, self._settings, self._memories, self._vetoed, self.faults)
 
     def start(self) -> None:
         """Prepares the host and begins with a resync. Raises HostError where the host is not fit for it."""
         for warning in self._host.prepare():
             log.warning("preflight", finding=warning)
         self._stopping.clear()
-        targets = [("resync", self._resync_for_ever)]
-        targets += [(f"worker-{number}", self._work) for number in range(self._settings.workers)]
-        self._threads = [threading.Thread(target=target, name=f"agent-{name}", daemon=True) for name, target in targets]
-        for thread in self._threads:
-            thread.start()
+        self._resyncs = LastingThread("agent-resync", self._resync_and_wait, self.faults)
+        self._resyncs.start()
+        self._workers.start()
         self.monitoring.start()
 
     def stop(self) -> None:
         """Lets the rounds that run come to their end; what runs on the host runs on."""
         self._stopping.set()
-        with self._condition:
-            self._condition.notify_all()
-        deadline = self._clock.monotonic() + _STOP_TIMEOUT
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - self._clock.monotonic()))
-        self._threads = []
+        self._workers.stop()
+        if self._resyncs is not None:
+            self._resyncs.hurry()
+            self._resyncs.join(_STOP_TIMEOUT)
+            self._resyncs = None
+        self._workers.join(_STOP_TIMEOUT)
         self.monitoring.stop()
         self._host.close()
 
     def hint(self, load_balancer_id: str, generation: int) -> None:
-        """The server has a newer wish. Returns at once."""
-        self._ask(load_balancer_id, Ask(fetch=True, hinted=generation))
+        """The server has something newer. Returns at once."""
+        self._add(load_balancer_id, Task(fetch=True, hinted=generation))
 
     def resync(self) -> None:
-        """Asks for a look at everything: what is assigned here, and what is here.
-
-        What is here and not assigned may be an orphan: it is fetched, and only Gone removes it. Without the server,
-        everything here is kept as it was last applied. A generation that differs is fetched, be it a lower one: the
-        server's database may have been put back to an earlier state.
-        """
-        memories = {memory.load_balancer_id: memory for memory in self._memories.all()}
+        """Asks for a look at everything: what is assigned here, and what is here (``plan_resync``)."""
+        documents = {memory.load_balancer_id: memory.desired.document for memory in self._memories.all()}
         try:
             here = self._host.known()
         except HostError as error:
@@ -105,85 +109,56 @@ class Agent:
         except ServerUnavailable as error:
             log.warning("server is away", reason=str(error))
             assigned = None
-        everything = sorted({*here, *memories, *(assigned or ())})
         spread = self._settings.resync_interval / 2 if self._synced else 0.0
-        now = self._clock.monotonic()
-        for number, load_balancer_id in enumerate(everything):
-            memory = memories.get(load_balancer_id)
-            wish = memory.wish if memory is not None else None
-            if assigned is None:
-                fetch = changed = False
-            else:
-                generation = assigned.get(load_balancer_id)
-                changed = generation is not None and isinstance(wish, Desired) and generation != wish.generation
-                fetch = changed or generation is None or not isinstance(wish, Desired)
-            due = now if changed or wish is None else now + spread * number / len(everything)
-            self._ask(load_balancer_id, Ask(fetch=fetch, look=True), due, urgent=changed)
+        for each in plan_resync(here, documents, assigned, spread):
+            self._add(each.load_balancer_id, each.task, each.delay, urgent=each.urgent)
         self._synced = True
 
     def settled(self) -> bool:
         """Nothing waits and nothing runs, not even a later attempt."""
-        with self._condition:
-            return self._schedule.idle
+        return self._workers.idle
 
     def run_due(self) -> bool:
         """Performs the next due round in the calling thread; False where none is due. For tests and single steps."""
-        with self._condition:
-            taken = self._schedule.take(self._clock.monotonic())
-        if taken is None:
-            return False
-        self._round(*taken)
-        return True
+        return self._workers.run_due()
 
-    def _work(self) -> None:
-        while True:
-            with self._condition:
-                while not self._stopping.is_set():
-                    now = self._clock.monotonic()
-                    taken = self._schedule.take(now)
-                    if taken is not None:
-                        break
-                    due = self._schedule.next_due()
-                    self._condition.wait(None if due is None else max(0.001, due - now))
-                else:
-                    return
-            self._round(*taken)
+    def _round(self, load_balancer_id: str, task: Task) -> None:
+        requeue = self._reconcile(load_balancer_id, task)
+        if requeue is not None:
+            self._add(load_balancer_id, requeue.task, requeue.delay, urgent=requeue.urgent)
 
-    def _round(self, load_balancer_id: str, ask: Ask) -> None:
+    def _reconcile(self, load_balancer_id: str, task: Task) -> Requeue | None:
+        """Whatever happens, the load balancer is not lost from sight."""
         try:
-            later = self._reconciler.round(load_balancer_id, ask)
-        except Exception as error:
-            log.exception("internal fault", load_balancer=load_balancer_id)
-            later = self._reconciler.broken(load_balancer_id, ask, error)
-        finally:
-            with self._condition:
-                self._schedule.finished(load_balancer_id)
-                self._condition.notify()
-        if later is not None:
-            self._ask(load_balancer_id, later.ask, self._clock.monotonic() + later.delay, urgent=later.urgent)
-
-    def _ask(self, load_balancer_id: str, ask: Ask, due: float | None = None, *, urgent: bool = True) -> None:
-        with self._condition:
-            moment = self._clock.monotonic() if due is None else due
-            self._schedule.ask(load_balancer_id, ask, moment, urgent=urgent)
-            self._condition.notify()
-
-    def _resync_for_ever(self) -> None:
-        while not self._stopping.is_set():
+            return self._reconciler.round(load_balancer_id, task)
+        except Exception as error:  # noqa: BLE001 it is noted
+            self.faults.note("round", load_balancer=load_balancer_id)
             try:
-                self.resync()
-            except Exception:
-                log.exception("internal fault in a resync")
+                return self._reconciler.broken(load_balancer_id, task, error)
+            except Exception:  # noqa: BLE001 it is noted
+                self.faults.note("round", load_balancer=load_balancer_id)
+                return requeue_fault(task, self._settings)
+
+    def _add(self, load_balancer_id: str, task: Task, delay: float = 0.0, *, urgent: bool = True) -> None:
+        """A load balancer in trouble may keep its round for long: it is routine, so that never all hands are held."""
+        memory = self._memories.find(load_balancer_id)
+        urgent = urgent and not (memory is not None and memory.troubled)
+        self._workers.add(load_balancer_id, task, self._clock.monotonic() + delay, urgent=urgent)
+
+    def _resync_and_wait(self) -> bool:
+        if not self._stopping.is_set():
+            self.resync()
             self._stopping.wait(self._settings.resync_interval)
+        return not self._stopping.is_set()
 
     def _died(self, load_balancer_id: str) -> None:
-        self._ask(load_balancer_id, Ask(look=True))
+        self._add(load_balancer_id, Task(observe=True))
 
-    def _pinged(self, load_balancer_id: str, target: PingTarget, up: bool) -> None:
+    def _judged(self, load_balancer_id: str, target: PingTarget, up: bool) -> None:
         log.info("ping", load_balancer=load_balancer_id, member=target.member, up=up)
-        self._memories.judge(load_balancer_id, (target.monitor, target.member), up)
-        self._ask(load_balancer_id, Ask())
+        self._memories.keep_verdict(load_balancer_id, (target.monitor, target.member), up)
+        self._add(load_balancer_id, Task())
 
     def _vetoed(self, load_balancer_id: str) -> None:
         """What a round finds in HAProxy then is newer than what made somebody ask for it."""
-        self._ask(load_balancer_id, Ask())
+        self._add(load_balancer_id, Task())

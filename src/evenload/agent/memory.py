@@ -1,20 +1,34 @@
 """What the agent keeps in mind of one load balancer between rounds, so that a hint needs no look at the host.
 
-A round is alone with its load balancer; what other threads touch meanwhile (the pings' verdicts, what monitoring reads)
-is replaced whole, never changed in place. Nothing here is needed to survive: the host remembers the applied document.
+Five parts, each with an idea of its own: what the server desires, what the host has, the HAProxy process, the probes,
+the reports. A round is alone with its load balancer; what other threads touch meanwhile (verdicts of the pings, what
+monitoring reads) is replaced whole, never changed in place. Nothing here is needed to survive: the host remembers the
+applied document.
 """
 
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from evenload.model.desired import Desired, Gone, Observed, Outcome, PingTarget
+from evenload.model.desired import Desired, Gone, Observed, Outcome, PingTarget, Unreadable
 
 ServerKey = tuple[str, str]
 """Backend and server."""
 
 CheckKey = tuple[str, str]
 """Monitor and member."""
+
+
+@dataclass(slots=True)
+class DesiredPart:
+    """What the server wants. ``unreadable``: its last answer, where that could not be taken; the document stands then.
+
+    ``failures``: fetches in a row that the server did not answer.
+    """
+
+    document: Desired | Gone | None = None
+    unreadable: Unreadable | None = None
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +39,53 @@ class Serving:
     worker: int | None
 
 
+@dataclass(slots=True)
+class HostPart:
+    """``observed``: the host as the last round left it, None where it has to be observed anew.
+
+    ``failures``: attempts in a row that failed. ``busy_since``: removed servers that still have connections, with the
+    moment at which that was first observed.
+    """
+
+    observed: Observed | None = None
+    serving: Serving | None = None
+    failures: int = 0
+    busy_since: Mapping[ServerKey, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ProcessPart:
+    """``pid``: of the process that is watched. ``worker``: the highest number that was given so far.
+
+    ``unanswered``: looks in a row at which the process lived and gave no answer. ``deaths``: the recent ones; after
+    too many no process is started before ``backoff_until``.
+    """
+
+    pid: int | None = None
+    worker: int = 0
+    unanswered: int = 0
+    deaths: tuple[float, ...] = ()
+    backoff_until: float = 0.0
+
+
+@dataclass(slots=True)
+class ProbePart:
+    """``targets``: what is pinged; ``verdicts``: of these pings.
+
+    ``applied``: what the process ``pid`` was told of members' health; ``down``: which of them it may hold as down by
+    that.
+    """
+
+    targets: tuple[PingTarget, ...] = ()
+    verdicts: Mapping[CheckKey, bool] = field(default_factory=dict)
+    pid: int | None = None
+    applied: Mapping[ServerKey, bool] = field(default_factory=dict)
+    down: Collection[ServerKey] = frozenset()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """The last report that reached the server."""
+class Acknowledged:
+    """The last report that reached the server, and when."""
 
     generation: int
     outcome: Outcome
@@ -36,33 +94,26 @@ class Said:
 
 
 @dataclass(slots=True)
-class Memory:
-    """``known``: the host as the last round left it, None where it has to be looked at.
+class ReportPart:
+    """``failures``: reports in a row that did not reach the server."""
 
-    ``told`` and ``down``: what ``process`` (its pid) was told of members' health, and which of them it may hold as
-    down by that; ``verdicts``: of the pings. ``leaving``: when servers that were removed but are busy were first seen.
-    ``unheard``: times in a row that the server could not be reached about this load balancer. ``deaf``: looks in a row
-    at which the process lived and did not answer.
-    """
-
-    load_balancer_id: str
-    wish: Desired | Gone | None = None
-    known: Observed | None = None
-    serving: Serving | None = None
-    watched: int | None = None
-    worker: int = 0
+    acknowledged: Acknowledged | None = None
     failures: int = 0
-    unheard: int = 0
-    deaf: int = 0
-    said: Said | None = None
-    deaths: tuple[float, ...] = ()
-    braked_until: float = 0.0
-    targets: tuple[PingTarget, ...] = ()
-    verdicts: Mapping[CheckKey, bool] = field(default_factory=dict)
-    process: int | None = None
-    leaving: dict[ServerKey, float] = field(default_factory=dict)
-    told: dict[ServerKey, bool] = field(default_factory=dict)
-    down: set[ServerKey] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Memory:
+    load_balancer_id: str
+    desired: DesiredPart = field(default_factory=DesiredPart)
+    host: HostPart = field(default_factory=HostPart)
+    process: ProcessPart = field(default_factory=ProcessPart)
+    probes: ProbePart = field(default_factory=ProbePart)
+    reports: ReportPart = field(default_factory=ReportPart)
+
+    @property
+    def troubled(self) -> bool:
+        """The last attempt failed, or the process gave no answer: the next round may take long, too."""
+        return self.host.failures > 0 or self.process.unanswered > 0
 
 
 class Memories:
@@ -92,16 +143,16 @@ class Memories:
         with self._lock:
             return list(self._memories.values())
 
-    def judge(self, load_balancer_id: str, check: CheckKey, up: bool) -> None:
-        """Keeps a verdict of the pings."""
+    def keep_verdict(self, load_balancer_id: str, check: CheckKey, up: bool) -> None:
         with self._lock:
             memory = self._memories.get(load_balancer_id)
             if memory is not None:
-                memory.verdicts = {**memory.verdicts, check: up}
+                memory.probes.verdicts = {**memory.probes.verdicts, check: up}
 
-    def keep_verdicts(self, load_balancer_id: str, checks: Collection[CheckKey]) -> None:
+    def keep_verdicts_of(self, load_balancer_id: str, checks: Collection[CheckKey]) -> None:
         """Forgets those of pings that are no longer made."""
         with self._lock:
             memory = self._memories.get(load_balancer_id)
             if memory is not None:
-                memory.verdicts = {key: value for key, value in memory.verdicts.items() if key in checks}
+                probes = memory.probes
+                probes.verdicts = {key: value for key, value in probes.verdicts.items() if key in checks}

@@ -19,6 +19,7 @@ from evenload.interfaces import Clock, Host, Server
 from evenload.model.desired import Health, ProxyStatistics, Statistics
 from evenload.model.enums import OperatingStatus
 from evenload.model.errors import HostError, ServerUnavailable
+from evenload.threads import Faults, LastingThread
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +64,7 @@ class Monitoring:
         settings: AgentSettings,
         memories: Memories,
         on_veto: Callable[[str], None],
+        faults: Faults,
     ) -> None:
         self._server = server
         self._host = host
@@ -70,55 +72,55 @@ class Monitoring:
         self._settings = settings
         self._memories = memories
         self._on_veto = on_veto
+        self._faults = faults
         self._seen: dict[str, _Seen] = {}
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: LastingThread | None = None
         self._away = False
 
     def start(self) -> None:
         self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="agent-monitoring", daemon=True)
+        self._thread = LastingThread("agent-monitoring", self._look_and_wait, self._faults)
         self._thread.start()
 
     def stop(self) -> None:
         self._stopping.set()
         if self._thread is not None:
+            self._thread.hurry()
             self._thread.join(_STOP_TIMEOUT)
             self._thread = None
         for memory in self._memories.all():
             seen = self._seen.get(memory.load_balancer_id)
-            if seen is not None and memory.serving is not None:
+            if seen is not None and memory.host.serving is not None:
                 self._save(memory, seen, self._clock.monotonic())
 
     def look(self) -> None:
         """One look at everything, and one message to the server at most."""
-        memories = [memory for memory in self._memories.all() if memory.serving is not None]
+        memories = [memory for memory in self._memories.all() if memory.host.serving is not None]
         for gone in self._seen.keys() - {memory.load_balancer_id for memory in memories}:
             del self._seen[gone]
         news = []
         for memory in memories:
             try:
                 health = self._look_at(memory)
-            except Exception:  # one load balancer must not keep the others from being seen
-                log.exception("internal fault in monitoring", load_balancer=memory.load_balancer_id)
+            except Exception:  # noqa: BLE001 one load balancer must not keep the others from being seen
+                self._faults.note("monitoring", load_balancer=memory.load_balancer_id)
                 continue
             if health is not None:
                 news.append(health)
         if news:
             self._tell(news)
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            started = self._clock.monotonic()
-            try:
-                self.look()
-            except Exception:
-                log.exception("internal fault in monitoring")
-            spent = self._clock.monotonic() - started
-            self._stopping.wait(max(0.05, self._settings.statistics_interval - spent))
+    def _look_and_wait(self) -> bool:
+        if self._stopping.is_set():
+            return False
+        started = self._clock.monotonic()
+        self.look()
+        spent = self._clock.monotonic() - started
+        return not self._stopping.wait(max(0.05, self._settings.statistics_interval - spent))
 
     def _look_at(self, memory: Memory) -> Health | None:
-        serving = memory.serving
+        serving = memory.host.serving
         if serving is None:
             return None
         now = self._clock.monotonic()
@@ -127,7 +129,7 @@ class Monitoring:
             return None
         rows = self._read(serving)
         spent = self._clock.monotonic() - now
-        current = memory.serving
+        current = memory.host.serving
         listeners = [listener.id for listener in serving.desired.listeners]
         newer = [] if current is None else [listener.id for listener in current.desired.listeners]
         # Always: a worker that is finishing may have said its last words just now.
@@ -136,9 +138,11 @@ class Monitoring:
             return None
         if now - seen.saved_at >= _SAVE_EVERY:
             self._save(memory, seen, now)
-        if serving.worker is not None and plan_vetoes(serving.desired, rows.get(serving.worker, ()), memory.verdicts):
+        if serving.worker is not None and plan_vetoes(
+            serving.desired, rows.get(serving.worker, ()), memory.probes.verdicts
+        ):
             self._on_veto(serving.desired.id)
-        statuses = self._statuses(serving, seen, rows, memory.verdicts)
+        statuses = self._statuses(serving, seen, rows, memory.probes.verdicts)
         hangs = seen.silent >= _PATIENCE and spent >= _SLOW
         seen.worker, seen.resting_until = serving.worker, now + spent * _REST if hangs else 0.0
         return self._news(serving, seen, statuses, seen.counters.totals(listeners), now)
@@ -215,7 +219,7 @@ class Monitoring:
         try:
             self._host.save_counters(memory.load_balancer_id, content)
         except HostError as error:
-            if memory.serving is not None:  # otherwise it is just being removed
+            if memory.host.serving is not None:  # otherwise it is just being removed
                 log.warning("counters are not kept", load_balancer=memory.load_balancer_id, reason=str(error))
             return
         seen.saved = content

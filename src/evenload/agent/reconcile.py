@@ -1,57 +1,36 @@
 """One round with one load balancer: fetch, observe, plan, apply, report, and what to remember of it.
 
-The loop calls ``round`` from its threads, never twice at once for the same load balancer. Whatever goes wrong here
-ends in a named result and a moment for the next attempt; traffic is never touched because the server is silent.
+``round`` never runs twice at once for the same load balancer. Whatever goes wrong here ends in a named result and a
+moment for the next attempt; traffic is never touched because the server is silent.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
 from evenload.agent.actions import Plan
 from evenload.agent.apply import Attempt, apply
-from evenload.agent.delays import choose_brake, choose_retry_delay, recent
-from evenload.agent.memory import Memories, Memory, ServerKey, Serving
-from evenload.agent.pings import choose_ping_targets, plan_verdicts
-from evenload.agent.plan import plan, plan_aftermath, servers_of
+from evenload.agent.backoff import choose_backoff, recent
+from evenload.agent.liveness import count_unanswered, hangs, has_died, is_missing
+from evenload.agent.memory import DesiredPart, Memories, Memory, ServerKey, Serving
+from evenload.agent.plan import plan, plan_aftermath
 from evenload.agent.plan_servers import leftovers_of
+from evenload.agent.probing import OnVerdict, Probing
 from evenload.agent.report import Reporter
-from evenload.agent.schedule import Ask
+from evenload.agent.requeue import Requeue, RoundEnd, choose_requeue, requeue_backoff, requeue_fault, requeue_unknown
+from evenload.agent.schedule import Task
 from evenload.agent.settings import AgentSettings
-from evenload.agent.vetoes import plan_vetoes, vetoes_are_possible
 from evenload.interfaces import Clock, Host, Server
-from evenload.model.desired import Change, Desired, Gone, HaproxyState, Observed, Outcome, PingTarget, Unreadable
+from evenload.model.desired import Change, Desired, Gone, Observed, Outcome, Unreadable
 from evenload.model.errors import Hopeless, HostError, ServerUnavailable
-from evenload.render.haproxy_groups import listeners_in_service
 from evenload.render.options import RenderOptions
-from evenload.render.runtime_commands import refused
 
 log = structlog.get_logger(__name__)
 
-_DEAF_LOOKS = 3
-_DEAF_PAUSE = 5.0
-"""A process that does not answer so many looks in a row, so many seconds apart, hangs and is replaced."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Later:
-    """The load balancer wants another round after so many seconds; not ``urgent`` where there is little hope."""
-
-    delay: float
-    ask: Ask
-    urgent: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Callbacks:
-    """What the host shall call from threads of its own."""
-
-    died: Callable[[str], None]
-    pinged: Callable[[str, PingTarget, bool], None]
-
 
 class Reconciler:
+    """``on_death`` and ``on_verdict`` are called from threads of the host."""
+
     def __init__(
         self,
         server: Server,
@@ -60,7 +39,9 @@ class Reconciler:
         clock: Clock,
         settings: AgentSettings,
         memories: Memories,
-        callbacks: Callbacks,
+        *,
+        on_death: Callable[[str], None],
+        on_verdict: OnVerdict,
     ) -> None:
         self._server = server
         self._host = host
@@ -68,214 +49,201 @@ class Reconciler:
         self._clock = clock
         self._settings = settings
         self._memories = memories
-        self._callbacks = callbacks
+        self._on_death = on_death
+        self._probing = Probing(host, memories, on_verdict)
         self._reporter = Reporter(server, clock)
 
-    def round(self, load_balancer_id: str, ask: Ask) -> Later | None:
+    def round(self, load_balancer_id: str, task: Task) -> Requeue | None:
         """Returns None where nothing is left to do until somebody asks again."""
         started = self._clock.monotonic()
         memory = self._memories.of(load_balancer_id)
-        away = self._fetch(memory) if ask.fetch or memory.wish is None else None
+        fetched = self._fetch(memory) if task.fetch or memory.desired.document is None else True
         try:
-            observed = self._observe(memory, ask)
-            if observed is not memory.known:
-                deaf = observed.haproxy is not None and observed.haproxy.servers is None
-                memory.deaf = memory.deaf + 1 if deaf else 0
-            wish = memory.wish or observed.applied
-            if wish is None:
-                return self._unknown(memory, ask, observed)
-            memory.wish = wish
-            wait = self._brake(memory, wish, observed)
+            observed = self._observe(memory, task)
+            desired = memory.desired.document or observed.applied
+            if desired is None:
+                return self._unknown(memory, task, observed)
+            memory.desired.document = desired
+            wait = self._backoff(memory, desired, observed)
             if wait:
-                return Later(delay=wait, ask=Ask(look=True, fetch=away is not None, hinted=ask.hinted))
-            attempt = self._attempt(memory, wish, observed)
+                return requeue_backoff(wait, fetched=fetched, hinted=task.hinted)
+            attempt = self._attempt(memory, desired, observed)
         except HostError as error:
             outcome = Outcome.GIVE_UP if isinstance(error, Hopeless) else Outcome.RETRY
             attempt = Attempt(outcome=outcome, change=Change.NOTHING, reason=str(error))
         self._remember(memory, attempt)
         outcome = self._outcome(memory, attempt)
-        self._log(memory, outcome, attempt, ask, started)
-        return self._ended(memory, ask, outcome, attempt, away)
+        self._log(memory, outcome, attempt, task, started)
+        return self._end(memory, task, outcome, attempt, fetched=fetched)
 
-    def broken(self, load_balancer_id: str, ask: Ask, error: Exception) -> Later | None:
+    def broken(self, load_balancer_id: str, task: Task, error: Exception) -> Requeue | None:
         """After a fault of the program itself in a round: told like any other failure, and tried again."""
         memory = self._memories.of(load_balancer_id)
         attempt = Attempt(outcome=Outcome.GIVE_UP, change=Change.NOTHING, reason=f"internal fault: {error!r}")
         self._remember(memory, attempt)
-        return self._ended(memory, ask, Outcome.GIVE_UP, attempt, None)
+        return self._end(memory, task, Outcome.GIVE_UP, attempt, fetched=True)
 
-    def _fetch(self, memory: Memory) -> ServerUnavailable | None:
-        """Brings the wish up to date. Whatever the server answers is the wish: rounds of one load balancer follow each
-        other, so no answer can overtake another, and a lower generation stems from a database that was put back."""
+    def _fetch(self, memory: Memory) -> bool:
+        """Brings what is desired up to date; False where the server could not be reached.
+
+        Whatever the server answers is desired: rounds of one load balancer follow each other, so no answer can overtake
+        another, and a lower generation stems from a database that was put back.
+        """
         try:
             answer = self._server.fetch([memory.load_balancer_id])[memory.load_balancer_id]
-        except ServerUnavailable as error:
-            return error
+        except ServerUnavailable:
+            memory.desired.failures += 1
+            return False
         if isinstance(answer, Unreadable):  # what was applied last stands
             log.error("document refused", load_balancer=memory.load_balancer_id, reason=answer.reason)
-            self._reporter.report(
-                memory, answer.generation, Outcome.GIVE_UP, Change.NOTHING, answer.reason, hinted=True
-            )
-            return None
-        if answer != memory.wish:
-            memory.wish = answer
-            memory.said = None  # that was about another wish, even where the number is the same
-            memory.failures = 0
-            memory.braked_until = 0.0
-        return None
+            memory.desired = DesiredPart(document=memory.desired.document, unreadable=answer)
+            return True
+        if answer != memory.desired.document:
+            memory.reports.acknowledged = None  # that was about another document, even under the same number
+            memory.host.failures = 0
+            memory.process.backoff_until = 0.0
+        memory.desired = DesiredPart(document=answer)
+        return True
 
-    def _observe(self, memory: Memory, ask: Ask) -> Observed:
-        if memory.known is not None and not ask.look:
-            return memory.known
-        port = memory.wish.port if isinstance(memory.wish, Desired) else None
-        return self._host.observe(memory.load_balancer_id, port)
+    def _observe(self, memory: Memory, task: Task) -> Observed:
+        known = memory.host.observed
+        if known is not None and not task.observe:
+            return known
+        desired = memory.desired.document
+        port = desired.port if isinstance(desired, Desired) else None
+        observed = self._host.observe(memory.load_balancer_id, port)
+        memory.process.unanswered = count_unanswered(memory.process.unanswered, observed)
+        return observed
 
-    def _unknown(self, memory: Memory, ask: Ask, observed: Observed) -> Later | None:
-        """The server is away, and the host does not remember what was wished."""
-        if observed.nothing and ask.hinted is None:
+    def _unknown(self, memory: Memory, task: Task, observed: Observed) -> Requeue | None:
+        """The server is away, or said what cannot be read, and the host does not remember what was desired."""
+        if memory.desired.unreadable is not None:
+            self._report(memory, task, Outcome.GIVE_UP, Change.NOTHING, None)
+            return requeue_fault(task, self._settings)
+        if observed.nothing and task.hinted is None:
             self._memories.forget(memory.load_balancer_id)
             return None
-        memory.unheard += 1
-        return Later(delay=self._delay(memory.unheard), ask=Ask(fetch=True, look=True, hinted=ask.hinted))
+        return requeue_unknown(memory.desired.failures, task.hinted, self._settings)
 
-    def _attempt(self, memory: Memory, wish: Desired | Gone, observed: Observed) -> Attempt:
-        if isinstance(wish, Gone):
-            self._let_go(memory)
-        overdue = self._overdue(memory, observed)
-        hangs = memory.deaf >= _DEAF_LOOKS
-        planned = plan(wish, observed, self._options, last_worker=memory.worker, runtime=not hangs, overdue=overdue)
-        attempt = apply(planned, self._host)
-        if attempt.refused and isinstance(wish, Desired):
-            log.info("reload instead", load_balancer=wish.id, reason=attempt.reason)
-            observed = self._host.observe(wish.id, wish.port)
-            planned = plan(wish, observed, self._options, last_worker=memory.worker, runtime=False)
-            attempt = apply(planned, self._host)
-        if attempt.outcome is Outcome.DONE and isinstance(wish, Desired):
-            self._settle(memory, wish, observed, planned, attempt)
-        return attempt
-
-    def _brake(self, memory: Memory, wish: Desired | Gone, observed: Observed) -> float:
+    def _backoff(self, memory: Memory, desired: Desired | Gone, observed: Observed) -> float:
         """Seconds to wait where a process that ran is dead and has died too often of late."""
-        now = self._clock.monotonic()
-        dead = observed.haproxy is None and isinstance(wish, Desired) and bool(listeners_in_service(wish))
-        if not dead:
+        if not is_missing(desired, observed):
             return 0.0
-        if memory.known is not None and memory.known.haproxy is not None and observed is not memory.known:
-            memory.deaths = (*recent(memory.deaths, now), now)
-            memory.known = None
-            memory.braked_until = now + choose_brake(memory.deaths, now)
+        now, process, before = self._clock.monotonic(), memory.process, memory.host.observed
+        if observed is not before and has_died(desired, before, observed):
+            process.deaths = (*recent(process.deaths, now), now)
+            process.backoff_until = now + choose_backoff(process.deaths, now)
+            memory.host.observed = None
             log.warning(
                 "HAProxy has died",
                 load_balancer=memory.load_balancer_id,
-                deaths=len(memory.deaths),
-                wait=round(memory.braked_until - now, 3),
+                deaths=len(process.deaths),
+                wait=round(process.backoff_until - now, 3),
             )
-        return max(0.0, memory.braked_until - now)
+        return max(0.0, process.backoff_until - now)
+
+    def _attempt(self, memory: Memory, desired: Desired | Gone, observed: Observed) -> Attempt:
+        if isinstance(desired, Gone):
+            self._release(memory)
+        process = memory.process
+        planned = plan(
+            desired,
+            observed,
+            self._options,
+            last_worker=process.worker,
+            runtime=not hangs(process.unanswered),
+            overdue=self._overdue(memory, observed),
+        )
+        attempt = apply(planned, self._host)
+        if attempt.refused and isinstance(desired, Desired):
+            log.info("reload instead", load_balancer=desired.id, reason=attempt.reason)
+            observed = self._host.observe(desired.id, desired.port)
+            planned = plan(desired, observed, self._options, last_worker=process.worker, runtime=False)
+            attempt = apply(planned, self._host)
+        if attempt.outcome is Outcome.DONE and isinstance(desired, Desired):
+            self._settle(memory, desired, observed, planned, attempt)
+        return attempt
 
     def _overdue(self, memory: Memory, observed: Observed) -> set[ServerKey]:
         """Removed servers that have been busy for as long as a process may finish after a reload."""
         if observed.haproxy is None or observed.haproxy.servers is None:
             return set()
-        now = self._clock.monotonic()
-        memory.leaving = {key: memory.leaving.get(key, now) for key in leftovers_of(observed.haproxy)}
-        return {key for key, since in memory.leaving.items() if now - since >= self._options.hard_stop_after}
+        now, before = self._clock.monotonic(), memory.host.busy_since
+        memory.host.busy_since = {key: before.get(key, now) for key in leftovers_of(observed.haproxy)}
+        return {key for key, since in memory.host.busy_since.items() if now - since >= self._options.hard_stop_after}
 
-    def _settle(self, memory: Memory, wish: Desired, observed: Observed, planned: Plan, attempt: Attempt) -> None:
-        """After a success: what is known now, and the watching and pinging that go with it."""
+    def _settle(self, memory: Memory, desired: Desired, observed: Observed, planned: Plan, attempt: Attempt) -> None:
+        """After a success: what the host has now, and the watching and probing that go with it."""
+        process = memory.process
         former = observed.haproxy.pid if observed.haproxy is not None else None
-        memory.deaf = 0 if attempt.pid is not None else memory.deaf
-        memory.known = known = plan_aftermath(wish, planned, attempt.pid if attempt.pid is not None else former)
-        worker = known.haproxy.worker if known.haproxy is not None else None
-        memory.worker = max(memory.worker, worker or 0)
-        memory.serving = Serving(desired=wish, worker=worker)
-        pid = known.haproxy.pid if known.haproxy is not None else None
+        process.unanswered = 0 if attempt.pid is not None else process.unanswered
+        after = plan_aftermath(desired, planned, attempt.pid if attempt.pid is not None else former)
+        memory.host.observed, haproxy = after, after.haproxy
+        worker = haproxy.worker if haproxy is not None else None
+        process.worker = max(process.worker, worker or 0)
+        memory.host.serving = Serving(desired=desired, worker=worker)
+        pid = haproxy.pid if haproxy is not None else None
         # A new process may have got the pid of the one that was watched.
-        if pid is not None and (attempt.pid is not None or pid != memory.watched):
-            self._host.watch(wish.id, self._callbacks.died)
-        memory.watched = pid
-        targets = choose_ping_targets(wish)
-        if targets != memory.targets:
-            self._host.ping(wish.id, targets, self._callbacks.pinged)
-            memory.targets = targets
-            self._memories.keep_verdicts(wish.id, {(target.monitor, target.member) for target in targets})
-        self._tell_verdicts(memory, wish, known.haproxy, planned.change)
-        if known.haproxy is not None and not memory.deaf and vetoes_are_possible(wish):
-            self._tell(wish.id, plan_vetoes(wish, self._host.read_servers(wish.id), memory.verdicts))
+        if pid is not None and (attempt.pid is not None or pid != process.pid):
+            self._host.watch(desired.id, self._on_death)
+        process.pid = pid
+        self._probing.ensure(memory, desired, haproxy, planned.change)
 
-    def _tell_verdicts(self, memory: Memory, wish: Desired, haproxy: HaproxyState | None, change: Change) -> None:
-        """Brings the process's idea of the pinged members to what the pings say."""
-        if haproxy is None:
-            memory.process, memory.told, memory.down = None, {}, set()
-            return
-        if memory.process != haproxy.pid:
-            if change is Change.START:
-                memory.down = set()
-            elif memory.process is None:  # adopted: what a former agent told it is not known
-                memory.down = set(servers_of(haproxy.text))
-            memory.process, memory.told = haproxy.pid, {}
-        if not (memory.verdicts or memory.told or memory.down):
-            return
-        planned = plan_verdicts(wish, servers_of(haproxy.text), memory.verdicts, memory.told, memory.down)
-        self._tell(wish.id, planned.commands)
-        memory.told, memory.down = planned.told, planned.down
-
-    def _tell(self, load_balancer_id: str, commands: tuple[str, ...]) -> None:
-        answers = self._host.runtime(load_balancer_id, commands) if commands else []
-        for command, answer in zip(commands, answers, strict=True):
-            if refused(command, answer):
-                raise HostError(f"HAProxy refuses “{command}”: {answer}")
-
-    def _let_go(self, memory: Memory) -> None:
-        memory.serving, memory.known, memory.watched = None, None, None
-        if memory.targets:
-            self._host.ping(memory.load_balancer_id, (), self._callbacks.pinged)
-            memory.targets = ()
+    def _release(self, memory: Memory) -> None:
+        memory.host.serving, memory.host.observed = None, None
+        memory.process.pid, memory.process.unanswered = None, 0
+        self._probing.remove(memory)
 
     def _remember(self, memory: Memory, attempt: Attempt) -> None:
         if attempt.outcome is Outcome.DONE:
-            memory.failures = 0
+            memory.host.failures = 0
         else:
-            memory.failures += 1
-            memory.known = None
+            memory.host.failures += 1
+            memory.host.observed = None
 
     def _outcome(self, memory: Memory, attempt: Attempt) -> Outcome:
-        if attempt.outcome is Outcome.RETRY and memory.failures >= self._settings.give_up_after:
+        if attempt.outcome is Outcome.RETRY and memory.host.failures >= self._settings.give_up_after:
             return Outcome.GIVE_UP
         return attempt.outcome
 
-    def _ended(
-        self, memory: Memory, ask: Ask, outcome: Outcome, attempt: Attempt, away: ServerUnavailable | None
-    ) -> Later | None:
+    def _end(self, memory: Memory, task: Task, outcome: Outcome, attempt: Attempt, *, fetched: bool) -> Requeue | None:
         """Reports, and says when the next round is due."""
-        wish, hinted = memory.wish, ask.hinted
-        owed = away is not None
-        memory.unheard += away is not None
-        if away is None and wish is not None and wish.generation is not None:
-            owed = not self._reporter.report(
-                memory, wish.generation, outcome, attempt.change, attempt.reason, hinted=hinted is not None
+        reported = self._report(memory, task, outcome, attempt.change, attempt.reason) if fetched else True
+        requeue = choose_requeue(
+            RoundEnd(
+                outcome=outcome,
+                fetched=fetched,
+                report_owed=not reported,
+                failures=memory.host.failures,
+                unavailable=max(memory.desired.failures, memory.reports.failures),
+                unresponsive=memory.process.unanswered > 0,
+                hinted=task.hinted,
+            ),
+            self._settings,
+        )
+        if requeue is None and isinstance(memory.desired.document, Gone):
+            self._memories.forget(memory.load_balancer_id)
+        return requeue
+
+    def _report(self, memory: Memory, task: Task, outcome: Outcome, change: Change, reason: str | None) -> bool:
+        """False where the report is owed. A document that could not be read is what the server has to hear of then."""
+        unreadable, document, hinted = memory.desired.unreadable, memory.desired.document, task.hinted is not None
+        if unreadable is not None:
+            return self._reporter.report(
+                memory, unreadable.generation, Outcome.GIVE_UP, Change.NOTHING, unreadable.reason, hinted=hinted
             )
-        if outcome is Outcome.DONE:
-            if owed:
-                return Later(delay=self._delay(memory.unheard), ask=Ask(fetch=away is not None, hinted=hinted))
-            if isinstance(wish, Gone):
-                self._memories.forget(memory.load_balancer_id)
-            return Later(delay=_DEAF_PAUSE, ask=Ask(look=True)) if memory.deaf else None
-        hopeless = outcome is Outcome.GIVE_UP
-        delay = self._settings.resync_interval if hopeless else self._delay(memory.failures)
-        again = Ask(fetch=away is not None, look=True, hinted=hinted if owed else None)
-        # What fails again and again, and may take long to do so, must not keep all hands from the others' hints.
-        return Later(delay=delay, ask=again, urgent=not hopeless)
+        if document is None or document.generation is None:
+            return True
+        return self._reporter.report(memory, document.generation, outcome, change, reason, hinted=hinted)
 
-    def _delay(self, failures: int) -> float:
-        return choose_retry_delay(max(1, failures), self._settings.retry_delays, self._settings.resync_interval)
-
-    def _log(self, memory: Memory, outcome: Outcome, attempt: Attempt, ask: Ask, started: float) -> None:
-        quiet = outcome is Outcome.DONE and attempt.change is Change.NOTHING and ask.hinted is None
+    def _log(self, memory: Memory, outcome: Outcome, attempt: Attempt, task: Task, started: float) -> None:
+        quiet = outcome is Outcome.DONE and attempt.change is Change.NOTHING and task.hinted is None
         write = log.debug if quiet else log.info if outcome is Outcome.DONE else log.warning
+        desired = memory.desired.document
         write(
             "reconciled",
             load_balancer=memory.load_balancer_id,
-            generation=memory.wish.generation if memory.wish is not None else None,
+            generation=desired.generation if desired is not None else None,
             outcome=outcome.value,
             change=attempt.change.value,
             milliseconds=round((self._clock.monotonic() - started) * 1000, 1),

@@ -1,19 +1,36 @@
-"""Tells the server how attempts ended: each result once, and again where the server shows that it did not hear it.
+"""Tells the server how attempts ended: each result once, and again where the server shows that it did not receive it.
 
-Called by ``reconcile``. A report that does not get through is owed until one does.
+A report that does not get through is owed until one does.
 """
 
 import structlog
 
-from evenload.agent.memory import Memory, Said
+from evenload.agent.memory import Acknowledged, Memory
 from evenload.interfaces import Clock, Server
 from evenload.model.desired import Change, Outcome, Report
 from evenload.model.errors import ServerUnavailable
 
 log = structlog.get_logger(__name__)
 
-_HEARD_FOR = 5.0
-"""A hint this soon after its report was on its way already; a later one asks for the report again."""
+_CROSSING = 5.0
+"""Seconds. A hint this soon after a report was on its way already; a later one asks for the report again."""
+
+
+def is_report_due(
+    acknowledged: Acknowledged | None,
+    generation: int,
+    outcome: Outcome,
+    reason: str | None,
+    *,
+    hinted: bool,
+    now: float,
+) -> bool:
+    """Whether the server has to be told of a result. ``hinted``: it spoke of that generation as if it did not know."""
+    if acknowledged is None:
+        return True
+    if (acknowledged.generation, acknowledged.outcome, acknowledged.reason) != (generation, outcome, reason):
+        return True
+    return hinted and now - acknowledged.moment > _CROSSING
 
 
 class Reporter:
@@ -24,10 +41,9 @@ class Reporter:
     def report(
         self, memory: Memory, generation: int, outcome: Outcome, change: Change, reason: str | None, *, hinted: bool
     ) -> bool:
-        """False where the server could not be reached: the report is owed."""
-        said, now = memory.said, self._clock.monotonic()
-        same = said is not None and (said.generation, said.outcome, said.reason) == (generation, outcome, reason)
-        if same and said is not None and not (hinted and now - said.moment > _HEARD_FOR):
+        """False where the report is owed: the server could not be reached, or a fault kept it from being told."""
+        part, now = memory.reports, self._clock.monotonic()
+        if not is_report_due(part.acknowledged, generation, outcome, reason, hinted=hinted, now=now):
             return True
         try:
             self._server.report(
@@ -40,10 +56,10 @@ class Reporter:
                 )
             )
         except ServerUnavailable as error:
-            memory.said = None
-            memory.unheard += 1
+            part.acknowledged = None
+            part.failures += 1
             log.info("report is owed", load_balancer=memory.load_balancer_id, generation=generation, reason=str(error))
             return False
-        memory.said = Said(generation=generation, outcome=outcome, reason=reason, moment=now)
-        memory.unheard = 0
+        part.acknowledged = Acknowledged(generation=generation, outcome=outcome, reason=reason, moment=now)
+        part.failures = 0
         return True

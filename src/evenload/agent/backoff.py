@@ -1,0 +1,29 @@
+"""How long to wait before the next attempt, and before a process that died is started again. Pure.
+
+A failed attempt is repeated soon, then ever later. A process that dies again and again is started ever later, so that
+one load balancer with a bad crash does not take the host's time from the others.
+"""
+
+from collections.abc import Sequence
+
+DEATHS_WINDOW = 60.0
+_AFTER_DEATHS = (0.0, 0.0, 0.0, 0.5, 1.0, 1.5, 5.0, 10.0, 30.0)
+
+
+def choose_retry_delay(failures: int, delays: Sequence[float], longest: float) -> float:
+    """Seconds until the next attempt after that many failed ones in a row (0 counts as 1)."""
+    return min(delays[min(max(1, failures), len(delays)) - 1], longest)
+
+
+def recent(deaths: Sequence[float], now: float) -> tuple[float, ...]:
+    """Those of the moments that still count, in the same order."""
+    return tuple(moment for moment in deaths if now - moment < DEATHS_WINDOW)
+
+
+def choose_backoff(deaths: Sequence[float], now: float) -> float:
+    """Seconds to wait before a process that has died at these moments (the last one included) is started again.
+
+    The first few times nothing, so that an accident costs milliseconds; then up to half a minute.
+    """
+    number = len(recent(deaths, now))
+    return _AFTER_DEATHS[min(number, len(_AFTER_DEATHS)) - 1] if number else 0.0

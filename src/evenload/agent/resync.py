@@ -1,0 +1,49 @@
+"""Which rounds a resync asks for. Pure."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from evenload.agent.schedule import Task
+from evenload.model.desired import Desired, Gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResyncTask:
+    """``delay`` in seconds; ``urgent``: the server has something new."""
+
+    load_balancer_id: str
+    task: Task
+    delay: float = 0.0
+    urgent: bool = False
+
+
+def plan_resync(
+    here: Collection[str],
+    documents: Mapping[str, Desired | Gone | None],
+    assigned: Mapping[str, int] | None,
+    spread: float,
+) -> list[ResyncTask]:
+    """A look at everything: what is ``assigned`` to this host (None: the server is away), what the host has (``here``)
+    and what is remembered (``documents``). What brings no news is spread over so many seconds.
+
+    What is here and not assigned may be an orphan: it is fetched, and only Gone removes it. Without the server
+    everything is kept as it was last applied. A generation that differs is fetched, be it a lower one: the server's
+    database may have been put back to an earlier state.
+    """
+    everything = sorted({*here, *documents, *(assigned or ())})
+    tasks = []
+    for number, load_balancer_id in enumerate(everything):
+        document = documents.get(load_balancer_id)
+        generation = assigned.get(load_balancer_id) if assigned is not None else None
+        changed = generation is not None and isinstance(document, Desired) and generation != document.generation
+        fetch = assigned is not None and (changed or generation is None or not isinstance(document, Desired))
+        at_once = changed or document is None
+        tasks.append(
+            ResyncTask(
+                load_balancer_id=load_balancer_id,
+                task=Task(fetch=fetch, observe=True),
+                delay=0.0 if at_once else spread * number / len(everything),
+                urgent=changed,
+            )
+        )
+    return tasks
