@@ -28,6 +28,7 @@ from evenload.model.enums import Kind
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import Registration, Welcome
+from evenload.model.verdict import Verdict
 
 # ---------------------------------------------------------------------------------------------------------- the store
 
@@ -335,10 +336,10 @@ class Host(Protocol):
         self,
         load_balancer_id: str,
         targets: Sequence[PingTarget],
-        on_change: Callable[[str, PingTarget, bool], None],
+        on_verdict: Callable[[str, Verdict], None],
     ) -> None:
-        """Sends ICMP echos from the namespace to the targets, instead of those given before; calls ``on_change`` with
-        True or False when ``rise`` or ``fall`` is reached. A target kept from before keeps its count. An empty
+        """Sends ICMP echos from the namespace to the targets, instead of those given before; calls ``on_verdict`` with
+        the load balancer's id when ``rise`` or ``fall`` is reached. A target kept from before keeps its count. An empty
         sequence stops it."""
 
     def close(self) -> None:

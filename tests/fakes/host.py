@@ -31,6 +31,7 @@ from evenload.model.desired import (
 )
 from evenload.model.errors import HostError, InvalidConfiguration
 from evenload.model.network import Segment
+from evenload.model.verdict import Verdict
 from evenload.render.haproxy_text import without_worker
 
 
@@ -66,7 +67,7 @@ class Place:
     finishing: list[FakeHaproxy] = field(default_factory=list)
     watcher: Callable[[str], None] | None = None
     targets: tuple[PingTarget, ...] = ()
-    on_ping: Callable[[str, PingTarget, bool], None] | None = None
+    on_verdict: Callable[[str, Verdict], None] | None = None
 
     def end(self) -> None:
         """Of all processes, and of what only they kept alive."""
@@ -307,16 +308,16 @@ class FakeHost:
         self,
         load_balancer_id: str,
         targets: Sequence[PingTarget],
-        on_change: Callable[[str, PingTarget, bool], None],
+        on_verdict: Callable[[str, Verdict], None],
     ) -> None:
         with self._operation("ping"):
             place = self._place(load_balancer_id)
-            place.targets, place.on_ping = tuple(targets), on_change
+            place.targets, place.on_verdict = tuple(targets), on_verdict
 
     def close(self) -> None:
         with self.lock:
             for place in self.places.values():
-                place.watcher, place.on_ping, place.targets = None, None, ()
+                place.watcher, place.on_verdict, place.targets = None, None, ()
 
     # What happens inside
 

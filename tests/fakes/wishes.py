@@ -10,6 +10,7 @@ from evenload.model.balancer import HealthMonitor, HttpCheck, Listener, LoadBala
 from evenload.model.desired import Desired, DesiredIp, DesiredPort
 from evenload.model.enums import Algorithm, ListenerProtocol, MonitorType, NetworkType, PoolProtocol
 from evenload.model.network import Route, Segment
+from evenload.model.verdict import CheckKey, Verdict
 
 PHYSICAL = "physnet1"
 
@@ -104,6 +105,11 @@ def disabled(desired: Desired) -> Desired:
 def failed_over(desired: Desired) -> Desired:
     balancer = desired.load_balancer
     return changed(desired, load_balancer=replace(balancer, incarnation=balancer.incarnation + 1))
+
+
+def verdicts(up: dict[CheckKey, bool]) -> dict[CheckKey, Verdict]:
+    """By monitor and member."""
+    return {key: Verdict(monitor=key[0], member=key[1], up=value) for key, value in up.items()}
 
 
 def route(destination: str, nexthop: str) -> Route:

@@ -10,6 +10,7 @@ from tests.fakes.wishes import monitor, uuid
 from tests.root.agent_stage import Stage, staged
 from tests.root.lab import Lab, eventually, run_ip
 
+from evenload.agent.verdicts import verdicts_of_checks
 from evenload.model.desired import Change, Statistics
 from evenload.model.enums import MonitorType, OperatingStatus
 
@@ -36,13 +37,20 @@ def counted(stage: Stage) -> Statistics:
 
 
 def test_a_member_that_fails_its_http_checks(stage: Stage) -> None:
-    stage.apply(stage.wish(monitors=(monitor(fall=1, rise=1),)))
+    wanted = stage.wish(monitors=(monitor(fall=1, rise=1),))
+    stage.apply(wanted)
     assert all(is_(stage, each, ONLINE) for each in (stage.id, LISTENER, POOL, FIRST, SECOND))
     stage.backends[0].status = 500
     assert is_(stage, FIRST, ERROR)
     assert is_(stage, POOL, DEGRADED)
     assert is_(stage, stage.id, DEGRADED)
     assert stage.bodies() == {"1"}
+    verdicts = verdicts_of_checks(wanted, stage.host.read_servers(stage.id))
+    failed, passed = (verdicts[wanted.monitors[0].id, member] for member in (FIRST, SECOND))
+    assert (failed.up, passed.up) == (False, True)
+    assert "wrong status" in (failed.reason or "")
+    assert failed.latency is not None
+    assert failed.when is not None
     stage.backends[0].status = 200
     assert is_(stage, FIRST, ONLINE)
     assert is_(stage, stage.id, ONLINE)

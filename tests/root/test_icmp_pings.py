@@ -11,12 +11,13 @@ import pytest
 from evenload.host import netns
 from evenload.host.icmp import Pinger
 from evenload.model.desired import PingTarget
+from evenload.model.verdict import Verdict
 
 pytestmark = pytest.mark.root
 
 DIRECTORY = Path("/run/netns")
 HERE, HERE6, NOWHERE = "10.77.2.1", "2001:db8:77:2::1", "192.0.2.1"
-Said = tuple[str, str, bool]
+Judged = tuple[str, str, bool]
 
 
 class Site:
@@ -55,14 +56,22 @@ def pinger() -> Iterator[Pinger]:
 
 class News:
     def __init__(self) -> None:
-        self._said: queue.Queue[Said] = queue.Queue()
+        self._verdicts: queue.Queue[Judged] = queue.Queue()
 
-    def __call__(self, load_balancer_id: str, target: PingTarget, up: bool) -> None:
-        self._said.put((load_balancer_id, target.member, up))
+    def __call__(self, load_balancer_id: str, verdict: Verdict) -> None:
+        assert verdict.monitor == "ping"
+        assert verdict.when is not None
+        if verdict.up:
+            assert verdict.reason is None
+            assert verdict.latency is not None
+        else:
+            assert verdict.member in (verdict.reason or "")
+            assert verdict.latency is None
+        self._verdicts.put((load_balancer_id, verdict.member, verdict.up))
 
-    def next(self, timeout: float = 8.0) -> Said | None:
+    def next(self, timeout: float = 8.0) -> Judged | None:
         try:
-            return self._said.get(timeout=timeout)
+            return self._verdicts.get(timeout=timeout)
         except queue.Empty:
             return None
 
@@ -103,7 +112,7 @@ def test_rise_is_counted_and_kept_when_the_targets_change(site: Site, pinger: Pi
     assert {news.next(1.9), news.next(1.9)} == {(site.id, HERE6, True), (site.id, HERE, True)}
 
 
-def test_nothing_is_said_of_targets_that_were_taken_away(site: Site, pinger: Pinger) -> None:
+def test_nothing_is_verdicts_of_targets_that_were_taken_away(site: Site, pinger: Pinger) -> None:
     news = News()
     pinger.ping(site.id, [target(NOWHERE)], news)
     pinger.ping(site.id, [], news)
@@ -136,7 +145,7 @@ def test_load_balancers_do_not_disturb_each_other(site: Site, pinger: Pinger) ->
 
 
 def test_a_listener_that_fails_does_not_stop_the_pings(site: Site, pinger: Pinger) -> None:
-    def fail(load_balancer_id: str, target: PingTarget, up: bool) -> None:
+    def fail(load_balancer_id: str, verdict: Verdict) -> None:
         raise RuntimeError("not now")
 
     news = News()

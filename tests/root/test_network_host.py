@@ -124,7 +124,7 @@ def test_pings_do_not_keep_a_namespace_and_go_on_in_the_next_one(lab: Lab, host:
 
     build()
     target = PingTarget(monitor="p", member="m", address="10.7.0.20", delay=1, timeout=1, rise=1, fall=1)
-    host.ping(identifier, [target], lambda _, __, up: heard.append(up))
+    host.ping(identifier, [target], lambda _, verdict: heard.append(verdict.up))
     assert eventually(lambda: heard[-1:] == [True])
     host.remove_namespace(identifier)
     assert os.listdir(f"/sys/class/net/{lab.bridge}/brif") == [neighbour.device]

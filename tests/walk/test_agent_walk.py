@@ -40,6 +40,7 @@ from evenload.model.balancer import SessionPersistence, Vip
 from evenload.model.desired import Desired, DesiredPort, Gone, HostRoute, Outcome
 from evenload.model.enums import Algorithm, MonitorType, PersistenceType
 from evenload.model.errors import HostError
+from evenload.model.verdict import Verdict
 from evenload.render.haproxy_groups import pool_of
 from evenload.render.haproxy_monitors import serves
 from evenload.render.options import RenderOptions
@@ -259,9 +260,9 @@ class AgentWalk(RuleBasedStateMachine):
     @rule(up=st.booleans())
     def answer_pings(self, up: bool) -> None:
         place = self.bench.host.places[BALANCER]
-        if place.on_ping is not None:
+        if place.on_verdict is not None:
             for target in place.targets:
-                place.on_ping(BALANCER, target, up)
+                place.on_verdict(BALANCER, Verdict(monitor=target.monitor, member=target.member, up=up))
 
     @precondition(lambda self: self.bench.process is not None)
     @rule(which=st.integers(0, 7), passing=st.booleans(), look=st.booleans())
@@ -301,9 +302,9 @@ class AgentWalk(RuleBasedStateMachine):
         self.look()
         self.no_member_serves_that_a_further_check_fails()
         place = bench.host.places[BALANCER]
-        if place.on_ping is not None:
+        if place.on_verdict is not None:
             for target in place.targets:
-                place.on_ping(BALANCER, target, True)
+                place.on_verdict(BALANCER, Verdict(monitor=target.monitor, member=target.member, up=True))
         for server in bench.process.servers.values() if bench.process is not None else ():
             server.judge(True)
         self.look()

@@ -1,17 +1,17 @@
-"""From HAProxy's words and the agent's own pings to the operating statuses of all objects. Pure.
+"""From HAProxy's statistics and the verdicts of the agent's own probes to the operating statuses of all objects. Pure.
 
-``monitoring`` calls it with the document that was applied, so that rows and objects belong together. What each status
-means follows Octavia (its table of operating statuses); health monitors are not here, their status follows from the
-wish alone and is the server's to say.
+The document is the one that was applied, so that rows and objects belong together. What each status means follows
+Octavia (its table of operating statuses); health monitors are not here, their status follows from the desired state
+alone and is the server's to tell.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from evenload.agent.memory import CheckKey
-from evenload.agent.vetoes import agreed, rows_by_server, words_of
+from evenload.agent.verdicts import verdicts_of_checks
 from evenload.model.balancer import Listener, Member, Pool
 from evenload.model.desired import Desired, ProxyStatistics
 from evenload.model.enums import OperatingStatus
+from evenload.model.verdict import Verdicts, agreed
 from evenload.render.haproxy_groups import choose_groups, pool_of
 from evenload.render.haproxy_monitors import Monitors, choose_monitors, serves
 
@@ -26,11 +26,11 @@ _WORST_FIRST = (
 Statuses = dict[str, OperatingStatus]
 
 
-def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], verdicts: Mapping[CheckKey, bool]) -> Statuses:
+def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], probed: Verdicts) -> Statuses:
     """By object id: the load balancer, its listeners, pools and members.
 
-    ``rows``: of the worker that accepts connections, none where it is dead. ``verdicts``: what the agent's own pings
-    say. Missing in the answer: members of which nothing has been seen yet.
+    ``rows``: of the worker that accepts connections, none where it is dead. ``probed``: verdicts of the agent's own
+    probes. Missing in the answer: members of which nothing has been seen yet.
     """
     proxies: dict[str, list[ProxyStatistics]] = {}
     for row in rows:
@@ -40,19 +40,16 @@ def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], verdicts: Map
     for listener in desired.listeners:
         found[listener.id] = _listener(desired, listener, proxies.get(listener.id, ()))
     served = {group.pool.id for group in choose_groups(desired)}
-    servers = rows_by_server(rows)
+    verdicts = {**verdicts_of_checks(desired, rows), **probed}
     for pool in desired.pools:
-        seen = proxies.get(pool.id, ())
+        own = proxies.get(pool.id, ())
         monitors = choose_monitors(desired, pool.id)
         for member in desired.members_of(pool.id):
-            if monitors.native is None:
-                said = [verdicts.get((monitor.id, member.id)) for monitor in monitors.pinged]
-            else:
-                said = words_of(member, monitors, servers, verdicts)
-            status = _member(desired, member, pool.id in served, seen, monitors, agreed(said))
+            up = agreed(verdicts.get((monitor.id, member.id)) for monitor in monitors.enabled)
+            status = _member(desired, member, pool.id in served, own, monitors, up)
             if status is not None:
                 found[member.id] = status
-        found[pool.id] = _pool(desired, pool, pool.id in served, seen, found)
+        found[pool.id] = _pool(desired, pool, pool.id in served, own, found)
     found[desired.id] = _load_balancer(desired, found)
     return found
 
@@ -74,38 +71,38 @@ def _member(
     served: bool,
     rows: Iterable[ProxyStatistics],
     monitors: Monitors,
-    others: bool | None,
+    up: bool | None,
 ) -> OperatingStatus | None:
-    """``others``: what the monitors together say that HAProxy does not ask by the member's own servers."""
+    """``up``: what all monitors of the member agree on."""
     if not (member.admin_state_up and desired.load_balancer.admin_state_up):
         return OperatingStatus.OFFLINE
     if not served:
         return OperatingStatus.OFFLINE if monitors.any else OperatingStatus.NO_MONITOR
-    if others is False:
+    if up is False:
         return OperatingStatus.ERROR
     if monitors.any and monitors.native is None:
         # Until the first verdict of an agent that has just started, what HAProxy was told by its predecessor stands.
         told_down = any(row.status.startswith("DOWN") for row in rows if row.server == member.id)
-        if others is None and told_down:
+        if up is None and told_down:
             return OperatingStatus.ERROR
-        return None if others is None else _draining(member, OperatingStatus.ONLINE)
-    seen = {_word(row.status, member) for row in rows if row.server == member.id}
-    status = next((each for each in _WORST_FIRST if each in seen), None)
+        return None if up is None else _draining(member, OperatingStatus.ONLINE)
+    reported = {_status(row.status, member) for row in rows if row.server == member.id}
+    status = next((each for each in _WORST_FIRST if each in reported), None)
     # Right after a monitor was taken away or added, the row may still speak of the former state.
     if status is OperatingStatus.NO_MONITOR and monitors.any:
         return None
     return status
 
 
-def _word(status: str, member: Member) -> OperatingStatus:
+def _status(word: str, member: Member) -> OperatingStatus:
     """HAProxy's word for a server: "UP", "UP 1/3", "DOWN 1/2", "DRAIN", "NOLB", "MAINT (via …)", "no check"."""
-    if status.startswith("DOWN"):
+    if word.startswith("DOWN"):
         return OperatingStatus.ERROR
-    if status.startswith("MAINT"):
+    if word.startswith("MAINT"):
         return OperatingStatus.OFFLINE
-    if status.startswith(("DRAIN", "NOLB")):
+    if word.startswith(("DRAIN", "NOLB")):
         return OperatingStatus.DRAINING
-    return _draining(member, OperatingStatus.NO_MONITOR if status == "no check" else OperatingStatus.ONLINE)
+    return _draining(member, OperatingStatus.NO_MONITOR if word == "no check" else OperatingStatus.ONLINE)
 
 
 def _draining(member: Member, otherwise: OperatingStatus) -> OperatingStatus:

@@ -22,8 +22,8 @@ from evenload.agent.schedule import Schedule, Task
 from evenload.agent.settings import AgentSettings
 from evenload.agent.workers import Workers
 from evenload.interfaces import Clock, Host, Server
-from evenload.model.desired import PingTarget
 from evenload.model.errors import HostError, ServerUnavailable
+from evenload.model.verdict import Verdict
 from evenload.render.options import RenderOptions
 from evenload.threads import Faults, LastingThread
 
@@ -154,9 +154,9 @@ class Agent:
     def _died(self, load_balancer_id: str) -> None:
         self._add(load_balancer_id, Task(observe=True))
 
-    def _judged(self, load_balancer_id: str, target: PingTarget, up: bool) -> None:
-        log.info("ping", load_balancer=load_balancer_id, member=target.member, up=up)
-        self._memories.keep_verdict(load_balancer_id, (target.monitor, target.member), up)
+    def _judged(self, load_balancer_id: str, verdict: Verdict) -> None:
+        log.info("ping", load_balancer=load_balancer_id, member=verdict.member, up=verdict.up, reason=verdict.reason)
+        self._memories.keep_verdict(load_balancer_id, verdict)
         self._add(load_balancer_id, Task())
 
     def _vetoed(self, load_balancer_id: str) -> None:

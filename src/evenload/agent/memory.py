@@ -10,13 +10,9 @@ import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from evenload.agent.verdicts import ServerKey
 from evenload.model.desired import Desired, Gone, Observed, Outcome, PingTarget, Unreadable
-
-ServerKey = tuple[str, str]
-"""Backend and server."""
-
-CheckKey = tuple[str, str]
-"""Monitor and member."""
+from evenload.model.verdict import CheckKey, Verdict, Verdicts
 
 
 @dataclass(slots=True)
@@ -77,7 +73,7 @@ class ProbePart:
     """
 
     targets: tuple[PingTarget, ...] = ()
-    verdicts: Mapping[CheckKey, bool] = field(default_factory=dict)
+    verdicts: Verdicts = field(default_factory=dict)
     pid: int | None = None
     applied: Mapping[ServerKey, bool] = field(default_factory=dict)
     down: Collection[ServerKey] = frozenset()
@@ -143,11 +139,11 @@ class Memories:
         with self._lock:
             return list(self._memories.values())
 
-    def keep_verdict(self, load_balancer_id: str, check: CheckKey, up: bool) -> None:
+    def keep_verdict(self, load_balancer_id: str, verdict: Verdict) -> None:
         with self._lock:
             memory = self._memories.get(load_balancer_id)
             if memory is not None:
-                memory.probes.verdicts = {**memory.probes.verdicts, check: up}
+                memory.probes.verdicts = {**memory.probes.verdicts, verdict.key: verdict}
 
     def keep_verdicts_of(self, load_balancer_id: str, checks: Collection[CheckKey]) -> None:
         """Forgets those of pings that are no longer made."""

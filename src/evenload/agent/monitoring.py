@@ -12,13 +12,14 @@ import structlog
 
 from evenload.agent.counters import Counters, count, dump_counters, load_counters
 from evenload.agent.health import statuses_of
-from evenload.agent.memory import CheckKey, Memories, Memory, Serving
+from evenload.agent.memory import Memories, Memory, Serving
 from evenload.agent.settings import AgentSettings
 from evenload.agent.vetoes import plan_vetoes
 from evenload.interfaces import Clock, Host, Server
 from evenload.model.desired import Health, ProxyStatistics, Statistics
 from evenload.model.enums import OperatingStatus
 from evenload.model.errors import HostError, ServerUnavailable
+from evenload.model.verdict import Verdicts
 from evenload.threads import Faults, LastingThread
 
 log = structlog.get_logger(__name__)
@@ -170,7 +171,7 @@ class Monitoring:
         serving: Serving,
         seen: _Seen,
         rows: Mapping[int, tuple[ProxyStatistics, ...]],
-        verdicts: Mapping[CheckKey, bool],
+        verdicts: Verdicts,
     ) -> dict[str, OperatingStatus]:
         if serving.worker is None or serving.worker in rows:
             seen.silent = 0

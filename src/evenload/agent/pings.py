@@ -7,9 +7,9 @@ table, and said again to every new process. Beside other monitors pings are but 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from evenload.agent.memory import CheckKey, ServerKey
-from evenload.agent.vetoes import agreed
+from evenload.agent.verdicts import ServerKey
 from evenload.model.desired import Desired, PingTarget
+from evenload.model.verdict import Verdicts, agreed
 from evenload.render.haproxy_groups import choose_groups, pool_of
 from evenload.render.haproxy_monitors import choose_monitors
 from evenload.render.runtime_commands import set_health
@@ -50,7 +50,7 @@ def choose_ping_targets(desired: Desired) -> tuple[PingTarget, ...]:
 def plan_verdicts(
     desired: Desired,
     servers: Iterable[ServerKey],
-    verdicts: Mapping[CheckKey, bool],
+    verdicts: Verdicts,
     told: Mapping[ServerKey, bool],
     down: Collection[ServerKey],
 ) -> VerdictPlan:
@@ -63,19 +63,19 @@ def plan_verdicts(
     for key in servers:
         backend, server = key
         if key in pinged:
-            verdict = pinged[key]
-            if verdict is not None:
-                if told.get(key) is not verdict:
-                    commands.append(set_health(backend, server, up=verdict))
-                now_told[key] = verdict
-            if verdict is False or (verdict is None and key in down):
+            up = pinged[key]
+            if up is not None:
+                if told.get(key) is not up:
+                    commands.append(set_health(backend, server, up=up))
+                now_told[key] = up
+            if up is False or (up is None and key in down):
                 now_down.add(key)
         elif key in down and not _checked(desired, backend):
             commands.append(set_health(backend, server, up=True))
     return VerdictPlan(commands=tuple(commands), told=now_told, down=now_down)
 
 
-def _pinged(desired: Desired, verdicts: Mapping[CheckKey, bool]) -> dict[ServerKey, bool | None]:
+def _pinged(desired: Desired, verdicts: Verdicts) -> dict[ServerKey, bool | None]:
     """What all pings together say of each server that nothing but pings judges."""
     found = {}
     for group in choose_groups(desired):
@@ -84,8 +84,8 @@ def _pinged(desired: Desired, verdicts: Mapping[CheckKey, bool]) -> dict[ServerK
             continue
         for member in desired.members_of(group.pool.id):
             if member.admin_state_up:
-                words = [verdicts.get((monitor.id, member.id)) for monitor in monitors.pinged]
-                found[group.name, member.id] = agreed(words)
+                probed = (verdicts.get((monitor.id, member.id)) for monitor in monitors.pinged)
+                found[group.name, member.id] = agreed(probed)
     return found
 
 

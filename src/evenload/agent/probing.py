@@ -10,11 +10,12 @@ from evenload.agent.pings import choose_ping_targets, plan_verdicts
 from evenload.agent.plan import servers_of
 from evenload.agent.vetoes import plan_vetoes, vetoes_are_possible
 from evenload.interfaces import Host
-from evenload.model.desired import Change, Desired, HaproxyState, PingTarget
+from evenload.model.desired import Change, Desired, HaproxyState
 from evenload.model.errors import HostError
+from evenload.model.verdict import Verdict
 from evenload.render.runtime_commands import refused
 
-OnVerdict = Callable[[str, PingTarget, bool], None]
+OnVerdict = Callable[[str, Verdict], None]
 
 
 class Probing:

@@ -12,7 +12,7 @@ from evenload.agent.actions import Plan
 from evenload.agent.apply import Attempt, apply
 from evenload.agent.backoff import choose_backoff, recent
 from evenload.agent.liveness import count_unanswered, hangs, has_died, is_missing
-from evenload.agent.memory import DesiredPart, Memories, Memory, ServerKey, Serving
+from evenload.agent.memory import DesiredPart, Memories, Memory, Serving
 from evenload.agent.plan import plan, plan_aftermath
 from evenload.agent.plan_servers import leftovers_of
 from evenload.agent.probing import OnVerdict, Probing
@@ -20,6 +20,7 @@ from evenload.agent.report import Reporter
 from evenload.agent.requeue import Requeue, RoundEnd, choose_requeue, requeue_backoff, requeue_fault, requeue_unknown
 from evenload.agent.schedule import Task
 from evenload.agent.settings import AgentSettings
+from evenload.agent.verdicts import ServerKey
 from evenload.interfaces import Clock, Host, Server
 from evenload.model.desired import Change, Desired, Gone, Observed, Outcome, Unreadable
 from evenload.model.errors import Hopeless, HostError, ServerUnavailable

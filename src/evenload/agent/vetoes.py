@@ -1,17 +1,16 @@
-"""Members under several monitors: what those say that HAProxy does not ask by the member's own servers, and what has
-to be told to it of that. Pure; ``reconcile`` tells it, ``monitoring`` notices that there is something to tell.
+"""Members under several monitors: what HAProxy has to be told of those that the pool's own servers do not check. Pure.
 
 HAProxy itself shows which vetoes it knows of, so that nothing is remembered here: a new process, an adopted one and
 one that somebody meddled with are brought to the same. Which monitor is checked where: ``render/haproxy_monitors``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
-from evenload.agent.memory import CheckKey, ServerKey
-from evenload.model.balancer import Member
+from evenload.agent.verdicts import rows_by_server, verdicts_of_checks
 from evenload.model.desired import Desired, ProxyStatistics
+from evenload.model.verdict import Verdicts, agreed
 from evenload.render.haproxy_groups import choose_groups
-from evenload.render.haproxy_monitors import Monitors, check_backend, choose_monitors
+from evenload.render.haproxy_monitors import choose_monitors
 from evenload.render.runtime_commands import enable_veto, set_veto
 
 
@@ -19,48 +18,26 @@ def vetoes_are_possible(desired: Desired) -> bool:
     return any(choose_monitors(desired, group.pool.id).vetoing for group in choose_groups(desired))
 
 
-def plan_vetoes(
-    desired: Desired, rows: Sequence[ProxyStatistics], verdicts: Mapping[CheckKey, bool]
-) -> tuple[str, ...]:
-    """Commands for HAProxy. ``rows``: of the worker that serves; ``verdicts``: of the agent's own pings."""
+def plan_vetoes(desired: Desired, rows: Sequence[ProxyStatistics], probed: Verdicts) -> tuple[str, ...]:
+    """Commands for HAProxy. ``rows``: of the worker that serves; ``probed``: verdicts of the agent's own probes.
+
+    Nothing is held against a disabled member.
+    """
     if not vetoes_are_possible(desired):
         return ()
-    found = rows_by_server(rows)
+    verdicts = {**verdicts_of_checks(desired, rows), **probed}
+    servers = rows_by_server(rows)
     commands: list[str] = []
     for group in choose_groups(desired):
-        monitors = choose_monitors(desired, group.pool.id)
-        if not monitors.vetoing:
+        vetoing = choose_monitors(desired, group.pool.id).vetoing
+        if not vetoing:
             continue
         for member in desired.members_of(group.pool.id):
-            row = found.get((group.name, member.id))
+            row = servers.get((group.name, member.id))
             if row is not None:
-                commands += _plan_veto(row, agreed(words_of(member, monitors, found, verdicts)))
+                asked = vetoing if member.admin_state_up else ()
+                commands += _plan_veto(row, agreed(verdicts.get((monitor.id, member.id)) for monitor in asked))
     return tuple(commands)
-
-
-def words_of(
-    member: Member, monitors: Monitors, rows: Mapping[ServerKey, ProxyStatistics], verdicts: Mapping[CheckKey, bool]
-) -> list[bool | None]:
-    """What each of the vetoing monitors says of a member, None while it has said nothing. A disabled member is asked
-    nothing, and nothing is held against it."""
-    if not member.admin_state_up:
-        return []
-    seen = [rows.get((check_backend(monitor), member.id)) for monitor in monitors.further]
-    checked = [row.passing if row is not None else None for row in seen]
-    pinged = [verdicts.get((monitor.id, member.id)) for monitor in monitors.pinged]
-    return [*checked, *pinged]
-
-
-def agreed(words: Iterable[bool | None]) -> bool | None:
-    """True where all say so, False where one does not, else None."""
-    said = list(words)
-    if False in said:
-        return False
-    return None if None in said else True
-
-
-def rows_by_server(rows: Iterable[ProxyStatistics]) -> dict[ServerKey, ProxyStatistics]:
-    return {(row.proxy, row.server): row for row in rows}
 
 
 def _plan_veto(row: ProxyStatistics, up: bool | None) -> list[str]:

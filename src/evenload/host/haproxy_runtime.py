@@ -7,6 +7,7 @@ is how its last counters are read. It does not end while the conversation lasts.
 import csv
 import socket
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from evenload.host.refusal import refusal
@@ -92,7 +93,8 @@ class Conversation:
 
 
 def parse_statistics(answer: str) -> tuple[ProxyStatistics, ...]:
-    """The rows of ``show stat``. Raises ValueError where it is no such table."""
+    """The rows of ``show stat`` as they were just now. Raises ValueError where it is no such table."""
+    now = datetime.now(UTC)
     if not answer.startswith("# pxname,"):
         raise ValueError("not a table of statistics")
     rows = csv.DictReader(answer.removeprefix("# ").splitlines())
@@ -112,6 +114,9 @@ def parse_statistics(answer: str) -> tuple[ProxyStatistics, ...]:
                 limit=int(row["slim"]) if row["slim"] else None,
                 passing=_good(row["check_health"], row["check_rise"]),
                 vetoed=_not(_good(row["agent_health"], row["agent_rise"])),
+                reason=": ".join(word for word in (row["check_desc"], row["last_chk"]) if word) or None,
+                latency=int(row["check_duration"]) / 1000 if row["check_duration"] else None,
+                when=now - timedelta(seconds=int(row["lastchg"])) if row["lastchg"] else None,
             )
             for row in rows
         )

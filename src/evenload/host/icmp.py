@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -23,10 +24,11 @@ from evenload.host import netns
 from evenload.host.icmp_echo import Echo, Streak, advance, family_of, open_socket, parse_reply, render_request
 from evenload.model.desired import PingTarget
 from evenload.model.errors import HostError
+from evenload.model.verdict import Verdict
 
 log = structlog.get_logger(__name__)
 
-OnChange = Callable[[str, PingTarget, bool], None]
+OnVerdict = Callable[[str, Verdict], None]
 Key = tuple[str, str, str]
 _LONGEST_SLEEP = 5.0
 _TOKEN = 8
@@ -48,7 +50,7 @@ class _Site:
     """One load balancer. ``namespace``: the inode that the sockets are in."""
 
     load_balancer_id: str
-    on_change: OnChange
+    on_verdict: OnVerdict
     identifier: int
     probes: dict[Key, _Probe] = field(default_factory=dict)
     namespace: int | None = None
@@ -80,7 +82,7 @@ class Pinger:
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def ping(self, load_balancer_id: str, targets: Sequence[PingTarget], on_change: OnChange) -> None:
+    def ping(self, load_balancer_id: str, targets: Sequence[PingTarget], on_verdict: OnVerdict) -> None:
         """From now on these targets, instead of those given before; see Host.ping."""
         with self._lock:
             if self._closed:
@@ -92,8 +94,8 @@ class Pinger:
                     del self._sites[load_balancer_id]
                 return
             self._running()
-            site = former or _Site(load_balancer_id, on_change, secrets.randbelow(1 << 16))
-            site.on_change = on_change
+            site = former or _Site(load_balancer_id, on_verdict, secrets.randbelow(1 << 16))
+            site.on_verdict = on_verdict
             self._sites[load_balancer_id] = site
             wanted = {(target.monitor, target.member, target.address): target for target in targets}
             probes = {key: site.probes.get(key) or _Probe(target) for key, target in wanted.items()}
@@ -147,21 +149,20 @@ class Pinger:
                 if self._closed:
                     return
                 news = [*self._receive(events), *self._turn(time.monotonic())]
-            for site, target, up in news:
-                self._tell(site, target, up)
+            for site, probe, verdict in news:
+                self._tell(site, probe, verdict)
 
-    def _tell(self, site: _Site, target: PingTarget, up: bool) -> None:
+    def _tell(self, site: _Site, probe: _Probe, verdict: Verdict) -> None:
         with self._lock:
-            probe = site.probes.get((target.monitor, target.member, target.address))
-            if self._sites.get(site.load_balancer_id) is not site or probe is None:
+            if self._sites.get(site.load_balancer_id) is not site or probe not in site.probes.values():
                 return  # nobody wants to know any more
-            on_change = site.on_change
+            on_verdict = site.on_verdict
         try:
-            on_change(site.load_balancer_id, target, up)
+            on_verdict(site.load_balancer_id, verdict)
         except Exception:
             log.exception("the outcome of a ping was not taken", load_balancer=site.load_balancer_id)
 
-    def _receive(self, events: list[tuple[selectors.SelectorKey, int]]) -> list[tuple[_Site, PingTarget, bool]]:
+    def _receive(self, events: list[tuple[selectors.SelectorKey, int]]) -> list[tuple[_Site, _Probe, Verdict]]:
         news = []
         for key, _ in events:
             if key.data is None:
@@ -174,10 +175,10 @@ class Pinger:
             for address, echo in _replies(opened):
                 probe = _asked(site, address, echo)
                 if probe is not None:
-                    news += self._judged(site, probe, answered=True)
+                    news += self._judge(site, probe, latency=time.monotonic() - probe.sent_at)
         return news
 
-    def _turn(self, now: float) -> list[tuple[_Site, PingTarget, bool]]:
+    def _turn(self, now: float) -> list[tuple[_Site, _Probe, Verdict]]:
         """Everything that is due: questions to ask, and answers that did not come in time."""
         news = []
         while self._due and self._due[0].at <= now:
@@ -190,7 +191,7 @@ class Pinger:
             if probe.echo is None:
                 self._ask(site, probe, now)
             else:
-                news += self._judged(site, probe, answered=False)
+                news += self._judge(site, probe, latency=None)
         return news
 
     def _ask(self, site: _Site, probe: _Probe, now: float) -> None:
@@ -204,12 +205,23 @@ class Pinger:
             log.debug("ping not sent", load_balancer=site.load_balancer_id, reason=str(error))
         self._schedule(site, probe, now + max(probe.target.timeout, 1))
 
-    def _judged(self, site: _Site, probe: _Probe, *, answered: bool) -> list[tuple[_Site, PingTarget, bool]]:
+    def _judge(self, site: _Site, probe: _Probe, *, latency: float | None) -> list[tuple[_Site, _Probe, Verdict]]:
+        """``latency`` in seconds, None where no answer came in time."""
         probe.echo = None
         target = probe.target
-        probe.streak, verdict = advance(probe.streak, answered, target.rise, target.fall)
+        probe.streak, up = advance(probe.streak, latency is not None, target.rise, target.fall)
         self._schedule(site, probe, probe.sent_at + max(target.delay, 1))
-        return [] if verdict is None else [(site, target, verdict)]
+        if up is None:
+            return []
+        verdict = Verdict(
+            monitor=target.monitor,
+            member=target.member,
+            up=up,
+            reason=None if up else f"{target.address} does not answer within {max(target.timeout, 1)} s",
+            latency=latency,
+            when=datetime.now(UTC),
+        )
+        return [(site, probe, verdict)]
 
     def _schedule(self, site: _Site, probe: _Probe, at: float) -> None:
         probe.turn += 1

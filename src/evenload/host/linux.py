@@ -18,6 +18,7 @@ from evenload.host.vif.linux_bridge import LinuxBridge
 from evenload.host.watch import Watcher
 from evenload.model.desired import Desired, DesiredPort, NetworkStep, Observed, PingTarget, ProxyStatistics
 from evenload.model.errors import HostError
+from evenload.model.verdict import Verdict
 from evenload.payloads.documents import dump_desired, load_desired
 
 _DESIRED = "desired.json"
@@ -162,9 +163,9 @@ class LinuxHost:
         self,
         load_balancer_id: str,
         targets: Sequence[PingTarget],
-        on_change: Callable[[str, PingTarget, bool], None],
+        on_verdict: Callable[[str, Verdict], None],
     ) -> None:
-        self._pinger.ping(load_balancer_id, targets, on_change)
+        self._pinger.ping(load_balancer_id, targets, on_verdict)
 
     def close(self) -> None:
         self._watcher.close()

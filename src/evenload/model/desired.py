@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, Pool
@@ -256,8 +257,9 @@ class ProxyStatistics:
     """One row of HAProxy's ``show stat``. ``server`` is FRONTEND, BACKEND or the server's name.
 
     ``status`` is HAProxy's word (OPEN, UP, DOWN 1/2, DRAIN, MAINT, no check …). ``passing``: what the server's own
-    checks alone come to, None where none are made. ``vetoed``: whether it was told that other monitors find it down,
-    None where it can not be told so.
+    checks alone come to, None where none are made; ``reason``, ``latency`` (seconds) and ``when`` are of that verdict
+    (``model/verdict``). ``vetoed``: whether it was told that other monitors find it down, None where it can not be told
+    so.
     """
 
     proxy: str
@@ -267,6 +269,9 @@ class ProxyStatistics:
     limit: int | None = None
     passing: bool | None = None
     vetoed: bool | None = None
+    reason: str | None = None
+    latency: float | None = None
+    when: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

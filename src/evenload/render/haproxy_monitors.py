@@ -29,6 +29,10 @@ class Monitors:
         return self.native is not None or bool(self.pinged)
 
     @property
+    def enabled(self) -> tuple[HealthMonitor, ...]:
+        return (*(() if self.native is None else (self.native,)), *self.further, *self.pinged)
+
+    @property
     def vetoing(self) -> tuple[HealthMonitor, ...]:
         """Those whose word reaches the pool's servers as a veto. Where only PING monitors are, nothing else is said
         of a server's health, so that theirs is it."""

@@ -15,6 +15,7 @@ from evenload.model.balancer import HttpCheck
 from evenload.model.desired import Change, Desired, Gone, Outcome, Unreadable
 from evenload.model.enums import MonitorType
 from evenload.model.errors import Hopeless, HostError
+from evenload.model.verdict import Verdict
 from evenload.render.options import RenderOptions
 
 DONE, RETRY, GIVE_UP = Outcome.DONE, Outcome.RETRY, Outcome.GIVE_UP
@@ -406,8 +407,9 @@ def test_verdicts_of_pings_reach_haproxy_and_every_new_process(world: World) -> 
     world.apply(pinged)
     place = world.host.places[BALANCER]
     assert [target.member for target in place.targets] == [uuid(5), uuid(5, 1)]
-    assert place.on_ping is not None
-    place.on_ping(BALANCER, place.targets[0], False)
+    assert place.on_verdict is not None
+    target = place.targets[0]
+    place.on_verdict(BALANCER, Verdict(monitor=target.monitor, member=target.member, up=False))
     world.run()
     key = (uuid(4), uuid(5))
     assert place.process is not None

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.fakes.wishes import BALANCER, changed, disabled, listener, member, monitor, pool, uuid, wish
+from tests.fakes.wishes import BALANCER, changed, disabled, listener, member, monitor, pool, uuid, verdicts, wish
 
 from evenload.agent.health import statuses_of
 from evenload.model.desired import Desired, ProxyStatistics, Statistics
@@ -130,10 +130,9 @@ def test_one_pool_in_two_backends_is_as_bad_as_the_worse() -> None:
 
 def test_pings_decide_where_they_are_made() -> None:
     desired = wish(monitors=(monitor(kind=MonitorType.PING),))
-    verdicts = {(PING, FIRST): False}
-    found = statuses_of(desired, rows("no check", "no check"), verdicts)
+    found = statuses_of(desired, rows("no check", "no check"), verdicts({(PING, FIRST): False}))
     assert (found[FIRST], found.get(SECOND), found[POOL]) == (ERROR, None, DEGRADED)
-    found = statuses_of(desired, rows("no check", "no check"), {(PING, FIRST): True, (PING, SECOND): True})
+    found = statuses_of(desired, rows("no check", "no check"), verdicts({(PING, FIRST): True, (PING, SECOND): True}))
     assert (found[FIRST], found[SECOND], found[POOL]) == (ONLINE, ONLINE, ONLINE)
 
 
@@ -141,7 +140,7 @@ def test_until_an_agent_has_pinged_itself_what_haproxy_was_told_before_stands() 
     desired = wish(monitors=(monitor(kind=MonitorType.PING),))
     found = statuses_of(desired, rows("DOWN", "no check"), {})
     assert (found[FIRST], found.get(SECOND), found[POOL]) == (ERROR, None, DEGRADED)
-    found = statuses_of(desired, rows("DOWN", "no check"), {(PING, FIRST): True, (PING, SECOND): True})
+    found = statuses_of(desired, rows("DOWN", "no check"), verdicts({(PING, FIRST): True, (PING, SECOND): True}))
     assert (found[FIRST], found[POOL]) == (ONLINE, ONLINE)
 
 
@@ -152,7 +151,7 @@ def test_a_member_of_which_nothing_is_seen_yet_is_not_spoken_of() -> None:
 
 TCP, BESIDE = monitor(kind=MonitorType.TCP, number=1), monitor(kind=MonitorType.PING)
 SEVERAL = changed(MONITORED, monitors=(monitor(number=2), TCP, BESIDE))
-GOOD = {(PING, FIRST): True, (PING, SECOND): True}
+GOOD = verdicts({(PING, FIRST): True, (PING, SECOND): True})
 
 
 def further(first: str, second: str = "UP") -> list[ProxyStatistics]:
@@ -169,13 +168,13 @@ def test_a_member_is_up_when_all_monitors_agree() -> None:
 
 
 def test_a_member_that_one_monitor_finds_down_is_an_error_whichever_it_is() -> None:
-    for seen, verdicts in (
+    for reported, probed in (
         (rows(first="DOWN") + further("UP"), GOOD),
         (rows(first="DOWN (agent)") + further("UP"), GOOD),
         (rows() + further("DOWN"), GOOD),
-        (rows() + further("UP"), GOOD | {(PING, FIRST): False}),
+        (rows() + further("UP"), GOOD | verdicts({(PING, FIRST): False})),
     ):
-        found = statuses_of(SEVERAL, seen, verdicts)
+        found = statuses_of(SEVERAL, reported, probed)
         assert (found[FIRST], found[SECOND], found[POOL]) == (ERROR, ONLINE, DEGRADED)
 
 
@@ -192,8 +191,8 @@ def test_a_member_that_a_further_monitor_has_not_judged_yet_is_as_haproxy_has_it
 
 def test_two_ping_monitors_both_have_to_agree() -> None:
     desired = changed(MONITORED, monitors=(BESIDE, monitor(kind=MonitorType.PING, number=1)))
-    other = {(desired.monitors[1].id, each): True for each in (FIRST, SECOND)}
+    other = verdicts({(desired.monitors[1].id, each): True for each in (FIRST, SECOND)})
     seen = rows("no check", "no check")
     assert FIRST not in statuses_of(desired, seen, GOOD)
     assert statuses_of(desired, seen, GOOD | other)[FIRST] is ONLINE
-    assert statuses_of(desired, seen, GOOD | other | {(PING, FIRST): False})[FIRST] is ERROR
+    assert statuses_of(desired, seen, GOOD | other | verdicts({(PING, FIRST): False}))[FIRST] is ERROR

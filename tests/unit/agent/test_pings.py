@@ -1,6 +1,6 @@
 """Whom to ping, and what HAProxy is told of it."""
 
-from tests.fakes.wishes import changed, disabled, listener, member, monitor, pool, uuid, wish
+from tests.fakes.wishes import changed, disabled, listener, member, monitor, pool, uuid, verdicts, wish
 
 from evenload.agent.pings import choose_ping_targets, plan_verdicts
 from evenload.model.desired import PingTarget
@@ -34,23 +34,25 @@ def test_a_pool_in_two_backends_is_pinged_once_and_told_in_both() -> None:
     desired = changed(PINGED, listeners=two, members=(member(0),))
     assert [(target.monitor, target.member) for target in choose_ping_targets(desired)] == [(PING, FIRST)]
     other = f"{POOL}:{uuid(3, 1)}"
-    commands = plan_verdicts(desired, [(POOL, FIRST), (other, FIRST)], {(PING, FIRST): False}, {}, set()).commands
+    commands = plan_verdicts(
+        desired, [(POOL, FIRST), (other, FIRST)], verdicts({(PING, FIRST): False}), {}, set()
+    ).commands
     assert commands == (DOWN, DOWN.replace(POOL, other))
 
 
 def test_a_verdict_is_told_once() -> None:
-    planned = plan_verdicts(PINGED, KEYS, {(PING, FIRST): False}, {}, set())
+    planned = plan_verdicts(PINGED, KEYS, verdicts({(PING, FIRST): False}), {}, set())
     assert planned.commands == (DOWN,)
     assert (planned.told, planned.down) == ({(POOL, FIRST): False}, {(POOL, FIRST)})
-    assert plan_verdicts(PINGED, KEYS, {(PING, FIRST): False}, planned.told, planned.down).commands == ()
+    assert plan_verdicts(PINGED, KEYS, verdicts({(PING, FIRST): False}), planned.told, planned.down).commands == ()
 
 
 def test_a_new_process_is_told_again() -> None:
-    assert plan_verdicts(PINGED, KEYS, {(PING, FIRST): False}, {}, {(POOL, FIRST)}).commands == (DOWN,)
+    assert plan_verdicts(PINGED, KEYS, verdicts({(PING, FIRST): False}), {}, {(POOL, FIRST)}).commands == (DOWN,)
 
 
 def test_a_member_that_answers_again_is_up() -> None:
-    planned = plan_verdicts(PINGED, KEYS, {(PING, FIRST): True}, {(POOL, FIRST): False}, {(POOL, FIRST)})
+    planned = plan_verdicts(PINGED, KEYS, verdicts({(PING, FIRST): True}), {(POOL, FIRST): False}, {(POOL, FIRST)})
     assert planned.commands == (UP,)
     assert planned.down == set()
 
@@ -89,9 +91,9 @@ def test_each_of_two_ping_monitors_pings_at_its_own_pace() -> None:
 
 
 def test_of_two_ping_monitors_both_have_to_agree() -> None:
-    def told(*verdicts: bool) -> tuple[str, ...]:
-        said = dict(zip([(PING, FIRST), (OTHER, FIRST)], verdicts, strict=False))
-        return plan_verdicts(SEVERAL, KEYS, said, {}, set()).commands
+    def told(*up: bool) -> tuple[str, ...]:
+        probed = dict(zip([(PING, FIRST), (OTHER, FIRST)], up, strict=False))
+        return plan_verdicts(SEVERAL, KEYS, verdicts(probed), {}, set()).commands
 
     assert told(True) == ()
     assert told(True, True) == (UP,)
@@ -99,11 +101,11 @@ def test_of_two_ping_monitors_both_have_to_agree() -> None:
 
 
 def test_one_of_two_ping_monitors_goes_with_its_verdict() -> None:
-    verdicts, key = {(PING, FIRST): True, (OTHER, FIRST): False}, (POOL, FIRST)
-    assert plan_verdicts(PINGED, KEYS, verdicts, {key: False}, {key}).commands == (UP,)
+    probed, key = verdicts({(PING, FIRST): True, (OTHER, FIRST): False}), (POOL, FIRST)
+    assert plan_verdicts(PINGED, KEYS, probed, {key: False}, {key}).commands == (UP,)
 
 
 def test_pings_beside_other_checks_are_made_and_left_to_the_vetoes() -> None:
     desired = changed(PINGED, monitors=(*PINGED.monitors, monitor(number=1)))
     assert [target.member for target in choose_ping_targets(desired)] == [FIRST, SECOND]
-    assert plan_verdicts(desired, KEYS, {(PING, FIRST): False}, {}, set(KEYS)).commands == ()
+    assert plan_verdicts(desired, KEYS, verdicts({(PING, FIRST): False}), {}, set(KEYS)).commands == ()

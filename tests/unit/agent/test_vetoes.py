@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from tests.fakes.wishes import changed, disabled, listener, member, monitor, pool, uuid, wish
+from tests.fakes.wishes import changed, disabled, listener, member, monitor, pool, uuid, verdicts, wish
 
-from evenload.agent.vetoes import agreed, plan_vetoes, vetoes_are_possible
+from evenload.agent.vetoes import plan_vetoes, vetoes_are_possible
 from evenload.model.desired import Desired, ProxyStatistics, Statistics
 from evenload.model.enums import MonitorType
 
@@ -34,7 +34,7 @@ def commands(
     ping: bool | None = None,
 ) -> tuple[str, ...]:
     rows = [row(POOL, passing=passing, vetoed=vetoed), row(CHECK, passing=further)]
-    return plan_vetoes(desired, rows, {} if ping is None else {(PING.id, FIRST): ping})
+    return plan_vetoes(desired, rows, verdicts({} if ping is None else {(PING.id, FIRST): ping}))
 
 
 def test_a_further_monitor_that_fails_is_a_veto_and_one_that_passes_lifts_it() -> None:
@@ -62,7 +62,6 @@ def test_all_have_to_agree(further: bool, ping: bool, vetoed: bool) -> None:
 
 def test_one_says_no_before_the_other_has_said_anything() -> None:
     assert commands(THREE, vetoed=False, further=None, ping=False) == (VETO,)
-    assert (agreed([]), agreed([True, None]), agreed([None, False])) == (True, None, False)
 
 
 def test_nothing_is_held_against_a_disabled_member() -> None:

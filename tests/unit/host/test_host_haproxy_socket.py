@@ -4,6 +4,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,12 @@ from evenload.model.errors import HostError
 
 STATISTICS = (
     "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,status,desc,"
-    "check_rise,check_health,agent_rise,agent_health,\n"
-    "web,FRONTEND,,,3,9,2000,17,100,200,0,0,4,OPEN,,,,,,\n"
-    'app,m1,0,0,1,2,,9,50,60,,0,,UP,"a, b",2,3,,,\n'
-    "app,m2,0,0,1,2,,9,50,60,,0,,DOWN (agent),,2,2,1,0,\n"
-    "app,m3,0,0,1,2,,9,50,60,,0,,DOWN 1/2,,2,1,1,1,\n"
-    "app,BACKEND,0,0,0,0,200,0,0,0,0,0,,DOWN,,,,,,\n"
+    "check_rise,check_health,agent_rise,agent_health,lastchg,check_duration,check_desc,last_chk,\n"
+    "web,FRONTEND,,,3,9,2000,17,100,200,0,0,4,OPEN,,,,,,,,,,\n"
+    'app,m1,0,0,1,2,,9,50,60,,0,,UP,"a, b",2,3,,,,,,,\n'
+    "app,m2,0,0,1,2,,9,50,60,,0,,DOWN (agent),,2,2,1,0,,,,,\n"
+    "app,m3,0,0,1,2,,9,50,60,,0,,DOWN 1/2,,2,1,1,1,5,2003,Layer4 connection problem,Connection refused,\n"
+    "app,BACKEND,0,0,0,0,200,0,0,0,0,0,,DOWN,,,,,,,,,,\n"
 )
 STATES = (
     "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_check_state srv_port\n"
@@ -50,6 +51,10 @@ def test_statistics() -> None:
     assert (server.passing, server.vetoed) == (True, None)
     assert (vetoed.passing, vetoed.vetoed) == (True, True)
     assert (failing.passing, failing.vetoed) == (False, False)
+    assert (failing.reason, failing.latency) == ("Layer4 connection problem: Connection refused", 2.003)
+    assert failing.when is not None
+    assert (datetime.now(UTC) - failing.when).total_seconds() >= 4
+    assert (server.reason, server.latency, server.when) == (None, None, None)
 
 
 @pytest.mark.parametrize("answer", ["Unknown command: show", "# pxname,svname\nweb,FRONTEND\n"])
