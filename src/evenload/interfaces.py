@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from evenload.model.balancer import AnyRecord, LoadBalancer, MonitorTemplate, Tree, Vip
 from evenload.model.desired import (
@@ -29,6 +29,8 @@ from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import Registration, Welcome
 from evenload.model.verdict import Verdict
+
+T = TypeVar("T")
 
 # ---------------------------------------------------------------------------------------------------------- the store
 
@@ -52,7 +54,9 @@ class AgentRecord:
 class Transaction(Protocol):
     """One transaction: all of it or nothing. Methods raise nothing of the database's own words.
 
-    Trees are read and written whole; ``save_tree`` writes just the records that differ.
+    Trees are read and written whole. ``insert_*`` makes what was not there, ``update_*`` changes what is: neither does
+    the other's work, so that nothing comes back that somebody has removed meanwhile. Where what is to be changed is
+    gone they raise Overtaken, which ``UnitOfWork.write`` answers by running the work again.
     """
 
     def tree(self, load_balancer_id: str) -> Tree | None:
@@ -61,8 +65,13 @@ class Transaction(Protocol):
     def owner_of(self, kind: Kind, identifier: str) -> str | None:
         """The id of the tree to which the object belongs, be it hosted or not."""
 
-    def save_tree(self, before: Tree | None, after: Tree | None) -> None:
-        """``before`` None: insert; ``after`` None: remove, statistics included."""
+    def insert_tree(self, tree: Tree) -> None: ...
+
+    def update_tree(self, before: Tree, after: Tree) -> None:
+        """Writes just the records that differ. ``before`` is what this transaction has read."""
+
+    def remove_tree(self, before: Tree) -> None:
+        """With its statistics."""
 
     def view(self, kind: Kind, identifier: str) -> View[AnyRecord] | None:
         """None also for a load balancer that is not hosted."""
@@ -90,10 +99,13 @@ class Transaction(Protocol):
 
     def agents(self) -> list[AgentRecord]: ...
 
-    def agent_seen(self, name: str, moment: datetime, *, started: bool = False) -> None: ...
+    def insert_agent(self, name: str, moment: datetime) -> None:
+        """Heard of for the first time, and started, at that moment."""
 
-    def save_agent(self, name: str, *, admin_state_up: bool, description: str) -> None:
-        """Quiet about one that is not there."""
+    def agent_seen(self, name: str, moment: datetime, *, started: bool = False) -> bool:
+        """False where there is no such agent."""
+
+    def update_agent(self, name: str, *, admin_state_up: bool, description: str) -> None: ...
 
     def remove_agent(self, name: str) -> None:
         """Quiet about one that is not there; its load balancers stay as they are."""
@@ -106,7 +118,8 @@ class Transaction(Protocol):
     def templates(self, project_id: str | None = None) -> list[MonitorTemplate]:
         """In the order of creation."""
 
-    def save_template(self, template: MonitorTemplate) -> None: ...
+    def insert_template(self, template: MonitorTemplate) -> None: ...
+    def update_template(self, template: MonitorTemplate) -> None: ...
     def remove_template(self, identifier: str) -> None: ...
 
     # Quotas
@@ -119,20 +132,27 @@ class Transaction(Protocol):
 
     def remove_quotas(self, project_id: str) -> None: ...
 
-    # Networks. Each save_* inserts or updates by id; each remove_* is quiet about what is not there.
+    # Networks. Each remove_* is quiet about what is not there.
 
     def network(self, identifier: str) -> Network | None: ...
     def networks(self) -> list[Network]: ...
-    def save_network(self, network: Network) -> None: ...
+    def insert_network(self, network: Network) -> None:
+        """Raises Conflict where another network lies on that segment."""
+
+    def update_network(self, network: Network) -> None: ...
     def remove_network(self, identifier: str) -> None: ...
     def subnet(self, identifier: str) -> Subnet | None: ...
     def subnets(self, network_id: str | None = None) -> list[Subnet]: ...
-    def save_subnet(self, subnet: Subnet) -> None: ...
+    def insert_subnet(self, subnet: Subnet) -> None: ...
+    def update_subnet(self, subnet: Subnet) -> None: ...
     def remove_subnet(self, identifier: str) -> None: ...
     def port(self, identifier: str) -> Port | None: ...
     def ports(self, network_id: str | None = None, device_id: str | None = None) -> list[Port]: ...
-    def save_port(self, port: Port) -> None:
+    def insert_port(self, port: Port) -> None:
         """Raises Conflict where another port has one of its addresses or its MAC in the same network."""
+
+    def update_port(self, port: Port) -> None:
+        """Raises Conflict as ``insert_port`` does."""
 
     def remove_port(self, identifier: str) -> None: ...
     def addresses_taken(self, subnet_id: str) -> set[str]: ...
@@ -142,8 +162,13 @@ class UnitOfWork(Protocol):
     def read(self) -> AbstractContextManager[Transaction]:
         """A consistent snapshot; writing through it is an error."""
 
-    def write(self) -> AbstractContextManager[Transaction]:
-        """Commits at the end, rolls back on any exception. Writers wait for each other."""
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        """What ``work`` returns, once all that it wrote is committed; an exception undoes everything.
+
+        Where another change came in between, ``work`` is run again in a new transaction, a bounded number of times:
+        it has no effects but those on its transaction. After the commit the agents of every tree that was inserted,
+        or saved with a raised generation or for another agent, get a hint. Raises StoreUnavailable.
+        """
 
 
 # -------------------------------------------------------------------------------------------------------------- ports

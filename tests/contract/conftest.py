@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.fakes.hints import NotedHints
 from tests.fakes.memory_store import MemoryStore
 
 from evenload.interfaces import UnitOfWork
@@ -12,12 +13,18 @@ from evenload.store.migrate import upgrade
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 
+@pytest.fixture
+def hints() -> NotedHints:
+    """What ``store`` has told the agents."""
+    return NotedHints()
+
+
 @pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[UnitOfWork]:
+def store(request: pytest.FixtureRequest, tmp_path: Path, hints: NotedHints) -> Iterator[UnitOfWork]:
     if request.param == "memory":
-        yield MemoryStore()
+        yield MemoryStore(hints)
         return
     engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
     upgrade(engine)
-    yield SqlUnitOfWork(engine)
+    yield SqlUnitOfWork(engine, hints)
     engine.dispose()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.contract.samples import START, a_record, a_tree, moment, new_id, retouched
 
-from evenload.interfaces import UnitOfWork
+from evenload.interfaces import Transaction, UnitOfWork
 from evenload.model import moves
 from evenload.model.balancer import HttpCheck, MonitorTemplate, Tree, V1Pool
 from evenload.model.enums import Kind, MonitorType
@@ -45,9 +45,11 @@ def a_template(**fields: object) -> MonitorTemplate:
 
 
 def put(store: UnitOfWork, *trees: Tree) -> None:
-    with store.write() as transaction:
+
+    @store.write
+    def _(transaction: Transaction) -> None:
         for tree in trees:
-            transaction.save_tree(None, tree)
+            transaction.insert_tree(tree)
 
 
 def test_a_tree_on_no_host_comes_back_and_is_no_load_balancer(store: UnitOfWork) -> None:
@@ -71,17 +73,23 @@ def test_a_pool_goes_from_tree_to_tree_with_all_it_has(store: UnitOfWork) -> Non
     put(store, hosted)
     [pool] = hosted.pools
     rest, held = moves.without_pool(hosted, pool), alone(hosted)
-    with store.write() as transaction:
-        transaction.save_tree(hosted, rest)
-        transaction.save_tree(None, held)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.update_tree(hosted, rest)
+        transaction.insert_tree(held)
+
     with store.read() as transaction:
         assert transaction.tree(hosted.id) == rest
         assert transaction.tree(held.id) == held
         tagged = transaction.find(Kind.POOL, Query(tags=("a",))).views
         assert [view.record.id for view in tagged] == [pool]
-    with store.write() as transaction:
-        transaction.save_tree(held, None)
-        transaction.save_tree(rest, hosted)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.remove_tree(held)
+        transaction.update_tree(rest, hosted)
+
     with store.read() as transaction:
         assert transaction.tree(held.id) is None
         assert transaction.tree(hosted.id) == hosted
@@ -126,47 +134,64 @@ def test_the_first_monitor_that_is_on_is_the_pools(store: UnitOfWork) -> None:
 
 def test_templates_come_back_in_order_and_change(store: UnitOfWork) -> None:
     first, second = a_template(), a_template(type=MonitorType.PING, http=None, project_id="project-2")
-    with store.write() as transaction:
-        transaction.save_template(first)
-        transaction.save_template(second)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.insert_template(first)
+        transaction.insert_template(second)
+
     changed = replace(first, delay=9, http=HttpCheck(method="HEAD"), updated_at=moment(1))
-    with store.write() as transaction:
-        transaction.save_template(changed)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.update_template(changed)
+
     with store.read() as transaction:
         assert transaction.templates() == [changed, second]
         assert transaction.templates("project-2") == [second]
         assert transaction.template(first.id) == changed
         assert transaction.template(new_id()) is None
-    with store.write() as transaction:
+
+    @store.write
+    def _(transaction: Transaction) -> None:
         transaction.remove_template(first.id)
         transaction.remove_template(first.id)
+
     with store.read() as transaction:
         assert transaction.templates() == [second]
 
 
 def test_quotas_are_kept_one_by_one(store: UnitOfWork) -> None:
-    with store.write() as transaction:
+
+    @store.write
+    def _(transaction: Transaction) -> None:
         transaction.save_quotas("b", {"vip": 3, "pool": -1})
         transaction.save_quotas("a", {"vip": 0})
         transaction.save_quotas("b", {"vip": 4})
+
     with store.read() as transaction:
         assert transaction.quotas() == {"a": {"vip": 0}, "b": {"vip": 4, "pool": -1}}
         assert transaction.quotas("b") == {"b": {"vip": 4, "pool": -1}}
         assert transaction.quotas("c") == {}
-    with store.write() as transaction:
+
+    @store.write
+    def _(transaction: Transaction) -> None:
         transaction.remove_quotas("b")
         transaction.remove_quotas("b")
+
     with store.read() as transaction:
         assert transaction.quotas() == {"a": {"vip": 0}}
 
 
 def test_what_people_say_of_an_agent_outlives_its_restart(store: UnitOfWork) -> None:
-    with store.write() as transaction:
-        transaction.agent_seen("a", moment(0))
-        transaction.save_agent("a", admin_state_up=False, description="moved")
-        transaction.save_agent("nobody", admin_state_up=False, description="")
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.insert_agent("a", moment(0))
+        transaction.update_agent("a", admin_state_up=False, description="moved")
         transaction.agent_seen("a", moment(5), started=True)
         transaction.agent_seen("a", moment(9))
+
     with store.read() as transaction:
         [agent] = transaction.agents()
     assert (agent.admin_state_up, agent.description) == (False, "moved")
@@ -175,7 +200,10 @@ def test_what_people_say_of_an_agent_outlives_its_restart(store: UnitOfWork) -> 
 
 def test_a_pool_alone_counts_as_load(store: UnitOfWork) -> None:
     put(store, alone(a_v1_tree(agent="a")), a_tree(agent="a"))
-    with store.write() as transaction:
-        transaction.agent_seen("a", moment(0))
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.insert_agent("a", moment(0))
+
     with store.read() as transaction:
         assert [agent.load for agent in transaction.agents()] == [2]

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.contract.samples import a_record, a_tree, moment, new_id, retouched
 
-from evenload.interfaces import UnitOfWork
+from evenload.interfaces import Transaction, UnitOfWork
 from evenload.model.balancer import AnyRecord, Tree
 from evenload.model.enums import Kind, ProvisioningStatus
 from evenload.model.errors import Invalid
@@ -17,9 +17,11 @@ from evenload.model.query import Page, Query, Relations
 
 
 def put(store: UnitOfWork, *trees: Tree) -> None:
-    with store.write() as transaction:
+
+    @store.write
+    def _(transaction: Transaction) -> None:
         for tree in trees:
-            transaction.save_tree(None, tree)
+            transaction.insert_tree(tree)
 
 
 def find(store: UnitOfWork, kind: Kind, **query: Any) -> Page[AnyRecord]:
@@ -191,8 +193,11 @@ def test_changed_tags_are_found_anew(store: UnitOfWork) -> None:
     tree = a_tree(tags=("old", "both"))
     put(store, tree)
     after = tree.with_record(replace(tree.load_balancer, tags=("both", "new")))
-    with store.write() as transaction:
-        transaction.save_tree(tree, after)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.update_tree(tree, after)
+
     for tag, expected in [("old", []), ("both", [tree.id]), ("new", [tree.id])]:
         assert ids(find(store, Kind.LOAD_BALANCER, tags=(tag,))) == expected
 
@@ -235,8 +240,10 @@ def test_long_lists_have_their_relations(store: UnitOfWork) -> None:
     put(store, tree)
     assert find(store, Kind.POOL).views[0].relations.member_ids == tuple(tree.members)
     assert len(find(store, Kind.MEMBER).views) == 2500
-    with store.write() as transaction:
-        transaction.save_tree(tree, None)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.remove_tree(tree)
 
 
 _SORTS = st.lists(
@@ -288,9 +295,11 @@ def test_pages_in_both_directions_make_up_the_list(
             assert ids(page) == forward[max(0, index - size) : index]
             assert page.more == (index > size)
     finally:
-        with store.write() as transaction:
+
+        @store.write
+        def _(transaction: Transaction) -> None:
             for tree in trees:
-                transaction.save_tree(tree, None)
+                transaction.remove_tree(tree)
 
 
 def _in_order(first: AnyRecord, second: AnyRecord, sort: list[tuple[str, bool]]) -> bool:

@@ -6,16 +6,18 @@ from dataclasses import replace
 import pytest
 from tests.contract.samples import a_network, a_record, a_tree, moment, new_id, retouched
 
-from evenload.interfaces import AgentRecord, UnitOfWork
+from evenload.interfaces import AgentRecord, Transaction, UnitOfWork
 from evenload.model.balancer import Tree
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind, OperatingStatus, ProvisioningStatus
 
 
 def put(store: UnitOfWork, *trees: Tree) -> None:
-    with store.write() as transaction:
+
+    @store.write
+    def _(transaction: Transaction) -> None:
         for tree in trees:
-            transaction.save_tree(None, tree)
+            transaction.insert_tree(tree)
 
 
 def get(store: UnitOfWork, tree: Tree) -> Tree | None:
@@ -64,8 +66,11 @@ def test_changes_of_every_kind_are_saved_in_one_go(store: UnitOfWork) -> None:
         .without(second.id)
         .without(next(iter(before.monitors)))
     )
-    with store.write() as transaction:
-        transaction.save_tree(before, after)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.update_tree(before, after)
+
     found = get(store, before)
     assert found == after
     assert found is not None
@@ -76,8 +81,11 @@ def test_numbers_of_the_tree_alone_are_saved(store: UnitOfWork) -> None:
     before = a_tree()
     put(store, before)
     after = replace(before, generation=before.generation + 1)
-    with store.write() as transaction:
-        transaction.save_tree(before, after)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.update_tree(before, after)
+
     assert get(store, before) == after
 
 
@@ -86,8 +94,11 @@ def test_a_pool_without_persistence_and_a_monitor_without_http_are_saved(store: 
     put(store, before)
     pool, monitor = next(iter(before.pools.values())), next(iter(before.monitors.values()))
     after = before.with_record(retouched(pool, session_persistence=None)).with_record(retouched(monitor, http=None))
-    with store.write() as transaction:
-        transaction.save_tree(before, after)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.update_tree(before, after)
+
     assert get(store, before) == after
 
 
@@ -98,17 +109,23 @@ def test_a_pool_leaves_with_its_members_and_its_listener_stays(store: UnitOfWork
     after = before.with_record(retouched(listener, default_pool_id=None)).without(pool)
     for identifier in [*before.members, *before.monitors]:
         after = after.without(identifier)
-    with store.write() as transaction:
-        transaction.save_tree(before, after)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.update_tree(before, after)
+
     assert get(store, before) == after
 
 
 def test_a_removed_tree_leaves_nothing(store: UnitOfWork) -> None:
     tree, other = a_tree(tags=("t",)), a_tree(address="10.0.0.6")
     put(store, tree, other)
-    with store.write() as transaction:
+
+    @store.write
+    def _(transaction: Transaction) -> None:
         transaction.save_statistics(tree.id, {key: Statistics(bytes_in=1) for key in tree.listeners})
-        transaction.save_tree(transaction.tree(tree.id), None)
+        transaction.remove_tree(tree)
+
     with store.read() as transaction:
         assert transaction.tree(tree.id) is None
         assert transaction.statistics(tree.id) == {}
@@ -131,15 +148,14 @@ def test_an_exception_undoes_everything(store: UnitOfWork) -> None:
     before = a_tree()
     put(store, before)
 
-    def fail_at_the_end() -> None:
-        with store.write() as transaction:
-            transaction.save_tree(before, replace(before, generation=99))
-            transaction.agent_seen("host-1", moment(0))
-            transaction.save_network(a_network())
-            raise LookupError
+    def work(transaction: Transaction) -> None:
+        transaction.update_tree(before, replace(before, generation=99))
+        transaction.insert_agent("host-1", moment(0))
+        transaction.insert_network(a_network())
+        raise LookupError
 
     with pytest.raises(LookupError):
-        fail_at_the_end()
+        store.write(work)
     with store.read() as transaction:
         assert transaction.tree(before.id) == before
         assert transaction.agents() == []
@@ -148,8 +164,10 @@ def test_an_exception_undoes_everything(store: UnitOfWork) -> None:
 
 def test_a_transaction_sees_what_it_wrote(store: UnitOfWork) -> None:
     tree = a_tree()
-    with store.write() as transaction:
-        transaction.save_tree(None, tree)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.insert_tree(tree)
         assert transaction.tree(tree.id) == tree
 
 
@@ -158,8 +176,11 @@ def test_a_reader_keeps_its_snapshot_while_others_write(store: UnitOfWork) -> No
     put(store, before)
     with store.read() as reader:
         assert reader.tree(before.id) == before
-        with store.write() as writer:
-            writer.save_tree(before, None)
+
+        @store.write
+        def _(writer: Transaction) -> None:
+            writer.remove_tree(before)
+
         assert reader.tree(before.id) == before
         assert reader.owner_of(Kind.POOL, next(iter(before.pools))) == before.id
     assert get(store, before) is None
@@ -167,11 +188,11 @@ def test_a_reader_keeps_its_snapshot_while_others_write(store: UnitOfWork) -> No
 
 def test_reading_transactions_refuse_to_write(store: UnitOfWork) -> None:
     with store.read() as transaction:
-        writes: list[Callable[[], None]] = [
-            lambda: transaction.save_tree(None, a_tree()),
+        writes: list[Callable[[], object]] = [
+            lambda: transaction.insert_tree(a_tree()),
             lambda: transaction.save_statistics(new_id(), {}),
             lambda: transaction.agent_seen("host-1", moment(0)),
-            lambda: transaction.save_network(a_network()),
+            lambda: transaction.insert_network(a_network()),
             lambda: transaction.remove_network(new_id()),
             lambda: transaction.remove_subnet(new_id()),
             lambda: transaction.remove_port(new_id()),
@@ -182,8 +203,8 @@ def test_reading_transactions_refuse_to_write(store: UnitOfWork) -> None:
 
 
 def test_a_writer_inside_a_writer_is_told_so(store: UnitOfWork) -> None:
-    with store.write(), pytest.raises(RuntimeError, match="wait for itself"), store.write():
-        pass
+    with pytest.raises(RuntimeError, match="wait for itself"):
+        store.write(lambda _: store.write(lambda _: None))
     put(store, a_tree())  # the lock is free again
 
 
@@ -192,25 +213,34 @@ def test_statistics_are_kept_for_the_listeners_there_are(store: UnitOfWork) -> N
     put(store, tree)
     first, second = tree.listeners
     big = Statistics(bytes_in=2**40, bytes_out=2**41, active_connections=3, total_connections=2**33, request_errors=5)
-    with store.write() as transaction:
+
+    @store.write
+    def _(transaction: Transaction) -> None:
         transaction.save_statistics(tree.id, {first: Statistics(bytes_in=1), new_id(): Statistics(bytes_in=2)})
         transaction.save_statistics(tree.id, {first: big, second: Statistics()})
+
     with store.read() as transaction:
         assert transaction.statistics(tree.id) == {first: big, second: Statistics()}
-    with store.write() as transaction:
-        transaction.save_tree(tree, tree.without(first))
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.update_tree(tree, tree.without(first))
+
     with store.read() as transaction:
         assert transaction.statistics(tree.id) == {second: Statistics()}
 
 
 def test_agents_are_listed_with_their_load(store: UnitOfWork) -> None:
-    with store.write() as transaction:
-        transaction.agent_seen("b", moment(0))
-        transaction.agent_seen("a", moment(1))
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.insert_agent("b", moment(0))
+        transaction.insert_agent("a", moment(1))
         transaction.agent_seen("b", moment(2))
-        transaction.save_tree(None, a_tree(agent="b"))
-        transaction.save_tree(None, a_tree(agent="b"))
-        transaction.save_tree(None, a_tree(agent="c"))
+        transaction.insert_tree(a_tree(agent="b"))
+        transaction.insert_tree(a_tree(agent="b"))
+        transaction.insert_tree(a_tree(agent="c"))
+
     with store.read() as transaction:
         assert transaction.agents() == [
             AgentRecord(name="a", seen_at=moment(1), load=0, created_at=moment(1), started_at=moment(1)),
@@ -220,11 +250,16 @@ def test_agents_are_listed_with_their_load(store: UnitOfWork) -> None:
 
 def test_an_agent_that_is_removed_leaves_its_load_balancers(store: UnitOfWork) -> None:
     put(store, a_tree(agent="a"))
-    with store.write() as transaction:
-        transaction.agent_seen("a", moment(0))
-    with store.write() as transaction:
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.insert_agent("a", moment(0))
+
+    @store.write
+    def _(transaction: Transaction) -> None:
         transaction.remove_agent("a")
         transaction.remove_agent("nobody")
+
     with store.read() as transaction:
         assert transaction.agents() == []
         assert len(transaction.assignments("a")) == 1
@@ -233,8 +268,11 @@ def test_an_agent_that_is_removed_leaves_its_load_balancers(store: UnitOfWork) -
 def test_an_agent_is_assigned_what_it_has_or_must_remove(store: UnitOfWork) -> None:
     served, leaving = a_tree(agent="a"), a_tree(agent="a", deleting=True)
     put(store, served, leaving, a_tree(agent="b"))
-    with store.write() as transaction:
-        transaction.save_tree(served, replace(served, generation=12))
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.update_tree(served, replace(served, generation=12))
+
     with store.read() as transaction:
         assert transaction.assignments("a") == {served.id: 12, leaving.id: 7}
         assert transaction.assignments("nobody") == {}

@@ -5,22 +5,27 @@ and an exception leaves nothing behind; the values themselves are immutable.
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
+from tests.fakes.hints import NotedHints
 from tests.fakes.memory_lists import find_records
 
-from evenload.interfaces import AgentRecord
+from evenload.interfaces import AgentBus, AgentRecord, T, Transaction
 from evenload.model.balancer import AnyRecord, MonitorTemplate, Tree
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
-from evenload.model.errors import Conflict
+from evenload.model.errors import Conflict, Overtaken
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
 from evenload.model.status import is_pending
 from evenload.service.views import relations_of
+from evenload.store.hints import Hint, hints_of
+
+V = TypeVar("V")
 
 
 @dataclass(slots=True)
@@ -43,6 +48,7 @@ class MemoryTransaction:
         self._state = state
         self._writing = writing
         self.writes = 0
+        self.hints: list[Hint] = []
 
     # Load balancers
 
@@ -52,15 +58,26 @@ class MemoryTransaction:
     def owner_of(self, kind: Kind, identifier: str) -> str | None:
         return next((tree.id for tree, record in self._records(kind) if record.id == identifier), None)
 
-    def save_tree(self, before: Tree | None, after: Tree | None) -> None:
+    def insert_tree(self, tree: Tree) -> None:
+        _put_new(self._writable().trees, tree.id, tree)
+        self.hints += hints_of(None, tree)
+
+    def update_tree(self, before: Tree, after: Tree) -> None:
         state = self._writable()
-        if after is not None:
-            state.trees[after.id] = after
-        gone = set(before.listeners if before else ()) - set(after.listeners if after else ())
-        for identifier in gone:
-            state.statistics.pop(identifier, None)
-        if before is not None and after is None:
-            state.trees.pop(before.id, None)
+        _require(state.trees, before.id)
+        state.trees[after.id] = after
+        self._forget_statistics(set(before.listeners) - set(after.listeners))
+        self.hints += hints_of(before, after)
+
+    def remove_tree(self, before: Tree) -> None:
+        state = self._writable()
+        _require(state.trees, before.id)
+        del state.trees[before.id]
+        self._forget_statistics(before.listeners)
+
+    def _forget_statistics(self, listener_ids: Iterable[str]) -> None:
+        for identifier in listener_ids:
+            self._state.statistics.pop(identifier, None)
 
     def view(self, kind: Kind, identifier: str) -> View[AnyRecord] | None:
         for tree, record in self._records(kind):
@@ -104,17 +121,21 @@ class MemoryTransaction:
         served = [tree.agent for tree in self._state.trees.values()]
         return [replace(agent, load=served.count(name)) for name, agent in sorted(self._state.agents.items())]
 
-    def agent_seen(self, name: str, moment: datetime, *, started: bool = False) -> None:
+    def insert_agent(self, name: str, moment: datetime) -> None:
+        now = moment.astimezone(UTC)
+        _put_new(self._writable().agents, name, AgentRecord(name=name, seen_at=now, created_at=now, started_at=now))
+
+    def agent_seen(self, name: str, moment: datetime, *, started: bool = False) -> bool:
         now = moment.astimezone(UTC)
         known = self._writable().agents.get(name)
         if known is None:
-            known = AgentRecord(name=name, seen_at=now, created_at=now, started_at=now)
+            return False
         self._state.agents[name] = replace(known, seen_at=now, started_at=now if started else known.started_at)
+        return True
 
-    def save_agent(self, name: str, *, admin_state_up: bool, description: str) -> None:
-        known = self._writable().agents.get(name)
-        if known is not None:
-            self._state.agents[name] = replace(known, admin_state_up=admin_state_up, description=description)
+    def update_agent(self, name: str, *, admin_state_up: bool, description: str) -> None:
+        known = _require(self._writable().agents, name)
+        self._state.agents[name] = replace(known, admin_state_up=admin_state_up, description=description)
 
     def remove_agent(self, name: str) -> None:
         self._writable().agents.pop(name, None)
@@ -127,8 +148,12 @@ class MemoryTransaction:
     def templates(self, project_id: str | None = None) -> list[MonitorTemplate]:
         return [each for each in self._state.templates.values() if project_id in (None, each.project_id)]
 
-    def save_template(self, template: MonitorTemplate) -> None:
-        self._writable().templates[template.id] = template
+    def insert_template(self, template: MonitorTemplate) -> None:
+        _put_new(self._writable().templates, template.id, template)
+
+    def update_template(self, template: MonitorTemplate) -> None:
+        _require(self._writable().templates, template.id)
+        self._state.templates[template.id] = template
 
     def remove_template(self, identifier: str) -> None:
         self._writable().templates.pop(identifier, None)
@@ -157,11 +182,15 @@ class MemoryTransaction:
     def networks(self) -> list[Network]:
         return list(self._state.networks.values())
 
-    def save_network(self, network: Network) -> None:
+    def insert_network(self, network: Network) -> None:
         state = self._writable()
-        if any(other.segment == network.segment and other.id != network.id for other in state.networks.values()):
+        if any(other.segment == network.segment for other in state.networks.values()):
             raise Conflict("Another network lies on that segment.", field="segment")
-        state.networks[network.id] = network
+        _put_new(state.networks, network.id, network)
+
+    def update_network(self, network: Network) -> None:
+        _require(self._writable().networks, network.id)
+        self._state.networks[network.id] = network
 
     def remove_network(self, identifier: str) -> None:
         state = self._writable()
@@ -175,8 +204,14 @@ class MemoryTransaction:
     def subnets(self, network_id: str | None = None) -> list[Subnet]:
         return [subnet for subnet in self._state.subnets.values() if network_id in (None, subnet.network_id)]
 
-    def save_subnet(self, subnet: Subnet) -> None:
-        self._writable().subnets[subnet.id] = subnet
+    def insert_subnet(self, subnet: Subnet) -> None:
+        state = self._writable()
+        _require(state.networks, subnet.network_id)
+        _put_new(state.subnets, subnet.id, subnet)
+
+    def update_subnet(self, subnet: Subnet) -> None:
+        _require(self._writable().subnets, subnet.id)
+        self._state.subnets[subnet.id] = subnet
 
     def remove_subnet(self, identifier: str) -> None:
         state = self._writable()
@@ -194,16 +229,26 @@ class MemoryTransaction:
             if network_id in (None, port.network_id) and device_id in (None, port.device_id)
         ]
 
-    def save_port(self, port: Port) -> None:
+    def insert_port(self, port: Port) -> None:
         state = self._writable()
-        for other in state.ports.values():
+        _require(state.networks, port.network_id)
+        self._require_unique(port)
+        _put_new(state.ports, port.id, port)
+
+    def update_port(self, port: Port) -> None:
+        state = self._writable()
+        self._require_unique(port)
+        _require(state.ports, port.id)
+        state.ports[port.id] = port
+
+    def _require_unique(self, port: Port) -> None:
+        for other in self._state.ports.values():
             if other.id == port.id:
                 continue
             if other.network_id == port.network_id and other.mac_address == port.mac_address:
                 raise Conflict(f"MAC address {port.mac_address} is already in use.", field="mac_address")
             if set(other.fixed_ips) & set(port.fixed_ips):
                 raise Conflict(f"An IP address of port {port.id} is already in use.", field="fixed_ips")
-        state.ports[port.id] = port
 
     def remove_port(self, identifier: str) -> None:
         self._writable().ports.pop(identifier, None)
@@ -224,9 +269,10 @@ class MemoryTransaction:
 
 class MemoryStore:
     """Fulfils ``UnitOfWork``. ``transactions`` counts the writing ones that were committed, ``writes`` what they wrote,
-    for tests that ask how much work a use case makes."""
+    for tests that ask how much work a use case makes. ``bus`` gets the hints."""
 
-    def __init__(self) -> None:
+    def __init__(self, bus: AgentBus | None = None) -> None:
+        self._bus = bus or NotedHints()
         self._state = _State()
         self._writer = threading.Lock()
         self._writer_thread: int | None = None
@@ -237,17 +283,38 @@ class MemoryStore:
     def read(self) -> Iterator[MemoryTransaction]:
         yield MemoryTransaction(self._state, writing=False)
 
-    @contextmanager
-    def write(self) -> Iterator[MemoryTransaction]:
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        """One writer at a time, so that whoever is overtaken has not read what it writes: running the work again does
+        not help then, but it is run again all the same, as the real store does."""
         if self._writer_thread == threading.get_ident():
             raise RuntimeError("A writing transaction inside a writing transaction would wait for itself.")
         with self._writer:
             self._writer_thread = threading.get_ident()
             try:
-                transaction = MemoryTransaction(self._state.copied(), writing=True)
-                yield transaction
-                self._state = transaction._state
-                self.transactions += 1
-                self.writes += transaction.writes
+                result, transaction = self._attempt(work)
+            except Overtaken:
+                result, transaction = self._attempt(work)
             finally:
                 self._writer_thread = None
+            self._state = transaction._state
+            self.transactions += 1
+            self.writes += transaction.writes
+        for hint in transaction.hints:
+            self._bus.hint(hint.agent, hint.load_balancer_id, hint.generation)
+        return result
+
+    def _attempt(self, work: Callable[[Transaction], T]) -> tuple[T, MemoryTransaction]:
+        transaction = MemoryTransaction(self._state.copied(), writing=True)
+        return work(transaction), transaction
+
+
+def _put_new(rows: dict[str, V], key: str, value: V) -> None:
+    if key in rows:
+        raise Overtaken(f"{key} is there already.")
+    rows[key] = value
+
+
+def _require(rows: dict[str, V], key: str) -> V:
+    if key not in rows:
+        raise Overtaken(f"{key} is gone.")
+    return rows[key]

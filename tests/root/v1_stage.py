@@ -93,8 +93,9 @@ class V1Stage:
         )
         engine = open_engine(StoreSettings(url=f"sqlite:///{lab.directory}/evenload.sqlite"))
         upgrade(engine)
-        self.uow, self._bus, clock, source = SqlUnitOfWork(engine), LocalBus(), SystemClock(), random.SystemRandom()
-        context = Context(uow=self.uow, ports=Ipam(clock, new_id, source), bus=self._bus, clock=clock, new_id=new_id)
+        self._bus, clock, source = LocalBus(), SystemClock(), random.SystemRandom()
+        self.uow = SqlUnitOfWork(engine, self._bus)
+        context = Context(uow=self.uow, ports=Ipam(clock, new_id, source), clock=clock, new_id=new_id)
         limits = Quotas(self.uow, QuotaSettings())
         self.pools = V1Pools(context, limits, "evenload")
         self.vips = Vips(context, limits)
@@ -103,7 +104,7 @@ class V1Stage:
         self.gateway = AgentGateway(context)
         self.line = Line(LocalServer(self.gateway, AGENT))
         self.networks = Networks(
-            self.uow, NetworkSettings(physical_networks=(PHYSICAL_NETWORK,)), clock, new_id, source, self._bus
+            self.uow, NetworkSettings(physical_networks=(PHYSICAL_NETWORK,)), clock, new_id, source
         )
         flat = {"type": NetworkType.FLAT, "physical_network": PHYSICAL_NETWORK, "mtu": mtu}
         network = self.networks.create_network(PROJECT, flat).network

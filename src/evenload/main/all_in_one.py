@@ -58,7 +58,8 @@ class AllInOne:
         serving = settings.serving
         self._http = HttpServer(application, host=serving.host, port=serving.port, threads=serving.threads)
         self._sweeper = Sweeper(
-            Housekeeping(context, settings.agent_timeout, settings.pending_timeout), interval=_SWEEP_INTERVAL
+            Housekeeping(context, foundation.bus, settings.agent_timeout, settings.pending_timeout),
+            interval=_SWEEP_INTERVAL,
         )
 
     def start(self) -> None:

@@ -52,7 +52,7 @@ def build_foundation(settings: Settings) -> Foundation:
     engine = open_engine(StoreSettings(url=settings.database))
     upgrade(engine)
     bus, clock, source = LocalBus(), SystemClock(), random.SystemRandom()
-    context = Context(uow=SqlUnitOfWork(engine), ports=Ipam(clock, new_id, source), bus=bus, clock=clock, new_id=new_id)
+    context = Context(uow=SqlUnitOfWork(engine, bus), ports=Ipam(clock, new_id, source), clock=clock, new_id=new_id)
     return Foundation(engine=engine, bus=bus, clock=clock, source=source, context=context)
 
 
@@ -64,7 +64,7 @@ def build_services(settings: Settings, foundation: Foundation) -> Services:
         pools=Pools(context),
         members=Members(context),
         health_monitors=HealthMonitors(context),
-        networks=Networks(context.uow, settings.networks, foundation.clock, new_id, foundation.source, foundation.bus),
+        networks=Networks(context.uow, settings.networks, foundation.clock, new_id, foundation.source),
         v1=_lbaas_v1(settings, context),
     )
 

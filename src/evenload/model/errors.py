@@ -136,6 +136,13 @@ class StoreUnavailable(EvenloadError):
     """The database refused, or did not answer in time. Nothing was changed; trying again may help."""
 
 
+class Overtaken(StoreUnavailable):
+    """Another change came in between: what was to be changed is gone, or the database could not let both happen.
+
+    The store runs the work again; this leaves it only where that did not help.
+    """
+
+
 class HostError(EvenloadError):
     """The host refused an operation. Says what was attempted on what; trying again may help."""
 

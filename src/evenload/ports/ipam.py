@@ -21,7 +21,7 @@ from evenload.service.allocation import (
     check_fixed_ip,
     choose_fixed_ip,
     exhausted,
-    save_with_new_mac,
+    insert_with_new_mac,
 )
 
 
@@ -37,7 +37,7 @@ class Ipam:
         """Fields of its errors: vip_port_id, vip_network_id, vip_subnet_id, vip_address, additional_vips."""
         if wish.port_id is not None:
             port, ips = _given_port(transaction, project_id, wish.port_id, wish)
-            transaction.save_port(
+            transaction.update_port(
                 replace(
                     port,
                     device_id=load_balancer_id,
@@ -47,7 +47,7 @@ class Ipam:
             )
         else:
             network, ips = _choose_ips(transaction, project_id, wish)
-            port = save_with_new_mac(
+            port = insert_with_new_mac(
                 transaction,
                 Port(
                     id=self._new_id(),
@@ -72,7 +72,7 @@ class Ipam:
     def bind_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer, agent: str) -> None:
         port = _port_of(transaction, load_balancer)
         if port is not None and port.device_id == load_balancer.id and not (port.active and port.host == agent):
-            transaction.save_port(replace(port, host=agent, active=True, updated_at=self._clock.now()))
+            transaction.update_port(replace(port, host=agent, active=True, updated_at=self._clock.now()))
 
     def release_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer) -> None:
         port = _port_of(transaction, load_balancer)
@@ -81,7 +81,7 @@ class Ipam:
         if load_balancer.own_port:
             transaction.remove_port(port.id)
         else:
-            transaction.save_port(
+            transaction.update_port(
                 replace(port, device_id="", device_owner="", host="", active=False, updated_at=self._clock.now())
             )
 

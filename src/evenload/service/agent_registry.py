@@ -40,23 +40,29 @@ class AgentRegistry:
         self, identifier: str, *, admin_state_up: bool | None = None, description: str | None = None
     ) -> AgentView:
         """None: as it is. One that is switched off goes on serving what it has, and is given no more."""
-        with self._unit_of_work.write() as transaction:
+
+        def work(transaction: Transaction) -> AgentView:
             present = _find(transaction, identifier)
             record = replace(
                 present,
                 admin_state_up=present.admin_state_up if admin_state_up is None else admin_state_up,
                 description=present.description if description is None else description,
             )
-            transaction.save_agent(record.name, admin_state_up=record.admin_state_up, description=record.description)
-        return self._view(record)
+            transaction.update_agent(record.name, admin_state_up=record.admin_state_up, description=record.description)
+            return self._view(record)
+
+        return self._unit_of_work.write(work)
 
     def delete(self, identifier: str) -> None:
         """Refused while anything belongs to it: that would be lost. One that is alive comes back by itself."""
-        with self._unit_of_work.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             record = _find(transaction, identifier)
             if record.load:
                 raise Conflict(f"Agent {identifier} still has {record.load} load balancers or pools.")
             transaction.remove_agent(record.name)
+
+        self._unit_of_work.write(work)
 
     def _view(self, record: AgentRecord) -> AgentView:
         alive = self._clock.now() - record.seen_at <= ALIVE_FOR

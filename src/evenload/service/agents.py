@@ -51,16 +51,20 @@ class AgentGateway:
 
     def _rename(self, former: str, name: str) -> int:
         """With all that the agent has and has to remove. Returns how many load balancers that are."""
-        with self._context.uow.write() as transaction:
-            moved = transaction.bound_to(former)
+
+        def work(transaction: Transaction) -> int:
+            moved = sorted(transaction.bound_to(former))
             for tree in filter(None, map(transaction.tree, moved)):
-                transaction.save_tree(tree, replace(tree, agent=name))
+                transaction.update_tree(tree, replace(tree, agent=name))
                 if tree.hosted and tree.applied_generation:
                     self._context.ports.bind_vip_port(transaction, tree.load_balancer.item, name)
             transaction.remove_agent(former)
+            return len(moved)
+
+        moved = self._context.uow.write(work)
         if moved:
-            log.info("the agent has another name", former=former, name=name, load_balancers=len(moved))
-        return len(moved)
+            log.info("the agent has another name", former=former, name=name, load_balancers=moved)
+        return moved
 
     def fetch(self, agent: str, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone]:
         """All from one snapshot."""
@@ -83,8 +87,10 @@ class AgentGateway:
 
     def report(self, agent: str, report: Report) -> None:
         with _translated():
-            with self._context.uow.write() as transaction:
-                reports.apply_report(transaction, self._context.ports, agent, report)
+            reception = self._context.uow.write(
+                lambda transaction: reports.apply_report(transaction, self._context.ports, agent, report)
+            )
+            reports.log_reception(reception, agent, report)
             with self._lock:  # objects have come, gone or changed their state
                 self._reports += 1
                 self._reported.pop((agent, report.load_balancer_id), None)
@@ -103,10 +109,13 @@ class AgentGateway:
     def _write_news(self, agent: str, healths: Sequence[Health]) -> None:
         with self._context.uow.read() as transaction:
             news = [health for health in healths if reports.differs(transaction, agent, health)]
+
+        def work(transaction: Transaction) -> None:
+            for health in news:
+                reports.apply_health(transaction, agent, health)
+
         if news:
-            with self._context.uow.write() as transaction:
-                for health in news:
-                    reports.apply_health(transaction, agent, health)
+            self._context.uow.write(work)
 
     def _note_life(self, agent: str, *, started: bool = False) -> None:
         now = self._context.now()
@@ -114,8 +123,12 @@ class AgentGateway:
             last = self._written.get(agent)
         if not started and last is not None and now - last < SIGN_OF_LIFE_EVERY:
             return
-        with self._context.uow.write() as transaction:
-            transaction.agent_seen(agent, now, started=started)
+
+        def work(transaction: Transaction) -> None:
+            if not transaction.agent_seen(agent, now, started=started):
+                transaction.insert_agent(agent, now)
+
+        self._context.uow.write(work)
         with self._lock:
             self._written[agent] = now
 

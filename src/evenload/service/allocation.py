@@ -110,12 +110,12 @@ def _fixed_ip(
     return FixedIp(subnet_id=subnet.id, address=free)
 
 
-def save_with_new_mac(transaction: Transaction, port: Port, source: random.Random) -> Port:
-    """Saves the port under a MAC that nobody in its network has; returns it."""
+def insert_with_new_mac(transaction: Transaction, port: Port, source: random.Random) -> Port:
+    """Inserts the port under a MAC that nobody in its network has; returns it."""
     for _ in range(_ATTEMPTS):
         candidate = replace(port, mac_address=render_mac(source.getrandbits(24)))
         try:
-            transaction.save_port(candidate)
+            transaction.insert_port(candidate)
         except Conflict as conflict:
             if conflict.field != "mac_address":
                 raise

@@ -1,19 +1,17 @@
 """Load balancers on a network whose properties change: they are told as if they had been changed themselves.
 
-Called by ``networks`` inside its transaction; the hints are sent by the caller after the commit.
+Called by ``networks`` inside its transaction.
 """
 
 from datetime import datetime
 
 from evenload.interfaces import Transaction
 from evenload.model import status
-from evenload.model.balancer import Tree
 
 
-def advance_attached(transaction: Transaction, network_id: str, subnet_id: str | None, *, now: datetime) -> list[Tree]:
+def advance_attached(transaction: Transaction, network_id: str, subnet_id: str | None, *, now: datetime) -> None:
     """Raises the generation of every load balancer with a VIP port on the network (and in the subnet, where one is
-    given), so that MTU, gateway and routes reach its host. Returns the trees as they are now."""
-    trees = []
+    given), so that MTU, gateway and routes reach its host."""
     for port in transaction.ports(network_id):
         if subnet_id is not None and all(ip.subnet_id != subnet_id for ip in port.fixed_ips):
             continue
@@ -21,6 +19,4 @@ def advance_attached(transaction: Transaction, network_id: str, subnet_id: str |
         if before is None or before.load_balancer.deleting or before.load_balancer.item.port_id != port.id:
             continue
         after = status.advance(before, changed=[before.id], now=now)
-        transaction.save_tree(before, after)
-        trees.append(after)
-    return trees
+        transaction.update_tree(before, after)

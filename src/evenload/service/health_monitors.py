@@ -27,7 +27,8 @@ class HealthMonitors:
         """Members keep their operating status until they have been checked."""
         guards.require_tags(draft)
         now = self._context.now()
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> View[Record[HealthMonitor]]:
             before = guards.read_tree(transaction, Kind.POOL, pool_id)
             pool = before.pools[pool_id]
             guards.require_living(before.load_balancer, pool)
@@ -36,51 +37,54 @@ class HealthMonitors:
             monitor = drafts.new_monitor(identifier, pool_id, draft)
             if pool.item.v1 is not None:
                 template = templates.template_from(monitor, identifier, pool.project_id, now)
-                transaction.save_template(template)
+                transaction.insert_template(template)
                 monitor = templates.monitor_from(template, identifier, pool_id)
             record = birth.record(monitor, draft)
             edited = before.with_record(record)
             guards.require(rules.validate_only_monitor(edited, monitor))
             guards.require(rules.validate_monitor(monitor))
             after = status.advance(edited, changed=[record.id], now=now)
-            transaction.save_tree(before, after)
-        self._context.announce(after)
-        return view_of(after, after.monitors[record.id])
+            transaction.update_tree(before, after)
+            return view_of(after, after.monitors[record.id])
+
+        return self._context.uow.write(work)
 
     def update(self, identifier: str, changes: Changes) -> View[Record[HealthMonitor]]:
         guards.require_tags(changes)
         now = self._context.now()
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> View[Record[HealthMonitor]]:
             before = guards.read_tree(transaction, Kind.HEALTH_MONITOR, identifier)
             present = before.monitors[identifier]
             guards.require_living(before.load_balancer, before.pools[present.item.pool_id], present)
             record = drafts.changed(present, changes)
             edited, touched = before.with_record(record), [identifier]
             guards.require(rules.validate_monitor(record.item))
-            others = []
             template_id = present.item.template_id
             template = transaction.template(template_id) if template_id is not None and changes.item else None
             if template is not None:
-                transaction.save_template(templates.changed_template(template, changes.item, now))
+                transaction.update_template(templates.changed_template(template, changes.item, now))
                 edited, alike = templates.put_into(edited, template.id, changes.item)
                 touched += alike
-                others = templates.change_monitors(transaction, template.id, changes.item, now=now, but=before.id)
+                templates.change_monitors(transaction, template.id, changes.item, now=now, but=before.id)
             after = status.advance(edited, changed=touched, now=now)
-            transaction.save_tree(before, after)
-        for tree in (after, *others):
-            self._context.announce(tree)
-        return view_of(after, after.monitors[identifier])
+            transaction.update_tree(before, after)
+            return view_of(after, after.monitors[identifier])
+
+        return self._context.uow.write(work)
 
     def delete(self, identifier: str) -> None:
         """Of a pool made by LBaaS v1: the pool is no longer associated with it; other pools keep theirs. A template
         that came with a monitor of this API goes with it, unless others have it by now."""
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             before = guards.read_tree(transaction, Kind.HEALTH_MONITOR, identifier)
             after = status.removed(before, identifier, now=self._context.now())
-            transaction.save_tree(before, after)
+            transaction.update_tree(before, after)
             if not any(view.record.id != identifier for view in _alike(transaction, identifier)):
                 transaction.remove_template(identifier)
-        self._context.announce(after)
+
+        self._context.uow.write(work)
 
     def get(self, identifier: str) -> View[Record[HealthMonitor]]:
         with self._context.uow.read() as transaction:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from evenload.interfaces import AgentRecord
+from evenload.interfaces import AgentBus, AgentRecord, Transaction
 from evenload.model import status
 from evenload.model.balancer import Tree
 from evenload.service.context import Context
@@ -21,8 +21,9 @@ HINT_AGAIN_AFTER = timedelta(seconds=5)
 class Housekeeping:
     """``agent_timeout``: silence after which an agent counts as away. ``pending_timeout``: how long a change waits."""
 
-    def __init__(self, context: Context, agent_timeout: timedelta, pending_timeout: timedelta) -> None:
+    def __init__(self, context: Context, bus: AgentBus, agent_timeout: timedelta, pending_timeout: timedelta) -> None:
         self._context = context
+        self._bus = bus
         self._agent_timeout = agent_timeout
         self._pending_timeout = pending_timeout
 
@@ -36,26 +37,30 @@ class Housekeeping:
         for tree in trees:
             if tree.id in overdue:
                 self._fail(tree.id, agents.get(tree.agent), now)
-            self._context.announce(tree)
+            if tree.hosted:
+                self._bus.hint(tree.agent, tree.id, tree.generation)
 
     def _fail(self, load_balancer_id: str, agent: AgentRecord | None, now: datetime) -> None:
         """In a transaction of its own, looking again: the report may have come meanwhile."""
-        with self._context.uow.write() as transaction:
-            if load_balancer_id not in transaction.pending_since(now - self._pending_timeout):
-                return
+
+        def work(transaction: Transaction) -> tuple[Tree, str] | None:
             before = transaction.tree(load_balancer_id)
-            if before is None:
-                return
+            if before is None or load_balancer_id not in transaction.pending_since(now - self._pending_timeout):
+                return None
             reason = self._why(before, agent, now)
-            after = status.given_up(before, before.generation, reason)
-            transaction.save_tree(before, after)
-        log.warning(
-            "change failed: pending for too long",
-            load_balancer=load_balancer_id,
-            agent=before.agent,
-            generation=before.generation,
-            reason=reason,
-        )
+            transaction.update_tree(before, status.given_up(before, before.generation, reason))
+            return before, reason
+
+        failed = self._context.uow.write(work)
+        if failed is not None:
+            tree, reason = failed
+            log.warning(
+                "change failed: pending for too long",
+                load_balancer=load_balancer_id,
+                agent=tree.agent,
+                generation=tree.generation,
+                reason=reason,
+            )
 
     def _why(self, tree: Tree, agent: AgentRecord | None, now: datetime) -> str:
         if agent is None:

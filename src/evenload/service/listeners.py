@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from evenload.interfaces import Transaction
 from evenload.model import rules, status
 from evenload.model.balancer import Listener, Record, Tree
 from evenload.model.desired import Statistics
@@ -21,7 +22,8 @@ class Listeners:
         """Its default pool is named by id; pools are made together with listeners only by LoadBalancers.create."""
         guards.require_tags(draft)
         now = self._context.now()
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> View[Record[Listener]]:
             before = guards.read_tree(transaction, Kind.LOAD_BALANCER, load_balancer_id)
             guards.require_living(before.load_balancer)
             birth = drafts.Birth(before.load_balancer.project_id, before.generation + 1, now)
@@ -29,30 +31,35 @@ class Listeners:
             edited = before.with_record(record)
             _require_valid(edited, record.item)
             after = status.advance(edited, changed=[record.id], now=now)
-            transaction.save_tree(before, after)
-        self._context.announce(after)
-        return view_of(after, after.listeners[record.id])
+            transaction.update_tree(before, after)
+            return view_of(after, after.listeners[record.id])
+
+        return self._context.uow.write(work)
 
     def update(self, identifier: str, changes: Changes) -> View[Record[Listener]]:
         guards.require_tags(changes)
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> View[Record[Listener]]:
             before = guards.read_tree(transaction, Kind.LISTENER, identifier)
             guards.require_living(before.load_balancer, before.listeners[identifier])
             record = drafts.changed(before.listeners[identifier], changes)
             edited = before.with_record(record)
             _require_valid(edited, record.item)
             after = status.advance(edited, changed=[identifier], now=self._context.now())
-            transaction.save_tree(before, after)
-        self._context.announce(after)
-        return view_of(after, after.listeners[identifier])
+            transaction.update_tree(before, after)
+            return view_of(after, after.listeners[identifier])
+
+        return self._context.uow.write(work)
 
     def delete(self, identifier: str) -> None:
         """Its default pool stays with the load balancer."""
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             before = guards.read_tree(transaction, Kind.LISTENER, identifier)
             after = status.removed(before, identifier, now=self._context.now())
-            transaction.save_tree(before, after)
-        self._context.announce(after)
+            transaction.update_tree(before, after)
+
+        self._context.uow.write(work)
 
     def get(self, identifier: str) -> View[Record[Listener]]:
         with self._context.uow.read() as transaction:

@@ -5,7 +5,7 @@ from typing import cast
 
 import structlog
 
-from evenload.interfaces import Transaction
+from evenload.interfaces import AgentRecord, Transaction
 from evenload.model import rules, status
 from evenload.model.balancer import LoadBalancer, Record, Tree
 from evenload.model.desired import Statistics
@@ -33,7 +33,8 @@ class LoadBalancers:
             guards.require_tags(part)
         context = self._context
         now = context.now()
-        with context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> tuple[Tree, AgentRecord]:
             agent = choose_agent(transaction.agents(), now=now)
             identifier = context.new_id()
             vip = context.ports.make_vip_port(transaction, identifier, project_id, draft.vip)
@@ -46,41 +47,49 @@ class LoadBalancers:
             guards.require(rules.validate_tree(tree))
             members = [record.item for record in tree.members.values()]
             guards.require_subnets(transaction, context.ports, project_id, members)
-            transaction.save_tree(None, tree)
+            transaction.insert_tree(tree)
+            return tree, agent
+
+        tree, agent = context.uow.write(work)
         log.info("load balancer scheduled", load_balancer=tree.id, agent=tree.agent, load=agent.load)
-        context.announce(tree)
         return tree
 
     def update(self, identifier: str, changes: Changes) -> View[Record[LoadBalancer]]:
         guards.require_tags(changes)
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> View[Record[LoadBalancer]]:
             before = _read_living(transaction, identifier)
             edited = replace(before, load_balancer=drafts.changed(before.load_balancer, changes))
             after = status.advance(edited, changed=[identifier], now=self._context.now())
-            transaction.save_tree(before, after)
-        self._context.announce(after)
-        return view_of(after, after.load_balancer)
+            transaction.update_tree(before, after)
+            return view_of(after, after.load_balancer)
+
+        return self._context.uow.write(work)
 
     def delete(self, identifier: str, *, cascade: bool) -> None:
         """The VIP's port is released once the host has confirmed that it has nothing left."""
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             before = guards.read_tree(transaction, Kind.LOAD_BALANCER, identifier)
             if not (cascade or before.load_balancer.deleting):
                 guards.require(rules.validate_removal(before))
             after = status.removed(before, identifier, now=self._context.now())
-            transaction.save_tree(before, after)
-        self._context.announce(after)
+            transaction.update_tree(before, after)
+
+        self._context.uow.write(work)
 
     def failover(self, identifier: str) -> None:
         """Has the host build everything anew."""
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             before = _read_living(transaction, identifier)
             record = before.load_balancer
             item = replace(record.item, incarnation=record.item.incarnation + 1)
             edited = replace(before, load_balancer=replace(record, item=item))
             after = status.advance(edited, changed=[identifier], now=self._context.now())
-            transaction.save_tree(before, after)
-        self._context.announce(after)
+            transaction.update_tree(before, after)
+
+        self._context.uow.write(work)
 
     def get(self, identifier: str) -> View[Record[LoadBalancer]]:
         with self._context.uow.read() as transaction:

@@ -25,7 +25,8 @@ class Members:
     def create(self, pool_id: str, draft: Draft) -> View[Record[Member]]:
         guards.require_tags(draft)
         now = self._context.now()
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> View[Record[Member]]:
             before = guards.read_tree(transaction, Kind.POOL, pool_id)
             guards.require_living(before.load_balancer, before.pools[pool_id])
             birth = drafts.Birth(before.load_balancer.project_id, before.generation + 1, now)
@@ -34,13 +35,15 @@ class Members:
             edited = before.with_record(record)
             self._require_valid(transaction, edited, [member], subnets_of=[member])
             after = status.advance(edited, changed=[record.id], now=now)
-            transaction.save_tree(before, after)
-        self._context.announce(after)
-        return view_of(after, after.members[record.id])
+            transaction.update_tree(before, after)
+            return view_of(after, after.members[record.id])
+
+        return self._context.uow.write(work)
 
     def update(self, pool_id: str, member_id: str, changes: Changes) -> View[Record[Member]]:
         guards.require_tags(changes)
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> View[Record[Member]]:
             before = _read_tree(transaction, pool_id, member_id)
             guards.require_living(before.load_balancer, before.pools[pool_id], before.members[member_id])
             record = drafts.changed(before.members[member_id], changes)
@@ -48,16 +51,19 @@ class Members:
             moved = [record.item] if "subnet_id" in changes.item else []
             self._require_valid(transaction, edited, [record.item], subnets_of=moved)
             after = status.advance(edited, changed=[member_id], now=self._context.now())
-            transaction.save_tree(before, after)
-        self._context.announce(after)
-        return view_of(after, after.members[member_id])
+            transaction.update_tree(before, after)
+            return view_of(after, after.members[member_id])
+
+        return self._context.uow.write(work)
 
     def delete(self, pool_id: str, member_id: str) -> None:
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             before = _read_tree(transaction, pool_id, member_id)
             after = status.removed(before, member_id, now=self._context.now())
-            transaction.save_tree(before, after)
-        self._context.announce(after)
+            transaction.update_tree(before, after)
+
+        self._context.uow.write(work)
 
     def replace(self, pool_id: str, given: Sequence[Draft], *, additive_only: bool) -> None:
         """The members of the pool become these: (address, port) that exist are updated with the fields given, new ones
@@ -65,7 +71,8 @@ class Members:
         for draft in given:
             guards.require_tags(draft)
         now = self._context.now()
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             before = guards.read_tree(transaction, Kind.POOL, pool_id)
             guards.require_living(before.load_balancer, before.pools[pool_id])
             birth = drafts.Birth(before.load_balancer.project_id, before.generation + 1, now)
@@ -76,8 +83,9 @@ class Members:
             members = [record.item for record in plan.put]
             self._require_valid(transaction, edited, members, subnets_of=members)
             after = status.advance(edited, changed=[record.id for record in plan.put], deleted=plan.removed, now=now)
-            transaction.save_tree(before, after)
-        self._context.announce(after)
+            transaction.update_tree(before, after)
+
+        self._context.uow.write(work)
 
     def get(self, pool_id: str, member_id: str) -> View[Record[Member]]:
         with self._context.uow.read() as transaction:

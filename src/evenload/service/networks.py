@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Any, TypeVar
 
-from evenload.interfaces import AgentBus, Clock, Transaction, UnitOfWork
+from evenload.interfaces import Clock, Transaction, UnitOfWork
 from evenload.model import addresses
-from evenload.model.balancer import Tree
 from evenload.model.errors import Conflict, Invalid, NotFound, Unsupported
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.segments import VlanRange, choose_segment
-from evenload.service.allocation import choose_fixed_ips, save_with_new_mac
+from evenload.service.allocation import choose_fixed_ips, insert_with_new_mac
 from evenload.service.attached import advance_attached
 
 V = TypeVar("V", Network, Subnet, Port)
@@ -54,14 +53,12 @@ class Networks:
         clock: Clock,
         new_id: Callable[[], str],
         source: random.Random,
-        bus: AgentBus,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._settings = settings
         self._clock = clock
         self._new_id = new_id
         self._source = source
-        self._bus = bus
 
     # ------------------------------------------------------------------------------------------------------ networks
 
@@ -70,7 +67,8 @@ class Networks:
         _check_names(fields, _NETWORK_CREATE)
         _check_up(fields)
         mtu = addresses.validate_mtu(fields.get("mtu", self._settings.default_mtu), ())
-        with self._unit_of_work.write() as transaction:
+
+        def work(transaction: Transaction) -> NetworkView:
             segment = choose_segment(
                 type=fields.get("type"),
                 physical_network=fields.get("physical_network"),
@@ -88,13 +86,16 @@ class Networks:
                 created_at=self._clock.now(),
                 **_picked(fields, ("name", "description", "shared", "tags")),
             )
-            transaction.save_network(network)
-        return NetworkView(network=network)
+            transaction.insert_network(network)
+            return NetworkView(network=network)
+
+        return self._unit_of_work.write(work)
 
     def update_network(self, identifier: str, fields: Mapping[str, Any]) -> NetworkView:
         _check_names(fields, _NETWORK_UPDATE)
         _check_up(fields)
-        with self._unit_of_work.write() as transaction:
+
+        def work(transaction: Transaction) -> NetworkView:
             network = _network(transaction, identifier)
             subnets = transaction.subnets(identifier)
             if "mtu" in fields:
@@ -108,16 +109,17 @@ class Networks:
                         field="shared",
                     )
             before, network = network, self._changed(network, fields)
-            transaction.save_network(network)
-            concerned = []
+            transaction.update_network(network)
             if network.mtu != before.mtu:
-                concerned = advance_attached(transaction, identifier, None, now=self._clock.now())
-        self._announce(concerned)
-        return _network_view(network, subnets)
+                advance_attached(transaction, identifier, None, now=self._clock.now())
+            return _network_view(network, subnets)
+
+        return self._unit_of_work.write(work)
 
     def delete_network(self, identifier: str) -> None:
         """Takes the subnets along; refused while the network has ports."""
-        with self._unit_of_work.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             _network(transaction, identifier)
             if transaction.ports(identifier):
                 raise Conflict(
@@ -127,6 +129,8 @@ class Networks:
             for subnet in transaction.subnets(identifier):
                 transaction.remove_subnet(subnet.id)
             transaction.remove_network(identifier)
+
+        self._unit_of_work.write(work)
 
     def network(self, identifier: str, *, viewer: str | None = None) -> NetworkView:
         with self._unit_of_work.read() as transaction:
@@ -157,7 +161,8 @@ class Networks:
             pools = addresses.plan_pools(cidr, gateway)
         else:
             pools = addresses.validate_pools(cidr, gateway, fields["allocation_pools"])
-        with self._unit_of_work.write() as transaction:
+
+        def work(transaction: Transaction) -> Subnet:
             network = _network(transaction, fields["network_id"], field="network_id")
             addresses.validate_no_overlap(cidr, transaction.subnets(network.id))
             if network.mtu < addresses.MIN_MTU[cidr.version]:
@@ -177,24 +182,28 @@ class Networks:
                 created_at=self._clock.now(),
                 **_picked(fields, ("name", "description", "enable_dhcp", "tags")),
             )
-            transaction.save_subnet(subnet)
-        return subnet
+            transaction.insert_subnet(subnet)
+            return subnet
+
+        return self._unit_of_work.write(work)
 
     def update_subnet(self, identifier: str, fields: Mapping[str, Any]) -> Subnet:
         _check_names(fields, _SUBNET_UPDATE)
-        with self._unit_of_work.write() as transaction:
+
+        def work(transaction: Transaction) -> Subnet:
             subnet = _subnet(transaction, identifier)
             before = subnet
             subnet = self._changed(subnet, {**fields, **_checked_addressing(transaction, subnet, fields)})
-            transaction.save_subnet(subnet)
-            concerned = []
+            transaction.update_subnet(subnet)
             if (subnet.gateway_ip, subnet.host_routes) != (before.gateway_ip, before.host_routes):
-                concerned = advance_attached(transaction, subnet.network_id, identifier, now=self._clock.now())
-        self._announce(concerned)
-        return subnet
+                advance_attached(transaction, subnet.network_id, identifier, now=self._clock.now())
+            return subnet
+
+        return self._unit_of_work.write(work)
 
     def delete_subnet(self, identifier: str) -> None:
-        with self._unit_of_work.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             _subnet(transaction, identifier)
             if transaction.addresses_taken(identifier):
                 raise Conflict(
@@ -202,6 +211,8 @@ class Networks:
                     "One or more ports have an IP allocation from this subnet."
                 )
             transaction.remove_subnet(identifier)
+
+        self._unit_of_work.write(work)
 
     def subnet(self, identifier: str, *, viewer: str | None = None) -> Subnet:
         with self._unit_of_work.read() as transaction:
@@ -229,7 +240,8 @@ class Networks:
         _check_present(fields, ("network_id",))
         _check_up(fields)
         mac = fields.get("mac_address")
-        with self._unit_of_work.write() as transaction:
+
+        def work(transaction: Transaction) -> Port:
             network = _network(transaction, fields["network_id"], field="network_id")
             port = Port(
                 id=self._new_id(),
@@ -241,29 +253,37 @@ class Networks:
                 **_picked(fields, ("name", "description", "device_id", "device_owner", "tags")),
             )
             if mac is None:
-                return save_with_new_mac(transaction, port, self._source)
-            transaction.save_port(port)
-        return port
+                return insert_with_new_mac(transaction, port, self._source)
+            transaction.insert_port(port)
+            return port
+
+        return self._unit_of_work.write(work)
 
     def update_port(self, identifier: str, fields: Mapping[str, Any]) -> Port:
         """Only what people call it, and who uses it as long as no load balancer does."""
         _check_names(fields, _PORT_UPDATE)
         _check_up(fields)
-        with self._unit_of_work.write() as transaction:
+
+        def work(transaction: Transaction) -> Port:
             port = _port(transaction, identifier)
             for name in ("device_id", "device_owner"):
                 if fields.get(name, getattr(port, name)) != getattr(port, name):
                     _check_unused(transaction, port, f"{name} cannot be changed", field=name)
             port = self._changed(port, fields)
-            transaction.save_port(port)
-        return port
+            transaction.update_port(port)
+            return port
+
+        return self._unit_of_work.write(work)
 
     def delete_port(self, identifier: str) -> None:
         """Refused while a load balancer uses the port."""
-        with self._unit_of_work.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             port = _port(transaction, identifier)
             _check_unused(transaction, port, "it cannot be deleted directly")
             transaction.remove_port(identifier)
+
+        self._unit_of_work.write(work)
 
     def port(self, identifier: str, *, viewer: str | None = None) -> Port:
         with self._unit_of_work.read() as transaction:
@@ -282,10 +302,6 @@ class Networks:
                 return ports
             own = {network.id for network in transaction.networks() if network.project_id == viewer}
             return [port for port in ports if port.project_id == viewer or port.network_id in own]
-
-    def _announce(self, trees: Sequence[Tree]) -> None:
-        for tree in trees:
-            self._bus.hint(tree.agent, tree.id, tree.generation)
 
     def _changed(self, value: V, fields: Mapping[str, Any]) -> V:
         """With the fields given, and the time of it where they make a difference."""

@@ -25,7 +25,8 @@ class Pools:
         for part in drafts_of(draft):
             guards.require_tags(part)
         now = self._context.now()
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> View[Record[Pool]]:
             before = _read_parent(transaction, load_balancer_id, listener_id)
             listener = before.listeners[listener_id] if listener_id is not None else None
             guards.require_living(before.load_balancer, *([listener] if listener else []))
@@ -45,31 +46,39 @@ class Pools:
             guards.require_subnets(transaction, self._context.ports, before.load_balancer.project_id, members)
             touched = [pool.id, *([listener.id] if listener else [])]
             after = status.advance(edited, changed=touched, now=now)
-            transaction.save_tree(before, after)
-        self._context.announce(after)
-        return view_of(after, after.pools[pool.id])
+            transaction.update_tree(before, after)
+            return view_of(after, after.pools[pool.id])
+
+        return self._context.uow.write(work)
 
     def update(self, identifier: str, changes: Changes) -> View[Record[Pool]]:
         guards.require_tags(changes)
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> View[Record[Pool]]:
             before = guards.read_tree(transaction, Kind.POOL, identifier)
             guards.require_living(before.load_balancer, before.pools[identifier])
             record = drafts.changed(before.pools[identifier], changes)
             edited = before.with_record(record)
             guards.require(rules.validate_pool(edited, record.item))
             after = status.advance(edited, changed=[identifier], now=self._context.now())
-            transaction.save_tree(before, after)
-        self._context.announce(after)
-        return view_of(after, after.pools[identifier])
+            transaction.update_tree(before, after)
+            return view_of(after, after.pools[identifier])
+
+        return self._context.uow.write(work)
 
     def delete(self, identifier: str) -> None:
         """Its members and monitor go with it; listeners that used it have no default pool any more."""
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             before = guards.read_tree(transaction, Kind.POOL, identifier)
             after = status.removed(before, identifier, now=self._context.now())
             # What holds a pool that stands alone has no other purpose.
-            transaction.save_tree(before, after if after.hosted or after.pools else None)
-        self._context.announce(after)
+            if after.hosted or after.pools:
+                transaction.update_tree(before, after)
+            else:
+                transaction.remove_tree(before)
+
+        self._context.uow.write(work)
 
     def get(self, identifier: str) -> View[Record[Pool]]:
         with self._context.uow.read() as transaction:

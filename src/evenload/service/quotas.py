@@ -55,14 +55,20 @@ class Quotas:
 
     def set(self, project_id: str, limits: Mapping[str, int]) -> dict[str, int]:
         """Resources that are not named keep their limit."""
-        with self._unit_of_work.write() as transaction:
+
+        def work(transaction: Transaction) -> dict[str, int]:
             transaction.save_quotas(project_id, limits)
             return self._limits(transaction, project_id)
 
+        return self._unit_of_work.write(work)
+
     def reset(self, project_id: str) -> None:
         """Back to the settings. May be repeated."""
-        with self._unit_of_work.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             transaction.remove_quotas(project_id)
+
+        self._unit_of_work.write(work)
 
     def require_room(self, transaction: Transaction, resource: str, project_id: str) -> None:
         """For one more. Raises OverQuota."""

@@ -6,6 +6,7 @@ what they say about a generation is true of that generation for ever, and only o
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 import structlog
 
@@ -15,6 +16,15 @@ from evenload.model.balancer import Tree
 from evenload.model.desired import Health, Outcome, Report, Statistics
 
 log = structlog.get_logger(__name__)
+
+
+class Reception(Enum):
+    """What became of a report."""
+
+    NOTED = "noted"
+    PASSED_OVER = "passed over"
+    NEVER_GIVEN = "never given"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,30 +51,32 @@ def plan_report(tree: Tree, report: Report) -> Tree | None:
             return status.given_up(tree, report.generation, report.reason or "The host gave no reason.")
 
 
-def apply_report(transaction: Transaction, ports: PortProvider, agent: str, report: Report) -> None:
+def apply_report(transaction: Transaction, ports: PortProvider, agent: str, report: Report) -> Reception:
     """May be repeated; what concerns no load balancer of that agent is passed over. A generation that was never given
     is not believed: it stems from a database that has been put back to an earlier state."""
     before = transaction.tree(report.load_balancer_id)
     if before is None or not concerns(before, agent):
-        return
+        return Reception.PASSED_OVER
     if report.generation > before.generation:
-        log.warning(
-            "report of a generation that was never given",
-            load_balancer=before.id,
-            agent=agent,
-            generation=report.generation,
-            newest=before.generation,
-        )
-        return
+        return Reception.NEVER_GIVEN
     after = plan_report(before, report)
-    if after == before:
-        return
-    transaction.save_tree(before, after)
-    if after is not None and before.applied_generation == 0 < after.applied_generation:
-        ports.bind_vip_port(transaction, after.load_balancer.item, agent)
     if after is None:
+        transaction.remove_tree(before)
         ports.release_vip_port(transaction, before.load_balancer.item)
-        log.info("load balancer gone", load_balancer=before.id, generation=report.generation)
+        return Reception.GONE
+    if after != before:
+        transaction.update_tree(before, after)
+        if before.applied_generation == 0 < after.applied_generation:
+            ports.bind_vip_port(transaction, after.load_balancer.item, agent)
+    return Reception.NOTED
+
+
+def log_reception(reception: Reception, agent: str, report: Report) -> None:
+    about = {"load_balancer": report.load_balancer_id, "agent": agent, "generation": report.generation}
+    if reception is Reception.NEVER_GIVEN:
+        log.warning("report of a generation that was never given", **about)
+    elif reception is Reception.GONE:
+        log.info("load balancer gone", **about)
 
 
 def plan_health(tree: Tree, known: Mapping[str, Statistics], health: Health) -> Findings:
@@ -91,6 +103,6 @@ def apply_health(transaction: Transaction, agent: str, health: Health) -> None:
         return
     findings = plan_health(before, transaction.statistics(before.id), health)
     if findings.tree != before:
-        transaction.save_tree(before, findings.tree)
+        transaction.update_tree(before, findings.tree)
     if findings.statistics:
         transaction.save_statistics(before.id, findings.statistics)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from evenload.interfaces import AgentRecord
+from evenload.model.errors import Overtaken
 from evenload.store import tables
 from evenload.store.mapping import from_moment, to_moment
 
@@ -60,17 +61,22 @@ def read_agents(connection: Connection) -> list[AgentRecord]:
     ]
 
 
-def write_agent_seen(connection: Connection, name: str, moment: datetime, *, started: bool) -> None:
+def insert_agent(connection: Connection, name: str, moment: datetime) -> None:
+    now = to_moment(moment)
+    connection.execute(_INSERT_AGENT, {"name": name, "seen_at": now, "created_at": now, "started_at": now})
+
+
+def write_agent_seen(connection: Connection, name: str, moment: datetime, *, started: bool) -> bool:
     now = to_moment(moment)
     statement = _AGENT_STARTED if started else _AGENT_SEEN
     row = {"seen_at": now, "started_at": now} if started else {"seen_at": now}
-    if connection.execute(statement, {"identifier": name, **row}).rowcount == 0:
-        connection.execute(_INSERT_AGENT, {"name": name, "seen_at": now, "created_at": now, "started_at": now})
+    return bool(connection.execute(statement, {"identifier": name, **row}).rowcount)
 
 
-def write_agent(connection: Connection, name: str, *, admin_state_up: bool, description: str) -> None:
+def update_agent(connection: Connection, name: str, *, admin_state_up: bool, description: str) -> None:
     row = {"identifier": name, "admin_state_up": admin_state_up, "description": description}
-    connection.execute(_AGENT_SAVED, row)
+    if connection.execute(_AGENT_SAVED, row).rowcount == 0:
+        raise Overtaken(f"Agent {name} is gone.")
 
 
 def remove_agent(connection: Connection, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from evenload.model.errors import Conflict
+from evenload.model.errors import Conflict, Overtaken
 from evenload.model.network import FixedIp, Network, Port, Segment, Subnet
 from evenload.store import tables
 from evenload.store.mapping import RowCodec
@@ -35,9 +35,12 @@ class _Rows(Generic[V]):
         )
         self.delete = delete(table).where(table.c.id == bindparam("identifier"))
 
-    def save(self, connection: Connection, identifier: str, row: dict[str, Any]) -> None:
-        if connection.execute(self.update, {**row, "identifier": identifier}).rowcount == 0:
+    def write(self, connection: Connection, row: dict[str, Any], *, new: bool) -> None:
+        """Raises Overtaken where a row that is to be changed is gone."""
+        if new:
             connection.execute(self.insert, row)
+        elif connection.execute(self.update, {**row, "identifier": row["id"]}).rowcount == 0:
+            raise Overtaken(f"{row['id']} of {self.table.name} is gone.")
 
 
 _NETWORKS = _Rows(Network, tables.NETWORKS)
@@ -78,10 +81,10 @@ def read_networks(connection: Connection) -> list[Network]:
     return [_NETWORKS.codec.decode(row) for row in connection.execute(_NETWORKS.all)]
 
 
-def write_network(connection: Connection, network: Network) -> None:
+def write_network(connection: Connection, network: Network, *, new: bool) -> None:
     row = {**_NETWORKS.codec.encode(network), "segment_key": _segment_key(network.segment)}
     _translated(
-        lambda: _NETWORKS.save(connection, network.id, row),
+        lambda: _NETWORKS.write(connection, row, new=new),
         Conflict(f"Another network lies on segment {_segment_key(network.segment)}.", field="segment"),
     )
 
@@ -114,8 +117,8 @@ def read_subnets(connection: Connection, network_id: str | None) -> list[Subnet]
     return [_SUBNETS.codec.decode(row) for row in rows]
 
 
-def write_subnet(connection: Connection, subnet: Subnet) -> None:
-    _SUBNETS.save(connection, subnet.id, _SUBNETS.codec.encode(subnet))
+def write_subnet(connection: Connection, subnet: Subnet, *, new: bool) -> None:
+    _SUBNETS.write(connection, _SUBNETS.codec.encode(subnet), new=new)
 
 
 def remove_subnet(connection: Connection, identifier: str) -> None:
@@ -159,8 +162,9 @@ def read_ports(connection: Connection, network_id: str | None, device_id: str | 
     return [_PORTS.codec.decode(row, fixed_ips=tuple(fixed.get(row.id, ()))) for row in connection.execute(ports, key)]
 
 
-def write_port(connection: Connection, port: Port) -> None:
-    """Asks before it writes, so that a Conflict leaves the transaction usable on every database."""
+def write_port(connection: Connection, port: Port, *, new: bool) -> None:
+    """Asks before it writes, so that a Conflict leaves the transaction usable on every database. Where another one
+    takes the same meanwhile, the database's refusal has the work run again."""
     identity: Mapping[str, Any] = {"identifier": port.id}
     taken = connection.execute(_MAC_OWNER, {**identity, "network": port.network_id, "mac": port.mac_address}).first()
     if taken is not None:
@@ -168,25 +172,20 @@ def write_port(connection: Connection, port: Port) -> None:
             f"MAC address {port.mac_address} is already in use on network {port.network_id}.", field="mac_address"
         )
     wanted = [(ip.subnet_id, ip.address) for ip in port.fixed_ips]
-    in_use = Conflict(f"An IP address of port {port.id} is already in use.", field="fixed_ips")
     if wanted:
         owned = connection.execute(_IP_OWNERS, {**identity, "wanted": wanted}).scalars().all()
         if owned:
             raise Conflict(f"IP address {', '.join(sorted(owned))} is already in use.", field="fixed_ips")
 
-    def write() -> None:
-        _PORTS.save(connection, port.id, _PORTS.codec.encode(port))
+    addresses = [
+        {"port_id": port.id, "ordinal": number, "subnet_id": ip.subnet_id, "address": ip.address}
+        for number, ip in enumerate(port.fixed_ips)
+    ]
+    _PORTS.write(connection, _PORTS.codec.encode(port), new=new)
+    if not new:
         connection.execute(_DELETE_IPS, identity)
-        if port.fixed_ips:
-            connection.execute(
-                _INSERT_IPS,
-                [
-                    {"port_id": port.id, "ordinal": number, "subnet_id": ip.subnet_id, "address": ip.address}
-                    for number, ip in enumerate(port.fixed_ips)
-                ],
-            )
-
-    _translated(write, in_use)
+    if addresses:
+        connection.execute(_INSERT_IPS, addresses)
 
 
 def remove_port(connection: Connection, identifier: str) -> None:

@@ -6,6 +6,7 @@ Called by unit_of_work.py inside a transaction, with its connection.
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from evenload.model.balancer import MonitorTemplate
+from evenload.model.errors import Overtaken
 from evenload.store import tables
 from evenload.store.mapping import RowCodec
 
@@ -34,11 +35,14 @@ def read_templates(connection: Connection, project_id: str | None) -> list[Monit
     return [_CODEC.decode(row) for row in rows]
 
 
-def write_template(connection: Connection, template: MonitorTemplate) -> None:
-    row = _CODEC.encode(template)
-    changed = {name: value for name, value in row.items() if name != "id"}
+def insert_template(connection: Connection, template: MonitorTemplate) -> None:
+    connection.execute(_INSERT, _CODEC.encode(template))
+
+
+def update_template(connection: Connection, template: MonitorTemplate) -> None:
+    changed = {name: value for name, value in _CODEC.encode(template).items() if name != "id"}
     if connection.execute(_UPDATE, {**changed, "identifier": template.id}).rowcount == 0:
-        connection.execute(_INSERT, row)
+        raise Overtaken(f"Health monitor {template.id} is gone.")
 
 
 def remove_template(connection: Connection, identifier: str) -> None:

@@ -25,6 +25,7 @@ from evenload.model.balancer import (
 )
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind, ProvisioningStatus
+from evenload.model.errors import Overtaken
 from evenload.store import tables
 from evenload.store.mapping import RowCodec, to_moment
 
@@ -122,8 +123,23 @@ class _Differences:
     removed: list[str] = field(default_factory=list)
 
 
-def write_tree(connection: Connection, before: Tree | None, after: Tree | None) -> None:
-    """Writes the records that differ: a statement per kind and sort of change, however many records."""
+def insert_tree(connection: Connection, tree: Tree) -> None:
+    _write_tree(connection, None, tree)
+
+
+def update_tree(connection: Connection, before: Tree, after: Tree) -> None:
+    _write_tree(connection, before, after)
+
+
+def remove_tree(connection: Connection, before: Tree) -> None:
+    _write_tree(connection, before, None)
+
+
+def _write_tree(connection: Connection, before: Tree | None, after: Tree | None) -> None:
+    """Writes the records that differ: a statement per kind and sort of change, however many records.
+
+    Raises Overtaken where a record that is to be changed or removed is gone.
+    """
     differences = {kind: _differences(_records(before, kind), _records(after, kind)) for kind in _WRITE_ORDER}
     if after is not None:
         if before is not None and not differences[Kind.LOAD_BALANCER].changed and _heads_differ(before, after):
@@ -134,14 +150,20 @@ def write_tree(connection: Connection, before: Tree | None, after: Tree | None) 
             if added:
                 connection.execute(rows.insert, [rows.encode(record, _extra(after, record)) for record in added])
             if changed:
-                connection.execute(
-                    rows.update,
-                    [{**rows.encode(record, _extra(after, record)), "identifier": record.id} for record in changed],
-                )
+                encoded = [
+                    {**rows.encode(record, _extra(after, record)), "identifier": record.id} for record in changed
+                ]
+                _require_all(connection.execute(rows.update, encoded).rowcount, kind, len(changed))
     for kind in reversed(_WRITE_ORDER):
         if removed := differences[kind].removed:
-            connection.execute(BY_KIND[kind].delete, [{"identifier": identifier} for identifier in removed])
+            gone = [{"identifier": identifier} for identifier in removed]
+            _require_all(connection.execute(BY_KIND[kind].delete, gone).rowcount, kind, len(removed))
     _write_tags(connection, before, after, differences.values())
+
+
+def _require_all(found: int, kind: Kind, wanted: int) -> None:
+    if found != wanted:
+        raise Overtaken(f"{wanted - found} of {wanted} rows ({kind.value}) that were to be written are gone.")
 
 
 def _records(tree: Tree | None, kind: Kind) -> Mapping[str, AnyRecord]:

@@ -2,31 +2,40 @@
 
 ``main`` makes one SqlUnitOfWork for the process; ``service`` uses it. A transaction reads a consistent snapshot or
 writes alone: on SQLite there is one writer at a time, elsewhere the tree's and the subnet's rows are locked. Errors of
-the database leave here as StoreUnavailable.
+the database leave here as StoreUnavailable. Work that another change has overtaken is run again here, and the agents
+get their hints from here, after the commit.
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from evenload.interfaces import AgentRecord
+from evenload.interfaces import AgentBus, AgentRecord, T, Transaction
 from evenload.model.balancer import AnyRecord, MonitorTemplate, Tree
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
-from evenload.model.errors import StoreUnavailable
+from evenload.model.errors import Overtaken, StoreUnavailable
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
 from evenload.store import agents, networks, queries, quotas, templates, trees
+from evenload.store.hints import Hint, hints_of
+
+_TRIES = 5
+"""Of one piece of work: who is overtaken that often, under locks, is not going to succeed."""
 
 
 class SqlTransaction:
-    """One transaction on one connection; of use only inside the ``with`` block that gave it."""
+    """One transaction on one connection; of use only inside the block or the work that it was given to.
+
+    ``hints``: what is to be told to the agents after the commit.
+    """
 
     def __init__(self, connection: Connection, *, writing: bool) -> None:
+        self.hints: list[Hint] = []
         self._connection = connection
         self._writing = writing
         # SQLite has the whole file locked for its writer.
@@ -38,8 +47,16 @@ class SqlTransaction:
     def owner_of(self, kind: Kind, identifier: str) -> str | None:
         return trees.read_owner(self._connection, kind, identifier)
 
-    def save_tree(self, before: Tree | None, after: Tree | None) -> None:
-        trees.write_tree(self._writable(), before, after)
+    def insert_tree(self, tree: Tree) -> None:
+        trees.insert_tree(self._writable(), tree)
+        self.hints += hints_of(None, tree)
+
+    def update_tree(self, before: Tree, after: Tree) -> None:
+        trees.update_tree(self._writable(), before, after)
+        self.hints += hints_of(before, after)
+
+    def remove_tree(self, before: Tree) -> None:
+        trees.remove_tree(self._writable(), before)
 
     def view(self, kind: Kind, identifier: str) -> View[AnyRecord] | None:
         return queries.read_view(self._connection, kind, identifier)
@@ -68,11 +85,14 @@ class SqlTransaction:
     def bound_to(self, agent: str) -> list[str]:
         return agents.read_bound_to(self._connection, agent)
 
-    def agent_seen(self, name: str, moment: datetime, *, started: bool = False) -> None:
-        agents.write_agent_seen(self._writable(), name, moment, started=started)
+    def insert_agent(self, name: str, moment: datetime) -> None:
+        agents.insert_agent(self._writable(), name, moment)
 
-    def save_agent(self, name: str, *, admin_state_up: bool, description: str) -> None:
-        agents.write_agent(self._writable(), name, admin_state_up=admin_state_up, description=description)
+    def agent_seen(self, name: str, moment: datetime, *, started: bool = False) -> bool:
+        return agents.write_agent_seen(self._writable(), name, moment, started=started)
+
+    def update_agent(self, name: str, *, admin_state_up: bool, description: str) -> None:
+        agents.update_agent(self._writable(), name, admin_state_up=admin_state_up, description=description)
 
     def remove_agent(self, name: str) -> None:
         agents.remove_agent(self._writable(), name)
@@ -83,8 +103,11 @@ class SqlTransaction:
     def templates(self, project_id: str | None = None) -> list[MonitorTemplate]:
         return templates.read_templates(self._connection, project_id)
 
-    def save_template(self, template: MonitorTemplate) -> None:
-        templates.write_template(self._writable(), template)
+    def insert_template(self, template: MonitorTemplate) -> None:
+        templates.insert_template(self._writable(), template)
+
+    def update_template(self, template: MonitorTemplate) -> None:
+        templates.update_template(self._writable(), template)
 
     def remove_template(self, identifier: str) -> None:
         templates.remove_template(self._writable(), identifier)
@@ -104,8 +127,11 @@ class SqlTransaction:
     def networks(self) -> list[Network]:
         return networks.read_networks(self._connection)
 
-    def save_network(self, network: Network) -> None:
-        networks.write_network(self._writable(), network)
+    def insert_network(self, network: Network) -> None:
+        networks.write_network(self._writable(), network, new=True)
+
+    def update_network(self, network: Network) -> None:
+        networks.write_network(self._writable(), network, new=False)
 
     def remove_network(self, identifier: str) -> None:
         networks.remove_network(self._writable(), identifier)
@@ -116,8 +142,11 @@ class SqlTransaction:
     def subnets(self, network_id: str | None = None) -> list[Subnet]:
         return networks.read_subnets(self._connection, network_id)
 
-    def save_subnet(self, subnet: Subnet) -> None:
-        networks.write_subnet(self._writable(), subnet)
+    def insert_subnet(self, subnet: Subnet) -> None:
+        networks.write_subnet(self._writable(), subnet, new=True)
+
+    def update_subnet(self, subnet: Subnet) -> None:
+        networks.write_subnet(self._writable(), subnet, new=False)
 
     def remove_subnet(self, identifier: str) -> None:
         networks.remove_subnet(self._writable(), identifier)
@@ -128,8 +157,11 @@ class SqlTransaction:
     def ports(self, network_id: str | None = None, device_id: str | None = None) -> list[Port]:
         return networks.read_ports(self._connection, network_id, device_id)
 
-    def save_port(self, port: Port) -> None:
-        networks.write_port(self._writable(), port)
+    def insert_port(self, port: Port) -> None:
+        networks.write_port(self._writable(), port, new=True)
+
+    def update_port(self, port: Port) -> None:
+        networks.write_port(self._writable(), port, new=False)
 
     def remove_port(self, identifier: str) -> None:
         networks.remove_port(self._writable(), identifier)
@@ -144,13 +176,14 @@ class SqlTransaction:
 
 
 class SqlUnitOfWork:
-    """``engine`` comes from engine.open_engine, its schema from migrate.upgrade.
+    """``engine`` comes from engine.open_engine, its schema from migrate.upgrade. ``bus`` carries the hints.
 
     ``busy_timeout``: seconds that a writer waits for the writers before it in this process.
     """
 
-    def __init__(self, engine: Engine, *, busy_timeout: float = 10.0) -> None:
+    def __init__(self, engine: Engine, bus: AgentBus, *, busy_timeout: float = 10.0) -> None:
         self._engine = engine
+        self._bus = bus
         self._sqlite = engine.dialect.name == "sqlite"
         self._busy_timeout = busy_timeout
         # SQLite lets writers of other connections poll with growing pauses; in one process they can simply queue.
@@ -166,13 +199,27 @@ class SqlUnitOfWork:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield SqlTransaction(connection, writing=False)
 
-    @contextmanager
-    def write(self) -> Iterator[SqlTransaction]:
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                result, hints = self._attempt(work)
+            except Overtaken:
+                if not tries_left:
+                    raise
+            else:
+                for hint in hints:
+                    self._bus.hint(hint.agent, hint.load_balancer_id, hint.generation)
+                return result
+        raise AssertionError("unreachable")
+
+    def _attempt(self, work: Callable[[Transaction], T]) -> tuple[T, list[Hint]]:
         with self._alone(), _translated(), self._engine.connect() as connection:
             if self._sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield SqlTransaction(connection, writing=True)
+            transaction = SqlTransaction(connection, writing=True)
+            result = work(transaction)
             connection.commit()
+            return result, transaction.hints
 
     def close(self) -> None:
         """Closes the idle connections; the last one to go folds SQLite's log into the file."""
@@ -200,7 +247,25 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"The database refused: {_words(error)}") from error
+        kind = Overtaken if _is_conflict(error) else StoreUnavailable
+        raise kind(f"The database refused: {_words(error)}") from error
+
+
+_CONFLICT_STATES = frozenset({"40001", "40P01"})
+"""PostgreSQL: serialization failure, deadlock."""
+
+_CONFLICT_NUMBERS = frozenset({1020, 1213})
+"""MariaDB: the record has changed since it was read, deadlock."""
+
+
+def _is_conflict(error: SQLAlchemyError) -> bool:
+    """Whether the work may succeed if it is run again: somebody else's change came in between."""
+    if isinstance(error, IntegrityError):
+        return True
+    if not isinstance(error, DBAPIError) or error.orig is None:
+        return False
+    number = error.orig.args[0] if error.orig.args else None
+    return getattr(error.orig, "sqlstate", None) in _CONFLICT_STATES or number in _CONFLICT_NUMBERS
 
 
 def _words(error: SQLAlchemyError) -> str:

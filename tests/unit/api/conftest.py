@@ -218,8 +218,8 @@ def default_policy() -> Policy:
 def make_world(directory: Path, settings: ApiSettings | None = None) -> World:
     file = directory / "api.sqlite"
     file.write_bytes(empty_database())
-    uow = SqlUnitOfWork(open_engine(StoreSettings(url=f"sqlite:///{file}")))
     clock, hints = StillClock(), NotedHints()
+    uow = SqlUnitOfWork(open_engine(StoreSettings(url=f"sqlite:///{file}")), hints)
     # Ids that sort in the order of creation would let a wrong order pass.
     source = random.Random(7)
 
@@ -227,7 +227,7 @@ def make_world(directory: Path, settings: ApiSettings | None = None) -> World:
         text = f"{source.getrandbits(128):032x}"
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-8{text[17:20]}-{text[20:]}"
 
-    context = Context(uow=uow, ports=Ipam(clock, new_id, source), bus=hints, clock=clock, new_id=new_id)
+    context = Context(uow=uow, ports=Ipam(clock, new_id, source), clock=clock, new_id=new_id)
     gateway = AgentGateway(context)
     gateway.register("host-1", Registration())
     networks = NetworkSettings(
@@ -241,7 +241,7 @@ def make_world(directory: Path, settings: ApiSettings | None = None) -> World:
         pools=Pools(context),
         members=Members(context),
         health_monitors=HealthMonitors(context),
-        networks=Networks(uow, networks, clock, new_id, source, hints),
+        networks=Networks(uow, networks, clock, new_id, source),
         v1=V1Services(
             vips=Vips(context, quotas, pauses),
             pools=V1Pools(context, quotas, "evenload"),

@@ -26,7 +26,8 @@ def test_a_sweep_that_fails_is_not_the_last(fault: Exception) -> None:
             swept.set()
 
     limit = timedelta(seconds=60)
-    sweeper = Sweeper(Failing(make_world(MemoryStore()).context, limit, limit), interval=0.001)
+    world = make_world(MemoryStore())
+    sweeper = Sweeper(Failing(world.context, world.hints, limit, limit), interval=0.001)
     sweeper.start()
     try:
         assert swept.wait(10)

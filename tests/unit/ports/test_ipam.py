@@ -32,7 +32,7 @@ class World:
         settings = NetworkSettings(
             default_physical_network="p", physical_networks=("p",), vlan_ranges=(("p", 1, 9),), default_mtu=1450
         )
-        self.networks = Networks(store, settings, clock, new_id, random.Random(1), NotedHints())
+        self.networks = Networks(store, settings, clock, new_id, random.Random(1))
         self.ipam = Ipam(clock, new_id, random.Random(2))
         self.network = self.networks.create_network("project-1", {}).network
         self.shared = self.networks.create_network("project-9", {"shared": True}).network
@@ -54,12 +54,12 @@ class World:
         return self.networks.create_port(project_id, {"network_id": self.network.id, "fixed_ips": wishes, **fields})
 
     def make(self, project_id: str = "project-1", load_balancer_id: str = "lb-1", **wish: Any) -> VipPort:
-        with self.store.write() as transaction:
-            return self.ipam.make_vip_port(transaction, load_balancer_id, project_id, VipWish(**wish))
+        return self.store.write(
+            lambda transaction: self.ipam.make_vip_port(transaction, load_balancer_id, project_id, VipWish(**wish))
+        )
 
     def release(self, made: VipPort, load_balancer_id: str = "lb-1") -> None:
-        with self.store.write() as transaction:
-            self.ipam.release_vip_port(transaction, balancer(made, load_balancer_id))
+        self.store.write(lambda transaction: self.ipam.release_vip_port(transaction, balancer(made, load_balancer_id)))
 
 
 def balancer(made: VipPort, load_balancer_id: str = "lb-1") -> LoadBalancer:
@@ -76,7 +76,7 @@ def balancer(made: VipPort, load_balancer_id: str = "lb-1") -> LoadBalancer:
 def world(tmp_path: Path) -> Iterator[World]:
     engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
     METADATA.create_all(engine)
-    yield World(SqlUnitOfWork(engine))
+    yield World(SqlUnitOfWork(engine, NotedHints()))
     engine.dispose()
 
 

@@ -27,12 +27,12 @@ def test_no_address_twice_however_many_ask(tmp_path: Path) -> None:
     settings = StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db", busy_timeout=60)
     engines = [open_engine(settings), open_engine(settings)]
     upgrade(engines[0])
-    stores = [SqlUnitOfWork(engine, busy_timeout=60) for engine in engines]
+    stores = [SqlUnitOfWork(engine, NotedHints(), busy_timeout=60) for engine in engines]
     clock = StillClock()
 
     def networks_of(store: SqlUnitOfWork, seed: int) -> Networks:
         settings = NetworkSettings(default_physical_network="p", physical_networks=("p",))
-        return Networks(store, settings, clock, new_id, random.Random(seed), NotedHints())
+        return Networks(store, settings, clock, new_id, random.Random(seed))
 
     network = networks_of(stores[0], 0).create_network("p", {}).network
     fields = {"network_id": network.id, "ip_version": 4, "cidr": "10.0.0.0/26"}
@@ -56,11 +56,9 @@ def test_no_address_twice_however_many_ask(tmp_path: Path) -> None:
         # Few different numbers, so that MAC addresses collide as well.
         ipam = Ipam(clock, new_id, random.Random(seed % 3))
 
-        def make() -> object:
-            with store.write() as transaction:
-                return ipam.make_vip_port(transaction, new_id(), "p", VipWish(subnet_id=subnet.id))
-
-        return make
+        return lambda: store.write(
+            lambda transaction: ipam.make_vip_port(transaction, new_id(), "p", VipWish(subnet_id=subnet.id))
+        )
 
     def ports(store: SqlUnitOfWork, seed: int) -> Callable[[], object]:
         networks = networks_of(store, seed % 3)

@@ -83,12 +83,12 @@ class World:
                 self.report(wish.id, wish.generation)
 
 
-def make_world(uow: UnitOfWork) -> World:
-    ports, hints, clock = CountingPorts(), NotedHints(), StillClock()
+def make_world(uow: UnitOfWork, hints: NotedHints | None = None) -> World:
+    """``hints``: those of the store, for tests that look at them."""
+    hints = hints or NotedHints()
+    ports, clock = CountingPorts(), StillClock()
     numbers = itertools.count(1)
-    context = Context(
-        uow=uow, ports=ports, bus=hints, clock=clock, new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012}"
-    )
+    context = Context(uow=uow, ports=ports, clock=clock, new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012}")
     gateway = AgentGateway(context)
     gateway.register("host-1", Registration())
     quotas = Quotas(uow, QuotaSettings())
@@ -112,19 +112,24 @@ def make_world(uow: UnitOfWork) -> World:
     )
 
 
+@pytest.fixture
+def hints() -> NotedHints:
+    return NotedHints()
+
+
 @pytest.fixture(params=["memory", "sqlite"])
-def uow(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[UnitOfWork]:
+def uow(request: pytest.FixtureRequest, tmp_path: Path, hints: NotedHints) -> Iterator[UnitOfWork]:
     if request.param == "memory":
-        yield MemoryStore()
+        yield MemoryStore(hints)
         return
     settings = StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db")
     engine = open_engine(settings)
     METADATA.create_all(engine)
-    store = SqlUnitOfWork(engine)
+    store = SqlUnitOfWork(engine, hints)
     yield store
     store.close()
 
 
 @pytest.fixture
-def world(uow: UnitOfWork) -> World:
-    return make_world(uow)
+def world(uow: UnitOfWork, hints: NotedHints) -> World:
+    return make_world(uow, hints)

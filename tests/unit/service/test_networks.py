@@ -10,6 +10,7 @@ from tests.contract.samples import a_tree, new_id, retouched
 from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
 
+from evenload.interfaces import Transaction
 from evenload.model.enums import NetworkType
 from evenload.model.errors import Conflict, Invalid, NotFound, Rejected, Unsupported
 from evenload.model.network import AllocationPool, FixedIp, Network, Route, Segment, Subnet
@@ -28,7 +29,7 @@ SETTINGS = NetworkSettings(
 def store(tmp_path: Path) -> Iterator[SqlUnitOfWork]:
     engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
     METADATA.create_all(engine)
-    yield SqlUnitOfWork(engine)
+    yield SqlUnitOfWork(engine, NotedHints())
     engine.dispose()
 
 
@@ -39,7 +40,7 @@ def clock() -> StillClock:
 
 @pytest.fixture
 def networks(store: SqlUnitOfWork, clock: StillClock) -> Networks:
-    return Networks(store, SETTINGS, clock, new_id, random.Random(7), NotedHints())
+    return Networks(store, SETTINGS, clock, new_id, random.Random(7))
 
 
 def network(networks: Networks, **fields: Any) -> Network:
@@ -411,7 +412,7 @@ def test_macs_are_tried_until_one_is_free(store: SqlUnitOfWork, clock: StillCloc
             return next(numbers)
 
     numbers = iter([5, 5, 5, 6])
-    networks = Networks(store, SETTINGS, clock, new_id, Repeating(), NotedHints())
+    networks = Networks(store, SETTINGS, clock, new_id, Repeating())
     made = network(networks)
     macs = [networks.create_port("project-1", {"network_id": made.id}).mac_address for _ in range(2)]
     assert macs == ["fa:16:3e:00:00:05", "fa:16:3e:00:00:06"]
@@ -428,8 +429,11 @@ def test_a_port_of_a_load_balancer_is_the_load_balancers(store: SqlUnitOfWork, n
     tree = a_tree()
     port = networks.create_port("project-1", {"network_id": made.id, "device_id": tree.id, "device_owner": "Octavia"})
     tree = tree.with_record(retouched(tree.load_balancer, port_id=port.id))
-    with store.write() as transaction:
-        transaction.save_tree(None, tree)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.insert_tree(tree)
+
     with pytest.raises(Conflict, match=f"in use by load balancer {tree.id}"):
         networks.delete_port(port.id)
     with pytest.raises(Conflict) as caught:
@@ -437,8 +441,11 @@ def test_a_port_of_a_load_balancer_is_the_load_balancers(store: SqlUnitOfWork, n
     assert caught.value.field == "device_id"
     renamed = networks.update_port(port.id, {"name": "vip", "device_id": tree.id, "tags": ("t",)})
     assert (renamed.name, renamed.tags) == ("vip", ("t",))
-    with store.write() as transaction:
-        transaction.save_tree(tree, None)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.remove_tree(tree)
+
     assert networks.update_port(port.id, {"device_id": "", "device_owner": ""}).device_id == ""
     networks.delete_port(port.id)
     assert networks.ports() == []
@@ -447,8 +454,11 @@ def test_a_port_of_a_load_balancer_is_the_load_balancers(store: SqlUnitOfWork, n
 def test_a_port_that_merely_names_a_load_balancer_may_be_changed_back(store: SqlUnitOfWork, networks: Networks) -> None:
     made = network(networks)
     tree = a_tree()
-    with store.write() as transaction:
-        transaction.save_tree(None, tree)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.insert_tree(tree)
+
     port = networks.create_port("project-1", {"network_id": made.id})
     networks.update_port(port.id, {"device_id": tree.id})
     assert networks.update_port(port.id, {"device_id": ""}).device_id == ""

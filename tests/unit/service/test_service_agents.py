@@ -223,9 +223,7 @@ def test_broken_store_is_an_unavailable_server(world: World) -> None:
         def read(self) -> NoReturn:
             raise StoreUnavailable("no disk")
 
-    context = Context(
-        uow=BrokenStore(), ports=world.ports, bus=world.hints, clock=world.clock, new_id=world.context.new_id
-    )
+    context = Context(uow=BrokenStore(), ports=world.ports, clock=world.clock, new_id=world.context.new_id)
     with pytest.raises(ServerUnavailable):
         AgentGateway(context).fetch("host-1", "any")
 
@@ -235,7 +233,9 @@ def test_broken_store_is_an_unavailable_server(world: World) -> None:
 
 @pytest.fixture
 def housekeeping(world: World) -> Housekeeping:
-    return Housekeeping(world.context, agent_timeout=timedelta(seconds=60), pending_timeout=timedelta(seconds=120))
+    return Housekeeping(
+        world.context, world.hints, agent_timeout=timedelta(seconds=60), pending_timeout=timedelta(seconds=120)
+    )
 
 
 def test_sweep_hints_again(world: World, lb: str, housekeeping: Housekeeping) -> None:

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 from tests.fakes.clock import StillClock
-from tests.fakes.hints import NotedHints
 from tests.fakes.ports import CountingPorts
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monitor, a_pool
 from tests.unit.service.conftest import World
@@ -104,7 +103,7 @@ def test_create_is_all_or_nothing(world: World, draft: BalancerDraft, error: typ
 
 def test_without_any_agent_there_is_no_host(uow: UnitOfWork) -> None:
     ports = CountingPorts()
-    context = Context(uow=uow, ports=ports, bus=NotedHints(), clock=StillClock(), new_id=lambda: "id")
+    context = Context(uow=uow, ports=ports, clock=StillClock(), new_id=lambda: "id")
     with pytest.raises(NoHost):
         LoadBalancers(context).create("project", a_balancer())
     assert ports.made == []

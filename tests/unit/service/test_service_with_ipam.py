@@ -65,7 +65,8 @@ class Site:
 def site(tmp_path: Path) -> Iterator[Site]:
     engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
     upgrade(engine)
-    uow, clock, source, hints = SqlUnitOfWork(engine), StillClock(), random.Random(1), NotedHints()
+    clock, source, hints = StillClock(), random.Random(1), NotedHints()
+    uow = SqlUnitOfWork(engine, hints)
     numbers = itertools.count(1)
 
     def new_id() -> str:
@@ -77,13 +78,12 @@ def site(tmp_path: Path) -> Iterator[Site]:
         clock,
         new_id,
         source,
-        hints,
     )
     subnets = []
     for project, physical, cidr in (("project", "one", "10.0.0.0/24"), ("stranger", "two", "10.9.0.0/24")):
         network = networks.create_network(project, {"type": NetworkType.FLAT, "physical_network": physical}).network
         subnets.append(networks.create_subnet(project, {"network_id": network.id, "cidr": cidr, "ip_version": 4}).id)
-    context = Context(uow=uow, ports=Ipam(clock, new_id, source), bus=hints, clock=clock, new_id=new_id)
+    context = Context(uow=uow, ports=Ipam(clock, new_id, source), clock=clock, new_id=new_id)
     gateway = AgentGateway(context)
     gateway.register("host-1", Registration())
     yield Site(

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from tests.contract.samples import a_tree, moment
+from tests.fakes.hints import NotedHints
 
+from evenload.interfaces import Transaction
 from evenload.model.errors import EvenloadError, StoreUnavailable
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
@@ -21,9 +23,12 @@ def test_the_file_and_its_logs_are_private(tmp_path: Path) -> None:
     directory = tmp_path / "var" / "evenload"
     engine = open_engine(StoreSettings(url=f"sqlite:///{directory}/evenload.db"))
     upgrade(engine)
-    store = SqlUnitOfWork(engine)
-    with store.write() as transaction:
-        transaction.agent_seen("a", moment(0))
+    store = SqlUnitOfWork(engine, NotedHints())
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.insert_agent("a", moment(0))
+
     assert mode(directory) == 0o700
     modes = {path.name: mode(path) for path in directory.iterdir()}
     assert modes == {"evenload.db": 0o600, "evenload.db-wal": 0o600, "evenload.db-shm": 0o600}
@@ -37,9 +42,11 @@ def test_an_existing_file_keeps_its_content(tmp_path: Path) -> None:
     for _ in range(2):
         engine = open_engine(settings)
         upgrade(engine)
-        with SqlUnitOfWork(engine).write() as transaction:
+        store = SqlUnitOfWork(engine, NotedHints())
+        with store.read() as transaction:
             found = transaction.tree(tree.id)
-            transaction.save_tree(found, tree)
+        if found is None:
+            store.write(lambda transaction: transaction.insert_tree(tree))
         engine.dispose()
     assert found == tree
 
@@ -66,10 +73,14 @@ def test_another_process_that_writes_too_long_is_reported(tmp_path: Path) -> Non
     settings = StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db", busy_timeout=0.05)
     mine, other = open_engine(settings), open_engine(settings)
     upgrade(mine)
-    with SqlUnitOfWork(other).write(), pytest.raises(StoreUnavailable, match="locked"), SqlUnitOfWork(mine).write():
-        pass
-    with SqlUnitOfWork(mine).write() as transaction:
-        transaction.agent_seen("a", moment(0))
+    store = SqlUnitOfWork(mine, NotedHints())
+
+    @SqlUnitOfWork(other, NotedHints()).write
+    def _(_: Transaction) -> None:
+        with pytest.raises(StoreUnavailable, match="locked"):
+            store.write(lambda transaction: transaction.insert_agent("a", moment(0)))
+
+    store.write(lambda transaction: transaction.insert_agent("a", moment(0)))
     mine.dispose()
     other.dispose()
 
@@ -77,20 +88,21 @@ def test_another_process_that_writes_too_long_is_reported(tmp_path: Path) -> Non
 def test_a_writer_in_this_process_that_takes_too_long_is_reported(tmp_path: Path) -> None:
     engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
     upgrade(engine)
-    store = SqlUnitOfWork(engine, busy_timeout=0.05)
+    store = SqlUnitOfWork(engine, NotedHints(), busy_timeout=0.05)
     caught: list[Exception] = []
 
     def write() -> None:
         try:
-            with store.write():
-                pass
+            store.write(lambda _: None)
         except StoreUnavailable as error:
             caught.append(error)
 
-    with store.write():
+    @store.write
+    def _(_: Transaction) -> None:
         thread = threading.Thread(target=write)
         thread.start()
         thread.join()
+
     assert "Waited 0.05 s" in str(caught[0])
     engine.dispose()
 
@@ -98,11 +110,14 @@ def test_a_writer_in_this_process_that_takes_too_long_is_reported(tmp_path: Path
 def test_readers_do_not_wait_for_the_writer(tmp_path: Path) -> None:
     engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db", busy_timeout=0))
     upgrade(engine)
-    store = SqlUnitOfWork(engine)
-    with store.write() as writer:
-        writer.agent_seen("a", moment(0))
+    store = SqlUnitOfWork(engine, NotedHints())
+
+    @store.write
+    def _(writer: Transaction) -> None:
+        writer.insert_agent("a", moment(0))
         with store.read() as reader:
             assert reader.agents() == []
+
     with store.read() as reader:
         assert [agent.name for agent in reader.agents()] == ["a"]
     engine.dispose()
@@ -110,6 +125,9 @@ def test_readers_do_not_wait_for_the_writer(tmp_path: Path) -> None:
 
 def test_a_lost_database_speaks_the_domains_words(tmp_path: Path) -> None:
     engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
-    with pytest.raises(StoreUnavailable, match="no such table"), SqlUnitOfWork(engine).read() as transaction:
+    with (
+        pytest.raises(StoreUnavailable, match="no such table"),
+        SqlUnitOfWork(engine, NotedHints()).read() as transaction,
+    ):
         transaction.agents()
     engine.dispose()

@@ -8,6 +8,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect
+from tests.fakes.hints import NotedHints
 
 from evenload.model.errors import EvenloadError
 from evenload.store import migrate
@@ -86,7 +87,7 @@ def test_what_an_earlier_version_kept_is_there_after_the_upgrade(tmp_path: Path)
             connection.exec_driver_sql(statement)
         connection.commit()
     migrate.upgrade(engine)
-    with SqlUnitOfWork(engine).read() as transaction:
+    with SqlUnitOfWork(engine, NotedHints()).read() as transaction:
         tree = transaction.tree("lb")
         agents = transaction.agents()
     assert tree is not None

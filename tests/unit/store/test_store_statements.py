@@ -9,7 +9,9 @@ from sqlalchemy import Dialect, Engine, event
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.schema import CreateTable
 from tests.contract.samples import a_network, a_port, a_subnet, a_tree, moment, retouched
+from tests.fakes.hints import NotedHints
 
+from evenload.interfaces import Transaction
 from evenload.model.enums import Kind
 from evenload.model.network import FixedIp
 from evenload.model.query import Query
@@ -29,7 +31,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def store(engine: Engine) -> SqlUnitOfWork:
-    return SqlUnitOfWork(engine)
+    return SqlUnitOfWork(engine, NotedHints())
 
 
 @pytest.fixture
@@ -47,22 +49,34 @@ def said(engine: Engine) -> list[str]:
 
 def test_only_what_differs_is_written(store: SqlUnitOfWork, said: list[str]) -> None:
     tree = a_tree(members=100)
-    with store.write() as transaction:
-        transaction.save_tree(None, tree)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.insert_tree(tree)
+
     member = next(iter(tree.members.values()))
     equal = tree.with_record(replace(member))
     said.clear()
-    with store.write() as transaction:
-        transaction.save_tree(tree, equal)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.update_tree(tree, equal)
+
     assert said == []
-    with store.write() as transaction:
-        transaction.save_tree(tree, tree.with_record(retouched(member, weight=200)))
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.update_tree(tree, tree.with_record(retouched(member, weight=200)))
+
     assert [statement.split(" SET ")[0] for statement in said] == ["UPDATE members"]
 
 
 def test_many_records_of_a_kind_take_one_statement(store: SqlUnitOfWork, said: list[str]) -> None:
-    with store.write() as transaction:
-        transaction.save_tree(None, a_tree(members=300, ports=(80, 81, 82)))
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.insert_tree(a_tree(members=300, ports=(80, 81, 82)))
+
     assert [statement.split(" (")[0] for statement in said] == [
         "INSERT INTO load_balancers",
         "INSERT INTO pools",
@@ -75,10 +89,13 @@ def test_many_records_of_a_kind_take_one_statement(store: SqlUnitOfWork, said: l
 
 def test_a_tree_is_read_by_a_statement_per_kind(store: SqlUnitOfWork, said: list[str]) -> None:
     tree = a_tree(members=50)
-    with store.write() as transaction:
-        transaction.save_tree(None, tree)
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.insert_tree(tree)
         said.clear()
         transaction.tree(tree.id)
+
     assert len(said) == 5
 
 
@@ -87,11 +104,14 @@ def test_a_page_takes_as_many_statements_however_long(
     store: SqlUnitOfWork, said: list[str], kind: Kind, statements: int
 ) -> None:
     for count in (1, 20):
-        with store.write() as transaction:
+
+        @store.write
+        def _(transaction: Transaction, count: int = count) -> None:
             for _ in range(count):
-                transaction.save_tree(None, a_tree())
+                transaction.insert_tree(a_tree())
             said.clear()
             transaction.find(kind, Query(limit=100))
+
         assert len(said) == statements
 
 
@@ -100,12 +120,14 @@ def test_statements_are_compiled_once(store: SqlUnitOfWork, engine: Engine) -> N
 
     def round_trip(number: int) -> None:
         tree = a_tree()
-        with store.write() as transaction:
-            transaction.save_tree(None, tree)
-            found = transaction.tree(tree.id)
-            transaction.save_tree(found, replace(tree, generation=number))
+
+        @store.write
+        def _(transaction: Transaction) -> None:
+            transaction.insert_tree(tree)
+            transaction.tree(tree.id)
+            transaction.update_tree(tree, replace(tree, generation=number))
             transaction.find(Kind.MEMBER, Query(filters={"name": (f"m{number}",)}, limit=number, tags=(f"t{number}",)))
-            transaction.agent_seen(f"host-{number}", moment(number))
+            transaction.insert_agent(f"host-{number}", moment(number))
 
     misses: list[str] = []
 
@@ -137,11 +159,14 @@ def test_the_database_itself_hands_no_address_out_twice(store: SqlUnitOfWork, en
     """Behind the question before each write, for databases where two may ask at once."""
     network = a_network()
     subnet = a_subnet(network)
-    with store.write() as transaction:
-        transaction.save_network(network)
-        transaction.save_subnet(subnet)
-        transaction.save_port(a_port(network, FixedIp(subnet_id=subnet.id, address="10.0.0.9")))
-        transaction.save_port(a_port(network, number=2))
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.insert_network(network)
+        transaction.insert_subnet(subnet)
+        transaction.insert_port(a_port(network, FixedIp(subnet_id=subnet.id, address="10.0.0.9")))
+        transaction.insert_port(a_port(network, number=2))
+
     twice = "INSERT INTO fixed_ips SELECT id, 0, '{}', '10.0.0.9' FROM ports WHERE mac_address LIKE '%02'"
     again = "UPDATE ports SET mac_address = 'fa:16:3e:00:00:01'"
     for statement in (twice.format(subnet.id), again):

@@ -24,7 +24,8 @@ class V1Members:
 
     def create(self, pool_id: str, draft: Draft) -> Record[Member]:
         now = self._context.now()
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> Record[Member]:
             before = read_pool(transaction, pool_id)
             guards.require_living(before.load_balancer, before.pools[pool_id])
             project_id = before.pools[pool_id].project_id
@@ -34,14 +35,16 @@ class V1Members:
             edited = before.with_record(birth.record(member, draft, monitored=status.watched(before, pool_id)))
             guards.require(rules.validate_members(edited, [member]))
             after = status.advance(edited, changed=[member.id], now=now)
-            transaction.save_tree(before, after)
-        self._context.announce(after)
-        return after.members[member.id]
+            transaction.update_tree(before, after)
+            return after.members[member.id]
+
+        return self._context.uow.write(work)
 
     def update(self, identifier: str, changes: Changes, pool_id: str | None = None) -> Record[Member]:
         """``pool_id``: the pool that the member belongs to from now on; None: its own."""
         now = self._context.now()
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> Record[Member]:
             before = _read_member(transaction, identifier)
             present = before.members[identifier]
             guards.require_living(before.load_balancer, before.pools[present.item.pool_id], present)
@@ -53,19 +56,21 @@ class V1Members:
             else:
                 trees = _moved(transaction, before, record, pool_id or "", now=now)
             for former, after in trees:
-                transaction.save_tree(former, after)
-        for _, after in trees:
-            self._context.announce(after)
-        return trees[-1][1].members[identifier]
+                transaction.update_tree(former, after)
+            return trees[-1][1].members[identifier]
+
+        return self._context.uow.write(work)
 
     def delete(self, identifier: str) -> None:
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             before = _read_member(transaction, identifier)
             if before.members[identifier].deleting:
                 raise guards.not_found(Kind.MEMBER, identifier)
             after = status.removed(before, identifier, now=self._context.now())
-            transaction.save_tree(before, after)
-        self._context.announce(after)
+            transaction.update_tree(before, after)
+
+        self._context.uow.write(work)
 
     def get(self, identifier: str) -> Record[Member]:
         with self._context.uow.read() as transaction:

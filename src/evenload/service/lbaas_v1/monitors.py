@@ -6,6 +6,7 @@ Called by the facade. How pools are associated with them: pools.py.
 from collections.abc import Mapping
 from typing import Any
 
+from evenload.interfaces import Transaction
 from evenload.model import rules
 from evenload.model.errors import HealthMonitorInUse, NotFound
 from evenload.service import drafts, guards, quotas
@@ -28,15 +29,19 @@ class V1Monitors:
         monitor = drafts.new_monitor(identifier, "", Changes(item=item))
         template = templates.template_from(monitor, identifier, project_id, self._context.now())
         guards.require(rules.validate_template(template))
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> MonitorView:
             self._limits.require_room(transaction, quotas.HEALTH_MONITOR, project_id)
-            transaction.save_template(template)
-        return MonitorView(template=template, associations=())
+            transaction.insert_template(template)
+            return MonitorView(template=template, associations=())
+
+        return self._context.uow.write(work)
 
     def update(self, identifier: str, item: Mapping[str, Any]) -> MonitorView:
         """In every pool that has it."""
         now = self._context.now()
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> MonitorView:
             present = transaction.template(identifier)
             if present is None:
                 raise NotFound("Health Monitor", identifier)
@@ -44,21 +49,24 @@ class V1Monitors:
             # Octavia's API lets checks overlap: who changes something else here is not held to that.
             timed = not item.keys().isdisjoint(("delay", "timeout"))
             guards.require(rules.validate_template(template) if timed else rules.validate_monitor(template))
-            transaction.save_template(template)
-            trees = templates.change_monitors(transaction, identifier, item, now=now)
+            transaction.update_template(template)
+            templates.change_monitors(transaction, identifier, item, now=now)
             associations = views.associations_of(transaction, identifier)
-        for tree in trees:
-            self._context.announce(tree)
-        return MonitorView(template=template, associations=associations)
+            return MonitorView(template=template, associations=associations)
+
+        return self._context.uow.write(work)
 
     def delete(self, identifier: str) -> None:
         """Raises HealthMonitorInUse while a pool has it."""
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             if transaction.template(identifier) is None:
                 raise NotFound("Health Monitor", identifier)
             if views.associations_of(transaction, identifier):
                 raise HealthMonitorInUse(f"Health monitor {identifier} still has associations with pools.")
             transaction.remove_template(identifier)
+
+        self._context.uow.write(work)
 
     def get(self, identifier: str) -> MonitorView:
         with self._context.uow.read() as transaction:

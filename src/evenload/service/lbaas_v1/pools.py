@@ -35,7 +35,8 @@ class V1Pools:
         """Raises NoHost where there is no agent that could serve it."""
         context = self._context
         now = context.now()
-        with context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> PoolView:
             self._limits.require_room(transaction, quotas.POOL, project_id)
             agent = choose_agent(transaction.agents(), now=now)
             birth = drafts.Birth(project_id, 1, now)
@@ -49,13 +50,16 @@ class V1Pools:
             edited, associated = self._associated(transaction, edited, pool.id, monitor_ids)
             guards.require(rules.validate_pool(edited, pool))
             tree = status.advance(edited, changed=[pool.id, *associated], now=now)
-            transaction.save_tree(None, tree)
+            transaction.insert_tree(tree)
             return views.pool_view(tree, pool.id)
+
+        return context.uow.write(work)
 
     def update(self, identifier: str, changes: Changes, monitor_ids: Sequence[str] | None = None) -> PoolView:
         """``monitor_ids``: the monitors that the pool has from now on; None: those that it has."""
         now = self._context.now()
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> PoolView:
             before = read_pool(transaction, identifier)
             guards.require_living(before.load_balancer, before.pools[identifier])
             record = drafts.changed(before.pools[identifier], changes)
@@ -69,40 +73,50 @@ class V1Pools:
                 edited, associated = self._associated(transaction, edited, identifier, fresh)
             guards.require(rules.validate_pool(edited, record.item))
             after = status.advance(edited, changed=[identifier, *associated], deleted=gone, now=now)
-            transaction.save_tree(before, after)
-        self._context.announce(after)
-        return views.pool_view(after, identifier)
+            transaction.update_tree(before, after)
+            return views.pool_view(after, identifier)
+
+        return self._context.uow.write(work)
 
     def delete(self, identifier: str) -> None:
         """With its members; its monitors are no longer associated with it. Raises PoolInUse while it has a VIP."""
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             before = read_pool(transaction, identifier)
             if before.pools[identifier].deleting:
                 raise guards.not_found(Kind.POOL, identifier)
             if any(not listener.deleting for listener in before.listeners_of(identifier)):
                 raise PoolInUse(f"Pool {identifier} is still in use.")
             after = status.removed(before, identifier, now=self._context.now())
-            transaction.save_tree(before, after if after.hosted or after.pools else None)
-        self._context.announce(after)
+            if after.hosted or after.pools:
+                transaction.update_tree(before, after)
+            else:
+                transaction.remove_tree(before)
+
+        self._context.uow.write(work)
 
     def associate(self, identifier: str, *monitor_ids: str) -> None:
         """All of them or none. Raises NotFound for a monitor that does not exist, ForeignProject,
         PoolMonitorAssociationExists."""
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             before = read_pool(transaction, identifier)
             guards.require_living(before.load_balancer, before.pools[identifier])
             edited, associated = self._associated(transaction, before, identifier, monitor_ids)
             after = status.advance(edited, changed=associated, now=self._context.now())
-            transaction.save_tree(before, after)
-        self._context.announce(after)
+            transaction.update_tree(before, after)
+
+        self._context.uow.write(work)
 
     def dissociate(self, identifier: str, monitor_id: str) -> None:
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             before = read_pool(transaction, identifier)
             association = _association(before, identifier, monitor_id)
             after = status.removed(before, association, now=self._context.now())
-            transaction.save_tree(before, after)
-        self._context.announce(after)
+            transaction.update_tree(before, after)
+
+        self._context.uow.write(work)
 
     def association(self, identifier: str, monitor_id: str) -> None:
         """Raises NotFound where there is none."""

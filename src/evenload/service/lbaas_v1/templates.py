@@ -39,12 +39,10 @@ def changed_template(template: MonitorTemplate, item: Mapping[str, Any], now: da
 
 def change_monitors(
     transaction: Transaction, template_id: str, item: Mapping[str, Any], *, now: datetime, but: str | None = None
-) -> list[Tree]:
-    """Brings the change to every pool that has the monitor, but for the tree ``but``. Returns the trees as they are
-    now, to be announced."""
+) -> None:
+    """Brings the change to every pool that has the monitor, but for the tree ``but``."""
     views = transaction.find(Kind.HEALTH_MONITOR, Query(filters={"template_id": (template_id,)})).views
     owners = {transaction.owner_of(Kind.HEALTH_MONITOR, view.record.id) for view in views}
-    trees = []
     for owner in sorted(
         owner for owner in owners if owner not in (None, but)
     ):  # in one order, so that nobody deadlocks
@@ -54,9 +52,7 @@ def change_monitors(
         edited, touched = put_into(before, template_id, item)
         if touched:
             after = status.advance(edited, changed=touched, now=now)
-            transaction.save_tree(before, after)
-            trees.append(after)
-    return trees
+            transaction.update_tree(before, after)
 
 
 def put_into(tree: Tree, template_id: str, item: Mapping[str, Any]) -> tuple[Tree, list[str]]:

@@ -62,7 +62,8 @@ class Vips:
     def _create(self, project_id: str, draft: VipDraft) -> VipView:
         context = self._context
         now = context.now()
-        with context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> VipView:
             held = read_pool(transaction, draft.pool_id)
             pool = held.pools[draft.pool_id]
             guards.require_living(held.load_balancer, pool)
@@ -103,13 +104,15 @@ class Vips:
             after = status.advance(edited, changed=[record.id for record in edited.records()], now=now)
             steps.append(_Step(held, after))
             _write(transaction, steps)
-        self._announce(steps)
-        return views.vip_view(after, identifier)
+            return views.vip_view(after, identifier)
+
+        return context.uow.write(work)
 
     def update(self, identifier: str, changes: VipChanges) -> VipView:
         """A new pool is taken over without a request lost: the listener's port stays open all the while."""
         now = self._context.now()
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> VipView:
             before = _read_vip(transaction, identifier)
             listener = before.listeners[identifier]
             guards.require_living(before.load_balancer, listener)
@@ -130,13 +133,15 @@ class Vips:
             after = status.advance(edited, changed=touched, now=now)
             steps = [*first, _Step(before, after), *last]
             _write(transaction, steps)
-        self._announce(steps)
-        return views.vip_view(after, identifier)
+            return views.vip_view(after, identifier)
+
+        return self._context.uow.write(work)
 
     def delete(self, identifier: str) -> None:
         """The pool stands alone again, at once. The address is given to nobody before the host has let go of it."""
         now = self._context.now()
-        with self._context.uow.write() as transaction:
+
+        def work(transaction: Transaction) -> None:
             before = _read_vip(transaction, identifier)
             listener = before.listeners[identifier]
             if listener.deleting:
@@ -154,7 +159,8 @@ class Vips:
             after = status.removed(rest, going, now=now)
             steps.insert(0, _Step(before, after))
             _write(transaction, steps)
-        self._announce(steps)
+
+        self._context.uow.write(work)
 
     def get(self, identifier: str) -> VipView:
         with self._context.uow.read() as transaction:
@@ -241,11 +247,6 @@ class Vips:
             now=now,
         )
 
-    def _announce(self, steps: Sequence[_Step]) -> None:
-        for step in steps:
-            if step.after is not None:
-                self._context.announce(step.after)
-
 
 def persisting(record: Any, given: Any) -> Any:
     """The pool with that session persistence: a mapping, a value of the model, or None."""
@@ -256,7 +257,13 @@ def persisting(record: Any, given: Any) -> Any:
 def _write(transaction: Transaction, steps: Sequence[_Step]) -> None:
     """In this order: an object stands in one tree at a time, so who loses one is written before who gains it."""
     for step in steps:
-        transaction.save_tree(step.before, step.after)
+        match step.before, step.after:
+            case None, Tree() as after:
+                transaction.insert_tree(after)
+            case Tree() as before, None:
+                transaction.remove_tree(before)
+            case Tree() as before, Tree() as after:
+                transaction.update_tree(before, after)
 
 
 def _read_vip(transaction: Transaction, identifier: str) -> Tree:

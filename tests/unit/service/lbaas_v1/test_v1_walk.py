@@ -10,6 +10,7 @@ from typing import TypeVar
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.fakes.hints import NotedHints
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.sample_drafts import a_listener, a_member, a_monitor
 from tests.fakes.v1_drafts import a_template, a_v1_pool, a_vip
@@ -314,7 +315,7 @@ class SqlWalk(Walk):
         directory = self.rest.enter_context(tempfile.TemporaryDirectory())
         engine = open_engine(StoreSettings(url=f"sqlite:///{Path(directory) / 'evenload.db'}"))
         METADATA.create_all(engine)
-        store = SqlUnitOfWork(engine)
+        store = SqlUnitOfWork(engine, NotedHints())
         self.rest.callback(store.close)
         return store
 

@@ -1,0 +1,27 @@
+"""What agents are told after a commit. Pure."""
+
+from dataclasses import dataclass
+
+from evenload.model.balancer import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """That load balancer is at that generation: for its agent to fetch."""
+
+    agent: str
+    load_balancer_id: str
+    generation: int
+
+
+def hints_of(before: Tree | None, after: Tree) -> list[Hint]:
+    """Of a tree that was saved: none where nothing changed for an agent, one for each agent that has it or had it."""
+    if not after.hosted:
+        return []
+    changed = before is None or after.generation > before.generation or after.agent != before.agent
+    if not changed:
+        return []
+    agents = [after.agent]
+    if before is not None and before.hosted and before.agent != after.agent:
+        agents.append(before.agent)
+    return [Hint(agent, after.id, after.generation) for agent in agents]
