@@ -1,7 +1,7 @@
 """Threads that cannot end unnoticed: a fault of the program is logged and counted, and the thread goes on.
 
-What no thread can go on after (``model.errors.Stranded``) passes through, and reaches ``threading.excepthook``: the
-program sets one that ends the process, and whoever supervises it starts it anew.
+What no thread can go on after (``Stranded``) passes through, and reaches ``threading.excepthook``: ``main`` sets one
+that ends the process, and whoever supervises it starts it anew.
 """
 
 import contextlib
@@ -15,6 +15,13 @@ import structlog
 log = structlog.get_logger(__name__)
 
 _LONGEST_PAUSE = 10.0
+
+
+class Stranded(BaseException):
+    """The thread is in a place that it cannot leave: whatever it did next would happen to something else than it means.
+
+    No ``Exception``, so that no handler of ordinary failures takes it for one of them.
+    """
 
 
 class Faults:

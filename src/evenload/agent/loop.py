@@ -65,6 +65,7 @@ class Agent:
             clock,
             self._settings,
             self._memories,
+            self.faults,
             on_death=self._died,
             on_verdict=self._judged,
         )
@@ -99,16 +100,7 @@ class Agent:
     def resync(self) -> None:
         """Asks for a look at everything: what is assigned here, and what is here (``plan_resync``)."""
         documents = {memory.load_balancer_id: memory.desired.document for memory in self._memories.all()}
-        try:
-            here = self._host.known()
-        except HostError as error:
-            log.warning("cannot see what is here", reason=str(error))
-            here = []
-        try:
-            assigned = self._server.assignments()
-        except ServerUnavailable as error:
-            log.warning("server is away", reason=str(error))
-            assigned = None
+        here, assigned = self._see_what_is_here(), self._ask_what_is_assigned()
         spread = self._settings.resync_interval / 2 if self._synced else 0.0
         for each in plan_resync(here, documents, assigned, spread):
             self._add(each.load_balancer_id, each.task, each.delay, urgent=each.urgent)
@@ -144,6 +136,24 @@ class Agent:
         memory = self._memories.find(load_balancer_id)
         urgent = urgent and not (memory is not None and memory.troubled)
         self._workers.add(load_balancer_id, task, self._clock.monotonic() + delay, urgent=urgent)
+
+    def _see_what_is_here(self) -> list[str]:
+        try:
+            return self._host.known()
+        except HostError as error:
+            log.warning("cannot see what is here", reason=str(error))
+        except Exception:  # noqa: BLE001 it is noted; what is assigned is looked after all the same
+            self.faults.note("resync")
+        return []
+
+    def _ask_what_is_assigned(self) -> dict[str, int] | None:
+        try:
+            return self._server.assignments()
+        except ServerUnavailable as error:
+            log.warning("server is away", reason=str(error))
+        except Exception:  # noqa: BLE001 it is noted; what is here is looked after all the same
+            self.faults.note("resync")
+        return None
 
     def _resync_and_wait(self) -> bool:
         if not self._stopping.is_set():

@@ -25,6 +25,7 @@ from evenload.interfaces import Clock, Host, Server
 from evenload.model.desired import Change, Desired, Gone, Observed, Outcome, Unreadable
 from evenload.model.errors import Hopeless, HostError, ServerUnavailable
 from evenload.render.options import RenderOptions
+from evenload.threads import Faults
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,7 @@ class Reconciler:
         clock: Clock,
         settings: AgentSettings,
         memories: Memories,
+        faults: Faults,
         *,
         on_death: Callable[[str], None],
         on_verdict: OnVerdict,
@@ -50,9 +52,10 @@ class Reconciler:
         self._clock = clock
         self._settings = settings
         self._memories = memories
+        self._faults = faults
         self._on_death = on_death
         self._probing = Probing(host, memories, on_verdict)
-        self._reporter = Reporter(server, clock)
+        self._reporter = Reporter(server, clock, faults)
 
     def round(self, load_balancer_id: str, task: Task) -> Requeue | None:
         """Returns None where nothing is left to do until somebody asks again."""
@@ -93,6 +96,10 @@ class Reconciler:
         try:
             answer = self._server.fetch([memory.load_balancer_id])[memory.load_balancer_id]
         except ServerUnavailable:
+            memory.desired.failures += 1
+            return False
+        except Exception:  # noqa: BLE001 it is noted; the load balancer is looked after all the same
+            self._faults.note("fetch", load_balancer=memory.load_balancer_id)
             memory.desired.failures += 1
             return False
         if isinstance(answer, Unreadable):  # what was applied last stands

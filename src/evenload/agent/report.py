@@ -9,6 +9,7 @@ from evenload.agent.memory import Acknowledged, Memory
 from evenload.interfaces import Clock, Server
 from evenload.model.desired import Change, Outcome, Report
 from evenload.model.errors import ServerUnavailable
+from evenload.threads import Faults
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +35,9 @@ def is_report_due(
 
 
 class Reporter:
-    def __init__(self, server: Server, clock: Clock) -> None:
+    def __init__(self, server: Server, clock: Clock, faults: Faults) -> None:
         self._server = server
+        self._faults = faults
         self._clock = clock
 
     def report(
@@ -56,10 +58,13 @@ class Reporter:
                 )
             )
         except ServerUnavailable as error:
-            part.acknowledged = None
-            part.failures += 1
             log.info("report is owed", load_balancer=memory.load_balancer_id, generation=generation, reason=str(error))
-            return False
-        part.acknowledged = Acknowledged(generation=generation, outcome=outcome, reason=reason, moment=now)
-        part.failures = 0
-        return True
+        except Exception:  # noqa: BLE001 it is noted; what was applied is applied all the same
+            self._faults.note("report", load_balancer=memory.load_balancer_id)
+        else:
+            part.acknowledged = Acknowledged(generation=generation, outcome=outcome, reason=reason, moment=now)
+            part.failures = 0
+            return True
+        part.acknowledged = None
+        part.failures += 1
+        return False

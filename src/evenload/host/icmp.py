@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -25,6 +26,7 @@ from evenload.host.icmp_echo import Echo, Streak, advance, family_of, open_socke
 from evenload.model.desired import PingTarget
 from evenload.model.errors import HostError
 from evenload.model.verdict import Verdict
+from evenload.threads import Faults, LastingThread
 
 log = structlog.get_logger(__name__)
 
@@ -71,15 +73,16 @@ class _Due:
 class Pinger:
     """``namespace_path`` says where a load balancer's namespace is. Callbacks come from the pinging thread."""
 
-    def __init__(self, namespace_path: Callable[[str], Path]) -> None:
+    def __init__(self, namespace_path: Callable[[str], Path], faults: Faults | None = None) -> None:
         self._namespace_path = namespace_path
+        self._faults = faults or Faults()
         self._lock = threading.Lock()
         self._sites: dict[str, _Site] = {}
         self._due: list[_Due] = []
         self._places = itertools.count()
         self._selector: selectors.BaseSelector | None = None
         self._wake: int | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: LastingThread | None = None
         self._closed = False
 
     def ping(self, load_balancer_id: str, targets: Sequence[PingTarget], on_verdict: OnVerdict) -> None:
@@ -119,7 +122,8 @@ class Pinger:
             self._closed = True
             thread = self._thread
             self._rouse()
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None:
+            thread.hurry()
             thread.join()
         with self._lock:
             for site in self._sites.values():
@@ -137,20 +141,20 @@ class Pinger:
             self._selector = selectors.DefaultSelector()
             self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             self._selector.register(self._wake, selectors.EVENT_READ, None)
-            self._thread = threading.Thread(target=self._run, args=(self._selector,), name="ping", daemon=True)
+            self._thread = LastingThread("ping", partial(self._wait_and_ping, self._selector), self._faults)
             self._thread.start()
 
-    def _run(self, selector: selectors.BaseSelector) -> None:
-        while True:
-            with self._lock:
-                pause = self._due[0].at - time.monotonic() if self._due else _LONGEST_SLEEP
-            events = selector.select(min(max(pause, 0.0), _LONGEST_SLEEP))
-            with self._lock:
-                if self._closed:
-                    return
-                news = [*self._receive(events), *self._turn(time.monotonic())]
-            for site, probe, verdict in news:
-                self._tell(site, probe, verdict)
+    def _wait_and_ping(self, selector: selectors.BaseSelector) -> bool:
+        with self._lock:
+            pause = self._due[0].at - time.monotonic() if self._due else _LONGEST_SLEEP
+        events = selector.select(min(max(pause, 0.0), _LONGEST_SLEEP))
+        with self._lock:
+            if self._closed:
+                return False
+            news = [*self._receive(events), *self._turn(time.monotonic())]
+        for site, probe, verdict in news:
+            self._tell(site, probe, verdict)
+        return True
 
     def _tell(self, site: _Site, probe: _Probe, verdict: Verdict) -> None:
         with self._lock:
@@ -159,8 +163,8 @@ class Pinger:
             on_verdict = site.on_verdict
         try:
             on_verdict(site.load_balancer_id, verdict)
-        except Exception:
-            log.exception("the outcome of a ping was not taken", load_balancer=site.load_balancer_id)
+        except Exception:  # noqa: BLE001 it is noted, and the others hear of theirs
+            self._faults.note("verdict", load_balancer=site.load_balancer_id)
 
     def _receive(self, events: list[tuple[selectors.SelectorKey, int]]) -> list[tuple[_Site, _Probe, Verdict]]:
         news = []
@@ -172,10 +176,13 @@ class Pinger:
             site, opened = key.data
             if opened.fileno() < 0:  # closed since the event
                 continue
-            for address, echo in _replies(opened):
-                probe = _asked(site, address, echo)
-                if probe is not None:
-                    news += self._judge(site, probe, latency=time.monotonic() - probe.sent_at)
+            try:
+                for address, echo in _replies(opened):
+                    probe = _asked(site, address, echo)
+                    if probe is not None:
+                        news += self._judge(site, probe, latency=time.monotonic() - probe.sent_at)
+            except Exception:  # noqa: BLE001 it is noted; what was not understood counts as lost when its time is over
+                self._faults.note("ping", load_balancer=site.load_balancer_id)
         return news
 
     def _turn(self, now: float) -> list[tuple[_Site, _Probe, Verdict]]:
@@ -188,10 +195,14 @@ class Pinger:
             wanted = site.probes.get((target.monitor, target.member, target.address)) is probe
             if not wanted or due.turn != probe.turn or self._sites.get(site.load_balancer_id) is not site:
                 continue
-            if probe.echo is None:
-                self._ask(site, probe, now)
-            else:
-                news += self._judge(site, probe, latency=None)
+            try:
+                if probe.echo is None:
+                    self._ask(site, probe, now)
+                else:
+                    news += self._judge(site, probe, latency=None)
+            except Exception:  # noqa: BLE001 it is noted, and the target is not forgotten
+                self._faults.note("ping", load_balancer=site.load_balancer_id)
+                self._schedule(site, probe, now + max(target.delay, 1))
         return news
 
     def _ask(self, site: _Site, probe: _Probe, now: float) -> None:

@@ -7,19 +7,22 @@ import queue
 import socket
 import threading
 
+from evenload.threads import Faults, LastingThread
+
 
 class LateCloser:
     """Inert until the first socket comes; ``close`` returns when all are closed, and may be followed by more."""
 
-    def __init__(self) -> None:
+    def __init__(self, faults: Faults | None = None) -> None:
+        self._faults = faults or Faults()
         self._sockets: queue.SimpleQueue[socket.socket | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread: LastingThread | None = None
 
     def take(self, late: socket.socket) -> None:
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="late closer", daemon=True)
+                self._thread = LastingThread("late-closer", self._close_next, self._faults)
                 self._thread.start()
             self._sockets.put(late)
 
@@ -30,6 +33,9 @@ class LateCloser:
                 self._sockets.put(None)
                 thread.join()
 
-    def _work(self) -> None:
-        while (late := self._sockets.get()) is not None:
-            late.close()
+    def _close_next(self) -> bool:
+        late = self._sockets.get()
+        if late is None:
+            return False
+        late.close()
+        return True

@@ -20,6 +20,7 @@ from evenload.model.desired import Desired, DesiredPort, NetworkStep, Observed, 
 from evenload.model.errors import HostError
 from evenload.model.verdict import Verdict
 from evenload.payloads.documents import dump_desired, load_desired
+from evenload.threads import Faults
 
 _DESIRED = "desired.json"
 _COUNTERS = "counters.json"
@@ -28,16 +29,17 @@ _log = structlog.get_logger(__name__)
 
 
 class LinuxHost:
-    """Fulfils ``interfaces.Host``. Inert until ``prepare``."""
+    """Fulfils ``interfaces.Host``. Inert until ``prepare``. ``faults``: counts those of its threads."""
 
-    def __init__(self, settings: HostSettings) -> None:
+    def __init__(self, settings: HostSettings, faults: Faults | None = None) -> None:
+        faults = faults or Faults()
         self._settings = settings
         self._files = StateFiles(settings.state_dir)
         self._vif = choose_vif(settings)
-        self._networks = Networks(settings.netns_dir, self._vif)
+        self._networks = Networks(settings.netns_dir, self._vif, faults)
         self._haproxy = Haproxy(settings, self._files)
-        self._watcher = Watcher()
-        self._pinger = Pinger(self._networks.namespace)
+        self._watcher = Watcher(faults)
+        self._pinger = Pinger(self._networks.namespace, faults)
 
     def prepare(self) -> list[str]:
         preflight.check_capabilities()

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evenload.host.refusal import refusal
+from evenload.threads import Stranded
 
 _CLONE_NEWNET = 0x40000000
 _MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 1 << 20
@@ -30,8 +31,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def visit(path: Path) -> Iterator[None]:
     """The calling thread is in that namespace inside the ``with`` block, and back in its former one after it.
 
-    Raises HostError where there is no such namespace. No thread may be started inside: it would stay there, and with
-    it the namespace after its name is gone.
+    Raises HostError where there is no such namespace, Stranded where there is no way back. No thread may be started
+    inside: it would stay there, and with it the namespace after its name is gone.
     """
     with _returning():
         _enter(path)
@@ -148,14 +149,17 @@ def _kill(pid: int, number: int) -> None:
 
 @contextmanager
 def _returning() -> Iterator[None]:
-    former = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        former = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise refusal("find the way back to this thread's namespace", error) from error
     try:
         yield
     finally:
         failed = _libc.setns(former, _CLONE_NEWNET) and ctypes.get_errno()
         os.close(former)
-        if failed:  # whatever this thread did next would happen to another namespace than it means
-            raise SystemError(f"the thread cannot return to its network namespace: {os.strerror(failed)}")
+        if failed:
+            raise Stranded(f"the thread cannot return to its network namespace: {os.strerror(failed)}")
 
 
 def _enter(path: Path) -> None:

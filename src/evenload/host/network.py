@@ -43,6 +43,7 @@ from evenload.model.desired import (
     VifState,
 )
 from evenload.model.errors import HostError
+from evenload.threads import Faults
 
 _NAMESPACE_PREFIX = "qlbaas-"
 _LINK_TIMEOUT = 5.0
@@ -87,10 +88,10 @@ class ObservedNetwork:
 class Networks:
     """``netns_dir`` is where namespaces have their names. Methods are called from the host's own namespace."""
 
-    def __init__(self, netns_dir: Path, vif: Vif) -> None:
+    def __init__(self, netns_dir: Path, vif: Vif, faults: Faults | None = None) -> None:
         self._netns_dir = netns_dir
         self._vif = vif
-        self._closer = LateCloser()
+        self._closer = LateCloser(faults)
 
     def namespace(self, load_balancer_id: str) -> Path:
         return self._netns_dir / (_NAMESPACE_PREFIX + load_balancer_id)

@@ -9,12 +9,10 @@ import selectors
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import structlog
+from functools import partial
 
 from evenload.host.haproxy_process import open_pid
-
-log = structlog.get_logger(__name__)
+from evenload.threads import Faults, LastingThread
 
 OnExit = Callable[[str], None]
 
@@ -29,11 +27,12 @@ class _Watch:
 class Watcher:
     """``on_exit`` is called from the watching thread, once per watch."""
 
-    def __init__(self) -> None:
+    def __init__(self, faults: Faults | None = None) -> None:
+        self._faults = faults or Faults()
         self._lock = threading.Lock()
         self._selector: selectors.BaseSelector | None = None
         self._wake: int | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: LastingThread | None = None
         self._watches: dict[str, _Watch] = {}
         self._late: list[tuple[str, OnExit]] = []
         self._closed = False
@@ -66,7 +65,8 @@ class Watcher:
             self._closed = True
             thread = self._thread
             self._rouse()
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None:
+            thread.hurry()
             thread.join()
         with self._lock:
             for load_balancer_id in list(self._watches):
@@ -83,24 +83,23 @@ class Watcher:
             self._selector = selectors.DefaultSelector()
             self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             self._selector.register(self._wake, selectors.EVENT_READ, None)
-            self._thread = threading.Thread(
-                target=self._run, args=(self._selector, self._wake), name="haproxy-watch", daemon=True
-            )
+            step = partial(self._wait_and_tell, self._selector, self._wake)
+            self._thread = LastingThread("haproxy-watch", step, self._faults)
             self._thread.start()
         return self._selector
 
-    def _run(self, selector: selectors.BaseSelector, wake: int) -> None:
-        while True:
-            events = selector.select()
-            with self._lock:
-                if self._closed:
-                    return
-                told = self._collect(events, wake)
-            for load_balancer_id, on_exit in told:
-                try:
-                    on_exit(load_balancer_id)
-                except Exception:
-                    log.exception("the news of a death was not taken", load_balancer=load_balancer_id)
+    def _wait_and_tell(self, selector: selectors.BaseSelector, wake: int) -> bool:
+        events = selector.select()
+        with self._lock:
+            if self._closed:
+                return False
+            told = self._collect(events, wake)
+        for load_balancer_id, on_exit in told:
+            try:
+                on_exit(load_balancer_id)
+            except Exception:  # noqa: BLE001 it is noted, and the others hear of theirs
+                self._faults.note("death", load_balancer=load_balancer_id)
+        return True
 
     def _collect(self, events: list[tuple[selectors.SelectorKey, int]], wake: int) -> list[tuple[str, OnExit]]:
         told, self._late = self._late, []

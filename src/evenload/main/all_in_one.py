@@ -17,7 +17,7 @@ from evenload.api.app import build_app
 from evenload.api.policy import Policy
 from evenload.bus.local import LocalServer
 from evenload.host.linux import LinuxHost
-from evenload.main import logs
+from evenload.main import logs, lost_threads
 from evenload.main.housekeeping import Sweeper
 from evenload.main.parts import build_foundation, build_identity, build_services
 from evenload.main.serving import HttpServer
@@ -99,6 +99,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"evenload: {error}\n")
         return 2
     logs.configure(debug=settings.debug)
+    lost_threads.end_the_process()
     sys.setswitchinterval(_SWITCH_INTERVAL)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,10 +1,28 @@
 """Logging: one line per event on standard error, key=value, for people and journald alike."""
 
+import contextlib
+import io
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
+
+
+class _Forgiving(io.TextIOBase):
+    """A line that cannot be written (a full disk, a pipe whose reader has gone) is lost, and nothing fails by that."""
+
+    def __init__(self, target: TextIO) -> None:
+        self._target = target
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            self._target.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._target.flush()
 
 
 def configure(*, debug: bool) -> None:
@@ -20,7 +38,7 @@ def configure(*, debug: bool) -> None:
             _one_line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, _Forgiving(sys.stderr))),
         cache_logger_on_first_use=True,
     )
 
