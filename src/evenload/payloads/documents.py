@@ -5,17 +5,18 @@ is passed over. From the wire nothing unknown is passed over: a field that this 
 thing that a tenant asked for.
 """
 
-from typing import Any
-
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from evenload.model.desired import Desired, Gone
+from evenload.model.desired import Desired
 from evenload.model.registration import PAYLOAD_VERSION
 
 _DESIRED = TypeAdapter(Desired)
 _LENIENT = TypeAdapter(dict[str, Desired])
 _STRICT = TypeAdapter(dict[str, Desired], config=ConfigDict(extra="forbid"))
 """In a dictionary, because a setting at a dataclass itself would have to stand in the model."""
+
+
+_UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
 
 class UnknownContent(ValueError):
@@ -43,19 +44,14 @@ def read_desired(document: object, *, version: int = PAYLOAD_VERSION) -> Desired
         raise UnknownContent(describe(error)) from error
 
 
-def wire_answer(answer: Desired | Gone) -> dict[str, Any]:
-    """One answer of a fetch, for JSON. The generation stands beside the document, for those that cannot read it."""
-    document = None if isinstance(answer, Gone) else _DESIRED.dump_python(answer, mode="json")
-    return {"generation": answer.generation, "desired": document}
-
-
 def describe(error: ValidationError, skip: int = 1) -> str:
-    """The first fault for people: where it is and what is wrong there; ``skip`` parts of the place are not told."""
-    fault = error.errors(include_url=False)[0]
+    """One fault for people, an unknown field first: its place, without the first ``skip`` parts, and what is wrong."""
+    faults = error.errors(include_url=False)
+    fault = next((each for each in faults if each["type"] in _UNKNOWN), faults[0])
     parts = [str(part) for part in fault["loc"][skip:]]
     place = ".".join(parts) or "the document"
     match fault["type"]:
-        case "unexpected_keyword_argument" | "extra_forbidden":
+        case kind if kind in _UNKNOWN:
             return f"the field {place} is unknown to version {PAYLOAD_VERSION}"
         case "enum":
             return f"the value {fault['input']!r} of {place} is unknown to version {PAYLOAD_VERSION}"

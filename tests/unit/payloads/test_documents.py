@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.wishes import wish
 
 from evenload.model.registration import PAYLOAD_VERSION
-from evenload.payloads.documents import UnknownContent, dump_desired, load_desired, read_desired, wire_answer
+from evenload.payloads.documents import UnknownContent, dump_desired, load_desired, read_desired
 
 
 def document() -> dict[str, Any]:
@@ -18,7 +18,7 @@ def document() -> dict[str, Any]:
 def test_a_document_comes_back_as_it_was() -> None:
     desired = wish()
     assert load_desired(dump_desired(desired)) == desired
-    assert read_desired(json.loads(json.dumps(wire_answer(desired)["desired"]))) == desired
+    assert read_desired(document()) == desired
 
 
 def test_a_document_on_disk_of_an_earlier_version_is_read() -> None:

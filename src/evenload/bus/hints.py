@@ -1,0 +1,135 @@
+"""Hints as datagrams: any process of the server sends them to the agent of this host, and never waits.
+
+The kernel says who sent one (SCM_CREDENTIALS); the agent takes those of the server's user only. The kernel holds few
+datagrams for a receiver: what finds no room is folded by load balancer and sent by a thread that may wait.
+"""
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import structlog
+
+from evenload.payloads.documents import UnknownContent
+from evenload.payloads.messages import pack_hint, read_hint
+
+log = structlog.get_logger(__name__)
+
+_CREDENTIALS = struct.Struct("3i")
+_MAX_HINT = 512
+_MAX_WAITING = 10_000
+_PATIENCE = struct.pack("ll", 1, 0)
+_STOP_TIMEOUT = 5.0
+
+
+class HintSender:
+    """Fulfils AgentBus. A hint for another agent than ``agent`` is dropped. May be used from any thread."""
+
+    def __init__(self, path: Path, agent: str) -> None:
+        self._path = str(path)
+        self._agent = agent
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._condition = threading.Condition()
+        self._waiting: dict[str, int] = {}
+        self._flushing = False
+
+    def hint(self, agent: str, load_balancer_id: str, generation: int) -> None:
+        if agent != self._agent:
+            return
+        try:
+            self._socket.sendto(pack_hint(load_balancer_id, generation), self._path)
+        except BlockingIOError:
+            self._keep(load_balancer_id, generation)
+        except OSError as error:  # the agent is away: its resync finds the change
+            log.debug("hint lost", load_balancer=load_balancer_id, reason=str(error))
+
+    def close(self) -> None:
+        with self._condition:
+            self._waiting.clear()
+            self._socket.close()
+
+    def _keep(self, load_balancer_id: str, generation: int) -> None:
+        with self._condition:
+            if len(self._waiting) < _MAX_WAITING:
+                self._waiting[load_balancer_id] = generation
+            if not self._flushing:
+                self._flushing = True
+                threading.Thread(target=self._flush, name="bus-hints", daemon=True).start()
+
+    def _flush(self) -> None:
+        """Until none wait. A receiver that takes nothing for a second has lost them."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as patient:
+            patient.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
+            while True:
+                with self._condition:
+                    if not self._waiting:
+                        self._flushing = False
+                        return
+                    load_balancer_id = next(iter(self._waiting))
+                    generation = self._waiting.pop(load_balancer_id)
+                try:
+                    patient.sendto(pack_hint(load_balancer_id, generation), self._path)
+                except OSError as error:
+                    with self._condition:
+                        lost = len(self._waiting) + 1
+                        self._waiting.clear()
+                    log.debug("hints lost", count=lost, reason=str(error))
+
+
+class HintReceiver:
+    """``bound``: a datagram socket with its path; ``users``: the ids that a server may have. ``on_hint`` is called with
+    load balancer and generation, from a thread of the receiver's. Inert until ``start``."""
+
+    def __init__(self, bound: socket.socket, users: Collection[int], on_hint: Callable[[str, int], None]) -> None:
+        self._socket = bound
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._users = frozenset(users)
+        self._on_hint = on_hint
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._receive, name="bus-hints", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RD)
+        if self._thread is not None:
+            self._thread.join(_STOP_TIMEOUT)
+        self._socket.close()
+
+    def _receive(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                payload, ancillary, _, _ = self._socket.recvmsg(_MAX_HINT, socket.CMSG_SPACE(_CREDENTIALS.size))
+            except OSError as error:
+                if not self._stopping.is_set():
+                    log.warning("cannot receive hints", reason=str(error))
+                    self._stopping.wait(0.1)
+                continue
+            if self._stopping.is_set():
+                return
+            user = _sender(ancillary)
+            if user not in self._users:
+                log.warning("a stranger sent a hint", user=user)
+                continue
+            try:
+                load_balancer_id, generation = read_hint(payload)
+                self._on_hint(load_balancer_id, generation)
+            except UnknownContent as error:
+                log.warning("a hint cannot be read", reason=str(error))
+            except Exception:  # a fault of the program in one hint must not be the end of all
+                log.exception("internal fault in a hint")
+
+
+def _sender(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+            return int(_CREDENTIALS.unpack_from(content)[1])
+    return None

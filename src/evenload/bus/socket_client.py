@@ -1,0 +1,168 @@
+"""The agent's end of the Unix socket: fulfils ``interfaces.Server`` over connections that are kept open.
+
+Each call has a connection for itself while it lasts; there are as many as calls were made at the same time. A server
+that was started anew closed them all: a call that finds its connection dead is made once more on a new one. All
+trouble of the transport is ServerUnavailable.
+"""
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from evenload.bus.frames import FrameError, Frames, read_peer
+from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
+from evenload.model.errors import ServerUnavailable
+from evenload.model.registration import Registration, Welcome
+from evenload.payloads import messages
+from evenload.payloads.documents import UnknownContent
+
+_TIMEOUT = 30.0
+"""Seconds that an answer may take; a database that is busy makes the server wait for a third of that."""
+
+
+class SocketServer:
+    """``agent``: the name of this host's agent; ``users``: the ids that the server may have. May be used from any
+    thread."""
+
+    def __init__(self, path: Path, agent: str, users: Collection[int], *, timeout: float = _TIMEOUT) -> None:
+        self._path = str(path)
+        self._agent = agent
+        self._users = frozenset(users)
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._idle: list[Frames] = []
+        self._registration: Registration | None = None
+        self._version = 0
+        self._line: Frames | None = None
+
+    def register(self, registration: Registration) -> Welcome:
+        """On a connection that stays open for ``wait_until_lost``."""
+        line, welcome = self._open(registration)
+        line.wait_for_ever()
+        with self._lock:
+            former, self._line = self._line, line
+            self._registration = replace(registration, former=None, started=False)
+            self._version = welcome.version
+        if former is not None:
+            former.close()
+        return welcome
+
+    def wait_until_lost(self) -> None:
+        """Returns when the server that was registered with is gone, or after ``close``."""
+        with self._lock:
+            line = self._line
+        if line is not None:
+            with contextlib.suppress(OSError):
+                while line.receive() is not None:
+                    pass  # the server says nothing there
+
+    def close(self) -> None:
+        with self._lock:
+            connections, self._idle, self._registration = self._idle, [], None
+            if self._line is not None:
+                connections.append(self._line)
+                self._line = None
+        for connection in connections:
+            connection.close()
+
+    def fetch(self, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone | Unreadable]:
+        wanted = list(load_balancer_ids)
+        with _translated("fetch"):
+            return messages.read_answers(self._call("fetch", wanted), wanted, self._version)
+
+    def assignments(self) -> dict[str, int]:
+        with _translated("ask what is assigned here"):
+            return messages.read_assignments(self._call("assignments", None))
+
+    def report(self, report: Report) -> None:
+        with _translated("report"):
+            self._call("report", (report,))
+
+    def health(self, healths: Sequence[Health]) -> None:
+        with _translated("report health"):
+            self._call("health", list(healths))
+
+    def _call(self, call: str, body: object) -> Any:
+        payload = messages.pack_call(call, body)
+        with self._lock:
+            registration = self._registration
+            connection = self._idle.pop() if self._idle else None
+        if registration is None:
+            raise ServerUnavailable("The server has not been reached yet.")
+        if connection is not None:
+            try:
+                return self._exchange(connection, payload)
+            except BlockingIOError:  # it did not answer in time
+                raise
+            except OSError:  # closed by a server that is no more; every call may be repeated
+                self._drop_idle()
+        return self._exchange(self._open(registration)[0], payload)
+
+    def _exchange(self, connection: Frames, payload: bytes) -> Any:
+        try:
+            connection.send(payload)
+            answer = connection.receive()
+            if answer is None:
+                raise FrameError("the server closed the connection")
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            keep = self._registration is not None
+            if keep:
+                self._idle.append(connection)
+        if not keep:
+            connection.close()
+        return messages.read_result(answer)
+
+    def _open(self, registration: Registration) -> tuple[Frames, Welcome]:
+        with _translated("register"):
+            connection = self._connect()
+            try:
+                connection.send(messages.pack_call("register", (self._agent, registration)))
+                answer = connection.receive()
+                if answer is None:
+                    raise FrameError("the server closed the connection")
+                return connection, messages.read_welcome(messages.read_result(answer))
+            except BaseException:
+                connection.close()
+                raise
+
+    def _connect(self) -> Frames:
+        raw = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # Set in the kernel, so that a call costs no further system call.
+            seconds = struct.pack("ll", int(self._timeout), int(self._timeout % 1 * 1_000_000))
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
+            raw.connect(self._path)
+            user = read_peer(raw)
+            if user not in self._users:
+                raise ServerUnavailable(f"The user {user} who listens at {self._path} is not the server's.")
+        except BaseException:
+            raw.close()
+            raise
+        return Frames(raw)
+
+    def _drop_idle(self) -> None:
+        with self._lock:
+            dead, self._idle = self._idle, []
+        for connection in dead:
+            connection.close()
+
+
+@contextlib.contextmanager
+def _translated(attempted: str) -> Iterator[None]:
+    try:
+        yield
+    except BlockingIOError as error:
+        raise ServerUnavailable(f"The server did not answer in time (to {attempted}).") from error
+    except OSError as error:
+        raise ServerUnavailable(f"The server cannot be reached (to {attempted}): {error}.") from error
+    except UnknownContent as error:
+        raise ServerUnavailable(f"The server's answer cannot be read (to {attempted}): {error}.") from error

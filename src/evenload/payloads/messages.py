@@ -1,0 +1,142 @@
+"""Calls of an agent and the server's answers, as JSON: ``{"call", "body"}`` and ``{"result"}`` or ``{"error"}``.
+
+What either side cannot read is refused by name (UnknownContent). The domain's errors cross the wire by one table.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
+
+from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
+from evenload.model.errors import EvenloadError, ServerUnavailable, Unwelcome
+from evenload.model.registration import Registration, Welcome
+from evenload.payloads.documents import UnknownContent, describe, read_desired
+
+_CODES: list[tuple[str, type[Exception], type[EvenloadError]]] = [
+    ("unwelcome", Unwelcome, Unwelcome),
+    ("unavailable", ServerUnavailable, ServerUnavailable),
+    ("unreadable", UnknownContent, ServerUnavailable),
+    ("internal", Exception, ServerUnavailable),
+]
+"""What was raised in the server, and what the agent raises for it; the first that fits."""
+
+_STRICT = ConfigDict(extra="forbid")
+_BODIES: dict[str, TypeAdapter[Any]] = {
+    "register": TypeAdapter(tuple[str, Registration], config=_STRICT),
+    "fetch": TypeAdapter(list[str]),
+    "assignments": TypeAdapter(None),
+    "report": TypeAdapter(tuple[Report], config=_STRICT),
+    "health": TypeAdapter(list[Health], config=_STRICT),
+}
+_WELCOME: TypeAdapter[tuple[Welcome]] = TypeAdapter(tuple[Welcome], config=_STRICT)
+_ASSIGNMENTS = TypeAdapter(dict[str, int])
+_HINT = TypeAdapter(tuple[str, int])
+
+
+def pack_call(call: str, body: object) -> bytes:
+    return to_json({"call": call, "body": body})
+
+
+def read_call(payload: bytes) -> tuple[str, Any]:
+    """The call's name and its body: (agent, Registration), ids, None, (Report,) or a list of Health. Raises
+    UnknownContent."""
+    request = _parsed(payload)
+    call = request.get("call")
+    adapter = _BODIES.get(call) if isinstance(call, str) else None
+    if adapter is None:
+        raise UnknownContent(f"the call {call!r} is unknown")
+    return str(call), _valid(adapter, request.get("body"), 0)
+
+
+def pack_result(result: object) -> bytes:
+    return to_json({"result": result})
+
+
+def pack_answers(answers: Mapping[str, Desired | Gone]) -> bytes:
+    """The generation stands beside each document, for those that cannot read it."""
+    return pack_result(
+        {
+            identifier: {"generation": answer.generation, "desired": answer if isinstance(answer, Desired) else None}
+            for identifier, answer in answers.items()
+        }
+    )
+
+
+def pack_error(error: Exception) -> bytes:
+    code = next(code for code, raised, _ in _CODES if isinstance(error, raised))
+    text = "internal fault in the server" if code == "internal" else str(error)
+    return to_json({"error": [code, text]})
+
+
+def read_result(payload: bytes) -> Any:
+    """Raises the error that the server sent, ServerUnavailable for one that is not known."""
+    answer = _parsed(payload)
+    if "error" in answer:
+        code, text = answer["error"]
+        raise next((error for name, _, error in _CODES if name == code), ServerUnavailable)(text)
+    return answer.get("result")
+
+
+def read_answers(result: Any, wanted: Sequence[str], version: int) -> dict[str, Desired | Gone | Unreadable]:
+    """``version``: the server's. Raises UnknownContent where an answer is missing or is none."""
+    found: dict[str, Desired | Gone | Unreadable] = {}
+    for identifier in wanted:
+        answer = result.get(identifier) if isinstance(result, dict) else None
+        if not isinstance(answer, dict) or not isinstance(answer.get("generation"), int | None):
+            raise UnknownContent(f"no answer about {identifier}")
+        found[identifier] = _answer(identifier, answer, version)
+    return found
+
+
+def _answer(identifier: str, answer: dict[str, Any], version: int) -> Desired | Gone | Unreadable:
+    generation, document = answer.get("generation"), answer.get("desired")
+    if document is None:
+        return Gone(load_balancer_id=identifier, generation=generation)
+    try:
+        return read_desired(document, version=version)
+    except UnknownContent as error:
+        return Unreadable(
+            load_balancer_id=identifier,
+            generation=generation or 0,
+            reason=f"The server's document cannot be read: {error}.",
+        )
+
+
+def read_welcome(result: Any) -> Welcome:
+    return _valid(_WELCOME, [result], 1)[0]  # type: ignore[no-any-return]
+
+
+def read_assignments(result: Any) -> dict[str, int]:
+    return _valid(_ASSIGNMENTS, result, 0)  # type: ignore[no-any-return]
+
+
+def pack_hint(load_balancer_id: str, generation: int) -> bytes:
+    return to_json([load_balancer_id, generation])
+
+
+def read_hint(payload: bytes) -> tuple[str, int]:
+    """Raises UnknownContent."""
+    return _valid(_HINT, _json(payload), 0)  # type: ignore[no-any-return]
+
+
+def _parsed(payload: bytes) -> dict[str, Any]:
+    parsed = _json(payload)
+    if not isinstance(parsed, dict):
+        raise UnknownContent("no message of ours")
+    return parsed
+
+
+def _json(payload: bytes) -> Any:
+    try:
+        return from_json(payload)
+    except ValueError as error:
+        raise UnknownContent(f"no JSON: {error}") from error
+
+
+def _valid(adapter: TypeAdapter[Any], value: object, skip: int) -> Any:
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise UnknownContent(describe(error, skip)) from error

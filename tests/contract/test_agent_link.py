@@ -1,0 +1,156 @@
+"""What an agent may expect of its way to the server, be it the one inside a process or the Unix socket."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from tests.fakes.unix_sockets import MINE, stream_socket
+from tests.fakes.wishes import wish
+
+from evenload.bus.local import LocalServer
+from evenload.bus.socket_client import SocketServer
+from evenload.bus.socket_server import SocketGateway
+from evenload.interfaces import Server
+from evenload.model.desired import Change, Desired, Gone, Health, Outcome, Report, Statistics
+from evenload.model.enums import OperatingStatus
+from evenload.model.errors import ServerUnavailable, Unwelcome
+from evenload.model.registration import Registration, Welcome
+
+REPORT = Report(load_balancer_id="lb", generation=3, outcome=Outcome.GIVE_UP, change=Change.RELOAD, reason="“why”")
+HEALTH = Health(
+    load_balancer_id="lb",
+    statuses={"listener": OperatingStatus.DEGRADED},
+    statistics={"listener": Statistics(bytes_in=2**60)},
+)
+
+
+@dataclass(slots=True)
+class NotedCalls:
+    """Fulfils Gateway: notes who said what; ``fail`` is raised once by the next call."""
+
+    documents: dict[str, Desired | Gone] = field(default_factory=dict)
+    said: list[tuple[str, object]] = field(default_factory=list)
+    fail: Exception | None = None
+
+    def register(self, agent: str, registration: Registration) -> Welcome:
+        self._note(agent, registration)
+        return Welcome(moved=7)
+
+    def fetch(self, agent: str, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone]:
+        self._note(agent, tuple(load_balancer_ids))
+        return {each: self.documents.get(each, Gone(load_balancer_id=each)) for each in load_balancer_ids}
+
+    def assignments(self, agent: str) -> dict[str, int]:
+        self._note(agent, None)
+        return {"lb": 5}
+
+    def report(self, agent: str, report: Report) -> None:
+        self._note(agent, report)
+
+    def health(self, agent: str, healths: Sequence[Health]) -> None:
+        self._note(agent, list(healths))
+
+    def _note(self, agent: str, what: object) -> None:
+        if self.fail is not None:
+            failure, self.fail = self.fail, None
+            raise failure
+        self.said.append((agent, what))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    gateway: NotedCalls
+    server: Server
+
+
+def local(_path: Path, gateway: NotedCalls, _stack: ExitStack) -> Server:
+    return LocalServer(gateway, "edge-1")
+
+
+def by_socket(path: Path, gateway: NotedCalls, stack: ExitStack) -> Server:
+    serving = SocketGateway(gateway, stream_socket(path), "edge-1", MINE)
+    serving.start()
+    stack.callback(serving.stop)
+    server = SocketServer(path, "edge-1", MINE)
+    stack.callback(server.close)
+    return server
+
+
+@pytest.fixture(params=[local, by_socket], ids=["local", "socket"])
+def link(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Link]:
+    make: Callable[[Path, NotedCalls, ExitStack], Server] = request.param
+    with ExitStack() as stack:
+        gateway = NotedCalls()
+        yield Link(gateway, make(tmp_path / "s", gateway, stack))
+
+
+@pytest.fixture
+def known(link: Link) -> Link:
+    link.server.register(Registration())
+    link.gateway.said.clear()
+    return link
+
+
+def test_the_registration_arrives_and_is_answered(link: Link) -> None:
+    registration = Registration(former="edge-0")
+    assert link.server.register(registration) == Welcome(moved=7)
+    assert link.gateway.said == [("edge-1", registration)]
+
+
+def test_before_it_nothing_is_said(link: Link) -> None:
+    for call in (
+        link.server.assignments,
+        lambda: link.server.fetch(["lb"]),
+        lambda: link.server.report(REPORT),
+        lambda: link.server.health([HEALTH]),
+    ):
+        with pytest.raises(ServerUnavailable):
+            call()
+    assert link.gateway.said == []
+
+
+def test_several_documents_are_fetched_at_once(known: Link) -> None:
+    desired = wish()
+    known.gateway.documents = {desired.id: desired, "b": Gone(load_balancer_id="b", generation=4)}
+    expected = {desired.id: desired, "b": Gone(load_balancer_id="b", generation=4), "c": Gone(load_balancer_id="c")}
+    assert known.server.fetch([desired.id, "b", "c"]) == expected
+    assert known.server.fetch([]) == {}
+
+
+def test_reports_health_and_assignments_are_the_same_at_the_other_end(known: Link) -> None:
+    assert known.server.assignments() == {"lb": 5}
+    known.server.report(REPORT)
+    known.server.health([HEALTH, HEALTH])
+    said = [what for _, what in known.gateway.said if what is not None and not isinstance(what, Registration)]
+    assert said == [REPORT, [HEALTH, HEALTH]]
+    assert {agent for agent, _ in known.gateway.said} == {"edge-1"}
+
+
+@pytest.mark.parametrize(("raised", "arrives"), [(ServerUnavailable, ServerUnavailable), (Unwelcome, Unwelcome)])
+def test_the_servers_refusals_arrive_by_name(known: Link, raised: type[Exception], arrives: type[Exception]) -> None:
+    known.gateway.fail = raised("because of that")
+    with pytest.raises(arrives, match="because of that"):
+        known.server.register(Registration())
+    known.gateway.fail = raised("because of that")
+    with pytest.raises(arrives, match="because of that"):
+        known.server.assignments()
+    assert known.server.assignments() == {"lb": 5}
+
+
+def test_many_threads_speak_at_once(known: Link) -> None:
+    reports = [replace(REPORT, generation=number) for number in range(200)]
+
+    def speak(part: list[Report]) -> None:
+        for report in part:
+            known.server.report(report)
+
+    threads = [threading.Thread(target=speak, args=(reports[first::8],)) for first in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    heard = [what for _, what in known.gateway.said if isinstance(what, Report)]
+    assert sorted(heard, key=lambda report: report.generation) == reports

@@ -1,0 +1,257 @@
+"""The Unix socket's own: who is let in, a server that comes back, messages that nobody understands, hints."""
+
+import queue
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests.contract.test_agent_link import REPORT, NotedCalls
+from tests.fakes.unix_sockets import MINE, NOT_MINE, datagram_socket, stream_socket
+from tests.fakes.wishes import wish
+
+from evenload.bus.hints import HintReceiver, HintSender
+from evenload.bus.socket_client import SocketServer
+from evenload.bus.socket_server import SocketGateway
+from evenload.model.desired import Gone, Unreadable
+from evenload.model.errors import ServerUnavailable, Unwelcome
+from evenload.model.registration import Registration
+from evenload.payloads import messages
+
+LONG = 10.0
+
+
+class Site:
+    """A directory with the server's and the agent's socket, and what was opened there."""
+
+    def __init__(self, path: Path, stack: ExitStack) -> None:
+        self.path = path / "server"
+        self.hints = path / "agent"
+        self.gateway = NotedCalls()
+        self._stack = stack
+
+    def serve(self, users: frozenset[int] = MINE) -> SocketGateway:
+        serving = SocketGateway(self.gateway, stream_socket(self.path), "edge-1", users)
+        serving.start()
+        self._stack.callback(serving.stop)
+        return serving
+
+    def agent(self, name: str = "edge-1", users: frozenset[int] = MINE, timeout: float = LONG) -> SocketServer:
+        server = SocketServer(self.path, name, users, timeout=timeout)
+        self._stack.callback(server.close)
+        return server
+
+    def receive(self, on_hint: Callable[[str, int], None], users: frozenset[int] = MINE) -> HintReceiver:
+        receiver = HintReceiver(datagram_socket(self.hints), users, on_hint)
+        receiver.start()
+        self._stack.callback(receiver.stop)
+        return receiver
+
+    def sender(self) -> HintSender:
+        sender = HintSender(self.hints, "edge-1")
+        self._stack.callback(sender.close)
+        return sender
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with ExitStack() as stack:
+        yield Site(tmp_path, stack)
+
+
+def test_a_server_that_is_not_there_is_unavailable_and_found_when_it_comes(site: Site) -> None:
+    server = site.agent()
+    with pytest.raises(ServerUnavailable, match="cannot be reached"):
+        server.register(Registration())
+    site.serve()
+    server.register(Registration())
+    assert server.assignments() == {"lb": 5}
+
+
+def test_a_server_that_was_started_anew_is_spoken_to_at_the_next_call(site: Site) -> None:
+    first = site.serve()
+    server = site.agent()
+    server.register(Registration(former="edge-0"))
+    server.report(REPORT)
+    first.stop()
+    with pytest.raises(ServerUnavailable):
+        server.report(REPORT)
+    site.serve()
+    site.gateway.said.clear()
+    server.report(REPORT)
+    assert site.gateway.said == [("edge-1", Registration(started=False)), ("edge-1", REPORT)]
+
+
+def test_the_end_of_the_server_is_noticed_without_a_call(site: Site) -> None:
+    serving, server, noticed = site.serve(), site.agent(), threading.Event()
+    server.register(Registration())
+
+    def wait() -> None:
+        server.wait_until_lost()
+        noticed.set()
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    assert not noticed.is_set()
+    serving.stop()
+    assert noticed.wait(LONG)
+    waiting.join()
+
+
+def test_users_that_should_not_be_there_are_turned_away_at_both_ends(site: Site) -> None:
+    site.serve(users=NOT_MINE)
+    with pytest.raises(ServerUnavailable):
+        site.agent().register(Registration())
+    site.serve()
+    with pytest.raises(ServerUnavailable, match="is not the server's"):
+        site.agent(users=NOT_MINE).register(Registration())
+    assert site.gateway.said == []
+
+
+def test_an_agent_of_another_name_is_refused(site: Site) -> None:
+    site.serve()
+    with pytest.raises(Unwelcome, match=r"calls itself edge-2, and this server's host is edge-1: \[DEFAULT\] host"):
+        site.agent("edge-2").register(Registration())
+    assert site.gateway.said == []
+
+
+def test_a_document_that_cannot_be_read_says_so_and_leaves_the_others(site: Site) -> None:
+    site.serve()
+    server = site.agent()
+    server.register(Registration())
+    desired = wish()
+    answers = messages.read_result(
+        messages.pack_answers({"good": desired, "bad": desired, "gone": Gone(load_balancer_id="gone")})
+    )
+    answers["bad"]["desired"]["listeners"][0]["tls"] = {}
+    read = messages.read_answers(answers, ["good", "bad", "gone"], 1)
+    assert read["good"] == desired
+    assert read["gone"] == Gone(load_balancer_id="gone")
+    bad = read["bad"]
+    assert isinstance(bad, Unreadable)
+    assert (bad.load_balancer_id, bad.generation) == ("bad", desired.generation)
+    assert "the field listeners.0.tls is unknown to version" in bad.reason
+
+
+@pytest.mark.parametrize(
+    ("sent", "named"),
+    [
+        (b"{", "no JSON"),
+        (b"[]", "no message of ours"),
+        (b'{"call": "drop_table"}', "the call 'drop_table' is unknown"),
+        (b'{"call": "report", "body": [{"load_balancer_id": "lb", "mood": 3}]}', "mood"),
+        (
+            b'{"call": "health", "body": [{"load_balancer_id": "lb", "statuses": {"x": "GOOD"}}]}',
+            "the value 'GOOD' of 0.statuses.x",
+        ),
+        (b'{"call": "register", "body": ["edge-1", {"version": 1, "colour": 1}]}', "colour"),
+    ],
+)
+def test_what_the_server_cannot_read_it_refuses_by_name_and_stays(site: Site, sent: bytes, named: str) -> None:
+    site.serve()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as raw:
+        raw.settimeout(LONG)
+        raw.connect(str(site.path))
+        for _ in range(2):
+            raw.sendall(struct.pack("!I", len(sent)) + sent)
+            (length,) = struct.unpack("!I", raw.recv(4, socket.MSG_WAITALL))
+            with pytest.raises(ServerUnavailable, match=named):
+                messages.read_result(raw.recv(length, socket.MSG_WAITALL))
+    assert site.gateway.said == []
+
+
+def test_a_fault_of_the_program_is_told_without_its_words(site: Site) -> None:
+    site.serve()
+    server = site.agent()
+    server.register(Registration())
+    site.gateway.fail = KeyError("a secret")
+    with pytest.raises(ServerUnavailable, match=r"^internal fault in the server$"):
+        server.assignments()
+    assert server.assignments() == {"lb": 5}
+
+
+def test_a_server_that_never_answers_is_unavailable(site: Site) -> None:
+    with stream_socket(site.path) as listener:
+        listener.listen()
+        with pytest.raises(ServerUnavailable, match="did not answer in time"):
+            site.agent(timeout=0.05).register(Registration())
+
+
+def test_a_call_that_is_being_worked_on_is_answered_when_the_server_stops(site: Site) -> None:
+    entered, proceed = threading.Event(), threading.Event()
+
+    class Slow(NotedCalls):
+        def assignments(self, agent: str) -> dict[str, int]:
+            entered.set()
+            assert proceed.wait(LONG)
+            return {"lb": 6}
+
+    site.gateway = Slow()
+    serving, server = site.serve(), site.agent()
+    server.register(Registration())
+    found: list[dict[str, int]] = []
+    asking = threading.Thread(target=lambda: found.append(server.assignments()))
+    asking.start()
+    assert entered.wait(LONG)
+    stopping = threading.Thread(target=serving.stop)
+    stopping.start()
+    proceed.set()
+    asking.join(LONG)
+    stopping.join(LONG)
+    assert found == [{"lb": 6}]
+
+
+def test_a_hint_arrives(site: Site) -> None:
+    heard: queue.Queue[tuple[str, int]] = queue.Queue()
+    site.receive(lambda *hint: heard.put(hint))
+    sender = site.sender()
+    sender.hint("edge-2", "other", 1)
+    sender.hint("edge-1", "lb", 7)
+    assert heard.get(timeout=LONG) == ("lb", 7)
+
+
+def test_a_hint_to_an_agent_that_is_away_is_lost_quietly_and_later_ones_arrive(site: Site) -> None:
+    sender = site.sender()
+    sender.hint("edge-1", "lb", 1)
+    heard: queue.Queue[tuple[str, int]] = queue.Queue()
+    site.receive(lambda *hint: heard.put(hint)).stop()
+    sender.hint("edge-1", "lb", 2)
+    site.receive(lambda *hint: heard.put(hint))
+    sender.hint("edge-1", "lb", 3)
+    assert heard.get(timeout=LONG) == ("lb", 3)
+
+
+def test_more_hints_than_the_kernel_holds_arrive_all_the_same_and_the_sender_does_not_wait(site: Site) -> None:
+    heard: dict[str, int] = {}
+    proceed, all_here = threading.Event(), threading.Event()
+
+    def slow(load_balancer_id: str, generation: int) -> None:
+        assert proceed.wait(LONG)
+        heard[load_balancer_id] = generation
+        if len(heard) == 300:
+            all_here.set()
+
+    site.receive(slow)
+    sender = site.sender()
+    for number in range(300):
+        sender.hint("edge-1", f"lb-{number}", number)
+    proceed.set()
+    assert all_here.wait(LONG)
+    assert heard == {f"lb-{number}": number for number in range(300)}
+
+
+def test_hints_of_strangers_and_what_is_no_hint_are_passed_over(site: Site) -> None:
+    heard: queue.Queue[tuple[str, int]] = queue.Queue()
+    first = site.receive(lambda *hint: heard.put(hint), users=NOT_MINE)
+    site.sender().hint("edge-1", "stranger", 1)
+    first.stop()
+    site.receive(lambda *hint: heard.put(hint))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as raw:
+        for junk in (b"", b"\xff", b"[1]", b'["lb", "x"]', b"x" * 4000):
+            raw.sendto(junk, str(site.hints))
+    site.sender().hint("edge-1", "lb", 1)
+    assert heard.get(timeout=LONG) == ("lb", 1)
+    assert heard.empty()
