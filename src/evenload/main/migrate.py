@@ -1,25 +1,35 @@
 """``evenload-migrate --config-file FILE``: brings the database to the schema of this version.
 
-The service does the same at its start; the command is for operators who want to see it happen first.
+The server does the same at its start; the command is for operators who want to see it happen first. Where root runs it,
+it becomes the server's user first: what SQLite makes beside its file must be that user's.
 """
 
 import sys
 
+from evenload.host.privileges import become
+from evenload.main.accounts import find_account
+from evenload.main.database_place import DIRECTORY, ensure_database_place
+from evenload.main.parts import open_database
 from evenload.main.settings import SettingsError, read_settings
 from evenload.main.state import StateDirectory
 from evenload.model.errors import EvenloadError
-from evenload.store.engine import StoreSettings, open_engine
-from evenload.store.migrate import current_revision, upgrade
+from evenload.store.engine import StoreSettings, preload_driver
+from evenload.store.migrate import Migrations, current_revision
 
 
 def main() -> int:
     try:
         settings = read_settings(sys.argv[1:])
-        with StateDirectory(settings.state_path):  # never under a running service
-            engine = open_engine(StoreSettings(url=settings.database))
+        preload_driver(StoreSettings(url=settings.database))
+        migrations, account = Migrations(), find_account(settings.server.user)
+        ensure_database_place(settings.state_path, account, locked=False)
+        if account is not None:
+            become(account)
+        with StateDirectory(settings.state_path / DIRECTORY, mode=0o700):  # never under a running server
+            engine = open_database(settings)
             try:
                 before = current_revision(engine)
-                upgrade(engine)
+                migrations.upgrade(engine)
                 after = current_revision(engine)
             finally:
                 engine.dispose()

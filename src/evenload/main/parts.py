@@ -1,5 +1,7 @@
 """Builds the parts from the settings: who gets which. Starts nothing but the database's schema."""
 
+import os
+import pwd
 import random
 import uuid
 from dataclasses import dataclass
@@ -10,9 +12,10 @@ from evenload.api.auth.http_basic import HttpBasicIdentity
 from evenload.api.auth.identity import Identity
 from evenload.api.auth.none import NoIdentity
 from evenload.api.services import Services, V1Services
-from evenload.bus.local import LocalBus
+from evenload.interfaces import AgentBus
 from evenload.main.clock import SystemClock
 from evenload.main.settings import Settings
+from evenload.model.errors import EvenloadError
 from evenload.ports.ipam import Ipam
 from evenload.service.agent_registry import AgentRegistry
 from evenload.service.context import Context
@@ -28,7 +31,7 @@ from evenload.service.networks import Networks
 from evenload.service.pools import Pools
 from evenload.service.quotas import Quotas
 from evenload.store.engine import StoreSettings, open_engine
-from evenload.store.migrate import upgrade
+from evenload.store.migrate import Migrations
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 
@@ -38,22 +41,34 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foundation:
-    """What service, API and agent share in one process."""
+    """What service and API share."""
 
     engine: Engine
-    bus: LocalBus
+    bus: AgentBus
     clock: SystemClock
     source: random.Random
     context: Context
 
 
-def build_foundation(settings: Settings) -> Foundation:
+def build_foundation(settings: Settings, bus: AgentBus, migrations: Migrations) -> Foundation:
     """Raises EvenloadError where the database is unusable."""
-    engine = open_engine(StoreSettings(url=settings.database))
-    upgrade(engine)
-    bus, clock, source = LocalBus(), SystemClock(), random.SystemRandom()
+    engine = open_database(settings)
+    migrations.upgrade(engine)
+    clock, source = SystemClock(), random.SystemRandom()
     context = Context(uow=SqlUnitOfWork(engine, bus), ports=Ipam(clock, new_id, source), clock=clock, new_id=new_id)
     return Foundation(engine=engine, bus=bus, clock=clock, source=source, context=context)
+
+
+def open_database(settings: Settings) -> Engine:
+    """Raises EvenloadError, also where the files are not this user's."""
+    try:
+        return open_engine(StoreSettings(url=settings.database))
+    except PermissionError as error:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        raise EvenloadError(
+            f"the user {user} may not use the database: {error}. Its file and the directory of that must belong to "
+            f"{user} (chown), and every directory above be open to it (chmod o+x)"
+        ) from error
 
 
 def build_services(settings: Settings, foundation: Foundation) -> Services:

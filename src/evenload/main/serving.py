@@ -21,12 +21,28 @@ _IDLE_CONNECTIONS = 512
 _SILENCE_SECONDS = 60
 
 
+class _Server(wsgi.Server):
+    """``listener``: a socket that is bound already, to be listened on instead of a new one."""
+
+    listener: socket.socket | None = None
+
+    def bind(self, family: int, type: int, proto: int = 0) -> socket.socket:
+        if self.listener is None:
+            bound: socket.socket = super().bind(family, type, proto)
+            return bound
+        self.socket = self.listener
+        self.bind_addr = self.listener.getsockname()[:2]
+        return self.listener
+
+
 class HttpServer:
     """``bind`` takes the address, and clients begin to wait; ``start`` returns once they are answered; ``stop`` lets
     requests in progress end."""
 
-    def __init__(self, application: Any, *, host: str, port: int, threads: int) -> None:
-        self._server = wsgi.Server(
+    def __init__(
+        self, application: Any, *, host: str, port: int, threads: int, listener: socket.socket | None = None
+    ) -> None:
+        self._server = _Server(
             (host, port),
             application,
             numthreads=threads,
@@ -40,6 +56,7 @@ class HttpServer:
         self._server.max_request_header_size = MAX_HEADER_BYTES
         self._server.max_request_body_size = MAX_BODY_BYTES
         self._server.error_log = _error_log  # type: ignore[method-assign,assignment]
+        self._server.listener = listener
         self._host = host
         self._bound = False
         self._thread: threading.Thread | None = None

@@ -4,6 +4,7 @@
 options for the sample configuration.
 """
 
+import os
 import re
 import socket
 from collections.abc import Sequence
@@ -19,11 +20,13 @@ from evenload.agent.settings import AgentSettings
 from evenload.api.settings import ApiSettings, PolicySettings
 from evenload.host.preflight import read_open_files_limit
 from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSettings, VifDriver
+from evenload.main.database_place import DATABASE, DIRECTORY
 from evenload.render.options import RenderOptions
 from evenload.service.networks import NetworkSettings
 from evenload.service.quotas import QuotaSettings
 
 DEFAULT_STATE = "/var/lib/evenload"
+DEFAULT_RUN = "/run/evenload"
 
 _DEFAULT = [
     cfg.StrOpt("state_path", default=DEFAULT_STATE, help="Directory for the database and the load balancers' state."),
@@ -32,7 +35,18 @@ _DEFAULT = [
         default=None,
         help="Name of this host among the agents; its load balancers follow a change. Default: its host name.",
     ),
+    cfg.StrOpt(
+        "run_path",
+        default=None,
+        help=f"Directory for the sockets between server and agent. Default: {DEFAULT_RUN}, with another state_path run "
+        "under that.",
+    ),
     cfg.BoolOpt("debug", default=False, help="Log more, for those who look for a fault."),
+]
+_SERVER = [
+    cfg.StrOpt(
+        "user", default="evenload", help="User that the server becomes where root starts it; it must own its database."
+    ),
 ]
 _API = [
     cfg.HostAddressOpt("bind_host", default="127.0.0.1", help="Address on which the API listens."),
@@ -86,7 +100,7 @@ _DATABASE = [
         "connection",
         default=None,
         secret=True,
-        help="SQLAlchemy URL. Default: SQLite in evenload.sqlite under state_path.",
+        help="SQLAlchemy URL. Default: SQLite in server/evenload.sqlite under state_path.",
     ),
 ]
 _NETWORKS = [
@@ -133,6 +147,7 @@ _HAPROXY = [
 ]
 _GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
     (None, _DEFAULT),
+    ("server", _SERVER),
     ("api", _API),
     ("quotas", _QUOTAS),
     ("database", _DATABASE),
@@ -143,6 +158,7 @@ _GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
 ]
 
 
+_LONGEST_RUN_PATH = 90
 _DEVICE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,14}")
 _PROVIDER = re.compile(r"[a-z0-9][a-z0-9_.\-]{0,63}")
 _LOCATION = re.compile(r"from LocationInfo\(.*?detail='(.*?)'\)")
@@ -166,13 +182,23 @@ class ServingSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """``user``: what the server becomes where root starts it."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """``database`` is SQLAlchemy's URL. It may hold a password: never log it. ``host_name``: this agent's name."""
+    """``database`` is SQLAlchemy's URL. It may hold a password: never log it. ``host_name``: this agent's name.
+    ``run_path``: where server and agent meet."""
 
     state_path: Path
+    run_path: Path
     debug: bool
     database: str = field(repr=False)
     host_name: str
+    server: ServerSettings
     serving: ServingSettings
     api: ApiSettings
     policy: PolicySettings
@@ -201,7 +227,8 @@ def read_settings(arguments: Sequence[str]) -> Settings:
             args=list(arguments),
             project="evenload",
             version=version("evenload"),
-            description="Evenload: load balancers on demand. Settings are described in packaging/evenload.conf.",
+            description="Evenload: load balancers on demand. “evenload server” and “evenload agent” run one role "
+            "alone. Settings are described in packaging/evenload.conf.",
             default_config_files=None,
         )
         for path in _files_of(conf):
@@ -247,9 +274,11 @@ def _settings(conf: Any) -> Settings:
     balancers = state_path / "load_balancers"
     return Settings(
         state_path=state_path,
+        run_path=_run_path(conf.run_path, state_path),
         debug=conf.debug,
-        database=conf.database.connection or f"sqlite:///{state_path / 'evenload.sqlite'}",
+        database=conf.database.connection or f"sqlite:///{state_path / DIRECTORY / DATABASE}",
         host_name=conf.host or socket.gethostname(),
+        server=ServerSettings(user=conf.server.user),
         serving=ServingSettings(
             host=str(conf.api.bind_host),
             port=conf.api.bind_port,
@@ -309,6 +338,16 @@ def _settings(conf: Any) -> Settings:
             hard_stop_after=conf.haproxy.hard_stop_after,
         ),
     )
+
+
+def _run_path(wanted: str | None, state_path: Path) -> Path:
+    path = Path(wanted).absolute() if wanted else state_path / "run" if state_path != Path(DEFAULT_STATE) else None
+    path = path or Path(DEFAULT_RUN)
+    if len(os.fsencode(path)) > _LONGEST_RUN_PATH:
+        raise SettingsError(
+            f"[DEFAULT] run_path: {path} is longer than {_LONGEST_RUN_PATH} bytes, too long for the sockets in it"
+        )
+    return path
 
 
 def _providers(names: Sequence[str]) -> tuple[str, ...]:

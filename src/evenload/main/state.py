@@ -1,7 +1,8 @@
-"""The state directory as the property of one process: its lock, and the name under which its agent is known.
+"""The state directory as the property of one Evenload: its lock, and the name under which its agent is known.
 
-``main`` takes it before anything else, the database included, and gives it back last. The kernel drops the lock with
-the process, however that ends.
+The supervisor takes it before it starts anything and hands the lock to the agent; an agent on its own takes it itself.
+The kernel drops the lock with the last process that holds it, however that ends. The server's own directory in it has a
+lock of the same kind.
 """
 
 import fcntl
@@ -20,14 +21,29 @@ class StateTaken(EvenloadError):
 
 
 class StateDirectory:
-    """``with StateDirectory(path) as state``: raises StateTaken, or OSError where the directory cannot be made."""
+    """``with StateDirectory(path) as state``: raises StateTaken, or OSError where the directory cannot be made.
 
-    def __init__(self, path: Path) -> None:
+    ``held``: the lock, where a parent process took it. ``mode``: of the directory; others may pass through the agent's
+    to the server's, and see nothing on their way.
+    """
+
+    def __init__(self, path: Path, *, held: int | None = None, mode: int = 0o711) -> None:
         self._path = path
-        self._descriptor: int | None = None
+        self._mode = mode
+        self._descriptor = held
+
+    @property
+    def lock(self) -> int:
+        """The descriptor of the lock, to hand on."""
+        assert self._descriptor is not None
+        return self._descriptor
 
     def __enter__(self) -> "StateDirectory":
-        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._descriptor is not None:
+            return self
+        self._path.mkdir(mode=self._mode, parents=True, exist_ok=True)
+        if self._path.stat().st_mode & 0o777 != self._mode:
+            self._path.chmod(self._mode)
         descriptor = os.open(self._path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -37,6 +37,8 @@ class AgentGateway:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._lock = threading.Lock()
+        self.registered = threading.Event()
+        """Set once an agent has registered with this process."""
         self._written: dict[str, datetime] = {}
         self._reported: dict[tuple[str, str], tuple[Health, float]] = {}
         self._reports = 0
@@ -47,6 +49,7 @@ class AgentGateway:
             former = registration.former
             moved = self._rename(former, agent) if former is not None and former != agent else 0
             self._note_life(agent, started=registration.started)
+        self.registered.set()
         return Welcome(moved=moved)
 
     def _rename(self, former: str, name: str) -> int:

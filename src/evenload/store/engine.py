@@ -5,7 +5,10 @@ write-ahead log, foreign keys, a bounded wait for other processes. Transactions 
 the driver.
 """
 
+import contextlib
+import importlib
 import os
+import pkgutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +52,17 @@ def open_engine(settings: StoreSettings) -> Engine:
     )
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def preload_driver(settings: StoreSettings) -> None:
+    """Imports all that this database will need; opens nothing. Quiet about what ``open_engine`` will refuse."""
+    try:
+        driver = make_url(settings.url).get_dialect().import_dbapi()
+    except (ArgumentError, ImportError):
+        return
+    for module in pkgutil.walk_packages(getattr(driver, "__path__", ()), f"{driver.__name__}."):
+        with contextlib.suppress(ImportError):  # parts for other programs than this
+            importlib.import_module(module.name)
 
 
 def ensure_private_file(path: Path) -> None:

@@ -1,39 +1,89 @@
 """Brings a database's schema to the one this version works with.
 
-Called by ``main`` at the start and by ``evenload-migrate``. The steps are in migrations/versions, Alembic's format;
-they travel inside the package, no configuration file is needed.
+The steps are in migrations/versions, Alembic's format; they travel inside the package, no configuration file is needed.
+All of them are read when ``Migrations`` is made, none later: the server upgrades its database at a time when it may not
+read its own program any more.
 """
 
 from pathlib import Path
 
-from alembic import command
 from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from evenload.model.errors import EvenloadError
+from evenload.store.tables import METADATA
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def upgrade(engine: Engine) -> None:
-    """All of it or nothing, where the database can undo DDL (SQLite and PostgreSQL can). May be repeated.
+class Migrations:
+    def __init__(self) -> None:
+        self._config = _config(None)
+        self._scripts = ScriptDirectory.from_config(self._config)
+        self._known = {script.revision for script in self._scripts.walk_revisions()}
 
-    Raises EvenloadError where the database is unusable or was made by a later version.
-    """
-    try:
-        with engine.connect() as connection:
-            found = _revision(connection)
+    @property
+    def newest(self) -> str | None:
+        """The schema that this version works with."""
+        return self._scripts.get_current_head()
+
+    def upgrade(self, engine: Engine) -> None:
+        """All of it or nothing, where the database can undo DDL (SQLite and PostgreSQL can). May be repeated.
+
+        Raises EvenloadError where the database is unusable or was made by a later version.
+        """
+        try:
+            with engine.connect() as connection:
+                found = _revision(connection)
+                connection.rollback()
+                if found == self.newest:
+                    return
+                if found is not None and found not in self._known:
+                    raise EvenloadError(f"The database has schema {found}, which this version does not know.")
+                self._run(connection)
+        except SQLAlchemyError as error:
+            raise EvenloadError(f"The database's schema could not be upgraded: {error}") from error
+
+    def _run(self, connection: Connection) -> None:
+        sqlite = connection.dialect.name == "sqlite"
+        if sqlite:
+            # SQLite changes a table by making another and dropping it, which must not take the children of its rows
+            # along.
+            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            self._perform(connection, sqlite=sqlite)
+            if sqlite:
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                if broken:
+                    raise EvenloadError(f"The upgrade would leave rows without their parents: {broken[:5]}")
+            connection.commit()
+        finally:
             connection.rollback()
-            if found == newest_revision():
-                return
-            if found is not None and found not in _known_revisions():
-                raise EvenloadError(f"The database has schema {found}, which this version does not know.")
-            _run(connection)
-    except SQLAlchemyError as error:
-        raise EvenloadError(f"The database's schema could not be upgraded: {error}") from error
+            if sqlite:
+                connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+
+    def _perform(self, connection: Connection, *, sqlite: bool) -> None:
+        """What migrations/env.py does for the ``alembic`` command."""
+
+        def steps(revision: str, _context: object) -> object:
+            return self._scripts._upgrade_revs("head", revision)
+
+        with EnvironmentContext(self._config, self._scripts, fn=steps) as environment:
+            environment.configure(
+                connection=connection, target_metadata=METADATA, render_as_batch=sqlite, compare_type=True
+            )
+            with environment.begin_transaction():
+                environment.run_migrations()
+
+
+def upgrade(engine: Engine) -> None:
+    """As ``Migrations.upgrade``, for those who may read the steps now."""
+    Migrations().upgrade(engine)
 
 
 def current_revision(engine: Engine) -> str | None:
@@ -44,34 +94,11 @@ def current_revision(engine: Engine) -> str | None:
 
 def newest_revision() -> str | None:
     """The schema that this version works with."""
-    return ScriptDirectory.from_config(_config(None)).get_current_head()
-
-
-def _run(connection: Connection) -> None:
-    sqlite = connection.dialect.name == "sqlite"
-    if sqlite:
-        # SQLite changes a table by making another and dropping it, which must not take the children of its rows along.
-        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    try:
-        command.upgrade(_config(connection), "head")
-        if sqlite:
-            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-            if broken:
-                raise EvenloadError(f"The upgrade would leave rows without their parents: {broken[:5]}")
-        connection.commit()
-    finally:
-        connection.rollback()
-        if sqlite:
-            connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+    return Migrations().newest
 
 
 def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
-
-
-def _known_revisions() -> set[str]:
-    return {script.revision for script in ScriptDirectory.from_config(_config(None)).walk_revisions()}
 
 
 def _config(connection: Connection | None) -> Config:

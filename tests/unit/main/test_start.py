@@ -21,14 +21,14 @@ def taken_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def refused(tmp_path: Path, port: int, more: str = "", state: str = "state") -> str:
+def refused(tmp_path: Path, port: int, more: str = "", state: str = "state", *, role: str = "") -> str:
     """What the service says to a start that fails."""
     config = tmp_path / "evenload.conf"
     config.write_text(
         f"[DEFAULT]\nstate_path = {tmp_path / state}\n[api]\nbind_port = {port}\n"
         f"[networks]\nbridge_mappings = physnet1:never-made\n{more}"
     )
-    command = [sys.executable, "-m", "evenload.main.all_in_one", "--config-file", str(config)]
+    command = [sys.executable, "-m", "evenload.main.command", *role.split(), "--config-file", str(config)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
     [line] = ended.stderr.splitlines()
@@ -44,7 +44,7 @@ def test_a_taken_port_ends_the_start_before_the_host_is_touched(tmp_path: Path, 
 def test_a_state_directory_in_use_ends_it_before_the_database_is_touched(tmp_path: Path, taken_port: int) -> None:
     with StateDirectory(tmp_path / "state"):
         assert "is in use by process" in refused(tmp_path, taken_port)
-    assert not (tmp_path / "state" / "evenload.sqlite").exists()
+    assert not (tmp_path / "state" / "server").exists()
 
 
 def test_a_state_path_that_cannot_be_made_is_said(tmp_path: Path, taken_port: int) -> None:
@@ -53,8 +53,8 @@ def test_a_state_path_that_cannot_be_made_is_said(tmp_path: Path, taken_port: in
 
 
 @pytest.mark.parametrize("url", ["postgresql://user:s3cret@db/x", "postgresql//user:s3cret@db/x"])
-def test_a_database_that_cannot_be_used_is_said_without_its_password(tmp_path: Path, taken_port: int, url: str) -> None:
-    said = refused(tmp_path, taken_port, f"[database]\nconnection = {url}\n")
+def test_a_database_that_cannot_be_used_is_said_without_its_password(open_path: Path, url: str) -> None:
+    said = refused(open_path, 0, f"[database]\nconnection = {url}\n", role="server")
     assert "database connection cannot be used" in said
     assert "s3cret" not in said
-    assert "s3cret" not in repr(read_settings(["--config-file", str(tmp_path / "evenload.conf")]))
+    assert "s3cret" not in repr(read_settings(["--config-file", str(open_path / "evenload.conf")]))

@@ -1,12 +1,12 @@
 """The state directory: one process at a time, and the agent's name."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from evenload.main import migrate
 from evenload.main.state import StateDirectory, StateTaken
 
 
@@ -37,11 +37,11 @@ def test_it_is_free_again_after_a_failure_inside(tmp_path: Path) -> None:
         pass
 
 
-def test_it_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+def test_others_may_pass_through_and_see_nothing(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "state"
     with StateDirectory(path) as state:
         state.ensure_agent_name("edge-1")
-        assert path.stat().st_mode & 0o777 == 0o700
+        assert path.stat().st_mode & 0o777 == 0o711
         assert {file.name: file.stat().st_mode & 0o777 for file in path.iterdir()} == {"lock": 0o600, "agent": 0o600}
 
 
@@ -55,15 +55,32 @@ def test_the_agents_name_is_kept(tmp_path: Path) -> None:
         assert state.read_agent_name() == "edge-2"
 
 
-def test_a_migration_waits_for_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    config = tmp_path / "evenload.conf"
-    config.write_text(f"[DEFAULT]\nstate_path = {tmp_path}/state\n")
-    monkeypatch.setattr(sys, "argv", ["evenload-migrate", "--config-file", str(config)])
+def test_a_directory_of_an_earlier_version_is_opened_for_passage(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(mode=0o700)
     with StateDirectory(tmp_path / "state"):
-        assert migrate.main() == 1
-    assert "is in use by process" in capsys.readouterr().err
-    assert not (tmp_path / "state" / "evenload.sqlite").exists()
-    assert migrate.main() == 0
-    assert capsys.readouterr().out.startswith("Schema none -> ")
+        assert (tmp_path / "state").stat().st_mode & 0o777 == 0o711
+
+
+def test_a_lock_that_was_handed_on_is_held_until_both_have_let_go(tmp_path: Path) -> None:
+    first = StateDirectory(tmp_path)
+    with first:
+        second = StateDirectory(tmp_path, held=os.dup(first.lock))
+    with second, pytest.raises(StateTaken), StateDirectory(tmp_path):
+        pass
+    with StateDirectory(tmp_path):
+        pass
+
+
+def test_a_migration_waits_for_nobody(open_path: Path) -> None:
+    """In a process of its own: where root calls it, the command changes its user for good."""
+    config = open_path / "evenload.conf"
+    config.write_text(f"[DEFAULT]\nstate_path = {open_path}/state\n")
+    command = [sys.executable, "-m", "evenload.main.migrate", "--config-file", str(config)]
+    with StateDirectory(open_path / "state" / "server", mode=0o700):
+        refused = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 1
+    assert "is in use by process" in refused.stderr
+    assert not (open_path / "state" / "server" / "evenload.sqlite").exists()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("Schema none -> "), done.stderr
+    assert (open_path / "state" / "server" / "evenload.sqlite").exists()

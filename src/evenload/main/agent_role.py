@@ -1,0 +1,116 @@
+"""``evenload agent``: brings the host to what the server wants, and tells it what becomes of that.
+
+Root, with the capabilities that namespaces, links and HAProxy need and no others; no database, no listener on a
+network. Stopping leaves the data plane as it is: HAProxy and the namespaces serve on, and the next start adopts them.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import structlog
+
+from evenload.agent.loop import Agent
+from evenload.bus.frames import bind_unix
+from evenload.bus.hints import HintReceiver
+from evenload.bus.socket_client import SocketServer
+from evenload.host.linux import LinuxHost
+from evenload.host.privileges import end_with_parent, keep_capabilities
+from evenload.main import logs, lost_threads
+from evenload.main.accounts import find_account
+from evenload.main.clock import SystemClock
+from evenload.main.control import Control
+from evenload.main.registrar import Registrar
+from evenload.main.run_path import ensure_run_path, hint_path, server_path
+from evenload.main.settings import Settings, SettingsError, read_settings
+from evenload.main.state import StateDirectory
+from evenload.model.errors import EvenloadError
+
+CAPABILITIES = {
+    "CAP_SYS_ADMIN": "making and entering network namespaces, and the mounts that name them",
+    "CAP_NET_ADMIN": "links, addresses, routes and settings under net",
+    "CAP_NET_BIND_SERVICE": "HAProxy's listeners below port 1024",
+    "CAP_NET_RAW": "ICMP echos of PING monitors, announcements of addresses",
+    "CAP_SETUID": "HAProxy's change to its own user",
+    "CAP_SETGID": "HAProxy's change to its own group",
+    "CAP_SYS_CHROOT": "HAProxy's empty root",
+    "CAP_KILL": "ending a HAProxy that has changed its user",
+    "CAP_SYS_PTRACE": "seeing in which namespace a HAProxy is that has changed its user",
+}
+"""And what each is for. Open vSwitch, the state directory and the devices are root's own: no right to pass over the
+owner of a file is among them."""
+_SWITCH_INTERVAL = 0.0005
+"""Seconds a thread keeps the interpreter while another waits. Python's 5 ms would be a fifth of a creation's budget."""
+_SERVER_PATIENCE = 3.0
+
+_log = structlog.get_logger(__name__)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Until SIGTERM or SIGINT, or the server refuses this agent at its start. Returns the exit status."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    lost_threads.end_the_process()
+    control = Control.from_environment()
+    if control.supervised:
+        end_with_parent(signal.SIGKILL)
+    try:
+        given = control.wait_for_go()
+        settings = read_settings(arguments)
+    except SettingsError as error:
+        sys.stderr.write(f"evenload: {error}\n")
+        return 2
+    except OSError:
+        return 1  # the supervisor is gone
+    logs.configure(debug=settings.debug)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    try:
+        with StateDirectory(settings.state_path, held=given.get("state")) as state:
+            return _serve(settings, state, control, ended)
+    except (EvenloadError, OSError, ValueError) as error:
+        sys.stderr.write(f"evenload: {error}\n")
+        return 1
+
+
+def _serve(settings: Settings, state: StateDirectory, control: Control, ended: threading.Event) -> int:
+    """Raises EvenloadError where the host is not fit or the server refuses this agent."""
+    with ExitStack() as stack:  # the last one first
+        account = find_account(settings.server.user)
+        ensure_run_path(settings.run_path, account)
+        users = frozenset({os.getuid() if account is None else account.uid})
+        bound = bind_unix(
+            hint_path(settings.run_path), socket.SOCK_DGRAM, 0o620, -1 if account is None else account.gid
+        )
+        stack.enter_context(bound)
+        keep_capabilities(CAPABILITIES)
+        server = SocketServer(server_path(settings.run_path), settings.host_name, users)
+        stack.callback(server.close)
+        agent = Agent(server, LinuxHost(settings.host), settings.render, SystemClock(), settings.agent)
+        registrar = Registrar(server, state, settings.host_name, agent.resync, ended.set)
+        stack.callback(registrar.stop)
+        registrar.start()
+        registrar.wait(_SERVER_PATIENCE)  # both roles start at the same time; without it, what is remembered is enough
+        stack.callback(agent.stop)
+        agent.start()
+        receiver = HintReceiver(bound, users, agent.hint)
+        stack.callback(receiver.stop)
+        receiver.start()
+        mappings = settings.host.bridge_mappings
+        _log.info(
+            "working",
+            host=settings.host_name,
+            state=str(settings.state_path),
+            driver=settings.host.vif_driver.value,
+            bridges=",".join(f"{physical}:{bridge}" for physical, bridge in mappings.items()),
+        )
+        registrar.working(control.ready)
+        ended.wait()
+        if registrar.refusal is not None:
+            raise registrar.refusal
+        _log.info("stopping")
+    return 0

@@ -1,0 +1,65 @@
+"""The line between the supervisor and a role: a socket pair. Light: the supervisor imports it.
+
+The supervisor says ``go`` once, with the sockets and locks that the role shall use; the role says ``ready`` when it
+serves. Where there is no supervisor a role opens everything itself.
+"""
+
+import os
+import socket
+from collections.abc import Mapping
+
+_VARIABLE = "EVENLOAD_CONTROL"
+_MOST = 8
+_SIZE = 4096
+
+
+class Control:
+    """The role's end. ``go`` returns the descriptors by name."""
+
+    def __init__(self, line: socket.socket | None) -> None:
+        self._line = line
+
+    @classmethod
+    def from_environment(cls) -> "Control":
+        """Takes the variable away, for what this process starts."""
+        number = os.environ.pop(_VARIABLE, None)
+        if number is None:
+            return cls(None)
+        line = socket.socket(fileno=int(number))
+        line.set_inheritable(False)
+        return cls(line)
+
+    @property
+    def supervised(self) -> bool:
+        return self._line is not None
+
+    def wait_for_go(self) -> dict[str, int]:
+        """Raises OSError where the supervisor is gone."""
+        if self._line is None:
+            return {}
+        message, descriptors, _, _ = socket.recv_fds(self._line, _SIZE, _MOST)
+        if not message:
+            raise OSError("the supervisor is gone")
+        names = message.decode().split()[1:]
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+        return dict(zip(names, descriptors, strict=True))
+
+    def ready(self) -> None:
+        if self._line is not None:
+            self._line.send(b"ready")
+
+
+def make_line() -> tuple[socket.socket, socket.socket]:
+    """The supervisor's end and the role's."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def environment_for(line: socket.socket) -> dict[str, str]:
+    return {**os.environ, _VARIABLE: str(line.fileno())}
+
+
+def send_go(line: socket.socket, descriptors: Mapping[str, int]) -> None:
+    """Raises OSError where the role is gone."""
+    names, numbers = list(descriptors), list(descriptors.values())
+    socket.send_fds(line, [" ".join(["go", *names]).encode()], numbers)

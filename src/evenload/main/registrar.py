@@ -1,0 +1,116 @@
+"""Keeps the agent registered with a server: tries until one answers, notices when it is gone, tries again.
+
+After each registration the agent looks at everything at once: hints may have been lost meanwhile.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from evenload.interfaces import Server
+from evenload.main.state import StateDirectory
+from evenload.model.errors import ServerUnavailable, Unwelcome
+from evenload.model.registration import Registration
+
+log = structlog.get_logger(__name__)
+
+_FIRST_DELAY, _LONGEST_DELAY = 0.02, 2.0
+_LONG_AFTER_REFUSAL = 30.0
+_STOP_TIMEOUT = 5.0
+
+
+class Line(Server, Protocol):
+    """A server of which one can tell that it is gone."""
+
+    def wait_until_lost(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Registrar:
+    """Inert until ``start``. ``resync`` is called after each registration but the first; ``give_up`` where the first
+    server that answers refuses this agent, with ``refusal`` set."""
+
+    def __init__(
+        self, server: Line, state: StateDirectory, name: str, resync: Callable[[], None], give_up: Callable[[], None]
+    ) -> None:
+        self._server = server
+        self._state = state
+        self._name = name
+        self._resync = resync
+        self._give_up = give_up
+        self._stopping = threading.Event()
+        self._decided = threading.Event()
+        self._lock = threading.Lock()
+        self._registered = False
+        self._working = False
+        self._callback: Callable[[], None] | None = None
+        self._thread: threading.Thread | None = None
+        self.refusal: Unwelcome | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="registrar", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._server.close()
+        if self._thread is not None:
+            self._thread.join(_STOP_TIMEOUT)
+            self._thread = None
+
+    def wait(self, timeout: float) -> None:
+        """Until the first server has answered. Raises Unwelcome where it refused."""
+        self._decided.wait(timeout)
+        if self.refusal is not None:
+            raise self.refusal
+
+    def working(self, on_registered: Callable[[], None]) -> None:
+        """The agent has begun; ``on_registered`` is called as soon as it is registered, or now."""
+        with self._lock:
+            self._working = True
+            registered, self._callback = self._registered, on_registered
+        if registered:
+            on_registered()
+
+    def _run(self) -> None:
+        delay = _FIRST_DELAY
+        while not self._stopping.is_set():
+            try:
+                self._register()
+            except ServerUnavailable as error:
+                log.debug("server is away", reason=str(error), wait=delay)
+            except Unwelcome as error:
+                if not self._registered:
+                    self.refusal = error
+                    self._decided.set()
+                    self._give_up()
+                    return
+                log.error("the server refuses this agent; it goes on by what it remembers", reason=str(error))
+                delay = _LONG_AFTER_REFUSAL
+            except Exception:  # a fault of the program must not end this thread unnoticed
+                log.exception("internal fault in a registration")
+                delay = _LONGEST_DELAY
+            else:
+                delay = _FIRST_DELAY
+                self._server.wait_until_lost()
+                if not self._stopping.is_set():
+                    log.warning("the server is gone")
+                continue
+            self._stopping.wait(delay)
+            delay = min(_LONGEST_DELAY, delay * 1.5)
+
+    def _register(self) -> None:
+        former = self._state.read_agent_name()
+        welcome = self._server.register(Registration(former=former, started=not self._registered))
+        self._state.ensure_agent_name(self._name)
+        with self._lock:
+            first, self._registered = not self._registered, True
+            working, callback = self._working, self._callback
+        self._decided.set()
+        log.info("registered", moved=welcome.moved, version=welcome.version)
+        if working:
+            if first and callback is not None:
+                callback()
+            self._resync()

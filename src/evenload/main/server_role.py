@@ -1,0 +1,175 @@
+"""``evenload server``: API, service, store and housekeeping, as a user of their own without any privilege.
+
+Owns the order of starting and stopping. Where root starts it, it opens what only root can (listening sockets, its
+directory), imports all that it will ever need, and gives its privileges up before it opens the database or reads a byte
+from a client: Python and Evenload may lie where only root may look.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import structlog
+
+from evenload.api.app import build_app
+from evenload.api.policy import Policy
+from evenload.bus.frames import bind_unix
+from evenload.bus.hints import HintSender
+from evenload.bus.socket_server import SocketGateway
+from evenload.host.privileges import Account, become, end_with_parent
+from evenload.main import logs, lost_threads
+from evenload.main.accounts import find_account
+from evenload.main.control import Control
+from evenload.main.database_place import DIRECTORY, ensure_database_place
+from evenload.main.housekeeping import Sweeper
+from evenload.main.listening import listen_tcp
+from evenload.main.operator_files import check_readable, show_to_group
+from evenload.main.parts import Foundation, build_foundation, build_identity, build_services
+from evenload.main.preload import preload, preload_policy_checks
+from evenload.main.run_path import SERVER_SOCKET, ensure_run_path, hint_path
+from evenload.main.serving import HttpServer
+from evenload.main.settings import Settings, SettingsError, read_settings
+from evenload.main.state import StateDirectory
+from evenload.model.errors import EvenloadError
+from evenload.service.agents import AgentGateway
+from evenload.service.housekeeping import Housekeeping
+from evenload.store.engine import StoreSettings, preload_driver
+from evenload.store.migrate import Migrations
+
+_SWITCH_INTERVAL = 0.0005
+"""Seconds a thread keeps the interpreter while another waits. Python's 5 ms would be a fifth of a creation's budget."""
+_SWEEP_INTERVAL = 5.0
+_AGENT_PATIENCE = 3.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Server:
+    """Inert until ``start``. ``listener`` and ``bus`` are bound sockets; ``agents``: the user ids an agent may have."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        foundation: Foundation,
+        listener: socket.socket,
+        bus: socket.socket,
+        agents: frozenset[int],
+    ) -> None:
+        self._settings = settings
+        self._foundation = foundation
+        self._gateway = AgentGateway(foundation.context)
+        self._bus = SocketGateway(self._gateway, bus, settings.host_name, agents)
+        application = build_app(
+            build_services(settings, foundation),
+            build_identity(settings, foundation.clock),
+            Policy(settings.policy, monotonic=foundation.clock.monotonic),
+            settings.api,
+        )
+        serving = settings.serving
+        self._http = HttpServer(
+            application, host=serving.host, port=serving.port, threads=serving.threads, listener=listener
+        )
+        self._sweeper = Sweeper(
+            Housekeeping(foundation.context, foundation.bus, settings.agent_timeout, settings.pending_timeout),
+            interval=_SWEEP_INTERVAL,
+        )
+
+    def start(self, *, await_agent: bool) -> None:
+        """``await_agent``: where no agent has ever registered, one is about to, and a load balancer that is asked for
+        meanwhile would find no host."""
+        self._bus.start()
+        if await_agent and not self._knows_agents():
+            self._gateway.registered.wait(_AGENT_PATIENCE)
+        self._sweeper.start()
+        self._http.start()
+        _log.info("serving", address=self._http.url, auth=self._settings.serving.auth_strategy, user=os.getuid())
+
+    def stop(self) -> None:
+        """Ends requests in progress. May be called after a failed start, too; what fails to stop keeps nothing else
+        from it."""
+        with ExitStack() as stack:  # the last one first
+            stack.callback(self._foundation.engine.dispose)
+            stack.callback(self._bus.stop)
+            stack.callback(self._sweeper.stop)
+            stack.callback(self._http.stop)
+
+    def _knows_agents(self) -> bool:
+        with self._foundation.context.uow.read() as transaction:
+            return bool(transaction.agents())
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Until SIGTERM or SIGINT. Returns the exit status."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    lost_threads.end_the_process()
+    control = Control.from_environment()
+    parent = os.getppid()
+    if control.supervised:
+        end_with_parent(signal.SIGKILL)
+    preload()
+    migrations = Migrations()
+    try:
+        given = control.wait_for_go()
+        settings = read_settings(arguments)
+    except SettingsError as error:
+        sys.stderr.write(f"evenload: {error}\n")
+        return 2
+    except OSError:
+        return 1  # the supervisor is gone
+    logs.configure(debug=settings.debug)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    try:
+        with ExitStack() as stack:
+            preload_policy_checks(external=settings.policy.file is not None)
+            preload_driver(StoreSettings(url=settings.database))
+            account = find_account(settings.server.user)
+            serving = settings.serving
+            listener = (
+                socket.socket(fileno=given["http"]) if "http" in given else listen_tcp(serving.host, serving.port)
+            )
+            stack.enter_context(listener)
+            ensure_run_path(settings.run_path, account)
+            bus = stack.enter_context(bind_unix(settings.run_path / SERVER_SOCKET, socket.SOCK_STREAM, 0o600))
+            ensure_database_place(settings.state_path, account, locked=control.supervised)
+            if account is not None and settings.serving.auth_strategy == "http_basic":
+                show_to_group(settings.serving.user_file, account)
+            _drop(account, parent if control.supervised else None)
+            if account is not None:
+                check_readable([settings.state_path / DIRECTORY, *_operator_files(settings)], account)
+            stack.enter_context(StateDirectory(settings.state_path / DIRECTORY, mode=0o700))
+            hints = HintSender(hint_path(settings.run_path), settings.host_name)
+            foundation = build_foundation(settings, hints, migrations)
+            stack.callback(foundation.engine.dispose)
+            agents = frozenset({0} if account is not None else {0, os.getuid()})
+            server = Server(settings, foundation, listener, bus, agents)
+            stack.callback(server.stop)
+            server.start(await_agent=control.supervised)
+            control.ready()
+            ended.wait()
+            _log.info("stopping")
+    except (EvenloadError, OSError, ValueError) as error:
+        sys.stderr.write(f"evenload: {error}\n")
+        return 1
+    return 0
+
+
+def _operator_files(settings: Settings) -> list[Path]:
+    files = [settings.policy.file] if settings.policy.file is not None else []
+    return [*files, settings.serving.user_file] if settings.serving.auth_strategy == "http_basic" else files
+
+
+def _drop(account: Account | None, parent: int | None) -> None:
+    """``parent``: the process with which this one is to end."""
+    if account is not None:
+        become(account)
+    if parent is not None:
+        end_with_parent(signal.SIGKILL)
+        if os.getppid() != parent:
+            raise EvenloadError("the supervisor is gone")
