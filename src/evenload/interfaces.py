@@ -159,6 +159,10 @@ class Transaction(Protocol):
 
 
 class UnitOfWork(Protocol):
+    def identity(self) -> str:
+        """The UUID of the database, made once, together with it. Asks the database: another one may lie in its place
+        by now."""
+
     def read(self) -> AbstractContextManager[Transaction]:
         """A consistent snapshot; writing through it is an error."""
 

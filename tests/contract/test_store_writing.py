@@ -1,5 +1,6 @@
 """What every UnitOfWork promises about writing: work that is run again, insertions that are none, hints afterwards."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,6 +15,13 @@ from evenload.model.errors import Overtaken, StoreUnavailable
 
 def test_what_the_work_returns_is_the_answer(store: UnitOfWork) -> None:
     assert store.write(lambda _: 7) == 7
+
+
+def test_a_database_has_a_name_of_its_own(store: UnitOfWork) -> None:
+    first = store.identity()
+    assert str(uuid.UUID(first)) == first
+    store.write(lambda transaction: transaction.insert_agent("a", moment(0)))
+    assert store.identity() == first
 
 
 def test_overtaken_work_is_run_again_from_the_beginning(store: UnitOfWork) -> None:

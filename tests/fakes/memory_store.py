@@ -5,6 +5,7 @@ and an exception leaves nothing behind; the values themselves are immutable.
 """
 
 import threading
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -273,11 +274,15 @@ class MemoryStore:
 
     def __init__(self, bus: AgentBus | None = None) -> None:
         self._bus = bus or NotedHints()
+        self._identity = str(uuid.uuid4())
         self._state = _State()
         self._writer = threading.Lock()
         self._writer_thread: int | None = None
         self.transactions = 0
         self.writes = 0
+
+    def identity(self) -> str:
+        return self._identity
 
     @contextmanager
     def read(self) -> Iterator[MemoryTransaction]:

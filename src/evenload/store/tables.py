@@ -207,6 +207,14 @@ LISTENER_STATISTICS = Table(
     Column("request_errors", BigInteger, nullable=False),
 )
 
+# One row: the UUID of the database itself.
+IDENTITY = Table(
+    "identity",
+    METADATA,
+    Column("single", Integer, primary_key=True, autoincrement=False),
+    Column("id", _Id, nullable=False),
+)
+
 AGENTS = Table(
     "agents",
     METADATA,

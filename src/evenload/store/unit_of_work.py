@@ -23,6 +23,7 @@ from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
 from evenload.store import agents, networks, queries, quotas, templates, trees
 from evenload.store.hints import Hint, hints_of
+from evenload.store.identity import ensure_identity, read_identity
 
 _TRIES = 5
 """Of one piece of work: who is overtaken that often, under locks, is not going to succeed."""
@@ -40,6 +41,12 @@ class SqlTransaction:
         self._writing = writing
         # SQLite has the whole file locked for its writer.
         self._lock_rows = writing and connection.dialect.name != "sqlite"
+
+    def identity(self) -> str | None:
+        return read_identity(self._connection)
+
+    def ensure_identity(self) -> str:
+        return ensure_identity(self._writable())
 
     def tree(self, load_balancer_id: str) -> Tree | None:
         return trees.read_tree(self._connection, load_balancer_id, lock=self._lock_rows)
@@ -190,6 +197,11 @@ class SqlUnitOfWork:
         self._writer = threading.Lock()
         self._writer_thread: int | None = None
 
+    def identity(self) -> str:
+        with self.read() as transaction:
+            found = transaction.identity()
+        return found or self._write(SqlTransaction.ensure_identity)
+
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
         with _translated(), self._engine.connect() as connection:
@@ -200,6 +212,9 @@ class SqlUnitOfWork:
             yield SqlTransaction(connection, writing=False)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
+        return self._write(work)
+
+    def _write(self, work: Callable[[SqlTransaction], T]) -> T:
         for tries_left in reversed(range(_TRIES)):
             try:
                 result, hints = self._attempt(work)
@@ -212,7 +227,7 @@ class SqlUnitOfWork:
                 return result
         raise AssertionError("unreachable")
 
-    def _attempt(self, work: Callable[[Transaction], T]) -> tuple[T, list[Hint]]:
+    def _attempt(self, work: Callable[[SqlTransaction], T]) -> tuple[T, list[Hint]]:
         with self._alone(), _translated(), self._engine.connect() as connection:
             if self._sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -51,6 +51,35 @@ def test_an_upgrade_from_empty_may_be_repeated(tmp_path: Path) -> None:
     engine.dispose()
 
 
+def test_a_database_is_named_once(tmp_path: Path) -> None:
+    """Also one that an earlier version made; another database has another name, and a copy the same."""
+    engine = engine_at(tmp_path)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        command.upgrade(migrate._config(connection), "0003")
+        connection.commit()
+    migrate.upgrade(engine)
+    name = SqlUnitOfWork(engine, NotedHints()).identity()
+    migrate.upgrade(engine)
+    assert SqlUnitOfWork(engine, NotedHints()).identity() == name
+    engine.dispose()
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "evenload.db").write_bytes((tmp_path / "evenload.db").read_bytes())
+    copy, other = engine_at(tmp_path / "copy"), engine_at(tmp_path / "other")
+    migrate.upgrade(other)
+    assert SqlUnitOfWork(copy, NotedHints()).identity() == name != SqlUnitOfWork(other, NotedHints()).identity()
+    copy.dispose()
+    other.dispose()
+
+
+def test_tables_without_a_name_get_one(tmp_path: Path) -> None:
+    engine = engine_at(tmp_path)
+    METADATA.create_all(engine)
+    stores = [SqlUnitOfWork(engine, NotedHints()) for _ in range(2)]
+    assert stores[0].identity() == stores[1].identity()
+    engine.dispose()
+
+
 def test_the_database_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     engine = engine_at(tmp_path)
     migrate.upgrade(engine)
