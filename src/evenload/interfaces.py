@@ -16,8 +16,6 @@ from evenload.model.desired import (
     DesiredPort,
     Gone,
     Health,
-    NetworkStep,
-    Observed,
     PingTarget,
     ProxyStatistics,
     Report,
@@ -25,7 +23,10 @@ from evenload.model.desired import (
     Unreadable,
 )
 from evenload.model.enums import Kind
+from evenload.model.named_file import NamedFile
 from evenload.model.network import Network, Port, Subnet
+from evenload.model.network_steps import NetworkStep
+from evenload.model.observed import Observed
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import Registration, Welcome
 from evenload.model.verdict import Verdict
@@ -283,7 +284,7 @@ class Host(Protocol):
 
     def known(self) -> list[str]:
         """The load balancers that have a state directory here, or a HAProxy of which nothing is recorded any more
-        (Observed.stray tells of those that were found here)."""
+        (HaproxyObserved.orphan tells of those that were found here)."""
 
     def observe(self, load_balancer_id: str, port: DesiredPort | None) -> Observed:
         """``port``: the one to look for; None: the one of the remembered document."""
@@ -294,6 +295,12 @@ class Host(Protocol):
 
     def remember(self, desired: Desired) -> None:
         """Keeps the document as the last one applied (Observed.applied)."""
+
+    def write_files(self, load_balancer_id: str, files: Sequence[NamedFile]) -> None:
+        """Beside the texts, in ``files/<fingerprint>`` of the state directory. May be repeated."""
+
+    def remove_files(self, load_balancer_id: str, names: Sequence[str]) -> None:
+        """May be repeated."""
 
     def write_config(self, load_balancer_id: str, text: str) -> None:
         """Brings the configuration file on disk to this text; the running process is not touched."""
@@ -313,7 +320,7 @@ class Host(Protocol):
 
     def unplug(self, load_balancer_id: str, port_id: str) -> None: ...
 
-    def remove_stranger(self, load_balancer_id: str, device: str) -> None: ...
+    def remove_foreign_device(self, load_balancer_id: str, device: str) -> None: ...
 
     def configure(self, load_balancer_id: str, port: DesiredPort, steps: Sequence[NetworkStep]) -> None:
         """The steps in order, in one visit to the namespace, on that port's device."""
@@ -341,7 +348,7 @@ class Host(Protocol):
         """Sends commands to the running process one by one; returns its answers, stripped."""
 
     def record_running(self, load_balancer_id: str, text: str) -> None:
-        """After runtime changes: the text that the running process now amounts to (HaproxyState.text)."""
+        """After runtime changes: the text that the running process now amounts to (HaproxyProcess.text)."""
 
     def read_statistics(self, load_balancer_id: str) -> dict[int, tuple[ProxyStatistics, ...]]:
         """By worker, the ones that are finishing included; those that do not answer are missing. A finishing one that

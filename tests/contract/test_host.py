@@ -12,24 +12,13 @@ from evenload.agent.actions import Plan
 from evenload.agent.apply import apply
 from evenload.agent.plan import plan
 from evenload.agent.plan_network import wanted_addresses, wanted_routes, wanted_vif
-from evenload.model.desired import (
-    AddAddress,
-    AddRoute,
-    BringUp,
-    Change,
-    Desired,
-    DesiredPort,
-    Gone,
-    HaproxyState,
-    HostRoute,
-    NetworkStep,
-    Observed,
-    Outcome,
-    RemoveAddress,
-    RemoveRoute,
-)
+from evenload.model.desired import Change, Desired, DesiredPort, Gone, Outcome
 from evenload.model.enums import MonitorType
 from evenload.model.errors import HostError, InvalidConfiguration
+from evenload.model.named_file import NamedFile, names_in
+from evenload.model.network_steps import AddAddress, AddRoute, BringUp, NetworkStep, RemoveAddress, RemoveRoute
+from evenload.model.observed import HaproxyProcess, HostRoute, Observed
+from evenload.model.secret import SecretBytes
 from evenload.render.haproxy import render_haproxy
 from evenload.render.haproxy_backend import PINGED
 from evenload.render.haproxy_monitors import check_backend
@@ -83,8 +72,8 @@ def serve(site: Site, desired: Desired, worker: int = 1) -> tuple[int, str]:
     return site.host.start_haproxy(site.id, text, worker), text
 
 
-def haproxy(site: Site, desired: Desired) -> HaproxyState:
-    found = site.host.observe(site.id, desired.port).haproxy
+def haproxy(site: Site, desired: Desired) -> HaproxyProcess:
+    found = site.host.observe(site.id, desired.port).haproxy.process
     assert found is not None
     return found
 
@@ -107,10 +96,10 @@ def test_a_network_is_seen_as_it_was_built(site: Site) -> None:
     port = site.port(ip(), ip("2001:db8::5/64", "2001:db8::1"))
     furnish(site, port)
     seen = site.host.observe(site.id, port)
-    assert (seen.state_directory, seen.namespace, seen.strangers) == (True, True, ())
-    assert seen.vif == wanted_vif(port)
-    assert seen.addresses == frozenset(wanted_addresses(port))
-    assert seen.routes == frozenset(wanted_routes(port))
+    assert (seen.state_directory, seen.network.namespace, seen.network.foreign_devices) == (True, True, ())
+    assert seen.network.vif == wanted_vif(port)
+    assert seen.network.addresses == frozenset(wanted_addresses(port))
+    assert seen.network.routes == frozenset(wanted_routes(port))
     assert site.host.known() == [site.id]
 
 
@@ -125,7 +114,7 @@ def test_building_it_twice_changes_nothing(site: Site) -> None:
 def test_a_next_hop_outside_of_the_subnet_and_host_routes(site: Site) -> None:
     port = site.port(ip("10.0.0.5/32", "192.0.2.1"))
     furnish(site, port)
-    assert site.host.observe(site.id, port).routes == frozenset(wanted_routes(port))
+    assert site.host.observe(site.id, port).network.routes == frozenset(wanted_routes(port))
     assert HostRoute(destination="0.0.0.0/0", nexthop="192.0.2.1", onlink=True) in wanted_routes(port)
 
 
@@ -134,8 +123,8 @@ def test_the_second_address_of_a_subnet_outlives_the_first(site: Site) -> None:
     furnish(site, port)
     site.host.configure(site.id, port, [AddAddress("10.0.0.6/24"), RemoveAddress("10.0.0.5/24")])
     seen = site.host.observe(site.id, port)
-    assert seen.addresses == {"10.0.0.6/24"}
-    assert seen.routes == frozenset(wanted_routes(port))
+    assert seen.network.addresses == {"10.0.0.6/24"}
+    assert seen.network.routes == frozenset(wanted_routes(port))
 
 
 def test_a_route_takes_the_place_of_the_former_one_and_goes_quietly(site: Site) -> None:
@@ -143,9 +132,9 @@ def test_a_route_takes_the_place_of_the_former_one_and_goes_quietly(site: Site) 
     furnish(site, port)
     other = HostRoute(destination="0.0.0.0/0", nexthop="10.0.0.9")
     site.host.configure(site.id, port, [AddRoute(other)])
-    assert site.host.observe(site.id, port).routes == {other}
+    assert site.host.observe(site.id, port).network.routes == {other}
     site.host.configure(site.id, port, [RemoveRoute(other), RemoveRoute(other), RemoveAddress("10.0.0.99/24")])
-    assert site.host.observe(site.id, port).routes == frozenset()
+    assert site.host.observe(site.id, port).network.routes == frozenset()
 
 
 def test_an_unplugged_port_is_gone_and_may_be_unplugged_again(site: Site) -> None:
@@ -154,17 +143,40 @@ def test_an_unplugged_port_is_gone_and_may_be_unplugged_again(site: Site) -> Non
     site.host.unplug(site.id, port.id)
     site.host.unplug(site.id, port.id)
     seen = site.host.observe(site.id, port)
-    assert (seen.vif, seen.addresses, seen.routes) == (None, frozenset(), frozenset())
+    assert (seen.network.vif, seen.network.addresses, seen.network.routes) == (None, frozenset(), frozenset())
 
 
-def test_another_port_is_a_stranger_until_it_is_removed(site: Site) -> None:
+def test_another_port_is_foreign_until_it_is_removed(site: Site) -> None:
     former, port = site.port(), site.port()
     furnish(site, former)
     site.host.plug(site.id, port)
-    [stranger] = site.host.observe(site.id, port).strangers
-    site.host.remove_stranger(site.id, stranger)
-    site.host.remove_stranger(site.id, stranger)
-    assert site.host.observe(site.id, port).strangers == ()
+    [device] = site.host.observe(site.id, port).network.foreign_devices
+    site.host.remove_foreign_device(site.id, device)
+    site.host.remove_foreign_device(site.id, device)
+    assert site.host.observe(site.id, port).network.foreign_devices == ()
+
+
+def test_files_beside_the_text_are_named_by_their_content(site: Site) -> None:
+    page = NamedFile(SecretBytes(b"HTTP/1.0 503 Out\r\nConnection: close\r\n\r\nout\n"))
+    key = NamedFile(SecretBytes(b"secret"))
+    desired = site.wish()
+    furnish(site, desired.port)
+    assert site.host.observe(site.id, desired.port).files == frozenset()
+    for _ in range(2):
+        site.host.write_files(site.id, [page, key])
+        assert site.host.observe(site.id, desired.port).files == {page.name, key.name}
+    place = f"{site.options.state_dir}/{site.id}/files/{page.name}"
+    text = render_haproxy(desired, site.options, 1).replace(
+        "\ndefaults\n", f"\ndefaults\n    errorfile 503 {place}\n", 1
+    )
+    assert names_in(text) == {page.name}
+    site.host.start_haproxy(site.id, text, 1)
+    for _ in range(2):
+        site.host.remove_files(site.id, [key.name])
+        assert site.host.observe(site.id, desired.port).files == {page.name}
+    site.host.stop_haproxy(site.id)
+    site.host.remove_state(site.id)
+    assert site.host.observe(site.id, desired.port).files == frozenset()
 
 
 def test_nothing_can_be_plugged_or_started_without_a_namespace(site: Site) -> None:
@@ -180,11 +192,11 @@ def test_a_started_process_is_seen_with_its_text_and_its_servers(site: Site) -> 
     desired = site.wish()
     pid, text = serve(site, desired)
     seen = site.host.observe(site.id, desired.port)
-    assert seen.config == text
-    assert seen.haproxy is not None
-    assert (seen.haproxy.pid, seen.haproxy.worker, seen.haproxy.text) == (pid, 1, text)
-    assert seen.haproxy.servers is not None
-    states = {key[1]: (state.address, state.port, state.weight) for key, state in seen.haproxy.servers.items()}
+    assert seen.haproxy.config == text
+    assert seen.haproxy.process is not None
+    assert (seen.haproxy.process.pid, seen.haproxy.process.worker, seen.haproxy.process.text) == (pid, 1, text)
+    assert seen.haproxy.process.servers is not None
+    states = {key[1]: (state.address, state.port, state.weight) for key, state in seen.haproxy.process.servers.items()}
     assert states == {each.id: (each.address, each.port, each.weight) for each in desired.members}
 
 
@@ -202,7 +214,7 @@ def test_a_bad_text_is_refused_and_nothing_has_changed(site: Site) -> None:
     with pytest.raises(InvalidConfiguration, match="nonsense"):
         site.host.start_haproxy(site.id, bad, 1)
     seen = site.host.observe(site.id, desired.port)
-    assert (seen.config, seen.haproxy) == (None, None)
+    assert (seen.haproxy.config, seen.haproxy.process) == (None, None)
 
 
 def test_a_bad_reload_leaves_the_process_and_the_file(site: Site) -> None:
@@ -211,9 +223,9 @@ def test_a_bad_reload_leaves_the_process_and_the_file(site: Site) -> None:
     with pytest.raises(InvalidConfiguration, match="nonsense"):
         site.host.reload_haproxy(site.id, render_haproxy(desired, site.options, 2) + "nonsense here\n", 2, None)
     seen = site.host.observe(site.id, desired.port)
-    assert seen.config == text
-    assert seen.haproxy is not None
-    assert (seen.haproxy.pid, seen.haproxy.worker) == (pid, 1)
+    assert seen.haproxy.config == text
+    assert seen.haproxy.process is not None
+    assert (seen.haproxy.process.pid, seen.haproxy.process.worker) == (pid, 1)
 
 
 def test_a_reload_puts_another_worker_in_place(site: Site) -> None:
@@ -224,7 +236,7 @@ def test_a_reload_puts_another_worker_in_place(site: Site) -> None:
     assert site.host.reload_haproxy(site.id, text, 2, None) != pid
     state = haproxy(site, desired)
     assert (state.worker, state.text) == (2, text)
-    assert site.host.observe(site.id, desired.port).config == text
+    assert site.host.observe(site.id, desired.port).haproxy.config == text
 
 
 def test_without_a_process_there_is_nothing_to_reload_or_to_tell(site: Site) -> None:
@@ -279,9 +291,9 @@ def test_the_record_and_the_file_follow_runtime_changes(site: Site) -> None:
     text = render_haproxy(replace(desired, members=(member(0, weight=9),)), site.options, 1)
     site.host.record_running(site.id, text)
     assert haproxy(site, desired).text == text
-    assert site.host.observe(site.id, desired.port).config != text
+    assert site.host.observe(site.id, desired.port).haproxy.config != text
     site.host.write_config(site.id, text)
-    assert site.host.observe(site.id, desired.port).config == text
+    assert site.host.observe(site.id, desired.port).haproxy.config == text
 
 
 def test_statistics_name_the_objects_and_health_is_told(site: Site) -> None:
@@ -373,7 +385,7 @@ def test_the_remembered_port_is_looked_for_where_none_is_named(site: Site) -> No
     desired = site.wish()
     furnish(site, desired.port)
     site.host.remember(desired)
-    assert site.host.observe(site.id, None).vif == wanted_vif(desired.port)
+    assert site.host.observe(site.id, None).network.vif == wanted_vif(desired.port)
 
 
 def test_a_death_is_told_once(site: Site) -> None:
@@ -383,7 +395,7 @@ def test_a_death_is_told_once(site: Site) -> None:
     site.host.watch(site.id, told.append)
     site.kill(pid)
     assert eventually(lambda: told == [site.id])
-    assert site.host.observe(site.id, desired.port).haproxy is None
+    assert site.host.observe(site.id, desired.port).haproxy.process is None
     pid = site.host.start_haproxy(site.id, render_haproxy(desired, site.options, 2), 2)
     assert haproxy(site, desired).pid == pid
     assert told == [site.id]
@@ -409,7 +421,7 @@ def test_a_stopped_process_is_gone_and_no_death(site: Site) -> None:
     site.host.watch(site.id, told.append)
     site.host.stop_haproxy(site.id)
     site.host.stop_haproxy(site.id)
-    assert site.host.observe(site.id, desired.port).haproxy is None
+    assert site.host.observe(site.id, desired.port).haproxy.process is None
     assert site.host.read_statistics(site.id) == {}
     assert told == []
 
@@ -421,7 +433,7 @@ def test_a_process_that_was_let_finish_is_none_that_serves_and_no_death(site: Si
     site.host.watch(site.id, told.append)
     for _ in range(2):
         site.host.finish_haproxy(site.id)
-        assert site.host.observe(site.id, desired.port).haproxy is None
+        assert site.host.observe(site.id, desired.port).haproxy.process is None
     assert eventually(lambda: site.host.read_statistics(site.id) == {})
     assert told == []
     pid = site.host.start_haproxy(site.id, render_haproxy(desired, site.options, 2), 2)
@@ -481,7 +493,7 @@ def test_a_process_that_lost_name_and_directory_is_found_and_ended(site: Site, w
     site.lose()
     assert site.host.known() == [site.id]
     seen = site.host.observe(site.id, None)
-    assert (seen.stray, seen.nothing, seen.haproxy) == (True, False, None)
+    assert (seen.haproxy.orphan, seen.nothing, seen.haproxy.process) == (True, False, None)
     if wanted == "gone":
         bring_to(site, Gone(load_balancer_id=site.id))
         assert site.host.known() == []

@@ -6,7 +6,8 @@ the real one is for the contract suite to show. It serves nobody.
 
 from dataclasses import dataclass, field, replace
 
-from evenload.model.desired import ProxyStatistics, ServerState, Statistics
+from evenload.model.desired import ProxyStatistics, Statistics
+from evenload.model.observed import ServerState
 from evenload.render.haproxy_text import ServerLine, split
 from evenload.render.server_states import parse_server_states
 

@@ -12,25 +12,20 @@ from dataclasses import dataclass, field
 
 from tests.fakes.haproxy import FakeHaproxy, find_fault
 
-from evenload.model.desired import (
+from evenload.model.desired import Desired, DesiredPort, PingTarget, ProxyStatistics
+from evenload.model.errors import HostError, InvalidConfiguration
+from evenload.model.named_file import NamedFile
+from evenload.model.network import Segment
+from evenload.model.network_steps import (
     AddAddress,
     AddRoute,
     Announce,
     BringUp,
-    Desired,
-    DesiredPort,
-    HaproxyState,
-    HostRoute,
     NetworkStep,
-    Observed,
-    PingTarget,
-    ProxyStatistics,
     RemoveAddress,
     RemoveRoute,
-    VifState,
 )
-from evenload.model.errors import HostError, InvalidConfiguration
-from evenload.model.network import Segment
+from evenload.model.observed import HaproxyObserved, HaproxyProcess, HostRoute, NetworkObserved, Observed, VifState
 from evenload.model.verdict import Verdict
 from evenload.render.haproxy_text import without_worker
 
@@ -51,11 +46,12 @@ class Directory:
     running: str | None = None
     applied: Desired | None = None
     counters: str | None = None
+    files: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
 class Place:
-    """What the host has of one load balancer. ``devices``: by port id, strangers by name; None without a namespace.
+    """What the host has of one load balancer. ``devices``: by port id, foreign ones by name; None without a namespace.
 
     ``outside``: ports whose devices are in a namespace without a name, which lives as long as a process does in it.
     """
@@ -76,7 +72,7 @@ class Place:
         self.outside.clear()
 
     @property
-    def stray(self) -> bool:
+    def orphan(self) -> bool:
         return self.process is not None and (self.directory is None or self.directory.running is None)
 
     @property
@@ -127,7 +123,7 @@ class FakeHost:
 
     def known(self) -> list[str]:
         with self.lock:
-            return sorted(key for key, place in self.places.items() if place.directory is not None or place.stray)
+            return sorted(key for key, place in self.places.items() if place.directory is not None or place.orphan)
 
     def observe(self, load_balancer_id: str, port: DesiredPort | None) -> Observed:
         with self.lock:
@@ -142,24 +138,25 @@ class FakeHost:
                 vif = VifState(mac_address=device.mac_address, mtu=device.mtu, up=device.up, segment=device.segment)
             elif key in place.outside:
                 vif = VifState(mac_address="", mtu=0, up=False, segment=None)
-            haproxy = None
+            running = None
             if place.process is not None and directory.running is not None and place.devices is not None:
                 process = place.process
                 states = None if process.deaf else process.states()
-                haproxy = HaproxyState(pid=process.pid, worker=process.worker, text=directory.running, servers=states)
+                running = HaproxyProcess(pid=process.pid, worker=process.worker, text=directory.running, servers=states)
             routes = [route for each in devices.values() if each.up for route in each.routes.values()]
             return Observed(
                 load_balancer_id=load_balancer_id,
                 state_directory=place.directory is not None,
                 applied=directory.applied,
-                namespace=place.devices is not None,
-                vif=vif,
-                strangers=tuple(sorted(name for name in devices if name != key)),
-                addresses=frozenset(device.addresses if device is not None else ()),
-                routes=frozenset(routes),
-                config=directory.config,
-                haproxy=haproxy,
-                stray=place.stray,
+                files=frozenset(directory.files),
+                network=NetworkObserved(
+                    namespace=place.devices is not None,
+                    vif=vif,
+                    foreign_devices=tuple(sorted(name for name in devices if name != key)),
+                    addresses=frozenset(device.addresses if device is not None else ()),
+                    routes=frozenset(routes),
+                ),
+                haproxy=HaproxyObserved(config=directory.config, process=running, orphan=place.orphan),
             )
 
     # State directory
@@ -172,6 +169,14 @@ class FakeHost:
     def remember(self, desired: Desired) -> None:
         with self._operation("remember"):
             self._directory(desired.id).applied = desired
+
+    def write_files(self, load_balancer_id: str, files: Sequence[NamedFile]) -> None:
+        with self._operation("write_files"):
+            self._directory(load_balancer_id).files |= {file.name for file in files}
+
+    def remove_files(self, load_balancer_id: str, names: Sequence[str]) -> None:
+        with self._operation("remove_files"):
+            self._directory(load_balancer_id).files -= set(names)
 
     def write_config(self, load_balancer_id: str, text: str) -> None:
         with self._operation("write_config"):
@@ -211,8 +216,8 @@ class FakeHost:
             if place.devices is not None:
                 place.devices.pop(port_id, None)
 
-    def remove_stranger(self, load_balancer_id: str, device: str) -> None:
-        with self._operation("remove_stranger"):
+    def remove_foreign_device(self, load_balancer_id: str, device: str) -> None:
+        with self._operation("remove_foreign_device"):
             devices = self._place(load_balancer_id).devices
             if devices is not None:
                 devices.pop(device, None)
@@ -391,6 +396,7 @@ def _print(load_balancer_id: str, place: Place) -> str:
         applied = directory.applied
         lines.append(f"  directory, applied generation {applied.generation if applied is not None else 'none'}")
         lines += ["  file", *(f"    {line}" for line in without_worker(directory.config or "").splitlines())]
+        lines += [f"  file {name}" for name in sorted(directory.files)]
         if place.process is not None and directory.running != directory.config:
             lines += ["  record", *(f"    {line}" for line in without_worker(directory.running or "").splitlines())]
     if place.devices is not None:

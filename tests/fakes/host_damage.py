@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from tests.fakes.host import Device, Directory, FakeHost, Place
 
-from evenload.model.desired import HostRoute
+from evenload.model.observed import HostRoute
 
 _UUID = 36
-"""Characters; other devices are strangers."""
+"""Characters; other devices are foreign devices."""
 
 
 def kill_haproxy(host: FakeHost, load_balancer_id: str) -> bool:
@@ -94,7 +94,7 @@ def add_route(host: FakeHost, load_balancer_id: str, route: HostRoute) -> None:
     _each_device(host, load_balancer_id, routed)
 
 
-def add_stranger(host: FakeHost, load_balancer_id: str, name: str) -> None:
+def add_foreign_device(host: FakeHost, load_balancer_id: str, name: str) -> None:
     with host.lock:
         devices = host.places[load_balancer_id].devices
         if devices is not None:

@@ -101,7 +101,7 @@ class Stage:
         return {self.ask(port=port).body.decode() for _ in range(requests)}
 
     def pid(self) -> int:
-        state = self.host.observe(self.id, self.port).haproxy
+        state = self.host.observe(self.id, self.port).haproxy.process
         assert state is not None
         return state.pid
 

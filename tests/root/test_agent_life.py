@@ -12,7 +12,8 @@ from tests.root.lab import Lab, eventually, make_port, reaches
 from tests.root.openvswitch import Openvswitch
 
 from evenload.host import netns
-from evenload.model.desired import Change, Gone, Observed
+from evenload.model.desired import Change, Gone
+from evenload.model.observed import Observed
 
 pytestmark = pytest.mark.root
 
@@ -92,7 +93,7 @@ def test_a_connection_in_use_outlives_a_reload(stage: Stage) -> None:
 def test_without_a_listener_the_address_answers_and_no_process_runs(stage: Stage) -> None:
     stage.apply(stage.wish())
     stage.apply(stage.wish(2, listeners=()))
-    assert stage.host.observe(stage.id, stage.port).haproxy is None
+    assert stage.host.observe(stage.id, stage.port).haproxy.process is None
     assert not stage.answers()
     assert reaches(stage.client.namespace, VIP)
     assert stage.apply(stage.wish(3)).change is Change.START

@@ -19,6 +19,7 @@ from evenload.host.settings import HostSettings
 from evenload.model.balancer import HealthMonitor, Listener
 from evenload.model.enums import ListenerProtocol, MonitorType
 from evenload.model.errors import Hopeless, HostError, InvalidConfiguration
+from evenload.model.observed import HaproxyObserved
 
 pytestmark = pytest.mark.root
 
@@ -45,7 +46,8 @@ def test_it_listens_when_the_start_returns(stage: Stage) -> None:
     stage.backend(1)
     pid = stage.start(desired(member(1)))
     assert stage.get() == "backend 1"
-    config, state = stage.haproxy.observe(stage.id)
+    seen = stage.haproxy.observe(stage.id)
+    config, state = seen.config, seen.process
     assert state is not None
     assert (state.pid, state.worker, state.text) == (pid, 1, stage.text)
     assert config == stage.text
@@ -116,7 +118,7 @@ def test_a_wrong_configuration_changes_nothing(stage: Stage) -> None:
     live, wrong = stage.text, stage.text.replace("balance roundrobin", "balance sideways")
     with pytest.raises(InvalidConfiguration, match="balance only supports"):
         stage.haproxy.reload_haproxy(stage.id, wrong.replace("haproxy-1.sock", "haproxy-2.sock"), 2, None)
-    assert stage.haproxy.observe(stage.id)[0] == live
+    assert stage.haproxy.observe(stage.id).config == live
     assert stage.haproxy.current_pid(stage.id) == pid
     assert stage.get() == "backend 1"
     assert sorted(os.listdir(stage.files.path(stage.id))) == [
@@ -134,7 +136,7 @@ def test_a_failed_first_start_leaves_the_former_file(stage: Stage) -> None:
     stage.haproxy.write_config(stage.id, "former")
     with pytest.raises(InvalidConfiguration):
         stage.haproxy.start_haproxy(stage.id, "global\n    nonsense\n", 1)
-    assert stage.haproxy.observe(stage.id) == ("former", None)
+    assert stage.haproxy.observe(stage.id) == HaproxyObserved(config="former")
 
 
 def test_an_address_that_is_not_there_may_come(stage: Stage) -> None:
@@ -152,7 +154,7 @@ def test_another_agent_adopts_what_runs(stage: Stage) -> None:
     stage.ask("set server app/m1 weight 7")
     stage.haproxy.record_running(stage.id, "as it is now")
     other = Haproxy(stage.settings, StateFiles(stage.settings.state_dir))
-    _, state = other.observe(stage.id)
+    state = other.observe(stage.id).process
     assert state is not None
     assert (state.pid, state.text) == (pid, "as it is now")
     assert state.servers is not None
@@ -162,7 +164,7 @@ def test_another_agent_adopts_what_runs(stage: Stage) -> None:
 def test_a_start_that_was_not_recorded_is_adopted_too(stage: Stage) -> None:
     pid = stage.start(desired(member(1)))
     stage.files.remove(stage.id, "running.json")
-    _, state = stage.haproxy.observe(stage.id)
+    state = stage.haproxy.observe(stage.id).process
     assert state is not None
     assert (state.pid, state.text) == (pid, stage.text)
 
@@ -171,7 +173,7 @@ def test_a_record_of_another_process_is_not_believed(stage: Stage) -> None:
     stage.start(desired(member(1)))
     record = json.loads(stage.files.read(stage.id, "running.json") or "")
     stage.files.write(stage.id, "running.json", json.dumps(record | {"start_time": 1, "text": "a lie"}))
-    _, state = stage.haproxy.observe(stage.id)
+    state = stage.haproxy.observe(stage.id).process
     assert state is not None
     assert state.text == stage.text
 
@@ -209,7 +211,7 @@ def test_a_dead_process_is_seen_and_started_again(stage: Stage) -> None:
     pid = stage.start(desired(member(1)))
     os.kill(pid, 9)
     assert eventually(lambda: not alive(pid))
-    assert stage.haproxy.observe(stage.id)[1] is None
+    assert stage.haproxy.observe(stage.id).process is None
     stage.start(desired(member(1)))
     assert stage.get() == "backend 1"
 
@@ -219,7 +221,7 @@ def test_a_process_whose_directory_was_lost_does_not_share_the_port(stage: Stage
     pid = stage.start(desired(member(1)))
     stage.files.remove_all(stage.id)
     stage.files.ensure(stage.id)
-    assert stage.haproxy.observe(stage.id) == (None, None)
+    assert stage.haproxy.observe(stage.id) == HaproxyObserved()
     other = stage.start(desired(member(1)))
     assert other != pid
     assert not alive(pid)
@@ -232,7 +234,7 @@ def test_a_new_namespace_needs_a_new_process(stage: Stage) -> None:
     subprocess.run(["umount", str(number)], check=True)
     number.unlink()
     stage.make_namespace()
-    assert stage.haproxy.observe(stage.id)[1] is None
+    assert stage.haproxy.observe(stage.id).process is None
     stage.backend(2)
     stage.start(desired(member(2)))
     assert not alive(pid)
@@ -253,7 +255,8 @@ def test_a_worker_number_that_is_still_in_use_is_given_up_by_the_old_one(stage: 
         assert stage.worker == 1
         assert alive(first)
         assert held.recv(1000).startswith(b"HTTP/1.1 200")
-    config, state = stage.haproxy.observe(stage.id)
+    seen = stage.haproxy.observe(stage.id)
+    config, state = seen.config, seen.process
     assert state is not None
     assert state.worker >= 1
     assert config == stage.text
@@ -358,11 +361,11 @@ def test_a_second_process_that_nobody_knows_of_does_not_share_the_ports_for_ever
     assert second not in (None, first)
     stage.haproxy.observe(stage.id)
     assert alive(first)  # only a resync looks for such
-    assert stage.haproxy.find_strays() == {stage.id}
+    assert stage.haproxy.find_orphans() == {stage.id}
     stage.haproxy.observe(stage.id)
     assert not alive(first)
     assert stage.haproxy.current_pid(stage.id) == second
-    assert stage.haproxy.find_strays() == frozenset()
+    assert stage.haproxy.find_orphans() == frozenset()
     assert stage.get() == "backend 1"
 
 
@@ -371,8 +374,8 @@ def test_one_that_serves_alone_is_not_ended_for_want_of_a_record(stage: Stage) -
     stage.backend(1)
     pid = stage.start(desired(member(1)))
     shutil.rmtree(stage.files.path(stage.id))
-    assert stage.haproxy.find_strays() == {stage.id}
-    assert stage.haproxy.observe(stage.id) == (None, None)
+    assert stage.haproxy.find_orphans() == {stage.id}
+    assert stage.haproxy.observe(stage.id) == HaproxyObserved(orphan=True)
     assert alive(pid)
     assert stage.get() == "backend 1"
     stage.files.ensure(stage.id)

@@ -210,7 +210,7 @@ def test_weights_and_states_after_a_reload_are_those_of_the_file(stage: Stage) -
     reload_as_the_agent_does(
         stage, desired(member(1, weight=5), member(2), member(3, admin_state_up=False), monitor=MONITOR)
     )
-    _, state = stage.haproxy.observe(stage.id)
+    state = stage.haproxy.observe(stage.id).process
     assert state is not None
     assert state.servers is not None
     found = {name: (row.weight, row.maintenance) for (_, name), row in state.servers.items()}
@@ -226,7 +226,7 @@ def test_the_health_of_a_pinged_member_is_kept(stage: Stage) -> None:
     assert stage.status("m2") == "DOWN"
     web = wish.listeners[0]
     reload_as_the_agent_does(stage, replace(wish, listeners=(replace(web, timeout_client_data=1000),)))
-    _, state = stage.haproxy.observe(stage.id)
+    state = stage.haproxy.observe(stage.id).process
     assert state is not None
     assert state.servers is not None
     assert {name: row.up for (_, name), row in state.servers.items()} == {"m1": None, "m2": False}
@@ -350,7 +350,7 @@ def test_a_process_that_lost_its_socket_is_still_seen_and_can_be_replaced(stage:
     stage.backend(1)
     old = stage.start(desired(member(1)))
     stage.files.path(stage.id, "haproxy-1.sock").unlink()
-    _, state = stage.haproxy.observe(stage.id)
+    state = stage.haproxy.observe(stage.id).process
     assert state is not None  # it serves: a second one beside it would share its ports for ever
     assert (state.pid, state.servers) == (old, None)
     busy = stage.client()

@@ -150,7 +150,8 @@ def test_members_come_and_go_without_another_process(stage: Stage) -> None:
     change(stage, desired(member(2, admin_state_up=False), member(3)))
     change(stage, desired(member(2), member(3)))
     assert {stage.get() for _ in range(4)} == {"backend 2", "backend 3"}
-    config, state = stage.haproxy.observe(stage.id)
+    seen = stage.haproxy.observe(stage.id)
+    config, state = seen.config, seen.process
     assert state is not None
     assert state.pid == pid
     assert config == state.text == stage.text
@@ -244,7 +245,7 @@ def test_a_removed_member_finishes_what_it_began(stage: Stage) -> None:
 
 
 def leftovers(stage: Stage) -> tuple[str, ...]:
-    _, state = stage.haproxy.observe(stage.id)
+    state = stage.haproxy.observe(stage.id).process
     assert state is not None
     assert state.servers is not None
     return delete_leftovers(state.text, state.servers)

@@ -12,9 +12,11 @@ from evenload.host.linux import LinuxHost
 from evenload.host.settings import HaproxySettings
 from evenload.host.sysctl import read_sysctl, write_sysctl
 from evenload.model.balancer import Listener, LoadBalancer, Member, Pool, Vip
-from evenload.model.desired import AddAddress, AddRoute, BringUp, Desired, HostRoute, Observed, PingTarget, VifState
+from evenload.model.desired import Desired, PingTarget
 from evenload.model.enums import Algorithm, ListenerProtocol, PoolProtocol
 from evenload.model.errors import Hopeless
+from evenload.model.network_steps import AddAddress, AddRoute, BringUp
+from evenload.model.observed import HostRoute, Observed, VifState
 from evenload.render.haproxy import render_haproxy
 from evenload.render.options import RenderOptions
 
@@ -87,13 +89,13 @@ def test_a_load_balancer_from_nothing_to_nothing(lab: Lab, host: LinuxHost) -> N
 
     seen = host.observe(identifier, None)
     assert seen.applied == desired
-    assert seen.vif == VifState(mac_address=port.mac_address, mtu=port.mtu, up=True, segment=port.segment)
-    assert seen.addresses == {"10.7.0.5/24"}
-    assert seen.routes == {route}
-    assert seen.strangers == ()
-    assert seen.config == text
-    assert seen.haproxy is not None
-    assert (seen.haproxy.pid, seen.haproxy.text) == (pid, text)
+    assert seen.network.vif == VifState(mac_address=port.mac_address, mtu=port.mtu, up=True, segment=port.segment)
+    assert seen.network.addresses == {"10.7.0.5/24"}
+    assert seen.network.routes == {route}
+    assert seen.network.foreign_devices == ()
+    assert seen.haproxy.config == text
+    assert seen.haproxy.process is not None
+    assert (seen.haproxy.process.pid, seen.haproxy.process.text) == (pid, text)
     assert host.known() == [identifier]
     host.save_counters(identifier, "{}")
     assert host.load_counters(identifier) == "{}"
@@ -195,7 +197,7 @@ def test_the_hosts_own_namespace_under_a_load_balancers_name_is_left_alone(lab: 
         path.touch()
         run("mount", "--bind", "/proc/self/ns/net", str(path))
         seen = host.observe(identifier, None)
-        assert (seen.namespace, seen.strangers) == (False, ())
+        assert (seen.network.namespace, seen.network.foreign_devices) == (False, ())
         host.remove_namespace(identifier)
         assert not path.exists()
         assert sorted(os.listdir("/sys/class/net")) == devices

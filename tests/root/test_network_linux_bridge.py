@@ -23,21 +23,20 @@ from tests.root.lab import (
 
 from evenload.host import netns
 from evenload.host.addresses import gratuitous_arp, unsolicited_advertisement
-from evenload.host.network import Networks, ObservedNetwork
+from evenload.host.network import Networks
 from evenload.host.vif.linux_bridge import LinuxBridge
-from evenload.model.desired import (
+from evenload.model.desired import DesiredPort
+from evenload.model.errors import Hopeless, HostError
+from evenload.model.network_steps import (
     AddAddress,
     AddRoute,
     Announce,
     BringUp,
-    DesiredPort,
-    HostRoute,
     NetworkStep,
     RemoveAddress,
     RemoveRoute,
-    VifState,
 )
-from evenload.model.errors import Hopeless, HostError
+from evenload.model.observed import HostRoute, NetworkObserved, VifState
 
 pytestmark = pytest.mark.root
 
@@ -69,8 +68,8 @@ def inner(port: DesiredPort) -> str:
     return f"ns-{port.id[:11]}"
 
 
-def whole(port: DesiredPort, *routes: HostRoute) -> ObservedNetwork:
-    return ObservedNetwork(
+def whole(port: DesiredPort, *routes: HostRoute) -> NetworkObserved:
+    return NetworkObserved(
         namespace=True,
         vif=VifState(mac_address=port.mac_address, mtu=port.mtu, up=True, segment=port.segment),
         addresses=frozenset(f"{each.address}/{each.prefix_length}" for each in port.ips),
@@ -289,8 +288,8 @@ def test_damage_is_seen_and_mended(lab: Lab, networks: Networks, damage: str) ->
     run(*words.split())
     assert networks.observe(identifier, port) != whole(port, route)
 
-    for stranger in networks.observe(identifier, port).strangers:
-        networks.remove_stranger(identifier, stranger)
+    for device in networks.observe(identifier, port).foreign_devices:
+        networks.remove_foreign_device(identifier, device)
     build(networks, identifier, port, route)
     assert networks.observe(identifier, port) == whole(port, route)
     assert reaches(client.namespace, "10.7.0.5")
@@ -303,13 +302,13 @@ def test_removing_one_address_leaves_the_others_of_its_subnet(lab: Lab, networks
     assert networks.observe(identifier, port).addresses == {"10.7.0.6/24", "10.7.0.7/24"}
 
 
-def test_strangers_are_seen_and_removed(lab: Lab, networks: Networks) -> None:
+def test_foreign_devices_are_observed_and_removed(lab: Lab, networks: Networks) -> None:
     identifier, port = lab.load_balancer_id(), make_port(VIP)
     build(networks, identifier, port)
     run("ip", "-n", f"qlbaas-{identifier}", "link", "add", "odd0", "type", "bridge")
-    assert networks.observe(identifier, port).strangers == ("odd0",)
-    networks.remove_stranger(identifier, "odd0")
-    networks.remove_stranger(identifier, "odd0")
+    assert networks.observe(identifier, port).foreign_devices == ("odd0",)
+    networks.remove_foreign_device(identifier, "odd0")
+    networks.remove_foreign_device(identifier, "odd0")
     assert networks.observe(identifier, port) == whole(port)
 
 
@@ -323,10 +322,10 @@ def test_everything_may_be_repeated(lab: Lab, networks: Networks) -> None:
     assert networks.observe(identifier, port) == whole(port, route)
     networks.unplug(identifier, port.id)
     networks.unplug(identifier, port.id)
-    assert networks.observe(identifier, port) == ObservedNetwork(namespace=True)
+    assert networks.observe(identifier, port) == NetworkObserved(namespace=True)
     networks.remove_namespace(identifier)
     networks.remove_namespace(identifier)
-    assert networks.observe(identifier, port) == ObservedNetwork(namespace=False)
+    assert networks.observe(identifier, port) == NetworkObserved(namespace=False)
 
 
 def test_removal_ends_what_runs_inside_and_leaves_nothing(lab: Lab, networks: Networks) -> None:

@@ -11,11 +11,13 @@ from tests.root.lab import PHYSICAL_NETWORK, HttpBackend, eventually, fetch, mak
 from tests.root.openvswitch import Openvswitch
 
 from evenload.host import netns
-from evenload.host.network import Networks, ObservedNetwork
+from evenload.host.network import Networks
 from evenload.host.settings import OpenvswitchSettings
 from evenload.host.vif.openvswitch import Openvswitch as Driver
-from evenload.model.desired import AddAddress, AddRoute, BringUp, DesiredPort, HostRoute, VifState
+from evenload.model.desired import DesiredPort
 from evenload.model.errors import Hopeless, HostError
+from evenload.model.network_steps import AddAddress, AddRoute, BringUp
+from evenload.model.observed import HostRoute, NetworkObserved, VifState
 
 pytestmark = pytest.mark.root
 
@@ -68,8 +70,8 @@ def site(private_openvswitch: Openvswitch, request: pytest.FixtureRequest) -> It
     assert os.readlink("/proc/thread-self/ns/net") == home
 
 
-def whole(port: DesiredPort) -> ObservedNetwork:
-    return ObservedNetwork(
+def whole(port: DesiredPort) -> NetworkObserved:
+    return NetworkObserved(
         namespace=True,
         vif=VifState(mac_address=port.mac_address, mtu=port.mtu, up=True, segment=port.segment),
         addresses=frozenset(f"{each.address}/{each.prefix_length}" for each in port.ips),
@@ -178,7 +180,7 @@ def test_removal_leaves_nothing_in_the_switch_or_on_the_host(site: Site) -> None
     assert site.switch.vsctl("list-ports", site.bridge).split() == []
     assert not site.networks.namespace(identifier).exists()
     assert eventually(lambda: not Path(f"/sys/class/net/tap{port.id[:11]}").exists())
-    assert site.networks.observe(identifier, port) == ObservedNetwork(namespace=False)
+    assert site.networks.observe(identifier, port) == NetworkObserved(namespace=False)
 
 
 def test_a_namespace_that_an_operator_deleted_leaves_no_port_behind(site: Site) -> None:
@@ -195,7 +197,7 @@ def test_unplugging_may_be_repeated(site: Site) -> None:
     site.networks.unplug(identifier, port.id)
     site.networks.unplug(identifier, port.id)
     assert site.switch.vsctl("list-ports", site.bridge).split() == []
-    assert site.networks.observe(identifier, port) == ObservedNetwork(namespace=True)
+    assert site.networks.observe(identifier, port) == NetworkObserved(namespace=True)
 
 
 def test_the_other_kind_of_port_is_replaced(site: Site) -> None:
@@ -207,8 +209,8 @@ def test_the_other_kind_of_port_is_replaced(site: Site) -> None:
     other.driver = Driver({PHYSICAL_NETWORK: site.bridge}, site.switch.settings(use_veth=other.use_veth))
     other.networks, other.identifiers = Networks(Path("/run/netns"), other.driver), []
     try:
-        for stranger in other.networks.observe(identifier, port).strangers:
-            other.networks.remove_stranger(identifier, stranger)
+        for device in other.networks.observe(identifier, port).foreign_devices:
+            other.networks.remove_foreign_device(identifier, device)
         other.build(port, identifier)
         assert other.networks.observe(identifier, port) == whole(port)
         assert reaches(client.namespace, "10.7.0.5")

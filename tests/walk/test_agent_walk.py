@@ -37,9 +37,10 @@ from tests.fakes.wishes import (
 from evenload.agent.loop import Agent
 from evenload.agent.settings import AgentSettings
 from evenload.model.balancer import SessionPersistence, Vip
-from evenload.model.desired import Desired, DesiredPort, Gone, HostRoute, Outcome
+from evenload.model.desired import Desired, DesiredPort, Gone, Outcome
 from evenload.model.enums import Algorithm, MonitorType, PersistenceType
 from evenload.model.errors import HostError
+from evenload.model.observed import HostRoute
 from evenload.model.verdict import Verdict
 from evenload.render.haproxy_groups import pool_of
 from evenload.render.haproxy_monitors import serves
@@ -71,7 +72,7 @@ DAMAGES = (
     host_damage.drop_servers,
     host_damage.change_vetoes,
     lambda host, key: host_damage.add_address(host, key, "10.0.0.77/24"),
-    lambda host, key: host_damage.add_stranger(host, key, "eth7"),
+    lambda host, key: host_damage.add_foreign_device(host, key, "eth7"),
     lambda host, key: host_damage.change_servers(host, key, 42),
     lambda host, key: host_damage.add_route(host, key, HostRoute(destination="10.99.0.0/16", nexthop="10.0.0.1")),
 )

@@ -4,8 +4,12 @@ Printed one per line, a plan is the answer of a dry run.
 """
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from evenload.model.desired import Change, Desired, DesiredPort, NetworkStep
+from evenload.model.desired import Change, Desired, DesiredPort
+from evenload.model.named_file import NamedFile
+from evenload.model.network_steps import NetworkStep
+from evenload.model.observed import HaproxyObserved, NetworkObserved, Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Unplug:
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveStranger:
+class RemoveForeignDevice:
     device: str
 
 
@@ -37,6 +41,16 @@ class RemoveStranger:
 class Configure:
     port: DesiredPort
     steps: tuple[NetworkStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFiles:
+    files: tuple[NamedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFiles:
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +113,10 @@ Action = (
     | EnsureNamespace
     | Plug
     | Unplug
-    | RemoveStranger
+    | RemoveForeignDevice
     | Configure
+    | WriteFiles
+    | RemoveFiles
     | WriteConfig
     | StartHaproxy
     | ReloadHaproxy
@@ -113,17 +129,27 @@ Action = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
-    """The HAProxy that runs when a plan has succeeded."""
+State = TypeVar("State", NetworkObserved, HaproxyObserved)
 
-    worker: int
-    text: str
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part(Generic[State]):
+    """What one engine asks for. ``after``: its part of the host when the plan has succeeded.
+
+    ``files``: what its texts name; ``kept``: names of further files that something running still works by.
+    """
+
+    actions: tuple[Action, ...]
+    change: Change
+    after: State
+    files: tuple[NamedFile, ...] = ()
+    kept: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """``actions`` in order. ``config`` and ``process``: the file's text and the process afterwards, None for none.
+    """``actions`` in order. ``after``: the host when they have succeeded; a process that the plan starts has the pid
+    NEW there.
 
     ``tolerant``: a failure does not keep the further actions from being tried.
     """
@@ -131,6 +157,9 @@ class Plan:
     load_balancer_id: str
     actions: tuple[Action, ...]
     change: Change
+    after: Observed
     tolerant: bool = False
-    config: str | None = None
-    process: Process | None = None
+
+
+NEW = 0
+"""The pid of a process that has not been started yet."""

@@ -1,6 +1,6 @@
 """Performs a plan on a host and names the result. The only code of the agent that changes anything.
 
-Called by ``reconcile``, one attempt at a time per load balancer. It decides nothing: after a failure the next attempt
+One attempt at a time per load balancer. It decides nothing: after a failure the next attempt
 looks at the host and plans anew.
 """
 
@@ -17,13 +17,15 @@ from evenload.agent.actions import (
     Plug,
     ReloadHaproxy,
     Remember,
+    RemoveFiles,
+    RemoveForeignDevice,
     RemoveNamespace,
     RemoveState,
-    RemoveStranger,
     StartHaproxy,
     StopHaproxy,
     Unplug,
     WriteConfig,
+    WriteFiles,
 )
 from evenload.interfaces import Host
 from evenload.model.desired import Change, Outcome
@@ -102,10 +104,14 @@ def perform(load_balancer_id: str, action: Action, host: Host) -> int | None:
             host.plug(load_balancer_id, port)
         case Unplug(port_id):
             host.unplug(load_balancer_id, port_id)
-        case RemoveStranger(device):
-            host.remove_stranger(load_balancer_id, device)
+        case RemoveForeignDevice(device):
+            host.remove_foreign_device(load_balancer_id, device)
         case Configure(port, steps):
             host.configure(load_balancer_id, port, steps)
+        case WriteFiles(files):
+            host.write_files(load_balancer_id, files)
+        case RemoveFiles(names):
+            host.remove_files(load_balancer_id, names)
         case WriteConfig(text):
             host.write_config(load_balancer_id, text)
         case StartHaproxy(text, worker):

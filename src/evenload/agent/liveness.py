@@ -1,6 +1,7 @@
 """What a look at the host says of the HAProxy process: that it died, that it gives no answer, that it hangs. Pure."""
 
-from evenload.model.desired import Desired, Gone, Observed
+from evenload.model.desired import Desired, Gone
+from evenload.model.observed import Observed
 from evenload.render.haproxy_groups import listeners_in_service
 
 HANGS_AFTER = 3
@@ -11,7 +12,7 @@ LOOK_AGAIN_AFTER = 5.0
 
 def count_unanswered(before: int, observed: Observed) -> int:
     """Looks in a row without an answer, this one included; 0 also where no process lives."""
-    return before + 1 if observed.haproxy is not None and observed.haproxy.servers is None else 0
+    return before + 1 if observed.haproxy.process is not None and observed.haproxy.process.servers is None else 0
 
 
 def hangs(unanswered: int) -> bool:
@@ -20,7 +21,7 @@ def hangs(unanswered: int) -> bool:
 
 def is_missing(desired: Desired | Gone, observed: Observed) -> bool:
     """Whether there should be a process, and none lives."""
-    return isinstance(desired, Desired) and observed.haproxy is None and bool(listeners_in_service(desired))
+    return isinstance(desired, Desired) and observed.haproxy.process is None and bool(listeners_in_service(desired))
 
 
 def has_died(desired: Desired | Gone, before: Observed | None, observed: Observed) -> bool:
@@ -28,4 +29,4 @@ def has_died(desired: Desired | Gone, before: Observed | None, observed: Observe
 
     ``before`` None: nothing is known of an earlier process, so that this one's absence is no death.
     """
-    return is_missing(desired, observed) and before is not None and before.haproxy is not None
+    return is_missing(desired, observed) and before is not None and before.haproxy.process is not None

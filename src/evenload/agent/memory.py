@@ -11,7 +11,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from evenload.agent.verdicts import ServerKey
-from evenload.model.desired import Desired, Gone, Observed, Outcome, PingTarget, Unreadable
+from evenload.model.desired import Desired, Gone, Outcome, PingTarget, Unreadable
+from evenload.model.observed import Observed
 from evenload.model.verdict import CheckKey, Verdict, Verdicts
 
 

@@ -1,48 +1,38 @@
-"""From the VIP port that is wished and what a host has, to the steps inside the namespace. Pure; ``plan`` calls it.
+"""The engine network: from the desired VIP port and what a host has, to a device and steps inside the namespace. Pure.
 
 Everything that is missing comes before anything that goes, so that no moment has less than both states share.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
-from evenload.model.desired import (
+from evenload.agent.actions import Action, Configure, Part, Plug
+from evenload.model.desired import Change, Desired, DesiredIp, DesiredPort
+from evenload.model.network_steps import (
     AddAddress,
     AddRoute,
     Announce,
     BringUp,
-    DesiredIp,
-    DesiredPort,
-    HostRoute,
     NetworkStep,
-    Observed,
     RemoveAddress,
     RemoveRoute,
-    VifState,
 )
+from evenload.model.observed import HostRoute, NetworkObserved, VifState
 
 DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkPlan:
-    """``plug``: the device is missing or not as wished. ``steps`` follow it, in one visit to the namespace."""
+def plan_network(desired: Desired, observed: NetworkObserved, *, routes_certain: bool = True) -> Part[NetworkObserved]:
+    """``routes_certain`` False: other devices go before the steps, and may take observed routes along.
 
-    plug: bool
-    steps: tuple[NetworkStep, ...]
-
-    @property
-    def nothing(self) -> bool:
-        return not self.plug and not self.steps
-
-
-def plan_network(port: DesiredPort, observed: Observed, *, routes_certain: bool = True) -> NetworkPlan:
-    """``routes_certain`` False: other devices go before the steps, and may take routes along that were seen."""
+    The steps follow the plugging, in one visit to the namespace.
+    """
+    port = desired.port
     plug = observed.vif is None or replace(observed.vif, up=True) != wanted_vif(port)
     running = not plug and observed.vif is not None and observed.vif.up
     wanted, routes = wanted_addresses(port), wanted_routes(port)
-    # A device that has just been plugged or was down may have lost what was seen on it: said again, it does no harm.
+    # A device that has just been plugged or was down may have lost what was on it: done again, it does no harm.
     new = [address for address in wanted if plug or address not in observed.addresses]
     surplus = sorted(observed.addresses - set(wanted))
     clashing = [address for address in surplus if _host(address) in {_host(each) for each in wanted}]
@@ -61,7 +51,21 @@ def plan_network(port: DesiredPort, observed: Observed, *, routes_certain: bool 
     steps += [RemoveAddress(address) for address in surplus if address not in clashing]
     if running:
         steps += [Announce(_host(address)) for address in new]
-    return NetworkPlan(plug, tuple(steps))
+    actions: list[Action] = [Plug(port)] if plug else []
+    if steps:
+        actions.append(Configure(port, tuple(steps)))
+    return Part(
+        actions=tuple(actions), change=Change.NETWORK if actions else Change.NOTHING, after=wanted_network(port)
+    )
+
+
+def wanted_network(port: DesiredPort) -> NetworkObserved:
+    return NetworkObserved(
+        namespace=True,
+        vif=wanted_vif(port),
+        addresses=frozenset(wanted_addresses(port)),
+        routes=frozenset(wanted_routes(port)),
+    )
 
 
 def wanted_vif(port: DesiredPort) -> VifState:

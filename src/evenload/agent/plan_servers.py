@@ -1,13 +1,14 @@
 """What a running HAProxy has to be told to work by the wanted text, or that only a reload will do. Pure.
 
-Called by ``plan``. Beside the difference of the texts it mends what the process was found to have otherwise than its
+Beside the difference of the texts it mends what the process was found to have otherwise than its
 text says, and sees removed servers to their end once they are idle or have had their time.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from evenload.model.desired import HaproxyState, ServerState
+from evenload.agent.verdicts import ServerKey
+from evenload.model.observed import HaproxyProcess, ServerState
 from evenload.render.haproxy_text import (
     Reload,
     RemoveServer,
@@ -21,9 +22,6 @@ from evenload.render.haproxy_text import (
 )
 from evenload.render.runtime_commands import commands, delete_leftovers, shut_sessions
 
-ServerKey = tuple[str, str]
-"""Backend and server."""
-
 
 @dataclass(frozen=True, slots=True)
 class ServersPlan:
@@ -34,7 +32,7 @@ class ServersPlan:
 
 
 def plan_servers(
-    running: HaproxyState, text: str, *, runtime: bool = True, overdue: Collection[ServerKey] = ()
+    running: HaproxyProcess, text: str, *, runtime: bool = True, overdue: Collection[ServerKey] = ()
 ) -> ServersPlan | None:
     """None for a reload, which is also the answer where ``runtime`` commands have just been refused."""
     if not runtime:
@@ -73,7 +71,7 @@ def plan_drift(text: str, servers: Mapping[ServerKey, ServerState]) -> tuple[Run
     return tuple(changes)
 
 
-def leftovers_of(running: HaproxyState) -> frozenset[ServerKey]:
+def leftovers_of(running: HaproxyProcess) -> frozenset[ServerKey]:
     """The servers that were removed and are still finishing what they had begun."""
     wanted = split(running.text).servers
     return frozenset(key for key, state in (running.servers or {}).items() if key not in wanted and state.maintenance)

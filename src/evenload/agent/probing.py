@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from evenload.agent.memory import Memories, Memory
 from evenload.agent.pings import choose_ping_targets, plan_verdicts
-from evenload.agent.plan import servers_of
+from evenload.agent.plan_haproxy import servers_of
 from evenload.agent.vetoes import plan_vetoes, vetoes_are_possible
 from evenload.interfaces import Host
-from evenload.model.desired import Change, Desired, HaproxyState
+from evenload.model.desired import Change, Desired
 from evenload.model.errors import HostError
+from evenload.model.observed import HaproxyProcess
 from evenload.model.verdict import Verdict
 from evenload.render.runtime_commands import refused
 
@@ -26,7 +27,7 @@ class Probing:
         self._memories = memories
         self._on_verdict = on_verdict
 
-    def ensure(self, memory: Memory, desired: Desired, haproxy: HaproxyState | None, change: Change) -> None:
+    def ensure(self, memory: Memory, desired: Desired, haproxy: HaproxyProcess | None, change: Change) -> None:
         """``haproxy``: the process that runs now; ``change``: how it came about. Raises HostError."""
         self._ensure_pings(memory, desired)
         self._apply_verdicts(memory, desired, haproxy, change)
@@ -46,7 +47,7 @@ class Probing:
             memory.probes.targets = targets
             self._memories.keep_verdicts_of(desired.id, {(target.monitor, target.member) for target in targets})
 
-    def _apply_verdicts(self, memory: Memory, desired: Desired, haproxy: HaproxyState | None, change: Change) -> None:
+    def _apply_verdicts(self, memory: Memory, desired: Desired, haproxy: HaproxyProcess | None, change: Change) -> None:
         """Brings the process's idea of the pinged members to what the pings say."""
         probes = memory.probes
         if haproxy is None:

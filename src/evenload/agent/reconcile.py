@@ -22,8 +22,9 @@ from evenload.agent.schedule import Task
 from evenload.agent.settings import AgentSettings
 from evenload.agent.verdicts import ServerKey
 from evenload.interfaces import Clock, Host, Server
-from evenload.model.desired import Change, Desired, Gone, Observed, Outcome, Unreadable
+from evenload.model.desired import Change, Desired, Gone, Outcome, Unreadable
 from evenload.model.errors import Hopeless, HostError, ServerUnavailable
+from evenload.model.observed import Observed
 from evenload.render.options import RenderOptions
 from evenload.threads import Faults
 
@@ -169,24 +170,24 @@ class Reconciler:
             planned = plan(desired, observed, self._options, last_worker=process.worker, runtime=False)
             attempt = apply(planned, self._host)
         if attempt.outcome is Outcome.DONE and isinstance(desired, Desired):
-            self._settle(memory, desired, observed, planned, attempt)
+            self._settle(memory, desired, planned, attempt)
         return attempt
 
     def _overdue(self, memory: Memory, observed: Observed) -> set[ServerKey]:
         """Removed servers that have been busy for as long as a process may finish after a reload."""
-        if observed.haproxy is None or observed.haproxy.servers is None:
+        running = observed.haproxy.process
+        if running is None or running.servers is None:
             return set()
         now, before = self._clock.monotonic(), memory.host.busy_since
-        memory.host.busy_since = {key: before.get(key, now) for key in leftovers_of(observed.haproxy)}
+        memory.host.busy_since = {key: before.get(key, now) for key in leftovers_of(running)}
         return {key for key, since in memory.host.busy_since.items() if now - since >= self._options.hard_stop_after}
 
-    def _settle(self, memory: Memory, desired: Desired, observed: Observed, planned: Plan, attempt: Attempt) -> None:
+    def _settle(self, memory: Memory, desired: Desired, planned: Plan, attempt: Attempt) -> None:
         """After a success: what the host has now, and the watching and probing that go with it."""
         process = memory.process
-        former = observed.haproxy.pid if observed.haproxy is not None else None
         process.unanswered = 0 if attempt.pid is not None else process.unanswered
-        after = plan_aftermath(desired, planned, attempt.pid if attempt.pid is not None else former)
-        memory.host.observed, haproxy = after, after.haproxy
+        memory.host.observed = after = plan_aftermath(planned, attempt.pid)
+        haproxy = after.haproxy.process
         worker = haproxy.worker if haproxy is not None else None
         process.worker = max(process.worker, worker or 0)
         memory.host.serving = Serving(desired=desired, worker=worker)

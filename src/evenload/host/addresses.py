@@ -23,7 +23,7 @@ from evenload.host.netlink import (
     number,
 )
 from evenload.host.refusal import refusal
-from evenload.model.desired import HostRoute
+from evenload.model.observed import HostRoute
 
 _NEWADDR, _DELADDR, _GETADDR, _NEWROUTE, _DELROUTE, _GETROUTE = 20, 21, 22, 24, 25, 26
 _ADDRESS_INFO = struct.Struct("=BBBBI")

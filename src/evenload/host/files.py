@@ -1,6 +1,6 @@
 """The state directory: one directory per load balancer, root's alone, every file replaced whole.
 
-Used by the parts of the host that keep something. A file is either the former or the new one, never a half: written
+A file is either the former or the new one, never a half: written
 beside its place and renamed. Nothing is synced to the disk: what a power cut could damage here is also lost from the
 kernel then, and is built anew from the server.
 """
@@ -12,8 +12,10 @@ import shutil
 from pathlib import Path
 
 from evenload.host.refusal import refusal
+from evenload.model.named_file import DIRECTORY, NamedFile
 
 _TEMPORARY = ".new-"
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
@@ -43,13 +45,15 @@ class StateFiles:
     def sweep(self) -> None:
         """Removes what was being written when an agent was killed. To be called while nobody writes."""
         for load_balancer_id in self.known():
-            directory = self.path(load_balancer_id)
-            try:
-                for name in os.listdir(directory):
-                    if name.startswith(_TEMPORARY):
-                        (directory / name).unlink(missing_ok=True)
-            except OSError as error:
-                raise refusal(f"sweep {directory}", error) from error
+            for directory in (self.path(load_balancer_id), self.path(load_balancer_id, DIRECTORY)):
+                try:
+                    for name in os.listdir(directory):
+                        if name.startswith(_TEMPORARY):
+                            (directory / name).unlink(missing_ok=True)
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    raise refusal(f"sweep {directory}", error) from error
 
     def exists(self, load_balancer_id: str) -> bool:
         return self.path(load_balancer_id).is_dir()
@@ -67,9 +71,11 @@ class StateFiles:
 
     def write(self, load_balancer_id: str, name: str, content: str | bytes) -> Path:
         """Puts the content in place of the former file, mode 0600. The directory must exist."""
-        target = self.path(load_balancer_id, name)
-        temporary = target.with_name(_TEMPORARY + secrets.token_hex(6))
         data = content.encode() if isinstance(content, str) else content
+        return self._replace(self.path(load_balancer_id, name), data)
+
+    def _replace(self, target: Path, data: bytes) -> Path:
+        temporary = target.with_name(_TEMPORARY + secrets.token_hex(6))
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
@@ -98,11 +104,35 @@ class StateFiles:
             raise refusal(f"read {target}", error) from error
 
     def remove(self, load_balancer_id: str, name: str) -> None:
-        target = self.path(load_balancer_id, name)
+        self._unlink(self.path(load_balancer_id, name))
+
+    def _unlink(self, target: Path) -> None:
         try:
             target.unlink(missing_ok=True)
         except OSError as error:
             raise refusal(f"remove {target}", error) from error
+
+    def names(self, load_balancer_id: str) -> frozenset[str]:
+        """Of the named files that lie here; what is not named as we name them is not ours."""
+        directory = self.path(load_balancer_id, DIRECTORY)
+        try:
+            return frozenset(name for name in os.listdir(directory) if _FINGERPRINT.match(name))
+        except (FileNotFoundError, NotADirectoryError):
+            return frozenset()
+        except OSError as error:
+            raise refusal(f"list {directory}", error) from error
+
+    def write_named(self, load_balancer_id: str, file: NamedFile) -> Path:
+        """Returns where it lies. Its directory is made where it is missing."""
+        directory = self.path(load_balancer_id, DIRECTORY)
+        try:
+            directory.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise refusal(f"make the directory {directory}", error) from error
+        return self._replace(directory / file.name, file.content.expose())
+
+    def remove_named(self, load_balancer_id: str, name: str) -> None:
+        self._unlink(self.path(load_balancer_id, DIRECTORY) / _component(name))
 
     def remove_all(self, load_balancer_id: str) -> None:
         """The whole directory of that load balancer; may be repeated."""

@@ -32,8 +32,9 @@ from evenload.host.haproxy_workers import LIVE, STATES, Running, Worker, Workers
 from evenload.host.listening import anything_listens
 from evenload.host.refusal import refusal
 from evenload.host.settings import HostSettings
-from evenload.model.desired import HaproxyState, ProxyStatistics
+from evenload.model.desired import ProxyStatistics
 from evenload.model.errors import Hopeless, HostError, InvalidConfiguration
+from evenload.model.observed import HaproxyObserved, HaproxyProcess
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +60,7 @@ class Haproxy:
         self._workers = Workers(files, settings.netns_dir)
         self._finishing: dict[tuple[str, int], Conversation] = {}
         self._starting: set[tuple[str, int]] = set()
-        self._strays: frozenset[str] = frozenset()
+        self._orphans: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
     def prepare(self) -> list[str]:
@@ -75,7 +76,7 @@ class Haproxy:
 
     # What there is
 
-    def observe(self, load_balancer_id: str) -> tuple[str | None, HaproxyState | None]:
+    def observe(self, load_balancer_id: str) -> HaproxyObserved:
         """The live file's text, and the process that serves. One that is finishing, or that lives in another
         namespace than the load balancer's present one, serves nobody. Sweeps up after workers that have ended, and
         ends one that nobody knows of beside the one that serves: an agent that is killed while it starts a process
@@ -83,34 +84,36 @@ class Haproxy:
         living = self._sweep(load_balancer_id)
         config = self._files.read(load_balancer_id, LIVE)
         worker = self._last(load_balancer_id, living)
-        if worker is None:
-            return config, None
+        process = None if worker is None else self._observe(load_balancer_id, worker)
+        return HaproxyObserved(config=config, process=process, orphan=self.has_orphan(load_balancer_id))
+
+    def _observe(self, load_balancer_id: str, worker: Worker) -> HaproxyProcess | None:
         try:
             with Conversation(self._socket(load_balancer_id, worker)) as conversation:
                 servers = parse_servers(conversation.ask(SERVERS))
         except Finishing:
-            return config, None
+            return None
         except (HostError, ValueError) as error:
             log.warning("HAProxy does not answer", load_balancer=load_balancer_id, reason=str(error))
             servers = None
-        if servers is not None and self.has_stray(load_balancer_id):
-            self._end_strangers(load_balancer_id)  # the ports belong to the one that answers
+        if servers is not None and self.has_orphan(load_balancer_id):
+            self._end_orphans(load_balancer_id)  # the ports belong to the one that answers
         text = self._text(load_balancer_id, worker)
-        return config, HaproxyState(pid=worker.pid, worker=worker.number, text=text, servers=servers)
+        return HaproxyProcess(pid=worker.pid, worker=worker.number, text=text, servers=servers)
 
-    def find_strays(self) -> frozenset[str]:
-        """The load balancers that have a HAProxy of which nothing is recorded here; kept for ``has_stray``. One look at
-        all processes of the machine: for a resync, not for each load balancer."""
+    def find_orphans(self) -> frozenset[str]:
+        """The load balancers that have a HAProxy of which nothing is recorded here; kept for ``has_orphan``. One look
+        at all processes of the machine: for a resync, not for each load balancer."""
         with self._lock:
             starting = {load_balancer_id for load_balancer_id, _ in self._starting}
-        found = frozenset(self._workers.with_strangers() - starting)
+        found = frozenset(self._workers.with_orphans() - starting)
         with self._lock:
-            self._strays = found
+            self._orphans = found
         return found
 
-    def has_stray(self, load_balancer_id: str) -> bool:
+    def has_orphan(self, load_balancer_id: str) -> bool:
         with self._lock:
-            return load_balancer_id in self._strays
+            return load_balancer_id in self._orphans
 
     def current_pid(self, load_balancer_id: str) -> int | None:
         """Of the worker that was started last, for watching."""
@@ -128,7 +131,7 @@ class Haproxy:
         for other in living:
             if not self._is_finishing(load_balancer_id, other):
                 self._workers.end(load_balancer_id, other.pid)
-        self._end_strangers(load_balancer_id)
+        self._end_orphans(load_balancer_id)
         self._make_room(load_balancer_id, worker)
         self._files.write(load_balancer_id, STATES, _NO_STATES)
         return self._launch(load_balancer_id, text, worker, [])
@@ -154,8 +157,8 @@ class Haproxy:
         return pid
 
     def finish_haproxy(self, load_balancer_id: str) -> None:
-        if self.has_stray(load_balancer_id):
-            self._end_strangers(load_balancer_id)
+        if self.has_orphan(load_balancer_id):
+            self._end_orphans(load_balancer_id)
         worker = self._last(load_balancer_id, self._sweep(load_balancer_id))
         if worker is not None:
             try:
@@ -170,13 +173,13 @@ class Haproxy:
                 if not self._closes(load_balancer_id, worker):
                     log.warning("HAProxy does not stop listening", load_balancer=load_balancer_id)
                     self._workers.end(load_balancer_id, worker.pid)
-                    self._end_strangers(load_balancer_id)
+                    self._end_orphans(load_balancer_id)
         self._workers.forget_running(load_balancer_id)
 
     def stop_haproxy(self, load_balancer_id: str) -> None:
         for worker in self._workers.living(load_balancer_id):
             self._workers.end(load_balancer_id, worker.pid)
-        self._end_strangers(load_balancer_id)
+        self._end_orphans(load_balancer_id)
         self._workers.sweep(load_balancer_id, self._workers.numbers(load_balancer_id))
         self._workers.forget_running(load_balancer_id)
         with self._lock:
@@ -349,17 +352,17 @@ class Haproxy:
             return False
         return False
 
-    def _end_strangers(self, load_balancer_id: str) -> None:
+    def _end_orphans(self, load_balancer_id: str) -> None:
         """A process whose state directory was lost would share the VIP's ports with the next one, or live for ever
         where its namespace lost its name too. Looking through all processes is slow on a full host, so that is done
         only where somebody listens although nobody should, or where the last resync found one."""
         namespace = self._workers.namespace_path(load_balancer_id)
         listens = self._workers.namespace(load_balancer_id) is not None and anything_listens(namespace)
-        if not listens and not self.has_stray(load_balancer_id):
+        if not listens and not self.has_orphan(load_balancer_id):
             return
         with self._lock:
-            self._strays -= {load_balancer_id}
-        for pid in self._workers.strangers(load_balancer_id):
+            self._orphans -= {load_balancer_id}
+        for pid in self._workers.orphans(load_balancer_id):
             log.warning("ending a HAProxy without a record", load_balancer=load_balancer_id, pid=pid)
             self._workers.end(load_balancer_id, pid)
 

@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from evenload.host.refusal import refusal
-from evenload.model.desired import ProxyStatistics, ServerState, Statistics
+from evenload.model.desired import ProxyStatistics, Statistics
 from evenload.model.errors import HostError
+from evenload.model.observed import ServerState
 
 LONGEST_PATH = 97
 """Characters: HAProxy binds a temporary name beside the socket's own before it moves it there."""

@@ -94,11 +94,11 @@ class Workers:
                 raise refusal(f"rename {source}", error) from error
         return other
 
-    def strangers(self, load_balancer_id: str) -> list[int]:
+    def orphans(self, load_balancer_id: str) -> list[int]:
         """HAProxy processes of this load balancer that left no pid file, found by looking at every process there is."""
-        return self.strangers_among(load_balancer_id, _processes())
+        return self.orphans_among(load_balancer_id, _processes())
 
-    def with_strangers(self) -> set[str]:
+    def with_orphans(self) -> set[str]:
         """The load balancers that have such a process, by one look at every process."""
         found = set()
         for pid in _processes():
@@ -110,16 +110,16 @@ class Workers:
                 continue
             # The common case first: a worker stands in the pid file that it names.
             recorded = (self._files.read(load_balancer_id, named.name) or "").strip() == str(pid)
-            if not recorded and pid in self.strangers_among(load_balancer_id, [pid]):
+            if not recorded and pid in self.orphans_among(load_balancer_id, [pid]):
                 found.add(load_balancer_id)
         return found
 
-    def strangers_among(self, load_balancer_id: str, pids: Iterable[int]) -> list[int]:
+    def orphans_among(self, load_balancer_id: str, pids: Iterable[int]) -> list[int]:
         known = {worker.pid for worker in self.living(load_balancer_id)}
         return [pid for pid in pids if pid not in known and self._named_file(load_balancer_id, pid) is not None]
 
     def end(self, load_balancer_id: str, pid: int) -> None:
-        """Kills a process that ``living`` or ``strangers`` named."""
+        """Kills a process that ``living`` or ``orphans`` named."""
         named = self._named_file(load_balancer_id, pid)
         if named is not None:
             haproxy_process.end(pid, named)

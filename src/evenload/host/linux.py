@@ -1,6 +1,6 @@
 """This machine as a ``Host``: its network, its state directory and its HAProxy processes put together.
 
-Made by ``main``, used by the agent. Decides nothing: every method hands on to the part that knows.
+Decides nothing: every method hands on to the part that knows.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,8 +16,11 @@ from evenload.host.settings import HostSettings, VifDriver
 from evenload.host.vif.driver import Vif
 from evenload.host.vif.linux_bridge import LinuxBridge
 from evenload.host.watch import Watcher
-from evenload.model.desired import Desired, DesiredPort, NetworkStep, Observed, PingTarget, ProxyStatistics
+from evenload.model.desired import Desired, DesiredPort, PingTarget, ProxyStatistics
 from evenload.model.errors import HostError
+from evenload.model.named_file import NamedFile
+from evenload.model.network_steps import NetworkStep
+from evenload.model.observed import Observed
 from evenload.model.verdict import Verdict
 from evenload.payloads.documents import dump_desired, load_desired
 from evenload.threads import Faults
@@ -61,26 +64,19 @@ class LinuxHost:
         return []
 
     def known(self) -> list[str]:
-        return sorted({*self._files.known(), *self._haproxy.find_strays()})
+        return sorted({*self._files.known(), *self._haproxy.find_orphans()})
 
     def observe(self, load_balancer_id: str, port: DesiredPort | None) -> Observed:
         applied = self._remembered(load_balancer_id)
         if port is None and applied is not None:
             port = applied.port
-        network = self._networks.observe(load_balancer_id, port)
-        config, haproxy = self._haproxy.observe(load_balancer_id)
         return Observed(
             load_balancer_id=load_balancer_id,
             state_directory=self._files.exists(load_balancer_id),
             applied=applied,
-            namespace=network.namespace,
-            vif=network.vif,
-            strangers=network.strangers,
-            addresses=network.addresses,
-            routes=network.routes,
-            config=config,
-            haproxy=haproxy,
-            stray=self._haproxy.has_stray(load_balancer_id),
+            files=self._files.names(load_balancer_id),
+            network=self._networks.observe(load_balancer_id, port),
+            haproxy=self._haproxy.observe(load_balancer_id),
         )
 
     # State directory
@@ -90,6 +86,14 @@ class LinuxHost:
 
     def remember(self, desired: Desired) -> None:
         self._files.write(desired.id, _DESIRED, dump_desired(desired))
+
+    def write_files(self, load_balancer_id: str, files: Sequence[NamedFile]) -> None:
+        for file in files:
+            self._files.write_named(load_balancer_id, file)
+
+    def remove_files(self, load_balancer_id: str, names: Sequence[str]) -> None:
+        for name in names:
+            self._files.remove_named(load_balancer_id, name)
 
     def write_config(self, load_balancer_id: str, text: str) -> None:
         self._haproxy.write_config(load_balancer_id, text)
@@ -118,8 +122,8 @@ class LinuxHost:
     def unplug(self, load_balancer_id: str, port_id: str) -> None:
         self._networks.unplug(load_balancer_id, port_id)
 
-    def remove_stranger(self, load_balancer_id: str, device: str) -> None:
-        self._networks.remove_stranger(load_balancer_id, device)
+    def remove_foreign_device(self, load_balancer_id: str, device: str) -> None:
+        self._networks.remove_foreign_device(load_balancer_id, device)
 
     def configure(self, load_balancer_id: str, port: DesiredPort, steps: Sequence[NetworkStep]) -> None:
         self._networks.configure(load_balancer_id, port, steps)

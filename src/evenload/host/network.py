@@ -10,7 +10,6 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from evenload.host import netns
@@ -30,19 +29,18 @@ from evenload.host.netlink import Netlink
 from evenload.host.sysctl import write_sysctl
 from evenload.host.vif.driver import HostSide, Vif
 from evenload.host.vif.veth import host_device_of
-from evenload.model.desired import (
+from evenload.model.desired import DesiredPort
+from evenload.model.errors import HostError
+from evenload.model.network_steps import (
     AddAddress,
     AddRoute,
     Announce,
     BringUp,
-    DesiredPort,
-    HostRoute,
     NetworkStep,
     RemoveAddress,
     RemoveRoute,
-    VifState,
 )
-from evenload.model.errors import HostError
+from evenload.model.observed import NetworkObserved, VifState
 from evenload.threads import Faults
 
 _NAMESPACE_PREFIX = "qlbaas-"
@@ -72,17 +70,6 @@ _SYSCTLS = (
     ("net/ipv6/conf/default/autoconf", 0),
     ("net/ipv6/conf/default/accept_dad", 0),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObservedNetwork:
-    """What ``Observed`` says about the network, in its words."""
-
-    namespace: bool
-    vif: VifState | None = None
-    strangers: tuple[str, ...] = ()
-    addresses: frozenset[str] = frozenset()
-    routes: frozenset[HostRoute] = frozenset()
 
 
 class Networks:
@@ -138,7 +125,7 @@ class Networks:
     def unplug(self, load_balancer_id: str, port_id: str) -> None:
         self._vif.unplug(port_id, self.namespace(load_balancer_id))
 
-    def remove_stranger(self, load_balancer_id: str, device: str) -> None:
+    def remove_foreign_device(self, load_balancer_id: str, device: str) -> None:
         """A device that cannot be removed, such as a network card, goes back to the host."""
         path = self.namespace(load_balancer_id)
         if not netns.exists(path):
@@ -175,20 +162,20 @@ class Networks:
             for packet_socket in late:
                 self._closer.take(packet_socket)
 
-    def observe(self, load_balancer_id: str, port: DesiredPort | None) -> ObservedNetwork:
+    def observe(self, load_balancer_id: str, port: DesiredPort | None) -> NetworkObserved:
         path = self.namespace(load_balancer_id)
         outer = None if port is None else self._vif.observe(port)
         if not netns.exists(path):
-            return ObservedNetwork(namespace=False, vif=_vif_state(None, outer, port, loopback_up=False))
+            return NetworkObserved(namespace=False, vif=_vif_state(None, outer, port, loopback_up=False))
         with netns.visit(path), Netlink() as netlink:
             found = {link.name: link for link in read_links(netlink)}
             inner = None if port is None else found.pop(self._vif.device(port.id), None)
             addresses = frozenset[str]() if inner is None else read_usable_addresses(netlink, inner.index)
             routes = read_routes(netlink)
-        return ObservedNetwork(
+        return NetworkObserved(
             namespace=True,
             vif=_vif_state(inner, outer, port, loopback_up=found[_LOOPBACK].up),
-            strangers=tuple(sorted(link.name for link in found.values() if not _belongs_to_kernel(link))),
+            foreign_devices=tuple(sorted(link.name for link in found.values() if not _belongs_to_kernel(link))),
             addresses=addresses,
             routes=routes,
         )

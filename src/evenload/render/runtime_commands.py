@@ -7,7 +7,7 @@ configuration and which later attempts delete (``delete_leftovers``).
 
 from collections.abc import Mapping
 
-from evenload.model.desired import ServerState
+from evenload.model.observed import ServerState
 from evenload.render.haproxy_text import AddServer, RemoveServer, RuntimeChange, ServerLine, SetState, SetWeight, split
 
 _GOOD = frozenset({"", "New server registered.", "Server deleted."})

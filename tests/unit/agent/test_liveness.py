@@ -6,11 +6,12 @@ import pytest
 from tests.fakes.wishes import BALANCER, disabled, wish
 
 from evenload.agent.liveness import count_unanswered, hangs, has_died, is_missing
-from evenload.model.desired import Desired, Gone, HaproxyState, Observed
+from evenload.model.desired import Desired, Gone
+from evenload.model.observed import HaproxyObserved, HaproxyProcess, Observed
 
 NOTHING = Observed(load_balancer_id=BALANCER)
-RUNNING = replace(NOTHING, haproxy=HaproxyState(pid=1, worker=1, text="", servers={}))
-UNRESPONSIVE = replace(NOTHING, haproxy=HaproxyState(pid=1, worker=1, text="", servers=None))
+RUNNING = replace(NOTHING, haproxy=HaproxyObserved(process=HaproxyProcess(pid=1, worker=1, text="", servers={})))
+UNRESPONSIVE = replace(NOTHING, haproxy=HaproxyObserved(process=HaproxyProcess(pid=1, worker=1, text="", servers=None)))
 GONE = Gone(load_balancer_id=BALANCER)
 
 

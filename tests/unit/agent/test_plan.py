@@ -1,6 +1,7 @@
 """Plans: the gentlest way from what a host has to what is wished."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.fakes.wishes import (
@@ -27,9 +28,10 @@ from evenload.agent.actions import (
     Plug,
     ReloadHaproxy,
     Remember,
+    RemoveFiles,
+    RemoveForeignDevice,
     RemoveNamespace,
     RemoveState,
-    RemoveStranger,
     StartHaproxy,
     StopHaproxy,
     Unplug,
@@ -37,8 +39,9 @@ from evenload.agent.actions import (
 )
 from evenload.agent.plan import plan, plan_aftermath
 from evenload.model.balancer import HttpCheck
-from evenload.model.desired import Change, Desired, Gone, Observed, ServerState
+from evenload.model.desired import Change, Desired, Gone
 from evenload.model.errors import Hopeless
+from evenload.model.observed import HaproxyObserved, Observed, ServerState
 from evenload.render.options import RenderOptions
 
 OPTIONS = RenderOptions(state_dir="/run/evenload")
@@ -51,8 +54,8 @@ def kinds(planned: Plan) -> list[type]:
 
 def settled(desired: Desired) -> Observed:
     """The host after that wish was built from nothing; its servers were looked at."""
-    after = plan_aftermath(desired, plan(desired, NOTHING, OPTIONS), 100)
-    if after.haproxy is None:
+    after = plan_aftermath(plan(desired, NOTHING, OPTIONS), 100)
+    if after.haproxy.process is None:
         return after
     states = {
         (each.pool_id, each.id): ServerState(
@@ -60,7 +63,20 @@ def settled(desired: Desired) -> Observed:
         )
         for each in desired.members
     }
-    return replace(after, haproxy=replace(after.haproxy, servers=states))
+    return with_process(after, servers=states)
+
+
+def with_process(observed: Observed, **fields: Any) -> Observed:
+    assert observed.haproxy.process is not None
+    return with_haproxy(observed, process=replace(observed.haproxy.process, **fields))
+
+
+def with_haproxy(observed: Observed, **fields: Any) -> Observed:
+    return replace(observed, haproxy=replace(observed.haproxy, **fields))
+
+
+def with_network(observed: Observed, **fields: Any) -> Observed:
+    return replace(observed, network=replace(observed.network, **fields))
 
 
 def test_from_nothing_to_everything() -> None:
@@ -116,62 +132,64 @@ def test_a_refused_runtime_change_is_a_reload() -> None:
 
 
 def test_a_dead_process_is_started_by_a_worker_number_that_was_not_used() -> None:
-    planned = plan(wish(), replace(settled(wish()), haproxy=None), OPTIONS)
+    planned = plan(wish(), with_haproxy(settled(wish()), process=None), OPTIONS)
     assert kinds(planned) == [StartHaproxy]
     [start] = planned.actions
     assert isinstance(start, StartHaproxy)
     assert start.worker == 2
-    assert plan(wish(), replace(settled(wish()), haproxy=None, config=None), OPTIONS, last_worker=4).process is not None
+    planned = plan(wish(), with_haproxy(settled(wish()), process=None, config=None), OPTIONS, last_worker=4)
+    assert planned.after.haproxy.process is not None
+    assert planned.after.haproxy.process.worker == 5
 
 
 def test_an_edited_file_is_brought_back_without_touching_the_process() -> None:
-    planned = plan(wish(), replace(settled(wish()), config="edited"), OPTIONS)
+    planned = plan(wish(), with_haproxy(settled(wish()), config="edited"), OPTIONS)
     assert kinds(planned) == [WriteConfig]
 
 
 @pytest.mark.parametrize("fields", [{"weight": 9}, {"maintenance": True}])
 def test_servers_that_somebody_changed_are_put_right_at_run_time(fields: dict[str, int]) -> None:
     observed = settled(wish())
-    assert observed.haproxy is not None
-    assert observed.haproxy.servers is not None
-    key, state = next(iter(observed.haproxy.servers.items()))
-    servers = observed.haproxy.servers | {key: replace(state, **fields)}  # type: ignore[arg-type]
-    planned = plan(wish(), replace(observed, haproxy=replace(observed.haproxy, servers=servers)), OPTIONS)
+    assert observed.haproxy.process is not None
+    assert observed.haproxy.process.servers is not None
+    key, state = next(iter(observed.haproxy.process.servers.items()))
+    servers = observed.haproxy.process.servers | {key: replace(state, **fields)}  # type: ignore[arg-type]
+    planned = plan(wish(), with_process(observed, servers=servers), OPTIONS)
     assert planned.change is Change.RUNTIME
     assert len(planned.actions) == 1
 
 
 def test_a_server_that_somebody_deleted_needs_a_reload() -> None:
     observed = settled(wish())
-    assert observed.haproxy is not None
-    planned = plan(wish(), replace(observed, haproxy=replace(observed.haproxy, servers={})), OPTIONS)
+    assert observed.haproxy.process is not None
+    planned = plan(wish(), with_process(observed, servers={}), OPTIONS)
     assert planned.change is Change.RELOAD
 
 
 def test_a_removed_server_is_deleted_when_idle_and_cut_when_overdue() -> None:
     observed = settled(wish())
-    assert observed.haproxy is not None
-    assert observed.haproxy.servers is not None
+    assert observed.haproxy.process is not None
+    assert observed.haproxy.process.servers is not None
     key = (wish().pools[0].id, member(9).id)
     busy = ServerState(address="10.0.1.10", port=8080, weight=1, maintenance=True)
-    haproxy = replace(observed.haproxy, servers=observed.haproxy.servers | {key: busy})
-    planned = plan(wish(), replace(observed, haproxy=haproxy), OPTIONS)
+    observed = with_process(observed, servers=observed.haproxy.process.servers | {key: busy})
+    planned = plan(wish(), observed, OPTIONS)
     assert planned.change is Change.NOTHING
     [change] = planned.actions
     assert isinstance(change, ChangeServers)
     assert change.commands == (f"del server {key[0]}/{key[1]}",)
-    [change] = plan(wish(), replace(observed, haproxy=haproxy), OPTIONS, overdue={key}).actions
+    [change] = plan(wish(), observed, OPTIONS, overdue={key}).actions
     assert isinstance(change, ChangeServers)
     assert change.commands == (f"shutdown sessions server {key[0]}/{key[1]}", f"del server {key[0]}/{key[1]}")
 
 
 def test_a_lost_address_is_repaired_and_the_process_left_alone() -> None:
-    planned = plan(wish(), replace(settled(wish()), addresses=frozenset()), OPTIONS)
+    planned = plan(wish(), with_network(settled(wish()), addresses=frozenset()), OPTIONS)
     assert (kinds(planned), planned.change) == ([Configure], Change.NETWORK)
 
 
 def test_a_lost_namespace_ends_what_still_runs_in_it() -> None:
-    observed = replace(settled(wish()), namespace=False)
+    observed = with_network(settled(wish()), namespace=False)
     assert kinds(plan(wish(), observed, OPTIONS)) == [
         StopHaproxy,
         Unplug,
@@ -183,20 +201,20 @@ def test_a_lost_namespace_ends_what_still_runs_in_it() -> None:
 
 
 def test_a_lost_directory_ends_what_nobody_knows_of() -> None:
-    observed = replace(settled(wish()), state_directory=False, applied=None, config=None, haproxy=None)
+    observed = replace(settled(wish()), state_directory=False, applied=None, haproxy=HaproxyObserved())
     assert kinds(plan(wish(), observed, OPTIONS)) == [EnsureState, StopHaproxy, StartHaproxy, Remember]
 
 
-def test_strangers_go_and_routes_that_may_go_with_them_come_again() -> None:
-    planned = plan(wish(), replace(settled(wish()), strangers=("eth9",)), OPTIONS)
-    assert kinds(planned) == [RemoveStranger, Configure]
+def test_foreign_devices_go_and_routes_that_may_go_with_them_come_again() -> None:
+    planned = plan(wish(), with_network(settled(wish()), foreign_devices=("eth9",)), OPTIONS)
+    assert kinds(planned) == [RemoveForeignDevice, Configure]
 
 
 def test_another_port_is_plugged_and_the_former_one_unplugged() -> None:
     other = port(ip("10.0.0.9"), number=1)
-    observed = replace(settled(wish()), vif=None, addresses=frozenset(), strangers=("ns-old",))
+    observed = with_network(settled(wish()), vif=None, addresses=frozenset(), foreign_devices=("ns-old",))
     planned = plan(changed(wish(at=other)), observed, OPTIONS)
-    assert kinds(planned) == [Unplug, RemoveStranger, Plug, Configure, ReloadHaproxy, Remember]
+    assert kinds(planned) == [Unplug, RemoveForeignDevice, Plug, Configure, ReloadHaproxy, Remember]
     assert planned.actions[0] == Unplug(port().id)
 
 
@@ -213,9 +231,16 @@ def test_a_failover_takes_everything_away_but_its_directory_and_builds_anew() ->
 def test_without_an_enabled_listener_only_the_address_stays(wanted: Desired) -> None:
     planned = plan(wanted, settled(wish()), OPTIONS)
     assert kinds(planned) == [FinishHaproxy, WriteConfig, Remember]
-    assert planned.process is None
-    after = plan_aftermath(wanted, planned, None)
+    assert planned.after.haproxy.process is None
+    after = plan_aftermath(planned, None)
     assert plan(wanted, after, OPTIONS).actions == ()
+
+
+def test_files_that_no_text_names_go_when_all_else_is_done() -> None:
+    orphan = "a" * 64
+    planned = plan(changed(wish()), replace(settled(wish()), files=frozenset({orphan})), OPTIONS)
+    assert planned.actions[-2:] == (Remember(changed(wish())), RemoveFiles((orphan,)))
+    assert planned.after.files == frozenset()
 
 
 def test_gone_takes_everything_away() -> None:
@@ -235,7 +260,7 @@ def test_a_wish_that_must_not_be_rendered_is_hopeless() -> None:
 def test_a_process_without_a_record_ends_where_nobody_is_to_be_served() -> None:
     """As after a state directory was lost and made again before its load balancer was switched off."""
     nobody = disabled(wish())
-    after = replace(settled(nobody), stray=True)
+    after = with_haproxy(settled(nobody), orphan=True)
     assert kinds(plan(nobody, after, OPTIONS)) == [FinishHaproxy]
     lost = replace(after, state_directory=False, applied=None)
     assert kinds(plan(nobody, lost, OPTIONS)).count(StopHaproxy) == 1

@@ -1,32 +1,40 @@
 """The steps inside the namespace, from the port that is wished and what is there."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
-from tests.fakes.wishes import BALANCER, ip, port, route, segment
+from tests.fakes.wishes import ip, port, route, segment, wish
 
-from evenload.agent.plan_network import plan_network, wanted_addresses, wanted_routes, wanted_vif
-from evenload.model.desired import (
+from evenload.agent.actions import Configure, Plug
+from evenload.agent.plan_network import plan_network, wanted_network, wanted_routes
+from evenload.model.desired import Change, DesiredPort
+from evenload.model.network_steps import (
     AddAddress,
     AddRoute,
     Announce,
     BringUp,
-    DesiredPort,
-    HostRoute,
-    Observed,
+    NetworkStep,
     RemoveAddress,
     RemoveRoute,
 )
+from evenload.model.observed import HostRoute, NetworkObserved
 
 
-def as_wished(at: DesiredPort) -> Observed:
-    return Observed(
-        load_balancer_id=BALANCER,
-        namespace=True,
-        vif=wanted_vif(at),
-        addresses=frozenset(wanted_addresses(at)),
-        routes=frozenset(wanted_routes(at)),
-    )
+class Planned(NamedTuple):
+    plug: bool
+    steps: tuple[NetworkStep, ...]
+
+
+def planned_for(at: DesiredPort, observed: NetworkObserved, *, routes_certain: bool = True) -> Planned:
+    part = plan_network(wish(at=at), observed, routes_certain=routes_certain)
+    assert part.change is (Change.NETWORK if part.actions else Change.NOTHING)
+    assert part.after == wanted_network(at)
+    plugs = [action for action in part.actions if isinstance(action, Plug)]
+    configures = [action for action in part.actions if isinstance(action, Configure)]
+    assert list(part.actions) == [*plugs, *configures]
+    assert {action.port for action in plugs} | {action.port for action in configures} <= {at}
+    return Planned(bool(plugs), tuple(step for action in configures for step in action.steps))
 
 
 def default(nexthop: str, *, onlink: bool = False) -> HostRoute:
@@ -34,20 +42,20 @@ def default(nexthop: str, *, onlink: bool = False) -> HostRoute:
 
 
 def test_a_new_port_gets_addresses_before_it_comes_up_and_routes_after() -> None:
-    planned = plan_network(port(), Observed(load_balancer_id=BALANCER, namespace=True))
+    planned = planned_for(port(), NetworkObserved(namespace=True))
     assert planned.plug
     assert planned.steps == (AddAddress("10.0.0.5/24"), BringUp(), AddRoute(default("10.0.0.1")))
 
 
-def test_nothing_to_do_where_all_is_as_wished() -> None:
+def test_nothing_to_do_where_all_is_as_desired() -> None:
     at = port(ip(), ip("2001:db8::5/64", "2001:db8::1"))
-    assert plan_network(at, as_wished(at)).nothing
+    assert planned_for(at, wanted_network(at)) == (False, ())
 
 
 def test_an_address_that_was_taken_away_comes_back_and_is_announced() -> None:
     at = port(ip(), ip("2001:db8::5/64", "2001:db8::1"))
-    observed = replace(as_wished(at), addresses=frozenset({"10.0.0.5/24"}))
-    planned = plan_network(at, observed)
+    observed = replace(wanted_network(at), addresses=frozenset({"10.0.0.5/24"}))
+    planned = planned_for(at, observed)
     assert not planned.plug
     assert planned.steps == (AddAddress("2001:db8::5/64"), Announce("2001:db8::5"))
 
@@ -55,9 +63,10 @@ def test_an_address_that_was_taken_away_comes_back_and_is_announced() -> None:
 def test_what_is_new_comes_before_what_is_old_goes() -> None:
     at = port(ip("10.0.0.6"))
     observed = replace(
-        as_wished(port(ip("10.0.0.5"))), routes=frozenset({HostRoute(destination="10.9.0.0/16", nexthop="10.0.0.9")})
+        wanted_network(port(ip("10.0.0.5"))),
+        routes=frozenset({HostRoute(destination="10.9.0.0/16", nexthop="10.0.0.9")}),
     )
-    assert plan_network(at, observed).steps == (
+    assert planned_for(at, observed).steps == (
         AddAddress("10.0.0.6/24"),
         AddRoute(default("10.0.0.1")),
         RemoveRoute(HostRoute(destination="10.9.0.0/16", nexthop="10.0.0.9")),
@@ -68,30 +77,30 @@ def test_what_is_new_comes_before_what_is_old_goes() -> None:
 
 def test_another_length_of_the_same_address_goes_first_because_both_cannot_be() -> None:
     at = port(ip("10.0.0.5/16"))
-    steps = plan_network(at, as_wished(port(ip("10.0.0.5/24")))).steps
+    steps = planned_for(at, wanted_network(port(ip("10.0.0.5/24")))).steps
     assert steps == (RemoveAddress("10.0.0.5/24"), AddAddress("10.0.0.5/16"), Announce("10.0.0.5"))
 
 
 @pytest.mark.parametrize("changed", [{"mtu": 1400}, {"mac_address": "02:00:00:00:00:09"}, {"segment": None}])
 def test_a_device_that_is_not_as_wished_is_plugged_and_configured_anew(changed: dict[str, object]) -> None:
     at = port()
-    observed = as_wished(at)
+    observed = wanted_network(at)
     assert observed.vif is not None
-    planned = plan_network(at, replace(observed, vif=replace(observed.vif, **changed)))  # type: ignore[arg-type]
+    planned = planned_for(at, replace(observed, vif=replace(observed.vif, **changed)))  # type: ignore[arg-type]
     assert planned.plug
     assert planned.steps == (AddAddress("10.0.0.5/24"), BringUp(), AddRoute(default("10.0.0.1")))
 
 
 def test_a_device_in_another_vlan_is_plugged_anew() -> None:
     at = replace(port(), segment=segment(vlan=7))
-    assert plan_network(at, as_wished(port())).plug
+    assert planned_for(at, wanted_network(port())).plug
 
 
 def test_a_device_that_is_down_comes_up_and_its_routes_again() -> None:
     at = port()
-    observed = as_wished(at)
+    observed = wanted_network(at)
     assert observed.vif is not None
-    planned = plan_network(at, replace(observed, vif=replace(observed.vif, up=False)))
+    planned = planned_for(at, replace(observed, vif=replace(observed.vif, up=False)))
     assert not planned.plug
     assert planned.steps == (BringUp(), AddRoute(default("10.0.0.1")))
 
@@ -132,4 +141,4 @@ def test_what_the_kernel_would_refuse_is_left_out() -> None:
 
 def test_routes_that_were_seen_count_for_nothing_when_other_devices_go() -> None:
     at = port()
-    assert plan_network(at, as_wished(at), routes_certain=False).steps == (AddRoute(default("10.0.0.1")),)
+    assert planned_for(at, wanted_network(at), routes_certain=False).steps == (AddRoute(default("10.0.0.1")),)

@@ -6,6 +6,8 @@ import pytest
 
 from evenload.host.files import StateFiles
 from evenload.model.errors import HostError
+from evenload.model.named_file import NamedFile
+from evenload.model.secret import SecretBytes
 
 LB = "8a1c2a10-0000-4000-8000-000000000001"
 
@@ -37,6 +39,23 @@ def test_a_file_is_replaced_whole_and_is_its_owners_alone(files: StateFiles) -> 
     assert files.read(LB, "haproxy.cfg") == "second"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [entry.name for entry in files.path(LB).iterdir()] == ["haproxy.cfg"]
+
+
+def test_named_files_are_roots_alone_and_what_is_named_otherwise_is_not_ours(files: StateFiles) -> None:
+    files.ensure(LB)
+    file = NamedFile(SecretBytes(b"a key"))
+    path = files.write_named(LB, file)
+    assert (path.name, path.read_bytes()) == (file.name, b"a key")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    (path.parent / "notes").touch()
+    (path.parent / ".new-0123").touch()
+    files.sweep()
+    assert sorted(entry.name for entry in path.parent.iterdir()) == [file.name, "notes"]
+    assert files.names(LB) == {file.name}
+    files.remove_named(LB, file.name)
+    files.remove_named(LB, file.name)
+    assert files.names(LB) == frozenset()
 
 
 def test_a_failed_write_leaves_the_former_file_and_nothing_else(files: StateFiles) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from evenload.host.haproxy_runtime import Conversation, Finishing, Unreachable, parse_servers, parse_statistics
-from evenload.model.desired import ProxyStatistics, ServerState, Statistics
+from evenload.model.desired import ProxyStatistics, Statistics
 from evenload.model.errors import HostError
+from evenload.model.observed import ServerState
 
 STATISTICS = (
     "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,status,desc,"

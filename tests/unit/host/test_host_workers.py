@@ -38,4 +38,4 @@ def test_a_process_that_lies_about_its_arguments_does_no_harm(
     # Arguments are whatever the one who starts a process says; it need not be root.
     lie = ["haproxy", "-D", "-f", f"{tmp_path}/{name}/haproxy-1.cfg", "-p", f"{tmp_path}/{name}/haproxy-1.pid"]
     monkeypatch.setattr(haproxy_process, "arguments_of", lambda pid: lie)
-    assert Workers(StateFiles(tmp_path), tmp_path).with_strangers() == set()
+    assert Workers(StateFiles(tmp_path), tmp_path).with_orphans() == set()

@@ -3,7 +3,7 @@
 import pytest
 from tests.unit.render.wishes_for_render import FURTHER_MONITOR, MONITOR, member, text_of, wish
 
-from evenload.model.desired import ServerState
+from evenload.model.observed import ServerState
 from evenload.render.haproxy_text import AddServer, RemoveServer, SetState, SetWeight, split
 from evenload.render.runtime_commands import commands, delete_leftovers, refused, release, set_health, set_veto
 

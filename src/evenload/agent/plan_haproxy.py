@@ -1,0 +1,95 @@
+"""The engine haproxy: from what is desired and the processes that a host has, to the gentlest way there. Pure.
+
+Nothing, runtime commands, a reload or a start. Any state of the process may come in.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import replace
+
+from evenload.agent.actions import (
+    NEW,
+    ChangeServers,
+    FinishHaproxy,
+    Part,
+    ReloadHaproxy,
+    StartHaproxy,
+    WriteConfig,
+)
+from evenload.agent.plan_servers import plan_servers
+from evenload.agent.verdicts import ServerKey
+from evenload.model.desired import Change, Desired
+from evenload.model.named_file import names_in
+from evenload.model.observed import HaproxyObserved, HaproxyProcess
+from evenload.render.haproxy import render_haproxy
+from evenload.render.haproxy_groups import listeners_in_service
+from evenload.render.haproxy_text import split
+from evenload.render.options import RenderOptions
+
+_WORKER = re.compile(r"/haproxy-([0-9]{1,9})\.sock ")
+_GENTLEST_FIRST = list(Change)
+
+
+def plan_haproxy(
+    desired: Desired,
+    observed: HaproxyObserved,
+    options: RenderOptions,
+    *,
+    last_worker: int,
+    runtime: bool,
+    overdue: Collection[ServerKey],
+) -> Part[HaproxyObserved]:
+    """As ``plan``."""
+    highest = max(last_worker, _worker_of(observed))
+    running = observed.process
+    if not listeners_in_service(desired):
+        # HAProxy would cost 3 MiB to serve nobody. Namespace and VIP stay, so that the address is held, answers pings,
+        # and the first listener costs no more than the start of a process.
+        text = render_haproxy(desired, options, max(1, highest))
+        stop = (FinishHaproxy(),) if running is not None or observed.orphan else ()
+        change = Change.REMOVE if stop else Change.NOTHING
+        return _with_file(Part(actions=stop, change=change, after=HaproxyObserved()), observed, text)
+    if running is None:
+        text = render_haproxy(desired, options, highest + 1)
+        return _new_process(StartHaproxy(text, highest + 1), Change.START)
+    text = render_haproxy(desired, options, running.worker)
+    servers = plan_servers(running, text, runtime=runtime, overdue=overdue)
+    if servers is None:
+        # The new process judges its own candidate file before it binds or takes over anything, and until it listens
+        # nothing else is touched: a check before that would cost another process's start and find no more.
+        text = render_haproxy(desired, options, highest + 1)
+        part = _new_process(ReloadHaproxy(text, highest + 1, running.text), Change.RELOAD)
+        return replace(part, kept=names_in(running.text))
+    process = HaproxyProcess(pid=running.pid, worker=running.worker, text=text)
+    if servers.commands or running.text != text:
+        change = Change.RUNTIME if servers.changed else Change.NOTHING
+        after = HaproxyObserved(config=text, process=process)
+        return Part(actions=(ChangeServers(servers.commands, text),), change=change, after=after)
+    return _with_file(Part(actions=(), change=Change.NOTHING, after=HaproxyObserved(process=process)), observed, text)
+
+
+def servers_of(text: str) -> list[ServerKey]:
+    """(backend, server) of all servers in a rendered text."""
+    return list(split(text).servers)
+
+
+def _new_process(action: StartHaproxy | ReloadHaproxy, change: Change) -> Part[HaproxyObserved]:
+    process = HaproxyProcess(pid=NEW, worker=action.worker, text=action.text)
+    return Part(actions=(action,), change=change, after=HaproxyObserved(config=action.text, process=process))
+
+
+def _with_file(part: Part[HaproxyObserved], observed: HaproxyObserved, text: str) -> Part[HaproxyObserved]:
+    """The same, and the file is brought to the text where it is another."""
+    after = replace(part.after, config=text)
+    if observed.config == text:
+        return replace(part, after=after)
+    change = max(part.change, Change.FILE, key=_GENTLEST_FIRST.index)
+    return replace(part, actions=(*part.actions, WriteConfig(text)), change=change, after=after)
+
+
+def _worker_of(observed: HaproxyObserved) -> int:
+    """The highest worker number of which the host knows; the file tells of the last one that ran."""
+    if observed.process is not None:
+        return observed.process.worker
+    found = _WORKER.search(observed.config or "")
+    return int(found[1]) if found else 0
