@@ -131,11 +131,16 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What was seen of one load balancer: operating status by object id, totals by listener id."""
+    """What was seen of one load balancer: operating status by object id, totals by listener id.
+
+    ``epoch`` names the count that the totals belong to: within one they never fall; where an agent cannot be sure of
+    its counters it begins another, from zero. "" is the one epoch of an agent that knows of none.
+    """
 
     load_balancer_id: str
     statuses: dict[str, OperatingStatus]
     statistics: dict[str, Statistics]
+    epoch: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
