@@ -12,6 +12,10 @@ from evenload.api.fields import shown
 from evenload.model.errors import Invalid
 
 _MAX_DEPTH = 16
+_MAX_VALUES = 200_000
+"""What one call of the parser reads without letting another thread run: some ten milliseconds' worth."""
+_MAX_ATTRIBUTES = 100
+"""Of one object. No object of any facade has half as many, so one of them is unknown."""
 _JSON = "application/json"
 
 
@@ -19,6 +23,8 @@ def read_json(request: falcon.Request, longest: int) -> Any:
     """Raises HTTPUnsupportedMediaType, HTTPBadRequest, HTTPContentTooLarge, Invalid."""
     _require_json(request.content_type)
     raw = _read(request, longest)
+    if raw.count(b",") >= _MAX_VALUES:
+        raise Invalid(f"The request body holds more than {_MAX_VALUES} values.")
     try:
         value = json.loads(raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)
     except UnicodeDecodeError as error:
@@ -84,6 +90,8 @@ def _too_long(longest: int) -> falcon.HTTPContentTooLarge:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > _MAX_ATTRIBUTES:
+        raise Invalid(f"An object of the request body has more than {_MAX_ATTRIBUTES} attributes.")
     found = dict(pairs)
     if len(found) != len(pairs):
         seen: set[str] = set()

@@ -3,7 +3,6 @@
 One ``Facade`` is made by ``app`` and given to every resource of every facade.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,6 +11,7 @@ import falcon
 
 from evenload.api.auth.identity import Caller
 from evenload.api.bodies import read_json
+from evenload.api.encoding import encode
 from evenload.api.paging import Parameters
 from evenload.api.policy import Policy
 from evenload.api.settings import ApiSettings
@@ -61,7 +61,7 @@ def parameters_of(request: falcon.Request) -> Parameters:
 def answer(response: falcon.Response, value: Any, status: int = 200) -> None:
     response.status = status
     response.content_type = falcon.MEDIA_JSON
-    response.data = json.dumps(value).encode("ascii")
+    response.data = encode(value).encode("ascii")
 
 
 def answer_empty(response: falcon.Response, status: int) -> None:

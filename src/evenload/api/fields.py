@@ -7,7 +7,7 @@ Lenient only where Octavia is: booleans and integers may be strings.
 
 import ipaddress
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ from evenload.model.errors import Unsupported
 from evenload.model.query import Value
 
 MAX_TEXT = 255
+_SHOWN = 80
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -197,7 +198,8 @@ def integer(lowest: int, highest: int) -> FieldType:
 
 
 def listing(item: FieldType, longest: int = 1000) -> FieldType:
-    return FieldType(Annotated[list[item.annotation], Field(max_length=longest)])  # type: ignore[name-defined]
+    """The first element that is wrong is the last one looked at: only one is ever named."""
+    return FieldType(Annotated[list[item.annotation], Field(max_length=longest, fail_fast=True)])  # type: ignore[name-defined]
 
 
 def one_of(*words: str) -> FieldType:
@@ -242,12 +244,43 @@ def unsupported(name: str, value: object) -> Unsupported:
 
 def shown(value: object) -> str:
     """A caller's value for an error text: short, and in characters that no terminal and no log minds."""
-    text = value if isinstance(value, str) else repr(value)
-    if len(text) > 80:
-        text = f"{text[:77]}..."
+    text = value if isinstance(value, str) else _beginning(value)
+    if len(text) > _SHOWN:
+        text = f"{text[: _SHOWN - 3]}..."
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
+
+
+def _beginning(value: object) -> str:
+    """As ``repr``, but of a value of any size no more than is shown of it."""
+    text = ""
+    for piece in _pieces(value):
+        text += piece
+        if len(text) > _SHOWN:
+            break
+    return text
+
+
+def _pieces(value: object) -> Iterator[str]:
+    match value:
+        case list():
+            yield "["
+            for index, each in enumerate(value):
+                yield ", " if index else ""
+                yield from _pieces(each)
+            yield "]"
+        case dict():
+            yield "{"
+            for index, (name, each) in enumerate(value.items()):
+                yield ", " if index else ""
+                yield f"{name[:_SHOWN]!r}: "
+                yield from _pieces(each)
+            yield "}"
+        case str():
+            yield repr(value[:_SHOWN])
+        case _:
+            yield repr(value)
 
 
 NAME = text()

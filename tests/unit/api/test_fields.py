@@ -1,12 +1,12 @@
 """What each kind of field lets in, above all which characters."""
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from evenload.api import fields
 from evenload.api.fields import FieldType
@@ -203,3 +203,41 @@ def test_what_is_shown_of_a_value_is_short_and_printable(value: object) -> None:
     assert shown.isprintable()
     shown.encode("utf-8")
     assert len(shown) <= 80 * 10
+
+
+@given(
+    st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(), st.text()),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_what_is_shown_of_a_value_is_how_python_writes_it(value: object) -> None:
+    text = value if isinstance(value, str) else repr(value)
+    assert fields.shown(value) == fields.shown(text)
+
+
+class _Looked:
+    """Counts how often anybody asks what it looks like."""
+
+    times = 0
+
+    def __repr__(self) -> str:
+        type(self).times += 1
+        return "looked"
+
+
+def test_what_is_not_shown_of_a_value_is_not_looked_at() -> None:
+    _Looked.times = 0
+    fields.shown([[_Looked()] * 1000, {str(number): _Looked() for number in range(1000)}])
+    assert 0 < _Looked.times <= 80
+
+
+def test_a_list_is_not_looked_at_beyond_the_element_that_is_refused() -> None:
+    looked: list[object] = []
+
+    def look(value: object) -> object:
+        looked.append(value)
+        raise ValueError("Not that.")
+
+    assert refuses(fields.listing(FieldType(Annotated[Any, BeforeValidator(look)])), list(range(500)))
+    assert looked == [0]

@@ -4,21 +4,27 @@ The readers of each kind are derived from its table of attributes once, at impor
 here by hand. A name among ``fields`` that an object has not is left out without a word, as Octavia does.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
 from evenload.api.attributes import Attribute, Part, Schema
+from evenload.api.encoding import Encoded, encode
 from evenload.api.octavia_v2 import schema
-from evenload.model.balancer import AnyRecord, HttpCheck, Tree
+from evenload.model.balancer import AnyRecord, HttpCheck, Pool, Record, Tree
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
+from evenload.model.errors import Conflict
 from evenload.model.query import Relations, View
 
 AnyView = View[AnyRecord]
 _Reader = Callable[[AnyView], Any]
 Json = dict[str, Any]
+
+_MAX_STATUSES = 100_000
+"""Members in one status tree: some 25 MiB of answer."""
 
 
 def moment(value: datetime | None) -> str | None:
@@ -207,33 +213,38 @@ def present_tree(tree: Tree) -> Json:
 
 
 def present_status(tree: Tree) -> Json:
-    """The status tree. Pools that no listener uses do not appear, as in Octavia."""
+    """The status tree. Pools that no listener uses do not appear, as in Octavia; one that several use appears under
+    each. Raises Conflict where that makes the answer longer than anybody would read."""
+    used = Counter(listener.item.default_pool_id for listener in tree.listeners.values())
+    shown = {pool_id: _pool_status(tree, pool) for pool_id, pool in tree.pools.items() if pool_id in used}
+    entries = sum(used[pool_id] * len(status["members"]) for pool_id, status in shown.items())
+    if entries > _MAX_STATUSES:
+        raise Conflict(
+            f"The status tree of load balancer {tree.id} has {entries} members, each pool's under every listener that "
+            f"uses it, and no more than {_MAX_STATUSES} are shown: ask for the pools and their members."
+        )
+    pools = {pool_id: Encoded(encode([status])) for pool_id, status in shown.items()}
     return {
         "loadbalancer": {
             **_status(tree.load_balancer),
             "listeners": [
-                {**_status(listener), "pools": _pools_of(tree, listener.item.default_pool_id)}
+                {**_status(listener), "pools": pools.get(listener.item.default_pool_id or "", [])}
                 for listener in tree.listeners.values()
             ],
         }
     }
 
 
-def _pools_of(tree: Tree, pool_id: str | None) -> list[Json]:
-    pool = tree.pools.get(pool_id) if pool_id is not None else None
-    if pool is None:
-        return []
+def _pool_status(tree: Tree, pool: Record[Pool]) -> Json:
     monitor = tree.monitor_of(pool.id)
-    return [
-        {
-            **_status(pool),
-            "health_monitor": None if monitor is None else {**_status(monitor), "type": monitor.item.type.value},
-            "members": [
-                {**_status(member), "address": member.item.address, "protocol_port": member.item.port}
-                for member in tree.members_of(pool.id)
-            ],
-        }
-    ]
+    return {
+        **_status(pool),
+        "health_monitor": None if monitor is None else {**_status(monitor), "type": monitor.item.type.value},
+        "members": [
+            {**_status(member), "address": member.item.address, "protocol_port": member.item.port}
+            for member in tree.members_of(pool.id)
+        ],
+    }
 
 
 def _status(record: AnyRecord) -> Json:

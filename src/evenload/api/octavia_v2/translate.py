@@ -4,6 +4,7 @@ Called by the resources of this package with bodies that ``schema`` has checked.
 cannot say by itself stands here: objects within objects, and values that consist of several attributes.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,8 +50,8 @@ def balancer_draft(given: Given, project_id: str, provider: str, *, every_projec
             field="vip_subnet_id",
         )
     pools = tuple(_nested_pool(schema.NESTED_POOL.split(each), project_id) for each in own.get("pools", ()))
-    names = [pool.record["name"] for pool in pools if pool.record.get("name")]
-    if len(set(names)) != len(names):
+    names = Counter(pool.record["name"] for pool in pools if pool.record.get("name"))
+    if names.total() != len(names):
         raise Invalid("pools: names of pools must be unique in one request.", field="pools")
     listeners = tuple(_nested_listener(each, project_id) for each in own.get("listeners", ()))
     for listener in listeners:

@@ -1,0 +1,86 @@
+"""Answers as JSON text, written piece by piece, so that other requests are answered meanwhile.
+
+The interpreter runs nothing else while one call of the encoder lasts: no call gets more than ``_AT_ONCE`` values.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+_AT_ONCE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A value that is JSON text already. An answer that holds a value many times has it encoded once."""
+
+    text: str
+
+
+def encode(value: Any) -> str:
+    """ASCII. ``value`` consists of what ``json.dumps`` takes, with text as names, and of ``Encoded``."""
+    return "".join(_pieces(value))
+
+
+def _pieces(value: Any) -> Iterator[str]:
+    if isinstance(value, Encoded):
+        yield value.text
+    elif _weight(value) <= _AT_ONCE:
+        yield json.dumps(value)
+    elif isinstance(value, dict):
+        yield from _pieces_of_object(value)
+    else:
+        yield from _pieces_of_list(value)
+
+
+def _pieces_of_object(value: dict[str, Any]) -> Iterator[str]:
+    before = "{"
+    for name, each in value.items():
+        yield f"{before}{json.dumps(name)}: "
+        yield from _pieces(each)
+        before = ", "
+    yield "}"
+
+
+def _pieces_of_list(values: list[Any]) -> Iterator[str]:
+    before = "["
+    for batch in _batches(values):
+        yield before
+        if len(batch) == 1:
+            yield from _pieces(batch[0])
+        else:
+            yield json.dumps(batch)[1:-1]
+        before = ", "
+    yield "]"
+
+
+def _batches(values: list[Any]) -> Iterator[list[Any]]:
+    """Neighbours that can be encoded at once; an element that is too large for that is alone."""
+    batch: list[Any] = []
+    room = _AT_ONCE
+    for each in values:
+        weight = 1 + _weight(each)
+        if weight > room:
+            if batch:
+                yield batch
+            batch, room = [], _AT_ONCE
+        batch.append(each)
+        room -= weight
+    if batch:
+        yield batch
+
+
+def _weight(value: Any) -> int:
+    """How many values it holds; it is not counted further where they are too many for one call."""
+    if isinstance(value, Encoded):
+        return _AT_ONCE + 1
+    if not isinstance(value, (dict, list, tuple)):
+        return 0
+    weight = len(value)
+    for each in value.values() if isinstance(value, dict) else value:
+        if weight > _AT_ONCE:
+            break
+        if isinstance(each, (dict, list, tuple, Encoded)):
+            weight += _weight(each)
+    return weight
