@@ -12,7 +12,6 @@ import falcon
 
 from evenload.api import projects, versions
 from evenload.api.auth.identity import Identity
-from evenload.api.bodies import take_chunked
 from evenload.api.context import Facade
 from evenload.api.errors import Errors
 from evenload.api.fields import is_plain
@@ -28,7 +27,7 @@ _SUFFIX = ".json"
 
 def build_app(services: Services, identity: Identity, policy: Policy, settings: ApiSettings) -> "falcon.App[Any, Any]":
     facade = Facade(policy=policy, settings=settings)
-    app = falcon.App(middleware=_Requests(identity, settings.max_body_bytes), cors_enable=False)
+    app = falcon.App(middleware=_Requests(identity), cors_enable=False)
     app.req_options.strip_url_path_trailing_slash = True
     Errors(settings.provider).install(app)
     document = versions.VersionDocument(facade)
@@ -53,16 +52,14 @@ class _Requests:
     Nobody is asked who he is where the resource is public.
     """
 
-    def __init__(self, identity: Identity, max_body_bytes: int) -> None:
+    def __init__(self, identity: Identity) -> None:
         self._identity = identity
-        self._max_body_bytes = max_body_bytes
 
     def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
         request.context.request_id = identifier = f"req-{uuid.uuid4()}"
         response.set_header("x-openstack-request-id", identifier)
         if request.path.endswith(_SUFFIX):
             request.path = request.path.removesuffix(_SUFFIX)
-        take_chunked(request, self._max_body_bytes)
 
     def process_resource(
         self, request: falcon.Request, response: falcon.Response, resource: object, params: dict[str, Any]

@@ -50,30 +50,7 @@ def _require_json(content_type: str | None) -> None:
         raise falcon.HTTPUnsupportedMediaType(description="A Content-Type of application/json is expected.")
 
 
-def take_chunked(request: falcon.Request, longest: int) -> None:
-    """Takes a body in chunks off the connection, whatever becomes of the request.
-
-    What a server leaves of such a body it would take for the next request. Where a length is named as well the chunks
-    count (RFC 9112, 6.3). Raises HTTPContentTooLarge, after which the server closes the connection, and HTTPBadRequest
-    for chunks that are none, after which the client has to.
-    """
-    if not request.env.get("wsgi.input_terminated"):
-        return
-    try:
-        raw: bytes = request.stream.read(longest + 1)
-    except Exception as error:  # every server has its own for this
-        raise falcon.HTTPBadRequest(
-            description="The chunks of the request body cannot be read.", headers={"Connection": "close"}
-        ) from error
-    if len(raw) > longest:
-        raise _too_long(longest)
-    request.context.chunked = raw
-
-
 def _read(request: falcon.Request, longest: int) -> bytes:
-    taken: bytes | None = getattr(request.context, "chunked", None)
-    if taken is not None:
-        return taken
     length = request.content_length
     if length is None:
         return b""

@@ -27,12 +27,12 @@ from evenload.main.accounts import find_account
 from evenload.main.control import Control
 from evenload.main.database_place import DIRECTORY, ensure_database_place
 from evenload.main.housekeeping import Sweeper
+from evenload.main.http.server import HttpServer
 from evenload.main.listening import listen_tcp
 from evenload.main.operator_files import check_readable, show_to_group
 from evenload.main.parts import Foundation, build_foundation, build_identity, build_services
 from evenload.main.preload import preload, preload_policy_checks
 from evenload.main.run_path import SERVER_SOCKET, ensure_run_path, hint_path
-from evenload.main.serving import HttpServer
 from evenload.main.settings import Settings, SettingsError, read_settings
 from evenload.main.state import StateDirectory
 from evenload.model.errors import EvenloadError

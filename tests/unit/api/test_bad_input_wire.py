@@ -3,11 +3,9 @@
 A value that the API knows and this version cannot do gets 501, in Octavia's words, and names the attribute as well.
 """
 
-import io
 import json
 from typing import Any
 
-import falcon.testing
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -236,62 +234,6 @@ def test_a_body_that_is_too_long(world: World) -> None:
     body = b'{"loadbalancer": {"name": "' + b"a" * (3 * 1024 * 1024) + b'"}}'
     result = world.call("POST", f"{LBAAS}/loadbalancers", content=body, headers=JSON)
     assert result.status_code == 413
-
-
-def test_a_body_in_chunks_is_taken_off_the_connection_even_when_it_is_refused(furnished: Furnished) -> None:
-    """Or else its rest would be taken for the next request."""
-    _, good, _ = furnished.good["loadbalancer"]
-    body = json.dumps({"loadbalancer": good}).encode()
-    for path, kind, longest, status in (
-        ("/loadbalancers", "application/json", len(body), "201 Created"),
-        ("/loadbalancers", "text/plain", len(body), "415 Unsupported Media Type"),
-        ("/nowhere", "application/json", len(body), "404 Not Found"),
-        ("/loadbalancers", "application/json", 3 * 1024 * 1024, "413 Content Too Large"),
-    ):
-        content = body.ljust(longest)
-        stream = io.BytesIO(content)
-        environ = falcon.testing.create_environ(
-            f"{LBAAS}{path}", method="POST", headers={"Content-Type": kind, "X-Test-User": "blue:member"}
-        )
-        environ.pop("CONTENT_LENGTH", None)
-        environ |= {"wsgi.input": stream, "wsgi.input_terminated": True}
-        seen: list[str] = []
-        b"".join(furnished.world.client.app(environ, lambda line, headers, seen=seen: seen.append(line)))
-        assert seen == [status]
-        assert stream.read() == b"" or status.startswith("413")
-
-
-def in_chunks(furnished: Furnished, stream: Any, **more: str) -> falcon.testing.StartResponseMock:
-    """What a creation with such a body is answered."""
-    environ = falcon.testing.create_environ(
-        f"{LBAAS}/loadbalancers", method="POST", headers={**JSON, "X-Test-User": "blue:member"}
-    )
-    environ.pop("CONTENT_LENGTH", None)
-    environ |= {"wsgi.input": stream, "wsgi.input_terminated": True, **more}
-    answered = falcon.testing.StartResponseMock()
-    b"".join(furnished.world.client.app(environ, answered))
-    return answered
-
-
-def test_chunks_count_where_a_length_is_named_as_well(furnished: Furnished) -> None:
-    """Who sends both would otherwise have the rest of the body taken for a request of its own."""
-    _, good, _ = furnished.good["loadbalancer"]
-    stream = io.BytesIO(json.dumps({"loadbalancer": good}).encode())
-    assert in_chunks(furnished, stream, CONTENT_LENGTH="4").status == "201 Created"
-    assert stream.read() == b""
-
-
-@pytest.mark.parametrize("fault", [ValueError("Bad chunked transfer size: b'zz'"), OSError("gone"), EOFError()])
-def test_chunks_that_are_none_are_the_clients_fault(furnished: Furnished, fault: Exception) -> None:
-    class Broken(io.BytesIO):
-        def read(self, size: int | None = -1) -> bytes:
-            raise fault
-
-    before = furnished.everything()
-    answered = in_chunks(furnished, Broken())
-    assert answered.status == "400 Bad Request"
-    assert answered.headers_dict["connection"] == "close"
-    assert furnished.everything() == before
 
 
 def test_batches_that_are_none(furnished: Furnished) -> None:

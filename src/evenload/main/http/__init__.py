@@ -1,0 +1,1 @@
+"""The HTTP server around the WSGI application. It knows nothing of the application."""

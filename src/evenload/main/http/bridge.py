@@ -1,0 +1,159 @@
+"""From an event loop's requests to a WSGI application in threads, and back.
+
+A request reaches a thread when its body is complete, and the thread is free again when the answer is complete: slow
+senders and slow readers cost memory in the event loop, and nobody's thread.
+"""
+
+import asyncio
+import io
+import sys
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyLimits:
+    """In bytes. ``one``: the longest body that is kept; of a longer one only the length reaches the application.
+    ``all``: what the bodies of all requests at one moment may amount to."""
+
+    one: int
+    all: int
+
+
+_OVERLOADED = Answer(
+    503,
+    [(b"content-type", b"text/plain"), (b"content-length", b"20"), (b"retry-after", b"5"), (b"connection", b"close")],
+    b"Service unavailable\n",
+)
+_FAULT = Answer(
+    500,
+    [(b"content-type", b"text/plain"), (b"content-length", b"22"), (b"connection", b"close")],
+    b"Internal server error\n",
+)
+
+
+class WsgiBridge:
+    """An ASGI application. ``executor`` runs the WSGI application, one thread for each request in progress."""
+
+    def __init__(self, application: Any, executor: Executor, limits: BodyLimits) -> None:
+        self._application = application
+        self._executor = executor
+        self._limits = limits
+        self._held = 0  # bytes of bodies; the event loop's thread alone counts them
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        body = bytearray()
+        length = 0
+        try:
+            declared = _declared_length(scope["headers"])
+            complete = declared is not None and declared > self._limits.one
+            length = declared or 0 if complete else 0
+            while not complete:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return
+                part = message.get("body", b"")
+                complete = not message.get("more_body", False)
+                length += len(part)
+                if length > self._limits.one:
+                    self._held -= len(body)
+                    body.clear()
+                    break
+                if self._held + len(part) > self._limits.all:
+                    log.warning("http server: too many requests wait with their bodies", bytes=self._held)
+                    await _send(send, _OVERLOADED)
+                    return
+                self._held += len(part)
+                body += part
+            environ = environ_of(scope, bytes(body), length)
+            answer = await asyncio.get_running_loop().run_in_executor(self._executor, self._run, environ)
+        finally:
+            self._held -= len(body)
+        if length > self._limits.one:  # the rest of the body is on its way
+            answer = Answer(answer.status, [*answer.headers, (b"connection", b"close")], answer.body)
+        await _send(send, answer)
+
+    def _run(self, environ: dict[str, Any]) -> Answer:
+        begun: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[..., None]:
+            begun[:] = [(status, headers)]
+            return lambda data: None
+
+        try:
+            parts: Iterable[bytes] = self._application(environ, start_response)
+            try:
+                content = b"".join(parts)
+            finally:
+                close = getattr(parts, "close", None)
+                if close is not None:
+                    close()
+            status, headers = begun[0]
+        except Exception:  # the application answers its own errors; this is a fault of its framework
+            log.exception("http server: internal fault", path=environ["PATH_INFO"])
+            return _FAULT
+        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        return Answer(int(status[:3]), encoded, content)
+
+
+def environ_of(scope: Scope, body: bytes, length: int) -> dict[str, Any]:
+    """PEP 3333's environment of a request whose body is complete. ``length``: of the body that was announced or sent,
+    also where that was too long to be kept. The same header given twice is joined by a comma, as RFC 9110 says."""
+    server, client = scope.get("server") or ("", 0), scope.get("client") or ("", 0)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": str(server[0]),
+        "SERVER_PORT": str(server[1]),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": str(client[0]),
+        "CONTENT_LENGTH": str(length),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for raw_name, raw_value in scope["headers"]:
+        if b"_" in raw_name:  # would pass for the header with a dash
+            continue
+        name, value = raw_name.decode("latin-1").upper().replace("-", "_"), raw_value.decode("latin-1")
+        if name in ("CONTENT_LENGTH", "TRANSFER_ENCODING"):
+            continue
+        key = name if name == "CONTENT_TYPE" else f"HTTP_{name}"
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    return environ
+
+
+def _declared_length(headers: Headers) -> int | None:
+    return next((int(value) for name, value in headers if name == b"content-length" and value.isdigit()), None)
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body})

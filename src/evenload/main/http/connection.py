@@ -1,0 +1,84 @@
+"""One client's connection: uvicorn's HTTP/1.1 with limits on what a client may take, in bytes and in time."""
+
+import asyncio
+from asyncio import TimerHandle
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD_BYTES = 64 * 1024
+REQUEST_SECONDS = 60.0
+"""From a request's first byte, or from the connection's start, to the request's last."""
+STALLED_SECONDS = 60.0
+"""A client that takes no byte of an answer for so long is let go."""
+
+
+class LimitedConnection(HttpToolsProtocol):
+    """Closes the connection of a client that is too slow; answers 400 to a head that is too long, and to a request that
+    a proxy could take for two."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._head_bytes: int | None = 0
+        self._late: TimerHandle | None = None
+        self._stalled: TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._request_is_complete()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes is not None and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too long.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._expect_request()
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._head_bytes = 0
+        self._request_is_complete()
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_writing()
+
+    def resume_writing(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+        super().resume_writing()
+
+    def _expect_request(self) -> None:
+        if self._late is None:
+            self._late = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
+
+    def _request_is_complete(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _watch_writing(self) -> None:
+        """Looks again and again whether the client takes anything, and lets go of one that does not."""
+        waiting = self.transport.get_write_buffer_size()
+
+        def look() -> None:
+            if self.transport.get_write_buffer_size() >= waiting:
+                self.transport.abort()
+            else:
+                self._watch_writing()
+
+        self._stalled = self.loop.call_later(STALLED_SECONDS, look)
