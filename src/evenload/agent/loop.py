@@ -15,6 +15,7 @@ import structlog
 
 from evenload.agent.memory import Memories
 from evenload.agent.monitoring import Monitoring
+from evenload.agent.orphans import Orphans
 from evenload.agent.reconcile import Reconciler
 from evenload.agent.requeue import Requeue, requeue_fault
 from evenload.agent.resync import plan_resync
@@ -58,6 +59,7 @@ class Agent:
         self._stopping = threading.Event()
         self._resyncs: LastingThread | None = None
         self._synced = False
+        self._orphans = Orphans(self._settings.removal_share)
         self._reconciler = Reconciler(
             server,
             host,
@@ -65,6 +67,7 @@ class Agent:
             clock,
             self._settings,
             self._memories,
+            self._orphans,
             self.faults,
             on_death=self._died,
             on_verdict=self._judged,
@@ -101,6 +104,8 @@ class Agent:
         """Asks for a look at everything: what is assigned here, and what is here (``plan_resync``)."""
         documents = {memory.load_balancer_id: memory.desired.document for memory in self._memories.all()}
         here, assigned = self._see_what_is_here(), self._ask_what_is_assigned()
+        if assigned is not None:
+            self._orphans.count(here, documents, assigned)
         spread = self._settings.resync_interval / 2 if self._synced else 0.0
         for each in plan_resync(here, documents, assigned, spread):
             self._add(each.load_balancer_id, each.task, each.delay, urgent=each.urgent)

@@ -20,20 +20,26 @@ from evenload.model.verdict import CheckKey, Verdict, Verdicts
 class DesiredPart:
     """What the server wants. ``unreadable``: its last answer, where that could not be taken; the document stands then.
 
+    ``held_back``: the server knows no such load balancer, but it may not be removed; the document stands then, too.
     ``failures``: fetches in a row that the server did not answer.
     """
 
     document: Desired | Gone | None = None
     unreadable: Unreadable | None = None
+    held_back: bool = False
     failures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """What monitoring needs: the document that was applied last, and the worker that serves it, None for none."""
+    """What monitoring needs: the document that was applied last, and the worker that serves it, None for none.
+
+    ``first_own``: the lowest number of the workers that this agent has started itself, None for none.
+    """
 
     desired: Desired
     worker: int | None
+    first_own: int | None = None
 
 
 @dataclass(slots=True)
@@ -52,7 +58,8 @@ class HostPart:
 
 @dataclass(slots=True)
 class ProcessPart:
-    """``pid``: of the process that is watched. ``worker``: the highest number that was given so far.
+    """``pid``: of the process that is watched. ``worker``: the highest number that was given so far; ``first_own``: the
+    lowest that was given by this agent itself, and not by a former one.
 
     ``unanswered``: looks in a row at which the process lived and gave no answer. ``deaths``: the recent ones; after
     too many no process is started before ``backoff_until``.
@@ -60,6 +67,7 @@ class ProcessPart:
 
     pid: int | None = None
     worker: int = 0
+    first_own: int | None = None
     unanswered: int = 0
     deaths: tuple[float, ...] = ()
     backoff_until: float = 0.0

@@ -4,13 +4,14 @@ A thread of its own beside the rounds; it reads what they remember and changes n
 keeps the counters. ``health``, ``counters`` and ``vetoes`` do the thinking.
 """
 
+import secrets
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
-from evenload.agent.counters import Counters, count, dump_counters, load_counters
+from evenload.agent.counters import Counters, count, dump_counters, load_counters, resume
 from evenload.agent.health import statuses_of
 from evenload.agent.memory import Memories, Memory, Serving
 from evenload.agent.settings import AgentSettings
@@ -36,18 +37,21 @@ _STOP_TIMEOUT = 10.0
 
 @dataclass(slots=True)
 class _Seen:
-    """``statuses`` and ``statistics``: what the server has been told, under the generation ``told``.
+    """``statuses`` and ``statistics``: what the server has acknowledged of the generation ``reported``.
 
+    ``saved``: the counters on disk, with the workers in ``noted`` among them as alive; None where there are none.
     ``worker``: the one that served at the last look, which is not looked at before ``resting_until``.
     """
 
     counters: Counters
-    saved: str
+    saved: str | None
+    noted: frozenset[int]
     saved_at: float
+    unsaved: bool = False
     worker: int | None = None
     silent: int = 0
     resting_until: float = 0.0
-    told: int = 0
+    reported: int = 0
     refreshed_at: float = 0.0
     statuses: dict[str, OperatingStatus] = field(default_factory=dict)
     statistics: dict[str, Statistics] = field(default_factory=dict)
@@ -66,6 +70,7 @@ class Monitoring:
         memories: Memories,
         on_veto: Callable[[str], None],
         faults: Faults,
+        new_epoch: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
         self._server = server
         self._host = host
@@ -74,6 +79,7 @@ class Monitoring:
         self._memories = memories
         self._on_veto = on_veto
         self._faults = faults
+        self._new_epoch = new_epoch
         self._seen: dict[str, _Seen] = {}
         self._stopping = threading.Event()
         self._thread: LastingThread | None = None
@@ -97,11 +103,13 @@ class Monitoring:
 
     def look(self) -> None:
         """One look at everything, and one message to the server at most."""
-        memories = [memory for memory in self._memories.all() if memory.host.serving is not None]
+        memories = self._memories.all()
         for gone in self._seen.keys() - {memory.load_balancer_id for memory in memories}:
             del self._seen[gone]
         news = []
         for memory in memories:
+            if memory.host.serving is None:
+                continue
             try:
                 health = self._look_at(memory)
             except Exception:  # noqa: BLE001 one load balancer must not keep the others from being seen
@@ -125,10 +133,11 @@ class Monitoring:
         if serving is None:
             return None
         now = self._clock.monotonic()
-        seen = self._seen.get(serving.desired.id) or self._begin(serving.desired.id, now)
-        if now < seen.resting_until and serving.worker == seen.worker:
+        seen = self._seen.get(serving.desired.id)
+        if seen is not None and now < seen.resting_until and serving.worker == seen.worker:
             return None
         rows = self._read(serving)
+        seen = seen or self._begin(serving, rows, now)
         spent = self._clock.monotonic() - now
         current = memory.host.serving
         listeners = [listener.id for listener in serving.desired.listeners]
@@ -137,7 +146,8 @@ class Monitoring:
         seen.counters = count(seen.counters, rows, {*listeners, *newer})
         if current is not serving:  # changed meanwhile: the rows may belong to either
             return None
-        if now - seen.saved_at >= _SAVE_EVERY:
+        # A worker is noted before anything of it is reported: an agent that begins later has to know that it counted.
+        if now - seen.saved_at >= _SAVE_EVERY or not seen.counters.alive <= seen.noted:
             self._save(memory, seen, now)
         if serving.worker is not None and plan_vetoes(
             serving.desired, rows.get(serving.worker, ()), memory.probes.verdicts
@@ -155,15 +165,20 @@ class Monitoring:
             log.debug("no statistics", load_balancer=serving.desired.id, reason=str(error))
             return {}
 
-    def _begin(self, load_balancer_id: str, now: float) -> _Seen:
+    def _begin(self, serving: Serving, rows: Mapping[int, tuple[ProxyStatistics, ...]], now: float) -> _Seen:
+        content, kept = None, None
         try:
-            content = self._host.load_counters(load_balancer_id)
-            counters = load_counters(content)
+            content = self._host.load_counters(serving.desired.id)
+            kept = load_counters(content) if content is not None else None
         except (HostError, ValueError) as error:
-            log.warning("counters start anew", load_balancer=load_balancer_id, reason=str(error))
-            counters, content = Counters(), None
-        seen = _Seen(counters, content or dump_counters(Counters()), now)
-        self._seen[load_balancer_id] = seen
+            log.warning("counters are lost", load_balancer=serving.desired.id, reason=str(error))
+            content = None
+        counters = resume(kept, rows, serving.first_own, self._new_epoch())
+        if kept is not None and counters.epoch != kept.epoch:
+            log.info("a new epoch of counters", load_balancer=serving.desired.id, epoch=counters.epoch)
+            content = None
+        noted = counters.alive if content is not None else frozenset()
+        seen = self._seen[serving.desired.id] = _Seen(counters, content, noted, now)
         return seen
 
     def _statuses(
@@ -189,14 +204,16 @@ class Monitoring:
         now: float,
     ) -> Health | None:
         stale = now - seen.refreshed_at >= self._settings.refresh_interval
-        if seen.told != serving.desired.generation or stale:
+        if seen.reported != serving.desired.generation or stale:
             seen.statuses, seen.statistics = {}, {}
-            seen.told, seen.refreshed_at = serving.desired.generation, now
+            seen.reported, seen.refreshed_at = serving.desired.generation, now
         changed = {key: value for key, value in statuses.items() if seen.statuses.get(key) is not value}
         counted = {key: value for key, value in statistics.items() if seen.statistics.get(key) != value}
         if not changed and not counted:
             return None
-        return Health(load_balancer_id=serving.desired.id, statuses=changed, statistics=counted)
+        return Health(
+            load_balancer_id=serving.desired.id, statuses=changed, statistics=counted, epoch=seen.counters.epoch
+        )
 
     def _tell(self, news: list[Health]) -> None:
         try:
@@ -220,7 +237,8 @@ class Monitoring:
         try:
             self._host.save_counters(memory.load_balancer_id, content)
         except HostError as error:
-            if memory.host.serving is not None:  # otherwise it is just being removed
+            if memory.host.serving is not None and not seen.unsaved:  # otherwise it is just being removed
                 log.warning("counters are not kept", load_balancer=memory.load_balancer_id, reason=str(error))
+            seen.unsaved = True
             return
-        seen.saved = content
+        seen.saved, seen.noted, seen.unsaved = content, seen.counters.alive, False

@@ -13,6 +13,7 @@ from evenload.agent.apply import Attempt, apply
 from evenload.agent.backoff import choose_backoff, recent
 from evenload.agent.liveness import count_unanswered, hangs, has_died, is_missing
 from evenload.agent.memory import DesiredPart, Memories, Memory, Serving
+from evenload.agent.orphans import Orphans
 from evenload.agent.plan import plan, plan_aftermath
 from evenload.agent.plan_servers import leftovers_of
 from evenload.agent.probing import OnVerdict, Probing
@@ -42,6 +43,7 @@ class Reconciler:
         clock: Clock,
         settings: AgentSettings,
         memories: Memories,
+        orphans: Orphans,
         faults: Faults,
         *,
         on_death: Callable[[str], None],
@@ -53,6 +55,7 @@ class Reconciler:
         self._clock = clock
         self._settings = settings
         self._memories = memories
+        self._orphans = orphans
         self._faults = faults
         self._on_death = on_death
         self._probing = Probing(host, memories, on_verdict)
@@ -62,7 +65,7 @@ class Reconciler:
         """Returns None where nothing is left to do until somebody asks again."""
         started = self._clock.monotonic()
         memory = self._memories.of(load_balancer_id)
-        fetched = self._fetch(memory) if task.fetch or memory.desired.document is None else True
+        fetched = self._fetch(memory, task) if task.fetch or memory.desired.document is None else True
         try:
             observed = self._observe(memory, task)
             desired = memory.desired.document or observed.applied
@@ -88,7 +91,7 @@ class Reconciler:
         self._remember(memory, attempt)
         return self._end(memory, task, Outcome.GIVE_UP, attempt, fetched=True)
 
-    def _fetch(self, memory: Memory) -> bool:
+    def _fetch(self, memory: Memory, task: Task) -> bool:
         """Brings what is desired up to date; False where the server could not be reached.
 
         Whatever the server answers is desired: rounds of one load balancer follow each other, so no answer can overtake
@@ -107,12 +110,21 @@ class Reconciler:
             log.error("document refused", load_balancer=memory.load_balancer_id, reason=answer.reason)
             memory.desired = DesiredPart(document=memory.desired.document, unreadable=answer)
             return True
+        if self._is_held_back(memory.load_balancer_id, answer, task):
+            memory.desired = DesiredPart(document=memory.desired.document, held_back=True)
+            return True
         if answer != memory.desired.document:
             memory.reports.acknowledged = None  # that was about another document, even under the same number
             memory.host.failures = 0
             memory.process.backoff_until = 0.0
         memory.desired = DesiredPart(document=answer)
         return True
+
+    def _is_held_back(self, load_balancer_id: str, answer: Desired | Gone, task: Task) -> bool:
+        """Whether an orphan has to be kept: a resync has to have counted it first. A hint is the word of a server that
+        knew the load balancer a moment ago, and needs no counting."""
+        unknown = isinstance(answer, Gone) and answer.generation is None
+        return unknown and task.hinted is None and not self._orphans.may_remove(load_balancer_id)
 
     def _observe(self, memory: Memory, task: Task) -> Observed:
         known = memory.host.observed
@@ -131,6 +143,8 @@ class Reconciler:
             return requeue_fault(task, self._settings)
         if observed.nothing and task.hinted is None:
             self._memories.forget(memory.load_balancer_id)
+            return None
+        if memory.desired.held_back:  # the next resync counts it again
             return None
         return requeue_unknown(memory.desired.failures, task.hinted, self._settings)
 
@@ -190,7 +204,9 @@ class Reconciler:
         haproxy = after.haproxy.process
         worker = haproxy.worker if haproxy is not None else None
         process.worker = max(process.worker, worker or 0)
-        memory.host.serving = Serving(desired=desired, worker=worker)
+        if attempt.pid is not None and process.first_own is None:
+            process.first_own = worker
+        memory.host.serving = Serving(desired=desired, worker=worker, first_own=process.first_own)
         pid = haproxy.pid if haproxy is not None else None
         # A new process may have got the pid of the one that was watched.
         if pid is not None and (attempt.pid is not None or pid != process.pid):
@@ -241,7 +257,7 @@ class Reconciler:
             return self._reporter.report(
                 memory, unreadable.generation, Outcome.GIVE_UP, Change.NOTHING, unreadable.reason, hinted=hinted
             )
-        if document is None or document.generation is None:
+        if document is None or document.generation is None or memory.desired.held_back:
             return True
         return self._reporter.report(memory, document.generation, outcome, change, reason, hinted=hinted)
 

@@ -128,6 +128,14 @@ _AGENT = [
     cfg.FloatOpt("resync_interval", default=30.0, min=0.2, help="Seconds between looks at the whole host."),
     cfg.FloatOpt("statistics_interval", default=1.0, min=0.1, help="Seconds between looks at statuses and counters."),
     cfg.IntOpt("workers", default=8, min=1, max=64, help="Load balancers that are worked on at the same time."),
+    cfg.FloatOpt(
+        "removal_share",
+        default=0.25,
+        min=0.0,
+        max=1.0,
+        help="Largest share of this host's load balancers that one look removes because the server knows them no more. "
+        "Two may always go. Where there are more, none goes and an error is logged; 1 confirms their removal.",
+    ),
     cfg.BoolOpt("manage_kernel_limits", default=True, help="Raise neighbour table limits that are too low."),
 ]
 _OPENVSWITCH = [
@@ -311,6 +319,7 @@ def _settings(conf: Any) -> Settings:
             workers=conf.agent.workers,
             resync_interval=conf.agent.resync_interval,
             statistics_interval=conf.agent.statistics_interval,
+            removal_share=conf.agent.removal_share,
         ),
         host=HostSettings(
             state_dir=balancers,
