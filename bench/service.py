@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.service import Service as Process
+from demo.service import read_roles
 
 from bench.room import ALLOCATION_POOL, BACKEND_PORT, CIDR, GATEWAY, MTU, Room
 
@@ -56,6 +57,11 @@ class Service:
         self._process = process
         self._room = room
         self._subnet_id = _make_subnet(api)
+
+    @property
+    def processes(self) -> list[int]:
+        """The supervisor's and its roles'."""
+        return [self.pid, *read_roles(self.pid).values()]
 
     def state_directory(self, load_balancer_id: str) -> Path:
         return self._room.lab.state / "load_balancers" / load_balancer_id

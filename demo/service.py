@@ -48,6 +48,10 @@ class Service:
     def pid(self) -> int:
         return self._running().pid
 
+    def roles(self) -> dict[str, int]:
+        """The pid of each role that runs: server, agent."""
+        return read_roles(self.pid)
+
     @property
     def log(self) -> Path:
         return self._lab.directory / f"{self._name}.log"
@@ -113,6 +117,18 @@ class Service:
         for section, options in extra.items():
             sections.setdefault(section, {}).update(options)
         return sections
+
+
+def read_roles(supervisor: int) -> dict[str, int]:
+    """What the supervisor with that pid started, by the word behind the command's name."""
+    found = {}
+    for pid in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split():
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+        except FileNotFoundError:
+            continue  # ended meanwhile
+        found.update({word: int(pid) for word in words if word in ("server", "agent")})
+    return found
 
 
 def free_port(preferred: int | None = None) -> int:

@@ -33,7 +33,9 @@ class Reading:
     @classmethod
     def take(cls, service: Service) -> "Reading":
         time.sleep(_SETTLE)
-        return cls(available=memory.available(), kernel=memory.kernel(), service=memory.resident(service.pid))
+        return cls(
+            available=memory.available(), kernel=memory.kernel(), service=sum(map(memory.resident, service.processes))
+        )
 
 
 def measure(room: Room, service: Service) -> list[Row]:
