@@ -16,7 +16,7 @@ from evenload.bus.socket_server import SocketGateway
 from evenload.interfaces import Server
 from evenload.model.desired import Change, Desired, Gone, Health, Outcome, Report, Statistics
 from evenload.model.enums import OperatingStatus
-from evenload.model.errors import ServerUnavailable, Unwelcome
+from evenload.model.errors import ForeignDatabase, ServerUnavailable, Unwelcome
 from evenload.model.registration import Registration, Welcome
 
 REPORT = Report(load_balancer_id="lb", generation=3, outcome=Outcome.GIVE_UP, change=Change.RELOAD, reason="“why”")
@@ -37,7 +37,7 @@ class NotedCalls:
 
     def register(self, agent: str, registration: Registration) -> Welcome:
         self._note(agent, registration)
-        return Welcome(moved=7)
+        return Welcome(database="db", moved=7)
 
     def fetch(self, agent: str, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone]:
         self._note(agent, tuple(load_balancer_ids))
@@ -96,7 +96,7 @@ def known(link: Link) -> Link:
 
 def test_the_registration_arrives_and_is_answered(link: Link) -> None:
     registration = Registration(former="edge-0")
-    assert link.server.register(registration) == Welcome(moved=7)
+    assert link.server.register(registration) == Welcome(database="db", moved=7)
     assert link.gateway.said == [("edge-1", registration)]
 
 
@@ -129,13 +129,19 @@ def test_reports_health_and_assignments_are_the_same_at_the_other_end(known: Lin
     assert {agent for agent, _ in known.gateway.said} == {"edge-1"}
 
 
-@pytest.mark.parametrize(("raised", "arrives"), [(ServerUnavailable, ServerUnavailable), (Unwelcome, Unwelcome)])
-def test_the_servers_refusals_arrive_by_name(known: Link, raised: type[Exception], arrives: type[Exception]) -> None:
-    known.gateway.fail = raised("because of that")
-    with pytest.raises(arrives, match="because of that"):
+@pytest.mark.parametrize("refusal", [ServerUnavailable, Unwelcome, ForeignDatabase])
+def test_the_servers_refusals_of_a_registration_arrive_by_name(known: Link, refusal: type[Exception]) -> None:
+    known.gateway.fail = refusal("because of that")
+    with pytest.raises(refusal, match="because of that") as raised:
         known.server.register(Registration())
-    known.gateway.fail = raised("because of that")
-    with pytest.raises(arrives, match="because of that"):
+    assert type(raised.value) is refusal
+    assert known.server.assignments() == {"lb": 5}
+
+
+def test_a_server_that_has_no_database_just_now_is_unavailable(known: Link) -> None:
+    assert known.server.assignments() == {"lb": 5}
+    known.gateway.fail = ServerUnavailable("because of that")
+    with pytest.raises(ServerUnavailable, match="because of that"):
         known.server.assignments()
     assert known.server.assignments() == {"lb": 5}
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from evenload.bus.frames import FrameError, Frames, read_peer
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
-from evenload.model.errors import ServerUnavailable
+from evenload.model.errors import ServerUnavailable, Unwelcome
 from evenload.model.registration import Registration, Welcome
 from evenload.payloads import messages
 from evenload.payloads.documents import UnknownContent
@@ -46,7 +46,9 @@ class SocketServer:
         line.wait_for_ever()
         with self._lock:
             former, self._line = self._line, line
-            self._registration = replace(registration, former=None, started=False)
+            self._registration = replace(
+                registration, former=None, started=False, adopt=False, database=welcome.database
+            )
             self._version = welcome.version
         if former is not None:
             former.close()
@@ -101,7 +103,11 @@ class SocketServer:
                 raise
             except OSError:  # closed by a server that is no more; every call may be repeated
                 self._drop_idle()
-        return self._exchange(self._open(registration)[0], payload)
+        try:
+            connection, _ = self._open(registration)
+        except Unwelcome as error:  # another server, or another database, than the one that was registered with
+            raise ServerUnavailable(f"The server refuses this agent: {error}") from error
+        return self._exchange(connection, payload)
 
     def _exchange(self, connection: Frames, payload: bytes) -> Any:
         try:

@@ -77,6 +77,26 @@ def run(arguments: Sequence[str]) -> int:
         return 1
 
 
+def adopt_database(arguments: Sequence[str]) -> int:
+    """Notes that the next registration may be with any database. Returns the exit status."""
+    try:
+        settings = read_settings(arguments)
+        if not settings.state_path.is_dir():
+            raise EvenloadError(f"there is no state directory {settings.state_path}")
+        StateDirectory(settings.state_path).adopt_any_database()
+    except SettingsError as error:
+        sys.stderr.write(f"evenload: {error}\n")
+        return 2
+    except (EvenloadError, OSError) as error:
+        sys.stderr.write(f"evenload: {error}\n")
+        return 1
+    sys.stdout.write(
+        "The next start takes whatever database it finds; load balancers of this host that it does not know are "
+        "removed.\n"
+    )
+    return 0
+
+
 def _serve(settings: Settings, state: StateDirectory, control: Control, ended: threading.Event) -> int:
     """Raises EvenloadError where the host is not fit or the server refuses this agent."""
     with ExitStack() as stack:  # the last one first
@@ -90,8 +110,9 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
         keep_capabilities(CAPABILITIES)
         server = SocketServer(server_path(settings.run_path), settings.host_name, users)
         stack.callback(server.close)
-        agent = Agent(server, LinuxHost(settings.host), settings.render, SystemClock(), settings.agent)
-        registrar = Registrar(server, state, settings.host_name, agent.resync, ended.set)
+        host = LinuxHost(settings.host)
+        agent = Agent(server, host, settings.render, SystemClock(), settings.agent)
+        registrar = Registrar(server, state, settings.host_name, host.known, agent.resync, ended.set)
         stack.callback(registrar.stop)
         registrar.start()
         registrar.wait(_SERVER_PATIENCE)  # both roles start at the same time; without it, what is remembered is enough

@@ -1,4 +1,5 @@
 """The command ``evenload``: alone it supervises both roles; ``evenload server`` and ``evenload agent`` are one each.
+``evenload agent --adopt-database`` lets the next start work with another database than before.
 
 Imports only what the role needs: the supervisor stays light, and the agent knows no database.
 """
@@ -6,6 +7,8 @@ Imports only what the role needs: the supervisor stays light, and the agent know
 import os
 import sys
 from collections.abc import Sequence
+
+_ADOPT = "--adopt-database"
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -18,6 +21,8 @@ def run(arguments: Sequence[str]) -> int:
         case ["agent", *rest]:
             from evenload.main import agent_role
 
+            if _ADOPT in rest:
+                return agent_role.adopt_database([word for word in rest if word != _ADOPT])
             return agent_role.run(rest)
         case _:
             from evenload.main.supervisor import Supervisor

@@ -4,14 +4,14 @@ After each registration the agent looks at everything at once: hints may have be
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
 
 from evenload.interfaces import Server
 from evenload.main.state import StateDirectory
-from evenload.model.errors import ServerUnavailable, Unwelcome
+from evenload.model.errors import HostError, ServerUnavailable, Unwelcome
 from evenload.model.registration import Registration
 
 log = structlog.get_logger(__name__)
@@ -29,15 +29,23 @@ class Line(Server, Protocol):
 
 
 class Registrar:
-    """Inert until ``start``. ``resync`` is called after each registration but the first; ``give_up`` where the first
-    server that answers refuses this agent, with ``refusal`` set."""
+    """Inert until ``start``. ``held`` says which load balancers are on this host; ``resync`` is called
+    after each registration but the first; ``give_up`` where the first server that answers refuses this agent, with
+    ``refusal`` set."""
 
     def __init__(
-        self, server: Line, state: StateDirectory, name: str, resync: Callable[[], None], give_up: Callable[[], None]
+        self,
+        server: Line,
+        state: StateDirectory,
+        name: str,
+        held: Callable[[], Sequence[str]],
+        resync: Callable[[], None],
+        give_up: Callable[[], None],
     ) -> None:
         self._server = server
         self._state = state
         self._name = name
+        self._held = held
         self._resync = resync
         self._give_up = give_up
         self._stopping = threading.Event()
@@ -79,8 +87,8 @@ class Registrar:
         while not self._stopping.is_set():
             try:
                 self._register()
-            except ServerUnavailable as error:
-                log.debug("server is away", reason=str(error), wait=delay)
+            except (ServerUnavailable, HostError) as error:
+                log.debug("cannot register", reason=str(error), wait=delay)
             except Unwelcome as error:
                 if not self._registered:
                     self.refusal = error
@@ -102,14 +110,22 @@ class Registrar:
             delay = min(_LONGEST_DELAY, delay * 1.5)
 
     def _register(self) -> None:
-        former = self._state.read_agent_name()
-        welcome = self._server.register(Registration(former=former, started=not self._registered))
+        welcome = self._server.register(
+            Registration(
+                former=self._state.read_agent_name(),
+                database=self._state.read_database(),
+                adopt=self._state.adopts_any_database(),
+                load_balancers=tuple(self._held()),
+                started=not self._registered,
+            )
+        )
         self._state.ensure_agent_name(self._name)
+        self._state.ensure_database(welcome.database)
         with self._lock:
             first, self._registered = not self._registered, True
             working, callback = self._working, self._callback
         self._decided.set()
-        log.info("registered", moved=welcome.moved, version=welcome.version)
+        log.info("registered", moved=welcome.moved, version=welcome.version, database=welcome.database)
         if working:
             if first and callback is not None:
                 callback()

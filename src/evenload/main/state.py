@@ -1,4 +1,5 @@
-"""The state directory as the property of one Evenload: its lock, and the name under which its agent is known.
+"""The state directory as the property of one Evenload: its lock, the name under which its agent is known, and
+the identity of the database that gave it its load balancers.
 
 The supervisor takes it before it starts anything and hands the lock to the agent; an agent on its own takes it itself.
 The kernel drops the lock with the last process that holds it, however that ends. The server's own directory in it has a
@@ -14,6 +15,8 @@ from evenload.model.errors import EvenloadError
 
 _LOCK = "lock"
 _AGENT = "agent"
+_DATABASE = "database"
+_ADOPT = "adopt-database"
 
 
 class StateTaken(EvenloadError):
@@ -68,18 +71,40 @@ class StateDirectory:
 
     def read_agent_name(self) -> str | None:
         """The name that the load balancers here were given to; None before the first start."""
+        return self._read(_AGENT)
+
+    def ensure_agent_name(self, name: str) -> None:
+        self._ensure(_AGENT, name)
+
+    def read_database(self) -> str | None:
+        """The identity of the database that gave the load balancers here; None where that was never written down."""
+        return self._read(_DATABASE)
+
+    def ensure_database(self, identity: str) -> None:
+        """Also ends an adoption."""
+        self._ensure(_DATABASE, identity)
+        (self._path / _ADOPT).unlink(missing_ok=True)
+
+    def adopts_any_database(self) -> bool:
+        return (self._path / _ADOPT).exists()
+
+    def adopt_any_database(self) -> None:
+        """The next registration may be with any. Needs no lock."""
+        (self._path / _ADOPT).touch(mode=0o600)
+
+    def _read(self, name: str) -> str | None:
         try:
-            return (self._path / _AGENT).read_text(encoding="utf-8").strip() or None
+            return (self._path / name).read_text(encoding="utf-8").strip() or None
         except FileNotFoundError:
             return None
 
-    def ensure_agent_name(self, name: str) -> None:
-        if self.read_agent_name() == name:
+    def _ensure(self, name: str, content: str) -> None:
+        if self._read(name) == content:
             return
-        fresh = self._path / f"{_AGENT}.new"
+        fresh = self._path / f"{name}.new"
         with fresh.open("w", encoding="utf-8") as file:
             os.fchmod(file.fileno(), 0o600)
-            file.write(f"{name}\n")
+            file.write(f"{content}\n")
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(self._path / _AGENT)
+        fresh.replace(self._path / name)

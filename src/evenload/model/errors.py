@@ -132,6 +132,10 @@ class Unwelcome(EvenloadError):
     """This agent and this server must not work together; says why. Trying again cannot help."""
 
 
+class ForeignDatabase(Unwelcome):
+    """The server's database is not the one that gave this host its load balancers."""
+
+
 class StoreUnavailable(EvenloadError):
     """The database refused, or did not answer in time. Nothing was changed; trying again may help."""
 

@@ -10,11 +10,12 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
-from evenload.model.errors import EvenloadError, ServerUnavailable, Unwelcome
+from evenload.model.errors import EvenloadError, ForeignDatabase, ServerUnavailable, Unwelcome
 from evenload.model.registration import Registration, Welcome
 from evenload.payloads.documents import UnknownContent, describe, read_desired
 
 _CODES: list[tuple[str, type[Exception], type[EvenloadError]]] = [
+    ("foreign-database", ForeignDatabase, ForeignDatabase),
     ("unwelcome", Unwelcome, Unwelcome),
     ("unavailable", ServerUnavailable, ServerUnavailable),
     ("unreadable", UnknownContent, ServerUnavailable),

@@ -14,8 +14,8 @@ import structlog
 
 from evenload.interfaces import Transaction
 from evenload.model.desired import Desired, Gone, Health, Report
-from evenload.model.errors import ServerUnavailable, StoreUnavailable
-from evenload.model.registration import Registration, Welcome
+from evenload.model.errors import ForeignDatabase, ServerUnavailable, StoreUnavailable
+from evenload.model.registration import Registration, Welcome, is_foreign
 from evenload.service import reports
 from evenload.service.context import Context
 from evenload.service.wishes import build_desired
@@ -40,17 +40,24 @@ class AgentGateway:
         self.registered = threading.Event()
         """Set once an agent has registered with this process."""
         self._written: dict[str, datetime] = {}
+        self._databases: dict[str, str] = {}
         self._reported: dict[tuple[str, str], tuple[Health, float]] = {}
         self._reports = 0
 
     def register(self, agent: str, registration: Registration) -> Welcome:
-        """From now on load balancers may be given to that agent. It gets what belonged to it under its former name."""
+        """From now on load balancers may be given to that agent. It gets what belonged to it under its former name.
+        Nothing is written where the database is foreign to the agent's host."""
         with _translated():
+            database = self._context.uow.identity()
+            if is_foreign(database, registration, known=self._knows_one(registration.load_balancers)):
+                raise ForeignDatabase(_foreign(database, registration))
+            with self._lock:
+                self._databases[agent] = database
             former = registration.former
             moved = self._rename(former, agent) if former is not None and former != agent else 0
             self._note_life(agent, started=registration.started)
         self.registered.set()
-        return Welcome(moved=moved)
+        return Welcome(database=database, moved=moved)
 
     def _rename(self, former: str, name: str) -> int:
         """With all that the agent has and has to remove. Returns how many load balancers that are."""
@@ -71,8 +78,12 @@ class AgentGateway:
 
     def fetch(self, agent: str, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone]:
         """All from one snapshot."""
-        with _translated(), self._context.uow.read() as transaction:
-            return {identifier: self._desired(transaction, agent, identifier) for identifier in load_balancer_ids}
+        with _translated():
+            with self._context.uow.read() as transaction:
+                found = {each: self._desired(transaction, agent, each) for each in load_balancer_ids}
+            if any(isinstance(answer, Gone) for answer in found.values()):
+                self._check_database(agent)
+            return found
 
     def _desired(self, transaction: Transaction, agent: str, load_balancer_id: str) -> Desired | Gone:
         tree = transaction.tree(load_balancer_id)
@@ -84,6 +95,7 @@ class AgentGateway:
 
     def assignments(self, agent: str) -> dict[str, int]:
         with _translated():
+            self._check_database(agent)
             self._note_life(agent)
             with self._context.uow.read() as transaction:
                 return transaction.assignments(agent)
@@ -120,6 +132,17 @@ class AgentGateway:
         if news:
             self._context.uow.write(work)
 
+    def _knows_one(self, load_balancer_ids: Sequence[str]) -> bool:
+        with self._context.uow.read() as transaction:
+            return any(transaction.tree(identifier) is not None for identifier in load_balancer_ids)
+
+    def _check_database(self, agent: str) -> None:
+        """Another one may have been put in its place since the agent registered: it would have everything removed."""
+        with self._lock:
+            registered = self._databases.get(agent)
+        if registered is not None and self._context.uow.identity() != registered:
+            raise ServerUnavailable("The server's database is another one than the agent registered with.")
+
     def _note_life(self, agent: str, *, started: bool = False) -> None:
         now = self._context.now()
         with self._lock:
@@ -155,6 +178,17 @@ class AgentGateway:
                 key: value for key, value in self._reported.items() if moment - value[1] < TRUST_MEMORY_FOR
             }
             self._reported.update({(agent, health.load_balancer_id): (health, moment) for health in healths})
+
+
+def _foreign(database: str, registration: Registration) -> str:
+    held = len(registration.load_balancers)
+    there = "the load balancer" if held == 1 else f"the {held} load balancers"
+    return (
+        f"The database {database} is not the one that gave this host {there} on it"
+        f"{f' ({registration.database})' if registration.database else ''}; see [database] connection and state_path. "
+        "Nothing was changed. If what this database does not know shall be removed from this host, say so by "
+        "“evenload agent --adopt-database” with the same --config-file, and start again."
+    )
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from evenload.bus.hints import HintReceiver, HintSender
 from evenload.bus.socket_client import SocketServer
 from evenload.bus.socket_server import SocketGateway
 from evenload.model.desired import Gone, Unreadable
-from evenload.model.errors import ServerUnavailable, Unwelcome
+from evenload.model.errors import ForeignDatabase, ServerUnavailable, Unwelcome
 from evenload.model.registration import Registration
 from evenload.payloads import messages
 
@@ -82,7 +82,19 @@ def test_a_server_that_was_started_anew_is_spoken_to_at_the_next_call(site: Site
     site.serve()
     site.gateway.said.clear()
     server.report(REPORT)
-    assert site.gateway.said == [("edge-1", Registration(started=False)), ("edge-1", REPORT)]
+    assert site.gateway.said == [("edge-1", Registration(started=False, database="db")), ("edge-1", REPORT)]
+
+
+def test_a_server_that_refuses_when_it_comes_back_is_unavailable_to_calls(site: Site) -> None:
+    """Only a registration tells why; a round goes on by what is remembered."""
+    first = site.serve()
+    server = site.agent()
+    server.register(Registration())
+    first.stop()
+    site.serve()
+    site.gateway.fail = ForeignDatabase("not that one")
+    with pytest.raises(ServerUnavailable, match="refuses this agent: not that one"):
+        server.report(REPORT)
 
 
 def test_the_end_of_the_server_is_noticed_without_a_call(site: Site) -> None:

@@ -12,7 +12,7 @@ from tests.unit.service.conftest import World, make_world
 from evenload.interfaces import UnitOfWork
 from evenload.model.desired import Desired, Gone, Health, Outcome, Statistics
 from evenload.model.enums import OperatingStatus, ProvisioningStatus
-from evenload.model.errors import ServerUnavailable, StoreUnavailable
+from evenload.model.errors import ForeignDatabase, ServerUnavailable, StoreUnavailable
 from evenload.model.registration import Registration
 from evenload.service.agents import AT_ONCE, AgentGateway
 from evenload.service.commands import Changes
@@ -282,3 +282,33 @@ def test_living_agent_that_cannot_get_on_leaves_its_reason(world: World, lb: str
     housekeeping.sweep()
     record = world.load_balancers.get(lb).record
     assert (record.provisioning_status, record.fault) == (P.ERROR, "the bridge is missing")
+
+
+def test_a_host_of_another_database_is_refused_and_nothing_is_written(world: World, lb: str) -> None:
+    before = world.load_balancers.tree(lb)
+    foreign = Registration(former="host-1", database="another", load_balancers=("one", "two"))
+    with pytest.raises(ForeignDatabase, match=r"2 load balancers on it \(another\).*agent --adopt-database"):
+        world.gateway.register("host-2", foreign)
+    assert world.load_balancers.tree(lb) == before
+    with world.context.uow.read() as transaction:
+        assert [agent.name for agent in transaction.agents()] == ["host-1"]
+    assert world.gateway.register("host-2", replace(foreign, adopt=True)).database == world.context.uow.identity()
+
+
+def test_a_host_that_remembers_no_database_follows_the_one_that_knows_its_load_balancers(world: World, lb: str) -> None:
+    world.gateway.register("host-1", Registration(load_balancers=("gone", lb)))
+    with pytest.raises(ForeignDatabase, match="the load balancer on it;"):
+        world.gateway.register("host-1", Registration(load_balancers=("gone",)))
+
+
+def test_a_database_that_was_exchanged_meanwhile_says_nothing(
+    world: World, lb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.gateway.register("host-1", Registration())
+    assert world.gateway.fetch("host-1", ["none"])["none"] == Gone(load_balancer_id="none")
+    monkeypatch.setattr(type(world.context.uow), "identity", lambda _: "another")
+    with pytest.raises(ServerUnavailable, match="another one than the agent registered with"):
+        world.gateway.fetch("host-1", ["none"])
+    with pytest.raises(ServerUnavailable, match="another one than the agent registered with"):
+        world.gateway.assignments("host-1")
+    assert isinstance(world.gateway.fetch("host-1", [lb])[lb], Desired)
