@@ -4,7 +4,7 @@
 puts them together. A fake of one of these passes the same contract suite as the real thing (tests/contract).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,19 +52,25 @@ class AgentRecord:
     description: str = ""
 
 
-class Transaction(Protocol):
-    """One transaction: all of it or nothing. Methods raise nothing of the database's own words.
+# A transaction in parts: a function takes the part that it needs. ``insert_*`` makes what was not there, ``update_*``
+# changes what is: neither does the other's work, so that nothing comes back that somebody has removed meanwhile. Where
+# what is to be changed is gone they raise Overtaken, which ``UnitOfWork.write`` answers by running the work again.
 
-    Trees are read and written whole. ``insert_*`` makes what was not there, ``update_*`` changes what is: neither does
-    the other's work, so that nothing comes back that somebody has removed meanwhile. Where what is to be changed is
-    gone they raise Overtaken, which ``UnitOfWork.write`` answers by running the work again.
-    """
+
+class TreePart(Protocol):
+    """Trees are read and written whole."""
 
     def tree(self, load_balancer_id: str) -> Tree | None:
         """In a writing transaction nobody else changes that tree until it ends."""
 
+    def lock_trees(self, load_balancer_ids: Iterable[str | None]) -> None:
+        """Before several trees are read: has them locked in the one order. None and unknown ids are passed over."""
+
     def owner_of(self, kind: Kind, identifier: str) -> str | None:
         """The id of the tree to which the object belongs, be it hosted or not."""
+
+    def bound_to(self, agent: str) -> list[str]:
+        """The ids of all trees that belong to this agent, hosted or not."""
 
     def insert_tree(self, tree: Tree) -> None: ...
 
@@ -73,6 +79,10 @@ class Transaction(Protocol):
 
     def remove_tree(self, before: Tree) -> None:
         """With its statistics."""
+
+
+class ListPart(Protocol):
+    """What people are shown."""
 
     def view(self, kind: Kind, identifier: str) -> View[AnyRecord] | None:
         """None also for a load balancer that is not hosted."""
@@ -84,16 +94,19 @@ class Transaction(Protocol):
     def count(self, kind: Kind, query: Query) -> int:
         """How many objects ``find`` would give in all, those that are being deleted left out."""
 
+
+class StatisticsPart(Protocol):
     def statistics(self, load_balancer_id: str) -> dict[str, Statistics]:
         """By listener id; listeners that were never heard of are missing."""
 
     def save_statistics(self, load_balancer_id: str, statistics: Mapping[str, Statistics]) -> None: ...
 
+
+class AgentPart(Protocol):
+    """Agents, and what each has to do."""
+
     def assignments(self, agent: str) -> dict[str, int]:
         """Load balancer id → generation of all that this agent must have or must still remove: the hosted ones."""
-
-    def bound_to(self, agent: str) -> list[str]:
-        """The ids of all trees that belong to this agent, hosted or not."""
 
     def pending_since(self, moment: datetime) -> list[str]:
         """Load balancers that have a record PENDING_* since before that moment (updated_at, else created_at)."""
@@ -111,7 +124,9 @@ class Transaction(Protocol):
     def remove_agent(self, name: str) -> None:
         """Quiet about one that is not there; its load balancers stay as they are."""
 
-    # Health monitors of LBaaS v1
+
+class TemplatePart(Protocol):
+    """Health monitors of LBaaS v1."""
 
     def template(self, identifier: str) -> MonitorTemplate | None:
         """In a writing transaction nobody else changes it until that ends."""
@@ -123,7 +138,10 @@ class Transaction(Protocol):
     def update_template(self, template: MonitorTemplate) -> None: ...
     def remove_template(self, identifier: str) -> None: ...
 
-    # Quotas
+
+class QuotaPart(Protocol):
+    def lock_project(self, project_id: str) -> None:
+        """Others who ask the same wait until this transaction ends, so that what is counted here stays true."""
 
     def quotas(self, project_id: str | None = None) -> dict[str, dict[str, int]]:
         """Project → resource → limit, of what was set; all projects where none is named."""
@@ -133,7 +151,15 @@ class Transaction(Protocol):
 
     def remove_quotas(self, project_id: str) -> None: ...
 
-    # Networks. Each remove_* is quiet about what is not there.
+
+class NetworkPart(Protocol):
+    """Networks, subnets, ports and addresses. Each remove_* is quiet about what is not there.
+
+    Who changes a network, its subnets or which addresses are taken there has the network locked.
+    """
+
+    def locked_network(self, identifier: str) -> Network | None:
+        """As it is now; nobody else changes it, or gets it by this method, until the transaction ends."""
 
     def network(self, identifier: str) -> Network | None: ...
     def networks(self) -> list[Network]: ...
@@ -147,6 +173,9 @@ class Transaction(Protocol):
     def insert_subnet(self, subnet: Subnet) -> None: ...
     def update_subnet(self, subnet: Subnet) -> None: ...
     def remove_subnet(self, identifier: str) -> None: ...
+    def locked_port(self, identifier: str) -> Port | None:
+        """As ``locked_network``."""
+
     def port(self, identifier: str) -> Port | None: ...
     def ports(self, network_id: str | None = None, device_id: str | None = None) -> list[Port]: ...
     def insert_port(self, port: Port) -> None:
@@ -157,6 +186,15 @@ class Transaction(Protocol):
 
     def remove_port(self, identifier: str) -> None: ...
     def addresses_taken(self, subnet_id: str) -> set[str]: ...
+
+
+class Transaction(TreePart, ListPart, StatisticsPart, AgentPart, TemplatePart, QuotaPart, NetworkPart, Protocol):
+    """One transaction: all of it or nothing. Methods raise nothing of the database's own words.
+
+    Locks are taken in one order by everybody: networks, templates, trees by id, the project, ports by id. Whoever needs
+    an earlier one after a later one may meet another who waits the other way round; the database ends one of the two
+    then, and the work is run again.
+    """
 
 
 class UnitOfWork(Protocol):

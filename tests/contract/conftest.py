@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.databases import KINDS, Databases, running_databases
 from tests.fakes.hints import NotedHints
 from tests.fakes.memory_store import MemoryStore
 
@@ -19,10 +20,21 @@ def hints() -> NotedHints:
     return NotedHints()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, hints: NotedHints) -> Iterator[UnitOfWork]:
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    with running_databases() as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "sqlite", *KINDS])
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, hints: NotedHints, databases: Databases
+) -> Iterator[UnitOfWork]:
     if request.param == "memory":
         yield MemoryStore(hints)
+        return
+    if request.param in KINDS:
+        yield SqlUnitOfWork(databases.empty(request.param).engine, hints)
         return
     engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
     upgrade(engine)

@@ -310,3 +310,24 @@ def _in_order(first: AnyRecord, second: AnyRecord, sort: list[tuple[str, bool]])
         ascending = one is None or (other is not None and one < other)
         return ascending is not descending
     return True
+
+
+def test_equal_is_what_has_the_same_bytes_and_they_sort_by_them(store: UnitOfWork) -> None:
+    """Whatever language a database is set up for."""
+    names = ["a", "B", "b", "Ä", "a ", "A", "ä", "é", "e", "_", "Z"]
+    for name in names:
+        put(store, a_tree(name=name, tags=(name, "x", "X", "x ")))
+    order = sorted(names, key=lambda name: name.encode())
+    for reverse in (False, True):
+        query = Query(sort=(("name", reverse),))
+        with store.read() as transaction:
+            found = [view.record.name for view in transaction.find(Kind.LOAD_BALANCER, query).views]
+            assert found == (order[::-1] if reverse else order)
+            marker = transaction.find(Kind.LOAD_BALANCER, Query(filters={"name": ("b",)})).views[0].record.id
+            after = transaction.find(Kind.LOAD_BALANCER, Query(sort=(("name", reverse),), marker=marker)).views
+            assert [view.record.name for view in after] == found[found.index("b") + 1 :]
+    with store.read() as transaction:
+        for name in names:
+            for query in (Query(filters={"name": (name,)}), Query(tags=(name,)), Query(tags_any=(name,))):
+                views = transaction.find(Kind.LOAD_BALANCER, query).views
+                assert [view.record.name for view in views] == [name]

@@ -56,6 +56,9 @@ class MemoryTransaction:
     def tree(self, load_balancer_id: str) -> Tree | None:
         return self._state.trees.get(load_balancer_id)
 
+    def lock_trees(self, load_balancer_ids: Iterable[str | None]) -> None:
+        """There is one writer at a time."""
+
     def owner_of(self, kind: Kind, identifier: str) -> str | None:
         return next((tree.id for tree, record in self._records(kind) if record.id == identifier), None)
 
@@ -161,6 +164,9 @@ class MemoryTransaction:
 
     # Quotas
 
+    def lock_project(self, project_id: str) -> None:
+        """There is one writer at a time."""
+
     def quotas(self, project_id: str | None = None) -> dict[str, dict[str, int]]:
         return {
             project: dict(limits)
@@ -176,6 +182,9 @@ class MemoryTransaction:
         self._writable().quotas.pop(project_id, None)
 
     # Networks
+
+    def locked_network(self, identifier: str) -> Network | None:
+        return self.network(identifier)
 
     def network(self, identifier: str) -> Network | None:
         return self._state.networks.get(identifier)
@@ -219,6 +228,9 @@ class MemoryTransaction:
         if self.addresses_taken(identifier):
             raise Conflict(f"Subnet {identifier} is in use.")
         state.subnets.pop(identifier, None)
+
+    def locked_port(self, identifier: str) -> Port | None:
+        return self.port(identifier)
 
     def port(self, identifier: str) -> Port | None:
         return self._state.ports.get(identifier)

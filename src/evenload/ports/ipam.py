@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
 
-from evenload.interfaces import Clock, Transaction, VipPort, VipWish
+from evenload.interfaces import Clock, NetworkPart, VipPort, VipWish
 from evenload.model.addresses import Address, is_in, parse_address
 from evenload.model.balancer import LoadBalancer, Vip
 from evenload.model.desired import DesiredIp, DesiredPort
@@ -33,7 +33,7 @@ class Ipam:
         self._new_id = new_id
         self._source = source
 
-    def make_vip_port(self, transaction: Transaction, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
+    def make_vip_port(self, transaction: NetworkPart, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
         """Fields of its errors: vip_port_id, vip_network_id, vip_subnet_id, vip_address, additional_vips."""
         if wish.port_id is not None:
             port, ips = _given_port(transaction, project_id, wish.port_id, wish)
@@ -69,13 +69,13 @@ class Ipam:
             own_port=wish.port_id is None,
         )
 
-    def bind_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer, agent: str) -> None:
-        port = _port_of(transaction, load_balancer)
+    def bind_vip_port(self, transaction: NetworkPart, load_balancer: LoadBalancer, agent: str) -> None:
+        port = _locked_port_of(transaction, load_balancer)
         if port is not None and port.device_id == load_balancer.id and not (port.active and port.host == agent):
             transaction.update_port(replace(port, host=agent, active=True, updated_at=self._clock.now()))
 
-    def release_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer) -> None:
-        port = _port_of(transaction, load_balancer)
+    def release_vip_port(self, transaction: NetworkPart, load_balancer: LoadBalancer) -> None:
+        port = _locked_port_of(transaction, load_balancer)
         if port is None or port.device_id != load_balancer.id:
             return
         if load_balancer.own_port:
@@ -85,7 +85,7 @@ class Ipam:
                 replace(port, device_id="", device_owner="", host="", active=False, updated_at=self._clock.now())
             )
 
-    def describe(self, transaction: Transaction, load_balancer: LoadBalancer) -> DesiredPort:
+    def describe(self, transaction: NetworkPart, load_balancer: LoadBalancer) -> DesiredPort:
         """Raises NotFound where the port or its network is gone, which the foreign keys of our own tables rule out."""
         port = _port_of(transaction, load_balancer)
         if port is None:
@@ -102,12 +102,16 @@ class Ipam:
             ips=tuple(_described(vip, subnets) for vip in load_balancer.vips),
         )
 
-    def check_subnet(self, transaction: Transaction, subnet_id: str, project_id: str, *, every_project: bool) -> None:
+    def check_subnet(self, transaction: NetworkPart, subnet_id: str, project_id: str, *, every_project: bool) -> None:
         _visible_subnet(transaction, project_id, subnet_id, every_project=every_project, field="subnet_id")
 
 
-def _port_of(transaction: Transaction, load_balancer: LoadBalancer) -> Port | None:
+def _port_of(transaction: NetworkPart, load_balancer: LoadBalancer) -> Port | None:
     return None if load_balancer.port_id is None else transaction.port(load_balancer.port_id)
+
+
+def _locked_port_of(transaction: NetworkPart, load_balancer: LoadBalancer) -> Port | None:
+    return None if load_balancer.port_id is None else transaction.locked_port(load_balancer.port_id)
 
 
 def _described(vip: Vip, subnets: dict[str, Subnet]) -> DesiredIp:
@@ -126,7 +130,7 @@ def _described(vip: Vip, subnets: dict[str, Subnet]) -> DesiredIp:
 
 
 def _visible_network(
-    transaction: Transaction, project_id: str, network_id: str, *, every_project: bool, field: str
+    transaction: NetworkPart, project_id: str, network_id: str, *, every_project: bool, field: str
 ) -> Network:
     """Another project's network that is not shared does not exist for this one."""
     network = transaction.network(network_id)
@@ -136,7 +140,7 @@ def _visible_network(
 
 
 def _visible_subnet(
-    transaction: Transaction, project_id: str, subnet_id: str, *, every_project: bool, field: str
+    transaction: NetworkPart, project_id: str, subnet_id: str, *, every_project: bool, field: str
 ) -> tuple[Network, Subnet]:
     unknown = UnknownNeighbour("Subnet", subnet_id, field=field)
     subnet = transaction.subnet(subnet_id)
@@ -153,9 +157,9 @@ def _visible_subnet(
 
 
 def _given_port(
-    transaction: Transaction, project_id: str, port_id: str, wish: VipWish
+    transaction: NetworkPart, project_id: str, port_id: str, wish: VipWish
 ) -> tuple[Port, tuple[FixedIp, ...]]:
-    port = transaction.port(port_id)
+    port = transaction.locked_port(port_id)
     if port is None or not (wish.every_project or port.project_id == project_id):
         raise UnknownNeighbour("Port", port_id, field="vip_port_id")
     if port.device_id:
@@ -209,12 +213,13 @@ def _check_distinct(subnet_id: str, seen: set[str]) -> None:
 # -------------------------------------------------------------------------------------------------------- a port made
 
 
-def _choose_ips(transaction: Transaction, project_id: str, wish: VipWish) -> tuple[Network, tuple[FixedIp, ...]]:
+def _choose_ips(transaction: NetworkPart, project_id: str, wish: VipWish) -> tuple[Network, tuple[FixedIp, ...]]:
     address = None if wish.address is None else parse_address(wish.address, field="vip_address")
     if wish.network_id is not None:
         network = _visible_network(
             transaction, project_id, wish.network_id, every_project=wish.every_project, field="vip_network_id"
         )
+        transaction.locked_network(network.id)
         subnets: Sequence[Subnet] = transaction.subnets(network.id)
         if wish.subnet_id is not None:
             subnets = [subnet for subnet in subnets if subnet.id == wish.subnet_id]
@@ -227,7 +232,9 @@ def _choose_ips(transaction: Transaction, project_id: str, wish: VipWish) -> tup
         network, subnet = _visible_subnet(
             transaction, project_id, wish.subnet_id, every_project=wish.every_project, field="vip_subnet_id"
         )
-        subnets = [subnet]
+        transaction.locked_network(network.id)
+        now = transaction.subnet(subnet.id)
+        subnets = [] if now is None else [now]
     else:
         raise Invalid("VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.", field="vip_subnet_id")
     primary = _choose_primary(transaction, network, subnets, address)
@@ -235,7 +242,7 @@ def _choose_ips(transaction: Transaction, project_id: str, wish: VipWish) -> tup
 
 
 def _choose_primary(
-    transaction: Transaction, network: Network, subnets: Sequence[Subnet], address: Address | None
+    transaction: NetworkPart, network: Network, subnets: Sequence[Subnet], address: Address | None
 ) -> FixedIp:
     if address is not None:
         for subnet in subnets:
@@ -253,7 +260,7 @@ def _choose_primary(
 
 
 def _choose_additional(
-    transaction: Transaction, project_id: str, network: Network, primary: FixedIp, wish: VipWish
+    transaction: NetworkPart, project_id: str, network: Network, primary: FixedIp, wish: VipWish
 ) -> Iterator[FixedIp]:
     seen = {primary.subnet_id}
     for subnet_id, wanted, port_id in wish.additional:
@@ -277,7 +284,7 @@ def _choose_additional(
         yield fixed
 
 
-def _checked(transaction: Transaction, subnet: Subnet, address: Address, *, field: str) -> FixedIp:
+def _checked(transaction: NetworkPart, subnet: Subnet, address: Address, *, field: str) -> FixedIp:
     try:
         return check_fixed_ip(transaction, subnet, address, field=field)
     except AddressTaken as conflict:

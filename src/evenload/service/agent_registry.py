@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass, replace
 
-from evenload.interfaces import AgentRecord, Clock, Transaction, UnitOfWork
+from evenload.interfaces import AgentPart, AgentRecord, Clock, Transaction, UnitOfWork
 from evenload.model.errors import Conflict, NotFound
 from evenload.service.scheduler import ALIVE_FOR
 
@@ -73,7 +73,7 @@ def agent_id(name: str) -> str:
     return str(uuid.uuid5(_NAMES, name))
 
 
-def _find(transaction: Transaction, identifier: str) -> AgentRecord:
+def _find(transaction: AgentPart, identifier: str) -> AgentRecord:
     for record in transaction.agents():
         if agent_id(record.name) == identifier:
             return record

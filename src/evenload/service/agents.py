@@ -124,6 +124,7 @@ class AgentGateway:
     def _write_news(self, agent: str, healths: Sequence[Health]) -> None:
         with self._context.uow.read() as transaction:
             news = [health for health in healths if reports.differs(transaction, agent, health)]
+        news.sort(key=lambda health: health.load_balancer_id)  # the order of locks
 
         def work(transaction: Transaction) -> None:
             for health in news:

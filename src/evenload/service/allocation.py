@@ -1,6 +1,6 @@
 """Takes addresses and MACs for new ports inside a writing transaction.
 
-Called by service/networks.py and ports/ipam.py. The transaction's lock keeps others from choosing the same; the
+Called by service/networks.py and ports/ipam.py with the network locked, which keeps others from choosing the same; the
 database's own constraints stand behind it.
 """
 
@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
-from evenload.interfaces import Transaction
+from evenload.interfaces import NetworkPart
 from evenload.model.addresses import (
     Address,
     choose_address,
@@ -34,13 +34,13 @@ class FixedIpWish:
     address: str | None = None
 
 
-def choose_fixed_ip(transaction: Transaction, subnet: Subnet) -> FixedIp | None:
+def choose_fixed_ip(transaction: NetworkPart, subnet: Subnet) -> FixedIp | None:
     """None where the subnet has no free address left."""
     address = choose_address(subnet, transaction.addresses_taken(subnet.id))
     return None if address is None else FixedIp(subnet_id=subnet.id, address=address)
 
 
-def check_fixed_ip(transaction: Transaction, subnet: Subnet, address: Address, *, field: str) -> FixedIp:
+def check_fixed_ip(transaction: NetworkPart, subnet: Subnet, address: Address, *, field: str) -> FixedIp:
     """An address that was asked for. Raises Invalid where it cannot be a port's, Conflict where it is taken."""
     validate_host_address(address, subnet, field=field)
     if str(address) in transaction.addresses_taken(subnet.id):
@@ -49,7 +49,7 @@ def check_fixed_ip(transaction: Transaction, subnet: Subnet, address: Address, *
 
 
 def choose_fixed_ips(
-    transaction: Transaction, network: Network, wishes: Sequence[FixedIpWish] | None
+    transaction: NetworkPart, network: Network, wishes: Sequence[FixedIpWish] | None
 ) -> tuple[FixedIp, ...]:
     """Those of a new port. ``wishes`` None: one address of each family that the network has subnets of.
 
@@ -75,7 +75,7 @@ def _parsed(text: str) -> Address:
     return parse_address(text, field="fixed_ips")
 
 
-def _any_of(transaction: Transaction, network: Network, subnets: Sequence[Subnet]) -> FixedIp:
+def _any_of(transaction: NetworkPart, network: Network, subnets: Sequence[Subnet]) -> FixedIp:
     for subnet in subnets:
         fixed = choose_fixed_ip(transaction, subnet)
         if fixed is not None:
@@ -84,7 +84,7 @@ def _any_of(transaction: Transaction, network: Network, subnets: Sequence[Subnet
 
 
 def _fixed_ip(
-    transaction: Transaction,
+    transaction: NetworkPart,
     network: Network,
     subnets: Sequence[Subnet],
     wish: FixedIpWish,
@@ -110,7 +110,7 @@ def _fixed_ip(
     return FixedIp(subnet_id=subnet.id, address=free)
 
 
-def insert_with_new_mac(transaction: Transaction, port: Port, source: random.Random) -> Port:
+def insert_with_new_mac(transaction: NetworkPart, port: Port, source: random.Random) -> Port:
     """Inserts the port under a MAC that nobody in its network has; returns it."""
     for _ in range(_ATTEMPTS):
         candidate = replace(port, mac_address=render_mac(source.getrandbits(24)))

@@ -12,7 +12,9 @@ from evenload.model import status
 def advance_attached(transaction: Transaction, network_id: str, subnet_id: str | None, *, now: datetime) -> None:
     """Raises the generation of every load balancer with a VIP port on the network (and in the subnet, where one is
     given), so that MTU, gateway and routes reach its host."""
-    for port in transaction.ports(network_id):
+    ports = transaction.ports(network_id)
+    transaction.lock_trees(port.device_id for port in ports)
+    for port in ports:
         if subnet_id is not None and all(ip.subnet_id != subnet_id for ip in port.fixed_ips):
             continue
         before = transaction.tree(port.device_id) if port.device_id else None

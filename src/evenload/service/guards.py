@@ -6,10 +6,10 @@ Called by the use cases inside a transaction; raises ``Rejected`` errors, change
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from evenload.interfaces import PortProvider, Transaction
+from evenload.interfaces import ListPart, PortProvider, Transaction, TreePart
 from evenload.model.balancer import AnyRecord, Item, Member, Record, Tree
 from evenload.model.enums import Kind
-from evenload.model.errors import Immutable, NotFound
+from evenload.model.errors import Immutable, NotFound, Overtaken
 from evenload.model.query import Page, Query, Value, View
 from evenload.model.rules import Violation, validate_tags
 from evenload.service.commands import Changes
@@ -27,16 +27,18 @@ def not_found(kind: Kind, identifier: str, *, field: str | None = None) -> NotFo
     return NotFound(WORDS[kind], identifier, field=field)
 
 
-def read_tree(transaction: Transaction, kind: Kind, identifier: str) -> Tree:
+def read_tree(transaction: TreePart, kind: Kind, identifier: str) -> Tree:
     """The tree to which the object belongs, which is in it."""
     owner = identifier if kind is Kind.LOAD_BALANCER else transaction.owner_of(kind, identifier)
     tree = transaction.tree(owner) if owner is not None else None
-    if tree is None or tree.get(identifier) is None or (kind is Kind.LOAD_BALANCER and not tree.hosted):
+    if owner is None or (kind is Kind.LOAD_BALANCER and (tree is None or not tree.hosted)):
         raise not_found(kind, identifier)
+    if tree is None or tree.get(identifier) is None:
+        raise Overtaken(f"{WORDS[kind]} {identifier} has left {owner} meanwhile.")
     return tree
 
 
-def read_view(transaction: Transaction, kind: Kind, identifier: str) -> View[AnyRecord]:
+def read_view(transaction: ListPart, kind: Kind, identifier: str) -> View[AnyRecord]:
     view = transaction.view(kind, identifier)
     if view is None:
         raise not_found(kind, identifier)

@@ -7,9 +7,9 @@ together with that, and with the monitors of other pools that have the same.
 from collections.abc import Sequence
 from typing import cast
 
-from evenload.interfaces import Transaction
+from evenload.interfaces import ListPart, Transaction
 from evenload.model import rules, status
-from evenload.model.balancer import AnyRecord, HealthMonitor, Record
+from evenload.model.balancer import AnyRecord, HealthMonitor, MonitorTemplate, Record
 from evenload.model.enums import Kind
 from evenload.model.query import Page, Query, View
 from evenload.service import drafts, guards
@@ -54,14 +54,13 @@ class HealthMonitors:
         now = self._context.now()
 
         def work(transaction: Transaction) -> View[Record[HealthMonitor]]:
+            template = _template_of(transaction, identifier) if changes.item else None
             before = guards.read_tree(transaction, Kind.HEALTH_MONITOR, identifier)
             present = before.monitors[identifier]
             guards.require_living(before.load_balancer, before.pools[present.item.pool_id], present)
             record = drafts.changed(present, changes)
             edited, touched = before.with_record(record), [identifier]
             guards.require(rules.validate_monitor(record.item))
-            template_id = present.item.template_id
-            template = transaction.template(template_id) if template_id is not None and changes.item else None
             if template is not None:
                 transaction.update_template(templates.changed_template(template, changes.item, now))
                 edited, alike = templates.put_into(edited, template.id, changes.item)
@@ -78,6 +77,7 @@ class HealthMonitors:
         that came with a monitor of this API goes with it, unless others have it by now."""
 
         def work(transaction: Transaction) -> None:
+            transaction.template(identifier)  # locked before the tree, where there is one
             before = guards.read_tree(transaction, Kind.HEALTH_MONITOR, identifier)
             after = status.removed(before, identifier, now=self._context.now())
             transaction.update_tree(before, after)
@@ -95,5 +95,17 @@ class HealthMonitors:
             return cast(Page[Record[HealthMonitor]], transaction.find(Kind.HEALTH_MONITOR, query))
 
 
-def _alike(transaction: Transaction, template_id: str) -> Sequence[View[AnyRecord]]:
+def _template_of(transaction: Transaction, identifier: str) -> MonitorTemplate | None:
+    """Locked, and with it the trees of all pools that have it, before any of these is read: two who change monitors of
+    the same template by different pools would wait for each other otherwise."""
+    view = transaction.view(Kind.HEALTH_MONITOR, identifier)
+    item = None if view is None else view.record.item
+    if not isinstance(item, HealthMonitor) or item.template_id is None:
+        return None
+    template = transaction.template(item.template_id)
+    transaction.lock_trees(each.relations.load_balancer_id for each in _alike(transaction, item.template_id))
+    return template
+
+
+def _alike(transaction: ListPart, template_id: str) -> Sequence[View[AnyRecord]]:
     return transaction.find(Kind.HEALTH_MONITOR, Query(filters={"template_id": (template_id,)})).views

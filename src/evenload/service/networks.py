@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Any, TypeVar
 
-from evenload.interfaces import Clock, Transaction, UnitOfWork
+from evenload.interfaces import Clock, ListPart, NetworkPart, Transaction, UnitOfWork
 from evenload.model import addresses
-from evenload.model.errors import Conflict, Invalid, NotFound, Unsupported
+from evenload.model.balancer import LoadBalancer
+from evenload.model.enums import Kind
+from evenload.model.errors import Conflict, Invalid, NotFound, Overtaken, Unsupported
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.segments import VlanRange, choose_segment
 from evenload.service.allocation import choose_fixed_ips, insert_with_new_mac
@@ -86,7 +88,10 @@ class Networks:
                 created_at=self._clock.now(),
                 **_picked(fields, ("name", "description", "shared", "tags")),
             )
-            transaction.insert_network(network)
+            try:
+                transaction.insert_network(network)
+            except Conflict as conflict:  # the segment was free when it was chosen
+                raise Overtaken(conflict.detail) from conflict
             return NetworkView(network=network)
 
         return self._unit_of_work.write(work)
@@ -96,7 +101,7 @@ class Networks:
         _check_up(fields)
 
         def work(transaction: Transaction) -> NetworkView:
-            network = _network(transaction, identifier)
+            network = _locked_network(transaction, identifier)
             subnets = transaction.subnets(identifier)
             if "mtu" in fields:
                 addresses.validate_mtu(fields["mtu"], [subnet.ip_version for subnet in subnets])
@@ -120,7 +125,7 @@ class Networks:
         """Takes the subnets along; refused while the network has ports."""
 
         def work(transaction: Transaction) -> None:
-            _network(transaction, identifier)
+            _locked_network(transaction, identifier)
             if transaction.ports(identifier):
                 raise Conflict(
                     f"Unable to complete operation on network {identifier}. "
@@ -163,7 +168,7 @@ class Networks:
             pools = addresses.validate_pools(cidr, gateway, fields["allocation_pools"])
 
         def work(transaction: Transaction) -> Subnet:
-            network = _network(transaction, fields["network_id"], field="network_id")
+            network = _locked_network(transaction, fields["network_id"], field="network_id")
             addresses.validate_no_overlap(cidr, transaction.subnets(network.id))
             if network.mtu < addresses.MIN_MTU[cidr.version]:
                 raise Invalid(
@@ -191,7 +196,7 @@ class Networks:
         _check_names(fields, _SUBNET_UPDATE)
 
         def work(transaction: Transaction) -> Subnet:
-            subnet = _subnet(transaction, identifier)
+            subnet = _locked_subnet(transaction, identifier)
             before = subnet
             subnet = self._changed(subnet, {**fields, **_checked_addressing(transaction, subnet, fields)})
             transaction.update_subnet(subnet)
@@ -204,7 +209,7 @@ class Networks:
     def delete_subnet(self, identifier: str) -> None:
 
         def work(transaction: Transaction) -> None:
-            _subnet(transaction, identifier)
+            _locked_subnet(transaction, identifier)
             if transaction.addresses_taken(identifier):
                 raise Conflict(
                     f"Unable to complete operation on subnet {identifier}: "
@@ -242,7 +247,7 @@ class Networks:
         mac = fields.get("mac_address")
 
         def work(transaction: Transaction) -> Port:
-            network = _network(transaction, fields["network_id"], field="network_id")
+            network = _locked_network(transaction, fields["network_id"], field="network_id")
             port = Port(
                 id=self._new_id(),
                 network_id=network.id,
@@ -265,7 +270,7 @@ class Networks:
         _check_up(fields)
 
         def work(transaction: Transaction) -> Port:
-            port = _port(transaction, identifier)
+            port = _locked_port(transaction, identifier)
             for name in ("device_id", "device_owner"):
                 if fields.get(name, getattr(port, name)) != getattr(port, name):
                     _check_unused(transaction, port, f"{name} cannot be changed", field=name)
@@ -279,7 +284,7 @@ class Networks:
         """Refused while a load balancer uses the port."""
 
         def work(transaction: Transaction) -> None:
-            port = _port(transaction, identifier)
+            port = _locked_port(transaction, identifier)
             _check_unused(transaction, port, "it cannot be deleted directly")
             transaction.remove_port(identifier)
 
@@ -350,25 +355,36 @@ def _picked(fields: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return {name: fields[name] for name in names if name in fields}
 
 
-def _network(transaction: Transaction, identifier: str, *, field: str | None = None) -> Network:
-    network = transaction.network(identifier)
-    if network is None:
-        raise NotFound("Network", identifier, field=field)
-    return network
+def _network(transaction: NetworkPart, identifier: str) -> Network:
+    return _found(transaction.network(identifier), "Network", identifier)
 
 
-def _subnet(transaction: Transaction, identifier: str) -> Subnet:
-    subnet = transaction.subnet(identifier)
-    if subnet is None:
-        raise NotFound("Subnet", identifier)
-    return subnet
+def _locked_network(transaction: NetworkPart, identifier: str, *, field: str | None = None) -> Network:
+    return _found(transaction.locked_network(identifier), "Network", identifier, field=field)
 
 
-def _port(transaction: Transaction, identifier: str) -> Port:
-    port = transaction.port(identifier)
-    if port is None:
-        raise NotFound("Port", identifier)
-    return port
+def _subnet(transaction: NetworkPart, identifier: str) -> Subnet:
+    return _found(transaction.subnet(identifier), "Subnet", identifier)
+
+
+def _locked_subnet(transaction: NetworkPart, identifier: str) -> Subnet:
+    """As it is once its network is locked."""
+    transaction.locked_network(_subnet(transaction, identifier).network_id)
+    return _subnet(transaction, identifier)
+
+
+def _port(transaction: NetworkPart, identifier: str) -> Port:
+    return _found(transaction.port(identifier), "Port", identifier)
+
+
+def _locked_port(transaction: NetworkPart, identifier: str) -> Port:
+    return _found(transaction.locked_port(identifier), "Port", identifier)
+
+
+def _found(value: V | None, kind: str, identifier: str, *, field: str | None = None) -> V:
+    if value is None:
+        raise NotFound(kind, identifier, field=field)
+    return value
 
 
 def _sees(viewer: str | None, network: Network) -> bool:
@@ -381,7 +397,7 @@ def _network_view(network: Network, subnets: Sequence[Subnet]) -> NetworkView:
     )
 
 
-def _checked_addressing(transaction: Transaction, subnet: Subnet, fields: Mapping[str, Any]) -> dict[str, Any]:
+def _checked_addressing(transaction: NetworkPart, subnet: Subnet, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields about addresses, canonical and checked against each other and against the ports."""
     cidr = ip_network(subnet.cidr)
     checked: dict[str, Any] = {}
@@ -403,7 +419,9 @@ def _checked_addressing(transaction: Transaction, subnet: Subnet, fields: Mappin
     return checked
 
 
-def _check_unused(transaction: Transaction, port: Port, consequence: str, *, field: str | None = None) -> None:
-    user = transaction.tree(port.device_id) if port.device_id else None
-    if user is not None and user.load_balancer.item.port_id == port.id:  # anybody may have written that id there
+def _check_unused(transaction: ListPart, port: Port, consequence: str, *, field: str | None = None) -> None:
+    """The port is locked: who takes it for a load balancer, or gives it back, waits for that lock."""
+    user = transaction.view(Kind.LOAD_BALANCER, port.device_id) if port.device_id else None
+    item = None if user is None else user.record.item
+    if isinstance(item, LoadBalancer) and item.port_id == port.id:  # anybody may have written that id there
         raise Conflict(f"Port {port.id} is in use by load balancer {port.device_id}, {consequence}.", field=field)

@@ -1,13 +1,13 @@
 """How many objects a project may have: what was set for it, else what the settings say. -1 is no limit.
 
-``require_room`` is called by the use cases that create something, inside their transaction, so that two requests at
-once cannot both take the last place where the database lets one writer at a time in.
+``require_room`` is called by the use cases that create something, inside their transaction: the project is locked until
+that ends, so that two requests at once cannot both take the last place.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from evenload.interfaces import Transaction, UnitOfWork
+from evenload.interfaces import QuotaPart, Transaction, UnitOfWork
 from evenload.model.enums import Kind
 from evenload.model.errors import OverQuota
 from evenload.model.query import Query
@@ -73,8 +73,11 @@ class Quotas:
     def require_room(self, transaction: Transaction, resource: str, project_id: str) -> None:
         """For one more. Raises OverQuota."""
         limit = self._limits(transaction, project_id)[resource]
-        if 0 <= limit <= _COUNTS[resource](transaction, project_id):
+        if limit < 0:
+            return
+        transaction.lock_project(project_id)
+        if limit <= _COUNTS[resource](transaction, project_id):
             raise OverQuota(f"Quota exceeded for resources: ['{resource}'].")
 
-    def _limits(self, transaction: Transaction, project_id: str) -> dict[str, int]:
+    def _limits(self, transaction: QuotaPart, project_id: str) -> dict[str, int]:
         return {**self._settings.defaults, **transaction.quotas(project_id).get(project_id, {})}

@@ -26,6 +26,7 @@ class _Rows(Generic[V]):
         self.codec: RowCodec[V] = RowCodec(cls, table, skip=skip)
         self.all = select(*self.codec.columns).order_by(table.c.position)
         self.by_id = self.all.where(table.c.id == bindparam("identifier"))
+        self.by_id_locked = self.by_id.with_for_update()
         self.insert = insert(table)
         written = [column.name for column in table.columns if column.name not in ("position", "id")]
         self.update = (
@@ -48,7 +49,6 @@ _SUBNETS = _Rows(Subnet, tables.SUBNETS)
 _PORTS = _Rows(Port, tables.PORTS, skip=("fixed_ips",))
 
 _SUBNETS_OF = _SUBNETS.all.where(tables.SUBNETS.c.network_id == bindparam("network"))
-_LOCK_SUBNET = select(tables.SUBNETS.c.id).where(tables.SUBNETS.c.id == bindparam("identifier")).with_for_update()
 _ADDRESSES = select(tables.FIXED_IPS.c.address).where(tables.FIXED_IPS.c.subnet_id == bindparam("identifier"))
 
 _IPS = (
@@ -58,6 +58,7 @@ _IPS = (
 )
 _INSERT_IPS = insert(tables.FIXED_IPS)
 _DELETE_IPS = delete(tables.FIXED_IPS).where(tables.FIXED_IPS.c.port_id == bindparam("identifier"))
+_SEGMENT_OWNER = select(tables.NETWORKS.c.id).where(tables.NETWORKS.c.segment_key == bindparam("segment"))
 _MAC_OWNER = select(tables.PORTS.c.id).where(
     tables.PORTS.c.network_id == bindparam("network"),
     tables.PORTS.c.mac_address == bindparam("mac"),
@@ -72,8 +73,9 @@ _IP_OWNERS = select(tables.FIXED_IPS.c.address).where(
 # ---------------------------------------------------------------------------------------------------------- networks
 
 
-def read_network(connection: Connection, identifier: str) -> Network | None:
-    row = connection.execute(_NETWORKS.by_id, {"identifier": identifier}).first()
+def read_network(connection: Connection, identifier: str, *, lock: bool) -> Network | None:
+    statement = _NETWORKS.by_id_locked if lock else _NETWORKS.by_id
+    row = connection.execute(statement, {"identifier": identifier}).first()
     return None if row is None else _NETWORKS.codec.decode(row)
 
 
@@ -82,11 +84,10 @@ def read_networks(connection: Connection) -> list[Network]:
 
 
 def write_network(connection: Connection, network: Network, *, new: bool) -> None:
-    row = {**_NETWORKS.codec.encode(network), "segment_key": _segment_key(network.segment)}
-    _translated(
-        lambda: _NETWORKS.write(connection, row, new=new),
-        Conflict(f"Another network lies on segment {_segment_key(network.segment)}.", field="segment"),
-    )
+    segment = _segment_key(network.segment)
+    if new and connection.execute(_SEGMENT_OWNER, {"segment": segment}).first() is not None:
+        raise Conflict(f"Another network lies on segment {segment}.", field="segment")
+    _NETWORKS.write(connection, {**_NETWORKS.codec.encode(network), "segment_key": segment}, new=new)
 
 
 def remove_network(connection: Connection, identifier: str) -> None:
@@ -128,18 +129,15 @@ def remove_subnet(connection: Connection, identifier: str) -> None:
     )
 
 
-def read_addresses_taken(connection: Connection, subnet_id: str, *, lock: bool) -> set[str]:
-    """``lock``: others wait with this question until the transaction ends, so that they choose by its result."""
-    if lock:
-        connection.execute(_LOCK_SUBNET, {"identifier": subnet_id})
+def read_addresses_taken(connection: Connection, subnet_id: str) -> set[str]:
     return set(connection.execute(_ADDRESSES, {"identifier": subnet_id}).scalars())
 
 
 # ------------------------------------------------------------------------------------------------------------- ports
 
 
-def read_port(connection: Connection, identifier: str) -> Port | None:
-    row = connection.execute(_PORTS.by_id, {"identifier": identifier}).first()
+def read_port(connection: Connection, identifier: str, *, lock: bool) -> Port | None:
+    row = connection.execute(_PORTS.by_id_locked if lock else _PORTS.by_id, {"identifier": identifier}).first()
     if row is None:
         return None
     ips = connection.execute(_IPS.where(tables.PORTS.c.id == bindparam("identifier")), {"identifier": identifier})

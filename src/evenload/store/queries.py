@@ -17,6 +17,7 @@ from sqlalchemy import (
     DateTime,
     Integer,
     Select,
+    String,
     and_,
     case,
     false,
@@ -26,6 +27,9 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from evenload.model.balancer import AnyRecord
 from evenload.model.enums import Kind
@@ -218,20 +222,39 @@ def _bound(column: Column[Any], name: str, value: str | int) -> Any:
 # ------------------------------------------------------------------------------------------------------------- pages
 
 
-class _Key:
-    """One sort key. ``NULL`` is less than every value, said in SQL because databases differ in it."""
+class _Bytewise(FunctionElement[str]):
+    """A text in the order of its bytes. Only PostgreSQL has to be told: there the database's language decides."""
 
-    __slots__ = ("column", "descending")
+    inherit_cache = True
+    type = String()
+
+
+@compiles(_Bytewise)
+def _plain(element: _Bytewise, compiler: SQLCompiler, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(_Bytewise, "postgresql")
+def _collated(element: _Bytewise, compiler: SQLCompiler, **options: Any) -> str:
+    return f'{compiler.process(element.clauses, **options)} COLLATE "C"'
+
+
+class _Key:
+    """One sort key. ``NULL`` is less than every value, said in SQL because databases differ in it; so they do in the
+    order of texts, which is that of their bytes here."""
+
+    __slots__ = ("_sorted", "column", "descending")
 
     def __init__(self, column: Column[Any], descending: bool) -> None:
         self.column = column
         self.descending = descending
+        self._sorted: ColumnElement[Any] = _Bytewise(column) if isinstance(column.type, String) else column
 
     def order(self) -> Iterator[ColumnElement[Any]]:
         if self.column.nullable:
             present = case((self.column.is_(None), 0), else_=1)
             yield present.desc() if self.descending else present.asc()
-        yield self.column.desc() if self.descending else self.column.asc()
+        yield self._sorted.desc() if self.descending else self._sorted.asc()
 
     def equal(self, value: Any) -> ColumnElement[bool]:
         return self.column.is_(None) if value is None else self.column == self._literal(value)
@@ -240,9 +263,9 @@ class _Key:
         if value is None:
             return false() if self.descending else self.column.is_not(None)
         if not self.descending:
-            after: ColumnElement[bool] = self.column > self._literal(value)
+            after: ColumnElement[bool] = self._sorted > self._literal(value)
             return after
-        before: ColumnElement[bool] = self.column < self._literal(value)
+        before: ColumnElement[bool] = self._sorted < self._literal(value)
         return or_(before, self.column.is_(None)) if self.column.nullable else before
 
     def _literal(self, value: Any) -> BindParameter[Any]:

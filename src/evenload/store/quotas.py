@@ -14,6 +14,16 @@ _DELETE = delete(tables.QUOTAS).where(_TABLE.project_id == bindparam("project"))
 _DELETE_ONE = _DELETE.where(_TABLE.resource == bindparam("name"))
 
 
+_LOCK = select(tables.PROJECTS.c.id).where(tables.PROJECTS.c.id == bindparam("project")).with_for_update()
+_INSERT_PROJECT = insert(tables.PROJECTS)
+
+
+def lock_project(connection: Connection, project_id: str) -> None:
+    """The row is made by the first who asks; where two are the first, the second one's work is run again."""
+    if connection.execute(_LOCK, {"project": project_id}).first() is None:
+        connection.execute(_INSERT_PROJECT, {"id": project_id})
+
+
 def read_quotas(connection: Connection, project_id: str | None) -> dict[str, dict[str, int]]:
     rows = connection.execute(_ALL) if project_id is None else connection.execute(_OF_PROJECT, {"project": project_id})
     found: dict[str, dict[str, int]] = {}

@@ -1,9 +1,11 @@
-"""The tables, as SQLAlchemy metadata; nothing here is peculiar to one database.
+"""The tables, as SQLAlchemy metadata, so that they mean the same in every database.
 
 Used by the other modules of ``store`` and by the migrations' environment. A column is named after the model's field
 that it holds, a field that is itself a dataclass takes columns ``<field>_<its field>`` (see mapping.py); the further
 columns are said here with their reason. Times are in UTC without zone, tuples are JSON text.
 """
+
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -22,6 +24,18 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects import mysql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateTable
+from sqlalchemy.sql.compiler import DDLCompiler
+
+
+@compiles(CreateTable, "mysql", "mariadb")
+def _create_table(element: CreateTable, compiler: DDLCompiler, **options: Any) -> str:
+    """Equal is what has the same bytes, and they sort by them, as in the other databases: MariaDB's own collations
+    take ``web``, ``Web`` and ``web `` for the same. All tables, those of the migrations too."""
+    plain: str = compiler.visit_create_table(element, **options)  # type: ignore[no-untyped-call]
+    return f"{plain.rstrip()} ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
+
 
 METADATA = MetaData(
     naming_convention={
@@ -35,6 +49,8 @@ METADATA = MetaData(
 # MariaDB keeps whole seconds unless told otherwise, and only INTEGER is SQLite's own row number.
 _Moment = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 _Position = BigInteger().with_variant(Integer(), "sqlite")
+# MariaDB's TEXT ends at 64 KB.
+_Text = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 _Id = String(36)
 _Address = String(45)
 _Word = String(32)
@@ -51,12 +67,12 @@ def _record() -> list["Column[object]"]:
         Column("project_id", String(255), nullable=False),
         Column("name", String(255), nullable=False),
         Column("description", String(255), nullable=False),
-        Column("tags", Text, nullable=False),
+        Column("tags", _Text, nullable=False),
         Column("provisioning_status", _Word, nullable=False, index=True),
         Column("operating_status", _Word, nullable=False),
         Column("generation", BigInteger, nullable=False),
         Column("deleting", Boolean, nullable=False),
-        Column("fault", Text),
+        Column("fault", _Text),
         Column("created_at", _Moment, nullable=False),
         Column("updated_at", _Moment),
     ]
@@ -84,8 +100,8 @@ def _check() -> list["Column[object]"]:
         Column("fall", Integer, nullable=False),
         Column("admin_state_up", Boolean, nullable=False),
         Column("http_method", _Word),
-        Column("http_url_path", Text),
-        Column("http_expected_codes", Text),
+        Column("http_url_path", _Text),
+        Column("http_expected_codes", _Text),
         Column("http_version", _Word),
         Column("http_domain_name", String(255)),
     ]
@@ -101,7 +117,7 @@ LOAD_BALANCERS = Table(
     Column("network_id", _Id),
     Column("port_id", _Id, index=True),
     Column("own_port", Boolean, nullable=False),
-    Column("vips", Text, nullable=False),
+    Column("vips", _Text, nullable=False),
     Column("incarnation", Integer, nullable=False),
     *_record(),
     # The primary VIP once more, for filters and sorting.
@@ -145,13 +161,13 @@ LISTENERS = Table(
     Column("admin_state_up", Boolean, nullable=False),
     Column("default_pool_id", _Id, ForeignKey("pools.id", ondelete="SET NULL"), index=True),
     Column("connection_limit", Integer, nullable=False),
-    Column("insert_headers", Text, nullable=False),
+    Column("insert_headers", _Text, nullable=False),
     Column("headers_off", String(1024), nullable=False, server_default="[]"),
     Column("timeout_client_data", BigInteger, nullable=False),
     Column("timeout_member_connect", BigInteger, nullable=False),
     Column("timeout_member_data", BigInteger, nullable=False),
     Column("timeout_tcp_inspect", BigInteger, nullable=False),
-    Column("allowed_cidrs", Text, nullable=False),
+    Column("allowed_cidrs", _Text, nullable=False),
     Column("v1", Boolean, nullable=False, server_default=false()),
     *_record(),
     Index("ix_listeners_project_id", "project_id"),
@@ -246,6 +262,9 @@ QUOTAS = Table(
     Column("limit", Integer, nullable=False),
 )
 
+# Nothing but a row to lock while a project's objects are counted.
+PROJECTS = Table("projects", METADATA, Column("id", String(255), primary_key=True))
+
 NETWORKS = Table(
     "networks",
     METADATA,
@@ -260,7 +279,7 @@ NETWORKS = Table(
     Column("segment_type", _Word, nullable=False),
     Column("segment_physical_network", String(64), nullable=False),
     Column("segment_vlan", Integer),
-    Column("tags", Text, nullable=False),
+    Column("tags", _Text, nullable=False),
     Column("created_at", _Moment, nullable=False),
     Column("updated_at", _Moment),
     # The segment in one word, since NULL is never equal to NULL: one network per segment.
@@ -279,11 +298,11 @@ SUBNETS = Table(
     Column("ip_version", Integer, nullable=False),
     Column("cidr", String(49), nullable=False),
     Column("gateway_ip", _Address),
-    Column("host_routes", Text, nullable=False),
-    Column("dns_nameservers", Text, nullable=False),
-    Column("allocation_pools", Text, nullable=False),
+    Column("host_routes", _Text, nullable=False),
+    Column("dns_nameservers", _Text, nullable=False),
+    Column("allocation_pools", _Text, nullable=False),
     Column("enable_dhcp", Boolean, nullable=False),
-    Column("tags", Text, nullable=False),
+    Column("tags", _Text, nullable=False),
     Column("created_at", _Moment, nullable=False),
     Column("updated_at", _Moment),
 )
@@ -303,7 +322,7 @@ PORTS = Table(
     Column("device_owner", String(255), nullable=False),
     Column("host", String(255), nullable=False),
     Column("active", Boolean, nullable=False),
-    Column("tags", Text, nullable=False),
+    Column("tags", _Text, nullable=False),
     Column("created_at", _Moment, nullable=False),
     Column("updated_at", _Moment),
     UniqueConstraint("network_id", "mac_address"),

@@ -89,6 +89,15 @@ _INSERT_TAGS = insert(tables.OBJECT_TAGS)
 _DELETE_TAGS = delete(tables.OBJECT_TAGS).where(tables.OBJECT_TAGS.c.object_id == bindparam("identifier"))
 
 
+_LOCK_TREE = select(tables.LOAD_BALANCERS.c.id).where(tables.LOAD_BALANCERS.c.id == bindparam("tree")).with_for_update()
+
+
+def lock_trees(connection: Connection, load_balancer_ids: Iterable[str | None]) -> None:
+    wanted = sorted({identifier for identifier in load_balancer_ids if identifier is not None})
+    for identifier in wanted:  # one by one: the order in which a statement locks its rows is the database's affair
+        connection.execute(_LOCK_TREE, {"tree": identifier})
+
+
 def read_tree(connection: Connection, load_balancer_id: str, *, lock: bool) -> Tree | None:
     """``lock``: nobody else changes the tree until the transaction ends, on databases that lock rows."""
     key = {"tree": load_balancer_id}

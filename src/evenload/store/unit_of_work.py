@@ -1,13 +1,13 @@
 """Transactions on the store: fulfils ``UnitOfWork`` and ``Transaction`` of interfaces.py on any SQLAlchemy database.
 
 ``main`` makes one SqlUnitOfWork for the process; ``service`` uses it. A transaction reads a consistent snapshot or
-writes alone: on SQLite there is one writer at a time, elsewhere the tree's and the subnet's rows are locked. Errors of
+writes alone: on SQLite there is one writer at a time, elsewhere it locks the rows that it is going to change. Errors of
 the database leave here as StoreUnavailable. Work that another change has overtaken is run again here, and the agents
 get their hints from here, after the commit.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -50,6 +50,10 @@ class SqlTransaction:
 
     def tree(self, load_balancer_id: str) -> Tree | None:
         return trees.read_tree(self._connection, load_balancer_id, lock=self._lock_rows)
+
+    def lock_trees(self, load_balancer_ids: Iterable[str | None]) -> None:
+        if self._lock_rows:
+            trees.lock_trees(self._connection, load_balancer_ids)
 
     def owner_of(self, kind: Kind, identifier: str) -> str | None:
         return trees.read_owner(self._connection, kind, identifier)
@@ -119,6 +123,10 @@ class SqlTransaction:
     def remove_template(self, identifier: str) -> None:
         templates.remove_template(self._writable(), identifier)
 
+    def lock_project(self, project_id: str) -> None:
+        if self._lock_rows:
+            quotas.lock_project(self._connection, project_id)
+
     def quotas(self, project_id: str | None = None) -> dict[str, dict[str, int]]:
         return quotas.read_quotas(self._connection, project_id)
 
@@ -128,8 +136,11 @@ class SqlTransaction:
     def remove_quotas(self, project_id: str) -> None:
         quotas.remove_quotas(self._writable(), project_id)
 
+    def locked_network(self, identifier: str) -> Network | None:
+        return networks.read_network(self._connection, identifier, lock=self._lock_rows)
+
     def network(self, identifier: str) -> Network | None:
-        return networks.read_network(self._connection, identifier)
+        return networks.read_network(self._connection, identifier, lock=False)
 
     def networks(self) -> list[Network]:
         return networks.read_networks(self._connection)
@@ -158,8 +169,11 @@ class SqlTransaction:
     def remove_subnet(self, identifier: str) -> None:
         networks.remove_subnet(self._writable(), identifier)
 
+    def locked_port(self, identifier: str) -> Port | None:
+        return networks.read_port(self._connection, identifier, lock=self._lock_rows)
+
     def port(self, identifier: str) -> Port | None:
-        return networks.read_port(self._connection, identifier)
+        return networks.read_port(self._connection, identifier, lock=False)
 
     def ports(self, network_id: str | None = None, device_id: str | None = None) -> list[Port]:
         return networks.read_ports(self._connection, network_id, device_id)
@@ -174,7 +188,7 @@ class SqlTransaction:
         networks.remove_port(self._writable(), identifier)
 
     def addresses_taken(self, subnet_id: str) -> set[str]:
-        return networks.read_addresses_taken(self._connection, subnet_id, lock=self._lock_rows)
+        return networks.read_addresses_taken(self._connection, subnet_id)
 
     def _writable(self) -> Connection:
         if not self._writing:
@@ -195,7 +209,7 @@ class SqlUnitOfWork:
         self._busy_timeout = busy_timeout
         # SQLite lets writers of other connections poll with growing pauses; in one process they can simply queue.
         self._writer = threading.Lock()
-        self._writer_thread: int | None = None
+        self._here = threading.local()
 
     def identity(self) -> str:
         with self.read() as transaction:
@@ -231,6 +245,9 @@ class SqlUnitOfWork:
         with self._alone(), _translated(), self._engine.connect() as connection:
             if self._sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                # What is read after a lock was waited for is what is there by then; see docs/adr/0016.
+                connection = connection.execution_options(isolation_level="READ COMMITTED")
             transaction = SqlTransaction(connection, writing=True)
             result = work(transaction)
             connection.commit()
@@ -242,19 +259,17 @@ class SqlUnitOfWork:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        if not self._sqlite:
-            yield
-            return
-        if self._writer_thread == threading.get_ident():
+        if getattr(self._here, "writes", False):
             raise RuntimeError("A writing transaction inside a writing transaction would wait for itself.")
-        if not self._writer.acquire(timeout=self._busy_timeout):
+        if self._sqlite and not self._writer.acquire(timeout=self._busy_timeout):
             raise StoreUnavailable(f"Waited {self._busy_timeout} s for other changes to be written.")
-        self._writer_thread = threading.get_ident()
+        self._here.writes = True
         try:
             yield
         finally:
-            self._writer_thread = None
-            self._writer.release()
+            self._here.writes = False
+            if self._sqlite:
+                self._writer.release()
 
 
 @contextmanager

@@ -152,7 +152,7 @@ def test_tables_and_locks_can_be_said_to_other_databases(dialect: Callable[[], D
             assert str(statement.compile(dialect=dialect()))
     locked = str(trees.LOAD_BALANCERS.of_tree_locked.compile(dialect=dialect()))
     assert locked.endswith("FOR UPDATE")
-    assert str(networks._LOCK_SUBNET.compile(dialect=dialect())).endswith("FOR UPDATE")
+    assert str(networks._NETWORKS.by_id_locked.compile(dialect=dialect())).endswith("FOR UPDATE")
 
 
 def test_the_database_itself_hands_no_address_out_twice(store: SqlUnitOfWork, engine: Engine) -> None:

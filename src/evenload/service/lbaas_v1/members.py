@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from evenload.interfaces import Transaction
+from evenload.interfaces import Transaction, TreePart
 from evenload.model import moves, rules, status
 from evenload.model.balancer import Member, Record, Tree
 from evenload.model.enums import Kind
@@ -45,6 +45,9 @@ class V1Members:
         now = self._context.now()
 
         def work(transaction: Transaction) -> Record[Member]:
+            if pool_id is not None:
+                owners = (Kind.MEMBER, identifier), (Kind.POOL, pool_id)
+                transaction.lock_trees(transaction.owner_of(*owner) for owner in owners)
             before = _read_member(transaction, identifier)
             present = before.members[identifier]
             guards.require_living(before.load_balancer, before.pools[present.item.pool_id], present)
@@ -81,7 +84,7 @@ class V1Members:
             return views.list_members(transaction, replace(query, v1=True))
 
 
-def _read_member(transaction: Transaction, identifier: str) -> Tree:
+def _read_member(transaction: TreePart, identifier: str) -> Tree:
     tree = guards.read_tree(transaction, Kind.MEMBER, identifier)
     if tree.pools[tree.members[identifier].item.pool_id].item.v1 is None:
         raise guards.not_found(Kind.MEMBER, identifier)
@@ -89,7 +92,7 @@ def _read_member(transaction: Transaction, identifier: str) -> Tree:
 
 
 def _moved(
-    transaction: Transaction, before: Tree, record: Record[Member], pool_id: str, *, now: datetime
+    transaction: TreePart, before: Tree, record: Record[Member], pool_id: str, *, now: datetime
 ) -> list[tuple[Tree, Tree]]:
     """The trees before and after a move, the one that loses the member first."""
     target = read_pool(transaction, pool_id)

@@ -3,10 +3,10 @@
 A pool comes before its VIP. Until then it stands alone in a tree on no host, bound to the agent that will serve it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from evenload.interfaces import Transaction
+from evenload.interfaces import StatisticsPart, TemplatePart, Transaction, TreePart
 from evenload.model import rules, status
 from evenload.model.balancer import LoadBalancer, Pool, Record, Tree, V1Pool
 from evenload.model.desired import Statistics
@@ -37,6 +37,7 @@ class V1Pools:
         now = context.now()
 
         def work(transaction: Transaction) -> PoolView:
+            _lock_templates(transaction, monitor_ids)
             self._limits.require_room(transaction, quotas.POOL, project_id)
             agent = choose_agent(transaction.agents(), now=now)
             birth = drafts.Birth(project_id, 1, now)
@@ -60,6 +61,7 @@ class V1Pools:
         now = self._context.now()
 
         def work(transaction: Transaction) -> PoolView:
+            _lock_templates(transaction, monitor_ids or ())
             before = read_pool(transaction, identifier)
             guards.require_living(before.load_balancer, before.pools[identifier])
             record = drafts.changed(before.pools[identifier], changes)
@@ -100,6 +102,7 @@ class V1Pools:
         PoolMonitorAssociationExists."""
 
         def work(transaction: Transaction) -> None:
+            _lock_templates(transaction, monitor_ids)
             before = read_pool(transaction, identifier)
             guards.require_living(before.load_balancer, before.pools[identifier])
             edited, associated = self._associated(transaction, before, identifier, monitor_ids)
@@ -174,7 +177,13 @@ class V1Pools:
         return tree, made
 
 
-def read_pool(transaction: Transaction, identifier: str) -> Tree:
+def _lock_templates(transaction: TemplatePart, identifiers: Iterable[str]) -> None:
+    """Before the pool's tree, in one order."""
+    for identifier in sorted(identifiers):
+        transaction.template(identifier)
+
+
+def read_pool(transaction: TreePart, identifier: str) -> Tree:
     """The tree with that pool. Raises NotFound also for a pool that LBaaS v1 does not know."""
     tree = guards.read_tree(transaction, Kind.POOL, identifier)
     if tree.pools[identifier].item.v1 is None:
@@ -182,7 +191,7 @@ def read_pool(transaction: Transaction, identifier: str) -> Tree:
     return tree
 
 
-def counted_now(transaction: Transaction, tree: Tree, pool_id: str) -> Statistics:
+def counted_now(transaction: StatisticsPart, tree: Tree, pool_id: str) -> Statistics:
     """What the listeners that use the pool have counted."""
     known = transaction.statistics(tree.id)
     return sum((known.get(listener.id, Statistics()) for listener in tree.listeners_of(pool_id)), Statistics())

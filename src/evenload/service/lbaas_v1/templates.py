@@ -43,9 +43,7 @@ def change_monitors(
     """Brings the change to every pool that has the monitor, but for the tree ``but``."""
     views = transaction.find(Kind.HEALTH_MONITOR, Query(filters={"template_id": (template_id,)})).views
     owners = {transaction.owner_of(Kind.HEALTH_MONITOR, view.record.id) for view in views}
-    for owner in sorted(
-        owner for owner in owners if owner not in (None, but)
-    ):  # in one order, so that nobody deadlocks
+    for owner in sorted(owner for owner in owners if owner not in (None, but)):  # the order of locks
         before = transaction.tree(owner)
         if before is None:
             continue

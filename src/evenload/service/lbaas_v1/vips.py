@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from evenload.interfaces import Transaction, VipPort, VipWish
+from evenload.interfaces import AgentPart, Transaction, TreePart, VipPort, VipWish
 from evenload.model import moves, rules, status
 from evenload.model.balancer import Listener, Record, Tree
 from evenload.model.desired import Statistics
@@ -113,6 +113,9 @@ class Vips:
         now = self._context.now()
 
         def work(transaction: Transaction) -> VipView:
+            if changes.pool_id is not None:
+                owners = (Kind.LISTENER, identifier), (Kind.POOL, changes.pool_id)
+                transaction.lock_trees(transaction.owner_of(*owner) for owner in owners)
             before = _read_vip(transaction, identifier)
             listener = before.listeners[identifier]
             guards.require_living(before.load_balancer, listener)
@@ -254,7 +257,7 @@ def persisting(record: Any, given: Any) -> Any:
     return replace(record, item=replace(record.item, session_persistence=persistence))
 
 
-def _write(transaction: Transaction, steps: Sequence[_Step]) -> None:
+def _write(transaction: TreePart, steps: Sequence[_Step]) -> None:
     """In this order: an object stands in one tree at a time, so who loses one is written before who gains it."""
     for step in steps:
         match step.before, step.after:
@@ -266,10 +269,11 @@ def _write(transaction: Transaction, steps: Sequence[_Step]) -> None:
                 transaction.update_tree(before, after)
 
 
-def _read_vip(transaction: Transaction, identifier: str) -> Tree:
-    owner = transaction.owner_of(Kind.LISTENER, identifier)
-    tree = transaction.tree(owner) if owner is not None else None
-    if tree is None or not tree.listeners[identifier].item.v1:
+def _read_vip(transaction: TreePart, identifier: str) -> Tree:
+    if transaction.owner_of(Kind.LISTENER, identifier) is None:
+        raise NotFound("Vip", identifier)
+    tree = guards.read_tree(transaction, Kind.LISTENER, identifier)
+    if not tree.listeners[identifier].item.v1:
         raise NotFound("Vip", identifier)
     return tree
 
@@ -316,7 +320,7 @@ def _only_user(tree: Tree, pool_id: str, identifier: str) -> bool:
     return users <= {identifier} and tree.pools[pool_id].item.v1 is not None
 
 
-def _agent_for(transaction: Transaction, bound: str, now: datetime) -> str:
+def _agent_for(transaction: AgentPart, bound: str, now: datetime) -> str:
     """The agent that the pool is bound to, unless another one has to take its place."""
     agents = transaction.agents()
     fit = [agent for agent in agents if agent.name == bound and agent.admin_state_up]

@@ -14,6 +14,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+_TEXT = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 _MOMENT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 _POSITION = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _Columns = tuple[tuple[str, sa.types.TypeEngine[Any]], ...]
@@ -59,8 +60,8 @@ def upgrade() -> None:
         sa.Column("fall", sa.Integer(), nullable=False),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
         sa.Column("http_method", sa.String(length=32), nullable=True),
-        sa.Column("http_url_path", sa.Text(), nullable=True),
-        sa.Column("http_expected_codes", sa.Text(), nullable=True),
+        sa.Column("http_url_path", _TEXT, nullable=True),
+        sa.Column("http_expected_codes", _TEXT, nullable=True),
         sa.Column("http_version", sa.String(length=32), nullable=True),
         sa.Column("http_domain_name", sa.String(length=255), nullable=True),
         sa.Column("created_at", _MOMENT, nullable=False),

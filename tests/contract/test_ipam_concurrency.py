@@ -5,7 +5,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from tests.contract.samples import new_id
+from tests.databases import KINDS, Databases
 from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
 
@@ -22,9 +24,14 @@ THREADS = 16
 ATTEMPTS = 8
 
 
-def test_no_address_twice_however_many_ask(tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", *KINDS])
+def url(request: pytest.FixtureRequest, tmp_path: Path, databases: Databases) -> str:
+    return f"sqlite:///{tmp_path}/evenload.db" if request.param == "sqlite" else databases.empty(request.param).url
+
+
+def test_no_address_twice_however_many_ask(url: str) -> None:
     """Half of the threads speak through an engine of their own, as another process would."""
-    settings = StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db", busy_timeout=60)
+    settings = StoreSettings(url=url, busy_timeout=60)
     engines = [open_engine(settings), open_engine(settings)]
     upgrade(engines[0])
     stores = [SqlUnitOfWork(engine, NotedHints(), busy_timeout=60) for engine in engines]

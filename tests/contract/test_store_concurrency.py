@@ -1,0 +1,254 @@
+"""Two who change the same at once, on the databases that let them: nothing is lost, doubled or brought back."""
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from tests.contract.interleaving import Interrupted, Other
+from tests.contract.samples import a_tree, moment, new_id, retouched
+from tests.databases import KINDS, Database, Databases
+from tests.fakes.clock import StillClock
+from tests.fakes.hints import NotedHints
+from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monitor, a_pool
+from tests.unit.service.conftest import make_world
+
+from evenload.interfaces import Transaction, UnitOfWork
+from evenload.model.enums import Kind
+from evenload.model.errors import Conflict, Invalid, NotFound, OverQuota
+from evenload.model.query import Query
+from evenload.service.commands import Changes
+from evenload.service.lbaas_v1.commands import V1PoolDraft
+from evenload.service.networks import Networks, NetworkSettings
+from evenload.store.unit_of_work import SqlUnitOfWork
+
+SETTINGS = NetworkSettings(
+    default_physical_network="p", physical_networks=("p",), vlan_ranges=(("p", 1, 9),), default_mtu=1450
+)
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, databases: Databases) -> Database:
+    return databases.empty(request.param)
+
+
+@pytest.fixture
+def store(database: Database) -> UnitOfWork:
+    return SqlUnitOfWork(database.engine, NotedHints())
+
+
+def networks_on(store: UnitOfWork) -> Networks:
+    return Networks(store, SETTINGS, StillClock(), new_id, random.Random(1))
+
+
+def test_two_changes_of_one_load_balancer_both_stay(database: Database, store: UnitOfWork) -> None:
+    world = make_world(store)
+    draft = a_balancer(listeners=(a_listener(default_pool=a_pool(members=(a_member(), a_member("10.0.1.2")))),))
+    tree = world.load_balancers.create("project", draft)
+    first, second = tree.members.values()
+    pool = first.item.pool_id
+    other = Other(lambda: world.members.update(pool, second.id, Changes(item={"weight": 7})))
+    mine = make_world(Interrupted(store, "tree", lambda: other.proceed(database.engine)))
+    mine.members.update(pool, first.id, Changes(item={"weight": 5}))
+    other.finish()
+    found = world.load_balancers.tree(tree.id)
+    assert [record.item.weight for record in found.members.values()] == [5, 7]
+    assert found.generation == 3
+
+
+def test_two_changes_of_one_network_both_stay(database: Database, store: UnitOfWork) -> None:
+    networks = networks_on(store)
+    network = networks.create_network("p", {}).network
+    other = Other(lambda: networks.update_network(network.id, {"mtu": 1400}))
+    mine = networks_on(Interrupted(store, "locked_network", lambda: other.proceed(database.engine)))
+    mine.update_network(network.id, {"name": "new"})
+    other.finish()
+    found = networks.network(network.id).network
+    assert (found.name, found.mtu) == ("new", 1400)
+
+
+def test_two_changes_of_one_subnet_both_stay(database: Database, store: UnitOfWork) -> None:
+    networks = networks_on(store)
+    network = networks.create_network("p", {}).network
+    subnet = networks.create_subnet("p", {"network_id": network.id, "ip_version": 4, "cidr": "10.0.0.0/24"})
+    other = Other(lambda: networks.update_subnet(subnet.id, {"gateway_ip": None}))
+    mine = networks_on(Interrupted(store, "locked_network", lambda: other.proceed(database.engine)))
+    mine.update_subnet(subnet.id, {"name": "new"})
+    other.finish()
+    assert (networks.subnet(subnet.id).name, networks.subnet(subnet.id).gateway_ip) == ("new", None)
+
+
+def test_two_changes_of_one_port_both_stay(database: Database, store: UnitOfWork) -> None:
+    networks = networks_on(store)
+    port = networks.create_port("p", {"network_id": networks.create_network("p", {}).network.id})
+    other = Other(lambda: networks.update_port(port.id, {"description": "theirs"}))
+    mine = networks_on(Interrupted(store, "locked_port", lambda: other.proceed(database.engine)))
+    mine.update_port(port.id, {"name": "mine"})
+    other.finish()
+    assert (networks.port(port.id).name, networks.port(port.id).description) == ("mine", "theirs")
+
+
+def test_of_two_subnets_that_overlap_one_is_made(database: Database, store: UnitOfWork) -> None:
+    networks = networks_on(store)
+    network = networks.create_network("p", {}).network
+    fields = {"network_id": network.id, "ip_version": 4}
+    other = Other(lambda: networks.create_subnet("p", {**fields, "cidr": "10.0.0.0/25"}))
+    mine = networks_on(Interrupted(store, "subnets", lambda: other.proceed(database.engine)))
+    mine.create_subnet("p", {**fields, "cidr": "10.0.0.0/24"})
+    other.finish()
+    assert [subnet.cidr for subnet in networks.subnets()] == ["10.0.0.0/24"]
+    assert isinstance(other.result[0], Invalid | Conflict)
+
+
+def test_two_networks_get_two_segments(database: Database, store: UnitOfWork) -> None:
+    """There is no row to lock for what is not there yet: the second one's work is run again."""
+    networks = networks_on(store)
+    other = Other(lambda: networks.create_network("p", {}))
+    interrupted = Interrupted(store, "networks", lambda: other.proceed(database.engine))
+    networks_on(interrupted).create_network("p", {})
+    other.finish()
+    assert len({view.network.segment for view in networks.networks()}) == 2
+    assert interrupted.tries == 2
+
+
+def test_a_change_does_not_bring_back_what_is_removed_meanwhile(database: Database, store: UnitOfWork) -> None:
+    """Whoever comes first: the other finds it gone, or gone before it could be removed."""
+    networks = networks_on(store)
+    network = networks.create_network("p", {}).network
+    port = networks.create_port("p", {"network_id": network.id})
+    other = Other(lambda: networks.delete_port(port.id))
+    mine = networks_on(Interrupted(store, "locked_port", lambda: other.proceed(database.engine)))
+    mine.update_port(port.id, {"name": "new"})
+    other.finish()
+    assert networks.ports() == []
+    removal = Other(lambda: networks.delete_network(network.id))
+    renaming = networks_on(Interrupted(store, "subnets", lambda: removal.proceed(database.engine)))
+    renaming.update_network(network.id, {"name": "new"})
+    removal.finish()
+    assert networks.networks() == []
+
+
+def test_a_port_does_not_stay_in_a_network_that_goes(database: Database, store: UnitOfWork) -> None:
+    networks = networks_on(store)
+    network = networks.create_network("p", {}).network
+    other = Other(lambda: networks.create_port("p", {"network_id": network.id}))
+    mine = networks_on(Interrupted(store, "ports", lambda: other.proceed(database.engine)))
+    mine.delete_network(network.id)
+    other.finish()
+    assert isinstance(other.result[0], NotFound)
+    assert (networks.networks(), networks.ports()) == ([], [])
+
+
+def test_the_last_place_is_taken_once(database: Database, store: UnitOfWork) -> None:
+    world = make_world(store)
+    world.quotas.set("project", {"pool": 1})
+
+    def create(uow: UnitOfWork) -> object:
+        pool = a_pool()
+        draft = V1PoolDraft(item=pool.item, record=pool.record, subnet_id="subnet-1", provider="haproxy")
+        return make_world(uow).v1_pools.create("project", draft)
+
+    other = Other(lambda: create(store))
+    create(Interrupted(store, "count", lambda: other.proceed(database.engine)))
+    other.finish()
+    assert isinstance(other.result[0], OverQuota)
+    with store.read() as transaction:
+        assert transaction.count(Kind.POOL, Query()) == 1
+
+
+def test_monitors_of_one_template_are_changed_by_two_pools_at_once(database: Database, store: UnitOfWork) -> None:
+    world = make_world(store)
+    template = world.v1_monitors.create("project", a_monitor().item).template
+    pools = []
+    for _ in range(2):
+        pool = a_pool()
+        draft = V1PoolDraft(item=pool.item, record=pool.record, subnet_id="subnet-1", provider="haproxy")
+        pools.append(world.v1_pools.create("project", draft, [template.id]))
+    with store.read() as transaction:
+        first, second = (view.record.id for view in transaction.find(Kind.HEALTH_MONITOR, Query()).views)
+    other = Other(lambda: world.monitors.update(second, Changes(item={"rise": 4})))
+    interrupted = Interrupted(store, "tree", lambda: other.proceed(database.engine))
+    mine = make_world(interrupted)
+    interrupted.tries = 0
+    mine.monitors.update(first, Changes(item={"delay": 9}))
+    other.finish()
+    with store.read() as transaction:
+        items = [view.record.item for view in transaction.find(Kind.HEALTH_MONITOR, Query()).views]
+        found = transaction.template(template.id)
+    assert found is not None
+    assert {(item.delay, item.rise) for item in (*items, found)} == {(9, 4)}  # type: ignore[union-attr]
+    assert interrupted.tries == 1, "in one order nobody has to be ended"
+
+
+def test_two_who_wait_for_each_other_both_succeed(store: UnitOfWork) -> None:
+    """A real deadlock: the database ends one, and the store runs its work again."""
+    trees = [a_tree(), a_tree(address="10.0.0.6")]
+    for tree in trees:
+        store.write(lambda transaction, tree=tree: transaction.insert_tree(tree))  # type: ignore[misc]
+    both = threading.Barrier(2, timeout=60)
+    tries: list[str] = []
+
+    def work(first: str, second: str) -> Callable[[Transaction], None]:
+        def step(transaction: Transaction) -> None:
+            tries.append(first)
+            for identifier in (first, second):
+                before = transaction.tree(identifier)
+                assert before is not None
+                transaction.update_tree(before, replace(before, generation=before.generation + 1))
+                if identifier == first and len(tries) <= 2:
+                    both.wait()
+
+        return step
+
+    one, two = (tree.id for tree in trees)
+    other = Other(lambda: store.write(work(two, one)))
+    other.start()
+    store.write(work(one, two))
+    other.finish()
+    assert other.result == [None]
+    assert len(tries) >= 3
+    with store.read() as transaction:
+        assert [tree.generation for tree in map(transaction.tree, (one, two)) if tree] == [9, 9]
+
+
+def test_an_agent_is_registered_once(database: Database, store: UnitOfWork) -> None:
+    def register(transaction: Transaction) -> None:
+        if not transaction.agent_seen("a", moment(1)):
+            transaction.insert_agent("a", moment(0))
+
+    other = Other(lambda: store.write(register))
+    interrupted = Interrupted(store, "agent_seen", lambda: other.proceed(database.engine))
+    interrupted.write(register)
+    other.finish()
+    assert other.result == [None]
+    with store.read() as transaction:
+        [agent] = transaction.agents()
+    assert (agent.created_at, agent.seen_at) == (moment(0), moment(1))
+
+
+def test_an_object_that_moves_is_found_where_it_is(database: Database, store: UnitOfWork) -> None:
+    """Between the look for its tree and the look into it."""
+    world = make_world(store)
+    world.quotas.set("project", {"pool": -1})
+    pools = []
+    for _ in range(2):
+        pool = a_pool()
+        draft = V1PoolDraft(item=pool.item, record=pool.record, subnet_id="subnet-1", provider="haproxy")
+        pools.append(world.v1_pools.create("project", draft).pool.id)
+    member = world.v1_members.create(pools[0], a_member()).id
+    other = Other(lambda: world.v1_members.update(member, Changes(), pools[1]))
+    mine = make_world(Interrupted(store, "owner_of", lambda: other.proceed(database.engine)))
+    changed = mine.v1_members.update(member, Changes(item={"weight": 9}))
+    other.finish()
+    assert (changed.item.pool_id, changed.item.weight) == (pools[1], 9)
+
+
+def test_retouched_trees_keep_texts_longer_than_64_kb(store: UnitOfWork) -> None:
+    tree = a_tree()
+    [listener] = tree.listeners.values()
+    cidrs = tuple(f"10.{number // 256}.{number % 256}.0/24" for number in range(8000))
+    tree = tree.with_record(retouched(listener, allowed_cidrs=cidrs))
+    store.write(lambda transaction: transaction.insert_tree(tree))
+    with store.read() as transaction:
+        assert transaction.tree(tree.id) == tree
