@@ -24,11 +24,13 @@ from evenload.main import logs, lost_threads
 from evenload.main.accounts import find_account
 from evenload.main.clock import SystemClock
 from evenload.main.control import Control
+from evenload.main.garbage import GarbageCollection
 from evenload.main.registrar import Registrar
 from evenload.main.run_path import ensure_run_path, hint_path, server_path
 from evenload.main.settings import Settings, SettingsError, read_settings
 from evenload.main.state import StateDirectory
 from evenload.model.errors import EvenloadError
+from evenload.threads import Faults
 
 CAPABILITIES = {
     "CAP_SYS_ADMIN": "making and entering network namespaces, and the mounts that name them",
@@ -129,6 +131,9 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
             driver=settings.host.vif_driver.value,
             bridges=",".join(f"{physical}:{bridge}" for physical, bridge in mappings.items()),
         )
+        garbage = GarbageCollection(Faults())
+        stack.callback(garbage.stop)
+        garbage.start()
         registrar.working(control.ready)
         ended.wait()
         if registrar.refusal is not None:

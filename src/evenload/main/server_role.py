@@ -26,6 +26,7 @@ from evenload.main import logs, lost_threads
 from evenload.main.accounts import find_account
 from evenload.main.control import Control
 from evenload.main.database_place import DIRECTORY, ensure_database_place
+from evenload.main.garbage import GarbageCollection
 from evenload.main.housekeeping import Sweeper
 from evenload.main.http.server import HttpServer
 from evenload.main.listening import listen_tcp
@@ -40,6 +41,7 @@ from evenload.service.agents import AgentGateway
 from evenload.service.housekeeping import Housekeeping
 from evenload.store.engine import StoreSettings, preload_driver
 from evenload.store.migrate import Migrations
+from evenload.threads import Faults
 
 _SWITCH_INTERVAL = 0.0005
 """Seconds a thread keeps the interpreter while another waits. Python's 5 ms would be a fifth of a creation's budget."""
@@ -151,6 +153,9 @@ def run(arguments: Sequence[str]) -> int:
             server = Server(settings, foundation, listener, bus, agents)
             stack.callback(server.stop)
             server.start(await_agent=control.supervised)
+            garbage = GarbageCollection(Faults())
+            stack.callback(garbage.stop)
+            garbage.start()
             control.ready()
             ended.wait()
             _log.info("stopping")
