@@ -14,9 +14,11 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import FrameType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 _SLOW_SECONDS = 0.5
+_GRACE = 10.0
+"""Seconds after which a connection that says nothing is given up at the end."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -24,14 +26,14 @@ class _Handler(BaseHTTPRequestHandler):
     name = ""
     timeout = 30
     busy: ClassVar[set[int]] = set()
-    """The threads that are answering a request right now."""
+    """Connections, by id, that were accepted and have not asked yet, or whose request is being answered."""
 
     def do_GET(self) -> None:
-        self.busy.add(threading.get_ident())
+        self.busy.add(id(self.connection))
         try:
             self._answer()
         finally:
-            self.busy.discard(threading.get_ident())
+            self.busy.discard(id(self.connection))
 
     def _answer(self) -> None:
         status, content_type, body = 200, "text/plain", f"{self.name}\n".encode()
@@ -67,6 +69,14 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
     daemon_threads = True
     block_on_close = False
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        _Handler.busy.add(id(request))  # before its thread starts, so that nobody overlooks it meanwhile
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        _Handler.busy.discard(id(request))
 
     def server_bind(self) -> None:
         self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
@@ -107,8 +117,7 @@ def main() -> None:
     for server in servers:
         server.shutdown()
         server.server_close()
-    deadline = time.monotonic() + 2
-    time.sleep(0.02)  # requests that have just been accepted reach their thread
+    deadline = time.monotonic() + _GRACE
     while _Handler.busy and time.monotonic() < deadline:
         time.sleep(0.01)
 

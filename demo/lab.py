@@ -59,7 +59,7 @@ class Process:
         if self._popen.poll() is None:
             self._popen.send_signal(signal.SIGTERM)
 
-    def stop(self, timeout: float = 15.0) -> int:
+    def stop(self, timeout: float = 60.0) -> int:
         """SIGTERM, and SIGKILL for one that does not listen; returns the exit code."""
         if self._popen.poll() is None:
             self._popen.send_signal(signal.SIGTERM)
@@ -238,7 +238,7 @@ def _remove_namespace(path: Path) -> None:
 
 
 def _remove_link(name: str) -> None:
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 30
     while os.path.exists(f"/sys/class/net/{name}"):  # the kernel may still be removing it with its namespace
         try:
             run_ip([f"link del {name}"])

@@ -6,10 +6,12 @@ configuration file.
 
 import http.client
 import os
+import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from demo.lab import Lab, Process
@@ -17,7 +19,7 @@ from demo.lab import Lab, Process
 Sections = Mapping[str, Mapping[str, str | int | float]]
 
 PREFERRED_PORT = 9876
-START_TIMEOUT = 30.0
+START_TIMEOUT = 60.0
 _LISTENING = "0A"
 
 
@@ -85,6 +87,16 @@ class Service:
         """SIGKILL, as a crash or the kernel would."""
         self._running().kill()
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Meanwhile it gets no time to run, and so can mend nothing."""
+        pid = self.pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
     def tail(self, lines: int = 25) -> str:
         try:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
@@ -99,7 +111,7 @@ class Service:
     def _answers(self) -> bool:
         if not read_listeners(self.port) & _sockets_of(self.pid):
             return False
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.request("GET", "/")
             return connection.getresponse().status == 200

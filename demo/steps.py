@@ -80,10 +80,10 @@ class Steps:
         moment = first.moment()
         if moment is None:
             raise StoryError(f"no 200 through the VIP {self.vip}; the load balancer is {self._read_statuses()}")
-        wait_for(self._active, 10, "provisioning_status ACTIVE")
+        wait_for(self._active, "provisioning_status ACTIVE")
         self._screen.good("first 200 through VIP", f"{_ms(moment - begun)} after the POST of the load balancer")
         self._screen.line("", f"{_ms(moment - member_post)} after the POST of the first member")
-        wait_for(self._online, 10, "operating_status ONLINE")
+        wait_for(self._online, "operating_status ONLINE")
         self._screen.line("statuses", self._read_statuses())
 
     def show_spread(self) -> None:
@@ -100,13 +100,14 @@ class Steps:
             stopped = time.monotonic()
             self._stage.stop_backend("web2")
             self._await_member("web2", "ERROR")
+            load.await_more(_REQUESTS)
             self._screen.good("member web2 ERROR", f"seen in the API {time.monotonic() - stopped:.1f} s after its stop")
             self._screen.line("statuses", self._read_statuses())
             started = time.monotonic()
             self._stage.start_backend("web2")
             self._await_member("web2", "ONLINE")
             self._screen.good("member web2 ONLINE", f"again {time.monotonic() - started:.1f} s after its start")
-            wait_for(lambda: self._stage.client.get(self.vip).backend == "web2", 5, "an answer of web2")
+            wait_for(lambda: self._stage.client.get(self.vip).backend == "web2", "an answer of web2")
         answered = ", ".join(f"{name} {count}" for name, count in sorted(load.answers.items()))
         self._screen.line("meanwhile", f"{load.requests} requests, {len(load.failures)} failed", answered)
         if load.failures:
@@ -122,7 +123,7 @@ class Steps:
         moment = first.moment()
         if moment is None:
             raise StoryError("no request reached web3")
-        wait_for(self._active, 10, "provisioning_status ACTIVE")
+        wait_for(self._active, "provisioning_status ACTIVE")
         after = read_haproxy_pids(self.balancer_id)
         self._screen.good("first answer of web3", f"{_ms(moment - begun)} after the POST")
         self._screen.line("HAProxy", f"pid {_pids(before)} before, pid {_pids(after)} after")
@@ -134,7 +135,7 @@ class Steps:
     def show_statistics(self) -> None:
         self._screen.step("Statistics and status tree, from the API")
         self._await_member("web3", "ONLINE")
-        stats = wait_for(self._statistics, 5, "statistics with the requests counted")
+        stats = wait_for(self._statistics, "statistics with the requests counted")
         self._screen.line("connections", f"{stats.total_connections} in all, {stats.active_connections} now")
         self._screen.line("bytes", f"{stats.bytes_in} in, {stats.bytes_out} out")
         self._screen.line("request errors", f"{stats.request_errors}")
@@ -150,7 +151,7 @@ class Steps:
             raise StoryError(f"the proof would prove nothing: the VIP is not there to be removed ({footprint})")
         begun = time.monotonic()
         self._api.delete_load_balancer(self._balancer.id, cascade=True)
-        wait_for(lambda: self._api.find_load_balancer(self.balancer_id) is None, 15, "the end of the load balancer")
+        wait_for(lambda: self._api.find_load_balancer(self.balancer_id) is None, "the end of the load balancer")
         self._screen.good("gone from the API", f"{_ms(time.monotonic() - begun)} after the DELETE")
         left = False
         for finding in read_findings(footprint, lab, client):
@@ -176,7 +177,7 @@ class Steps:
 
     def _await_member(self, name: str, status: str) -> None:
         member = self._members[name].id
-        wait_for(lambda: self._api.get_member(member, self._pool.id).operating_status == status, 20, f"{name} {status}")
+        wait_for(lambda: self._api.get_member(member, self._pool.id).operating_status == status, f"{name} {status}")
 
     def _active(self) -> bool:
         status = self._api.get_load_balancer(self._balancer.id).provisioning_status

@@ -14,7 +14,7 @@ import openstack
 from demo.lab import Lab, Machine, Process
 from demo.screen import Screen
 from demo.service import PREFERRED_PORT, PortTaken, Service, free_port
-from demo.traffic import Client
+from demo.traffic import PATIENCE, Client
 
 BACKEND_PORT = 8080
 CLIENT_ADDRESS = "10.77.0.250"
@@ -105,23 +105,23 @@ class Stage:
         return self.lab.leftovers()
 
 
-def remove_balancers(cloud: Any, timeout: float = 10.0) -> None:
-    """Cascade delete of all there are; what does not go in time is left to the lab."""
+def remove_balancers(cloud: Any) -> None:
+    """Cascade delete of all there are; what does not go is left to the lab."""
     try:
         for balancer in list(cloud.load_balancer.load_balancers()):
             cloud.load_balancer.delete_load_balancer(balancer.id, cascade=True)
-        wait_for(lambda: not list(cloud.load_balancer.load_balancers()), timeout, "")
+        wait_for(lambda: not list(cloud.load_balancer.load_balancers()), "the end of them all")
     except (openstack.exceptions.SDKException, StoryError):
         return  # the lab removes namespaces and processes itself
 
 
-def wait_for(look: Callable[[], T | None], timeout: float, what: str) -> T:
+def wait_for(look: Callable[[], T | None], what: str) -> T:
     """Looks until there is something true to see. Raises StoryError: ``what`` did not come."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + PATIENCE
     while True:
         seen = look()
         if seen:
             return seen
         if time.monotonic() > deadline:
-            raise StoryError(f"{what} did not come within {timeout:.0f} s")
+            raise StoryError(f"{what} did not come within {PATIENCE:.0f} s")
         time.sleep(0.02)

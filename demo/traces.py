@@ -17,6 +17,7 @@ from evenload.host import netns
 _ARP, _IPV4, _ETHERNET = 0x0806, 0x0800, 1
 _REQUEST, _REPLY = 1, 2
 _ARP_WAIT = 0.4
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ def observe_footprint(lab: Lab, load_balancer_id: str, port_id: str, address: st
         processes=read_processes(number),
         directory=lab.state / "load_balancers" / load_balancer_id,
         address=address,
-        answers_arp=answers_arp(client, address),
+        answers_arp=answers_arp(client, address, _PATIENCE),
     )
 
 
@@ -102,8 +103,8 @@ def read_haproxy_pids(load_balancer_id: str) -> set[int]:
     return set() if number is None else {pid for pid, name in read_processes(number).items() if name == "haproxy"}
 
 
-def answers_arp(asking: Machine, address: str) -> bool:
-    """Whether anybody on the machine's network says that the IPv4 address is its own."""
+def answers_arp(asking: Machine, address: str, patience: float = _ARP_WAIT) -> bool:
+    """Whether anybody on the machine's network says, within so many seconds, that the IPv4 address is its own."""
     own = socket.inet_aton(asking.addresses[0].partition("/")[0])
     with netns.visit(asking.namespace):
         wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ARP))
@@ -113,12 +114,13 @@ def answers_arp(asking: Machine, address: str) -> bool:
         header = b"\xff" * 6 + mac + struct.pack("!H", _ARP)
         question = struct.pack("!HHBBH", _ETHERNET, _IPV4, 6, 4, _REQUEST) + mac + own
         wire.send(header + question + bytes(6) + socket.inet_aton(address))
-        deadline = time.monotonic() + _ARP_WAIT
-        while (left := deadline - time.monotonic()) > 0:
-            wire.settimeout(left)
+        deadline = time.monotonic() + patience
+        while True:
+            # What has come in is read to the end, however late it is.
+            wire.settimeout(max(deadline - time.monotonic(), 0.0))
             try:
                 frame = wire.recv(1500)
-            except TimeoutError:
+            except (TimeoutError, BlockingIOError):
                 break
             if frame[20:22] == struct.pack("!H", _REPLY) and frame[28:32] == socket.inet_aton(address):
                 return True

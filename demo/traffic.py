@@ -53,13 +53,18 @@ class Connection(http.client.HTTPConnection):
 
 
 FAILURES = (OSError, http.client.HTTPException)
+_FIRST_ATTEMPT, _LONGEST_ATTEMPT = 0.5, 8.0
+
+
+PATIENCE = 60.0
+"""Seconds after which an answer, or the first good one, is given up: a net, no promise."""
 
 
 class Client:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
 
-    def open(self, address: str, port: int = 80, *, timeout: float = 5.0) -> Connection:
+    def open(self, address: str, port: int = 80, *, timeout: float = PATIENCE) -> Connection:
         """A connection to be kept open by the caller."""
         connection = Connection(self._machine, address, port, timeout)
         connection.connect()
@@ -71,7 +76,7 @@ class Client:
         port: int = 80,
         path: str = "/",
         *,
-        timeout: float = 5.0,
+        timeout: float = PATIENCE,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One request on a connection of its own."""
@@ -87,15 +92,19 @@ class Client:
         return Counter(answer.backend if answer.status == 200 else str(answer.status) for answer in answers)
 
     def first(
-        self, address: str, port: int = 80, *, status: int = 200, backend: str | None = None, timeout: float = 10.0
+        self, address: str, port: int = 80, *, status: int = 200, backend: str | None = None, timeout: float = PATIENCE
     ) -> float | None:
         """Asks until that status comes (from that back end); returns the moment (monotonic), None after the timeout."""
         deadline = time.monotonic() + timeout
+        attempt = _FIRST_ATTEMPT
         while time.monotonic() < deadline:
+            answer = None
             try:
-                answer = self.get(address, port, timeout=0.5)
+                answer = self.get(address, port, timeout=attempt)
+            except TimeoutError:
+                attempt = min(2 * attempt, _LONGEST_ATTEMPT)  # the machine may be slower than that
             except FAILURES:
-                answer = None
+                pass
             if answer is not None and answer.status == status and backend in (None, answer.backend):
                 return time.monotonic()
             time.sleep(0.0005)
@@ -119,17 +128,22 @@ class FirstAnswer:
 
     def _run(self) -> None:
         address, port, backend = self._target
-        self._moment = self._client.first(address, port, backend=backend, timeout=20)
+        self._moment = self._client.first(address, port, backend=backend)
 
 
 class Load:
-    """A request on a new connection every ``pause`` seconds, counted, until the end of the ``with`` block."""
+    """A request on a new connection every ``pause`` seconds, counted, until the end of the ``with`` block.
 
-    def __init__(self, client: Client, address: str, port: int = 80, *, pause: float = 0.01) -> None:
+    How many that are depends on the machine: who wants some to pass during or after something waits with
+    ``await_more``.
+    """
+
+    def __init__(self, client: Client, address: str, port: int = 80, *, pause: float = 0.002) -> None:
         self._client = client
         self._target = (address, port)
         self._pause = pause
-        self._ended = threading.Event()
+        self._stopping = threading.Event()
+        self._ended = threading.Condition()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.answers: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -139,21 +153,34 @@ class Load:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
+        self._stopping.set()
         self._thread.join()
+
+    def await_more(self, count: int) -> None:
+        """Returns when ``count`` requests have ended that began after this call. Raises TimeoutError."""
+        with self._ended:
+            wanted = self.requests + 1 + count  # the one that is under way began before
+            if not self._ended.wait_for(lambda: self.requests >= wanted, PATIENCE):
+                raise TimeoutError(f"{self.requests} requests to {self._target}, {wanted} wanted")
 
     @property
     def requests(self) -> int:
         return self.answers.total() + len(self.failures)
 
     def _run(self) -> None:
-        while not self._ended.wait(self._pause):
-            try:
-                answer = self._client.get(*self._target)
-            except FAILURES as error:
-                self.failures.append(f"{type(error).__name__}: {error}")
-                continue
-            if answer.status == 200:
-                self.answers[answer.backend] += 1
-            else:
-                self.failures.append(f"status {answer.status}")
+        while not self._stopping.wait(self._pause):
+            backend, failure = self._ask()
+            with self._ended:
+                if failure is None:
+                    self.answers[backend] += 1
+                else:
+                    self.failures.append(failure)
+                self._ended.notify_all()
+
+    def _ask(self) -> tuple[str, str | None]:
+        """The back end that answered, and what was wrong where something was."""
+        try:
+            answer = self._client.get(*self._target)
+        except FAILURES as error:
+            return "", f"{type(error).__name__}: {error}"
+        return answer.backend, None if answer.status == 200 else f"status {answer.status}"

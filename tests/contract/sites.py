@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -120,12 +119,3 @@ def linux_site(openvswitch: Openvswitch | None = None, *, use_veth: bool = False
 
 def kill_process(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
-
-
-def eventually(condition: Callable[[], bool], timeout: float = 5.0) -> bool:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True

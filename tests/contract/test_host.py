@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from tests.contract.sites import Site, eventually, fake_site, linux_site
+from tests.contract.sites import Site, fake_site, linux_site
 from tests.fakes.wishes import ip, member, monitor
 from tests.root.openvswitch import Openvswitch
+from tests.waiting import eventually
 
 from evenload.agent.actions import Plan
 from evenload.agent.apply import apply

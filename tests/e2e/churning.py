@@ -5,6 +5,7 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from tests.e2e.world import World
@@ -22,8 +23,8 @@ class ChurnClient(ABC):
         self._answers = answers
         self.faults: list[str] = []
 
-    def run(self, until: float) -> None:
-        while time.monotonic() < until:
+    def run(self, enough: Callable[[], bool]) -> None:
+        while not enough():
             try:
                 self.step()
             except (OSError, http.client.HTTPException):

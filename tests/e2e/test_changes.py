@@ -46,7 +46,7 @@ def test_thirty_changes_in_a_row_without_waiting(world: World) -> None:
         changes += 1
     assert changes >= 30
     assert pending > 0, "not one change met another on its way: the test shows nothing"
-    world.wait_active(identifier, timeout=20)
+    world.wait_active(identifier)
     world.measure(f"{changes} changes in a row, all in force", time.monotonic() - begun)
 
     objects = world.objects()
@@ -70,7 +70,7 @@ def test_a_deletion_in_the_middle_of_changes_is_final(world: World) -> None:
     assert reply.status in (404, 409), reply
     again = world.lbaas("DELETE", f"loadbalancers/{made['id']}?cascade=true")
     assert again.status in (204, 404), again
-    world.wait(lambda: world.lbaas("GET", f"loadbalancers/{made['id']}").status == 404, 10, "gone")
+    world.wait(lambda: world.lbaas("GET", f"loadbalancers/{made['id']}").status == 404, "gone")
     world.assert_gone(made["id"])
 
 
@@ -94,7 +94,7 @@ def test_many_load_balancers_made_at_the_same_time(world: World) -> None:
         made = list(pool.map(make, range(MANY)))
     world.measure(f"{MANY} load balancers accepted", time.monotonic() - begun)
     for balancer in made:
-        world.wait_active(balancer["id"], timeout=20)
+        world.wait_active(balancer["id"])
     world.measure(f"{MANY} load balancers ACTIVE", time.monotonic() - begun)
     assert len({balancer["vip_address"] for balancer in made}) == MANY
     assert len({balancer["vip_port_id"] for balancer in made}) == MANY
@@ -107,7 +107,7 @@ def test_many_load_balancers_made_at_the_same_time(world: World) -> None:
             pool.map(lambda item: world.lbaas("DELETE", f"loadbalancers/{item['id']}?cascade=true").status, made)
         )
     assert set(replies) == {204}
-    world.wait(lambda: not world.lbaas("GET", "loadbalancers").body["loadbalancers"], 20, "all gone")
+    world.wait(lambda: not world.lbaas("GET", "loadbalancers").body["loadbalancers"], "all gone")
     world.measure(f"{MANY} load balancers deleted", time.monotonic() - begun)
     for balancer in made:
         world.assert_gone(balancer["id"])

@@ -43,8 +43,8 @@ def _live(world: World, balancer: dict[str, Any]) -> None:
     assert set(world.client.spread(balancer["vip_address"], requests=8)) == {"web1", "web2"}
 
     world.command("loadbalancer", "member", "set", "--weight", "0", "p1", "web2")
-    world.wait(lambda: set(world.client.spread(balancer["vip_address"], requests=4)) == {"web1"}, 5, "web2 drained")
-    world.wait(lambda: _connections(world, balancer) >= 8, 5, "statistics")
+    world.wait(lambda: set(world.client.spread(balancer["vip_address"], requests=4)) == {"web1"}, "web2 drained")
+    world.wait(lambda: _connections(world, balancer) >= 8, "statistics")
     members, statuses, stats, listed, shown = world.commands(
         "loadbalancer set --name smoke2 smoke",
         "loadbalancer member list p1 -f json",

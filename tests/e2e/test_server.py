@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.e2e.world import World
+from tests.waiting import NET
 
 
 def test_the_version_document_carries_the_requests_own_host(world: World) -> None:
@@ -30,7 +31,7 @@ def test_both_prefixes_are_the_same_tree(world: World, prefix: str) -> None:
 
 
 def test_one_connection_carries_many_requests(world: World) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", world.service.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", world.service.port, timeout=NET)
     try:
         connection.connect()
         own = connection.sock.getsockname()
@@ -128,7 +129,7 @@ def test_single_call_creation_answers_the_whole_tree_and_is_all_or_nothing(world
 
 def test_a_client_that_says_nothing_holds_up_nobody(world: World) -> None:
     """More silent connections than the service has threads."""
-    silent = [http.client.HTTPConnection("127.0.0.1", world.service.port, timeout=10) for _ in range(40)]
+    silent = [http.client.HTTPConnection("127.0.0.1", world.service.port, timeout=NET) for _ in range(40)]
     try:
         for connection in silent:
             connection.connect()

@@ -51,7 +51,7 @@ def test_from_create_vip_to_the_last_trace(world: World, v1: V1) -> None:
     footprint = observe_footprint(world.lab, balancer, shown["port_id"], VIP, client)
     assert v1.ask("DELETE", f"vips/{vip}").status == 204
     assert v1.ask("GET", f"vips/{vip}").status == 404
-    world.wait(lambda: world.lbaas("GET", f"loadbalancers/{balancer}").status == 404, 10, "gone")
+    world.wait(lambda: world.lbaas("GET", f"loadbalancers/{balancer}").status == 404, "gone")
     assert [finding for finding in read_findings(footprint, world.lab, client) if finding.left] == []
     assert world.ask("GET", f"/v2.0/ports/{shown['port_id']}").status == 404
     assert v1.show("pool", other)["status"] == "ACTIVE"

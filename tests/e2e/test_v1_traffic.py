@@ -6,8 +6,6 @@ import pytest
 from tests.e2e.v1_world import V1, VIP
 from tests.e2e.world import BACKEND_PORT
 
-SLOWEST = 15
-
 
 def backends(v1: V1, requests: int = 6, **how: Any) -> set[str | None]:
     return {v1.world.client.get(VIP, **how).backend for _ in range(requests)}
@@ -71,21 +69,21 @@ def test_a_member_is_up_when_all_monitors_agree(v1: V1, second: str) -> None:
     for monitor in monitors:
         assert v1.ask("POST", f"pools/{pool}/health_monitors", {"health_monitor": {"id": monitor}}).status == 201
     if second != "PING":
-        world.wait(lambda: backends(v1) == {"web1", "web2"}, SLOWEST, "both up")
+        world.wait(lambda: backends(v1) == {"web1", "web2"}, "both up")
         if second == "HTTP":
             v1.change("health_monitor", monitors[1], expected_codes="200")
-            world.wait(lambda: v1.show("member", member)["status"] == "INACTIVE", SLOWEST, "both down for the second")
+            world.wait(lambda: v1.show("member", member)["status"] == "INACTIVE", "both down for the second")
             v1.change("health_monitor", monitors[1], expected_codes="503")
         else:
             world.stop_backend("web2")
             try:
-                world.wait(lambda: v1.show("member", member)["status"] == "INACTIVE", SLOWEST, "down")
+                world.wait(lambda: v1.show("member", member)["status"] == "INACTIVE", "down")
             finally:
                 world.start_backend("web2")
-        world.wait(lambda: v1.show("member", member)["status"] == "ACTIVE", SLOWEST, "up again")
-        world.wait(lambda: backends(v1) == {"web1", "web2"}, SLOWEST, "both up again")
+        world.wait(lambda: v1.show("member", member)["status"] == "ACTIVE", "up again")
+        world.wait(lambda: backends(v1) == {"web1", "web2"}, "both up again")
     else:
-        world.wait(lambda: v1.show("member", member)["status"] == "INACTIVE", SLOWEST, "down")
+        world.wait(lambda: v1.show("member", member)["status"] == "INACTIVE", "down")
         assert backends(v1) == {"web1"}
     statuses = v1.show("pool", pool)["health_monitors_status"]
     assert [(each["monitor_id"], each["status"]) for each in statuses] == [(each, "ACTIVE") for each in monitors]

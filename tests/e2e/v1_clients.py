@@ -64,7 +64,7 @@ class Neutron:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=300,
             check=False,
         )
 
@@ -142,6 +142,5 @@ def wait_host_empty(world: World) -> None:
     machines = {machine.device for machine in world.lab.machines.values()}
     world.wait(
         lambda: not list(states.iterdir()) and set(bridge_ports(world.lab.bridge)) <= machines,
-        10,
         "the host without load balancers",
     )

@@ -47,7 +47,7 @@ class V1:
         return vip
 
     def active(self, vip: str) -> None:
-        self.world.wait(lambda: self.show("vip", vip)["status"] in ("ACTIVE", "ERROR"), 10, "ACTIVE or ERROR")
+        self.world.wait(lambda: self.show("vip", vip)["status"] in ("ACTIVE", "ERROR"), "ACTIVE or ERROR")
         assert self.show("vip", vip)["status"] == "ACTIVE", self.show("vip", vip)
 
     def clear(self) -> None:

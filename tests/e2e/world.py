@@ -7,6 +7,7 @@ packets through the VIPs.
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from demo.lab import NETNS, Lab, Process, bridge_ports
 from demo.service import Service
 from demo.traces import read_haproxy_pids
 from demo.traffic import FAILURES, Client
+from tests.waiting import NET
 
 T = TypeVar("T")
 BACKEND_PORT = 8080
@@ -76,7 +78,7 @@ class World:
 
     def ask(self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None) -> Reply:
         """One HTTP request to the API; ``body`` is sent as JSON, bytes as they are."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.service.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.service.port, timeout=NET)
         sent = dict(headers or {})
         payload = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         if payload is not None:
@@ -151,46 +153,45 @@ class World:
         """With all it has; returns when it is gone from the API."""
         path = f"loadbalancers/{load_balancer_id}"
         assert self.lbaas("DELETE", f"{path}?cascade=true").status == 204
-        self.wait(lambda: self.lbaas("GET", path).status == 404, 10, f"{path} gone")
+        self.wait(lambda: self.lbaas("GET", path).status == 404, f"{path} gone")
 
     # Waiting
 
-    def wait(self, look: Callable[[], T | None], timeout: float, what: str) -> T:
+    def wait(self, look: Callable[[], T | None], what: str) -> T:
         """The first true thing seen."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + NET
         while not (seen := look()):
-            assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
+            assert time.monotonic() < deadline, f"not within {NET:.0f} s: {what}"
             time.sleep(0.01)
         return seen
 
-    def wait_active(self, load_balancer_id: str, timeout: float = 10) -> float:
+    def wait_active(self, load_balancer_id: str) -> float:
         """Until nothing of it is PENDING; it has to end ACTIVE. Returns the seconds it took."""
         begun = time.monotonic()
         look = f"loadbalancers/{load_balancer_id}"
         self.wait(
             lambda: self.show("loadbalancers", load_balancer_id)["provisioning_status"] in ("ACTIVE", "ERROR"),
-            timeout,
             f"{look} ACTIVE or ERROR",
         )
         assert self.show("loadbalancers", load_balancer_id)["provisioning_status"] == "ACTIVE"
         return time.monotonic() - begun
 
-    def wait_status(self, path: str, status: str, timeout: float) -> float:
+    def wait_status(self, path: str, status: str) -> float:
         """Until an object's operating_status is that; returns the seconds it took."""
         begun = time.monotonic()
         collection, _, identifier = path.rpartition("/")
-        self.wait(lambda: self.show(collection, identifier)["operating_status"] == status, timeout, f"{path} {status}")
+        self.wait(lambda: self.show(collection, identifier)["operating_status"] == status, f"{path} {status}")
         return time.monotonic() - begun
 
-    def wait_answer(self, vip: str, port: int = 80, *, backend: str | None = None, timeout: float = 10) -> float:
+    def wait_answer(self, vip: str, port: int = 80, *, backend: str | None = None) -> float:
         begun = time.monotonic()
-        moment = self.client.first(vip, port, backend=backend, timeout=timeout)
-        assert moment is not None, f"no 200 from {vip}:{port} within {timeout} s"
+        moment = self.client.first(vip, port, backend=backend)
+        assert moment is not None, f"no 200 from {vip}:{port}"
         return moment - begun
 
     def reaches(self, vip: str, port: int = 80) -> bool:
         try:
-            return self.client.get(vip, port, timeout=1).status == 200
+            return self.client.get(vip, port, timeout=5).status == 200
         except FAILURES:
             return False
 
@@ -211,6 +212,20 @@ class World:
     def stop_backend(self, web: str) -> None:
         self.backends[web].stop()
 
+    # On the host
+
+    def connections(self, load_balancer_id: str, listener_id: str) -> int:
+        """How many connections HAProxy itself has counted so far at the listener."""
+        path = self.lab.state / "load_balancers" / load_balancer_id / "haproxy.sock"
+        with socket.socket(socket.AF_UNIX) as runtime:
+            runtime.settimeout(NET)
+            runtime.connect(str(path))
+            runtime.sendall(b"show stat -1 1 -1\n")
+            lines = runtime.makefile().read().splitlines()
+        columns = lines[0].removeprefix("# ").split(",")
+        rows = [dict(zip(columns, line.split(","), strict=False)) for line in lines[1:] if line]
+        return next(int(row["stot"]) for row in rows if row["pxname"] == listener_id)
+
     # Clients
 
     def command(self, *words: str, environment: Mapping[str, str] | None = None, good: bool = True) -> str:
@@ -219,7 +234,7 @@ class World:
         plain = {key: value for key, value in os.environ.items() if not key.startswith("OS_")}
         access = environment or {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": self.service.url}
         done = subprocess.run(
-            [str(program), *words], env={**plain, **access}, capture_output=True, text=True, timeout=60, check=False
+            [str(program), *words], env={**plain, **access}, capture_output=True, text=True, timeout=300, check=False
         )
         if good:
             assert done.returncode == 0, f"openstack {' '.join(words)}: {done.stdout}{done.stderr}"
@@ -242,7 +257,7 @@ class World:
             env={**plain, **access},
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=300,
             check=False,
         )
         assert not done.stderr.strip(), f"{lines}: {done.stdout}{done.stderr}"
@@ -256,7 +271,7 @@ class World:
         for balancer in balancers:
             reply = self.lbaas("DELETE", f"loadbalancers/{balancer['id']}?cascade=true")
             assert reply.status in (204, 404), reply
-        self.wait(lambda: not self.lbaas("GET", "loadbalancers").body["loadbalancers"], 20, "all deleted")
+        self.wait(lambda: not self.lbaas("GET", "loadbalancers").body["loadbalancers"], "all deleted")
         for balancer in balancers:
             self.assert_gone(balancer["id"])
         machines = {machine.device for machine in self.lab.machines.values()}

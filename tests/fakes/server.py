@@ -20,6 +20,8 @@ class TableServer:
         self.reports: list[Report] = []
         self.heard: list[Health] = []
         self.fetches = 0
+        self.resyncs = 0
+        """How often it was asked for the assignments, away or not."""
         self.away = False
         self.on_fetch: Callable[[], None] = lambda: None
 
@@ -49,6 +51,8 @@ class TableServer:
         return found
 
     def assignments(self) -> dict[str, int]:
+        with self.lock:
+            self.resyncs += 1
         self._reach()
         with self.lock:
             return {key: each.generation for key, each in self.wishes.items() if each.generation is not None}

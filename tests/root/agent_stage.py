@@ -1,5 +1,6 @@
 """A real agent on a real host between a client and back ends, with a server that is a table.
 
+Unless a test asks for others, resyncs come at its word alone: what is put right was noticed by itself.
 Everything is in a lab's namespaces; ``Stage`` owns the agent and its host and removes what they made.
 """
 
@@ -14,19 +15,22 @@ from demo.lab import Machine
 from demo.traffic import FAILURES, Answer, Client
 from tests.fakes.server import TableServer
 from tests.fakes.wishes import listener, member, pool, uuid, wish
-from tests.root.lab import PHYSICAL_NETWORK, HttpBackend, Lab, eventually, make_port
+from tests.root.lab import PHYSICAL_NETWORK, HttpBackend, Lab, make_port
 from tests.root.openvswitch import Openvswitch
+from tests.waiting import NET, eventually
 
 from evenload.agent.loop import Agent
 from evenload.agent.settings import AgentSettings
 from evenload.host.linux import LinuxHost
 from evenload.host.settings import HaproxySettings, HostSettings, VifDriver
 from evenload.model.balancer import Vip
-from evenload.model.desired import Change, Desired, DesiredPort, Gone, Outcome, Report
+from evenload.model.desired import Change, Desired, DesiredPort, Gone, Outcome, ProxyStatistics, Report
 from evenload.render.options import RenderOptions
 
 VIP = "10.7.0.5"
 VIP_INTERFACE = f"{VIP}/24"
+ATTEMPT = 5.0
+"""Seconds that one of several attempts to get an answer may take: long enough for a slow machine and a lost packet."""
 
 
 class SystemClock:
@@ -35,6 +39,17 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+class CountingHost(LinuxHost):
+    """``looks``: how often the agent has read what HAProxy says of its members and counters."""
+
+    looks = 0
+
+    def read_statistics(self, load_balancer_id: str) -> dict[int, tuple[ProxyStatistics, ...]]:
+        found = super().read_statistics(load_balancer_id)
+        self.looks += 1
+        return found
 
 
 class Stage:
@@ -48,7 +63,7 @@ class Stage:
         self.options = RenderOptions(
             state_dir=str(self.settings.state_dir), chroot=str(self.settings.haproxy.chroot), hard_stop_after=20
         )
-        self._agent_settings = AgentSettings(**({"resync_interval": 30.0, "statistics_interval": 0.2} | settings))
+        self._agent_settings = AgentSettings(**({"resync_interval": 3600.0, "statistics_interval": 0.2} | settings))
         self.id = lab.load_balancer_id()
         self.port = make_port(VIP_INTERFACE)
         self.host, self.agent = self._agent()
@@ -74,26 +89,26 @@ class Stage:
     def listener(self, number: int = 0, **fields: Any) -> Any:
         return replace(listener(number, **fields), load_balancer_id=self.id)
 
-    def apply(self, wanted: Desired | Gone, timeout: float = 10.0) -> Report:
+    def apply(self, wanted: Desired | Gone) -> Report:
         """Waits for the agent's report of that generation, which must be that it is done."""
         assert wanted.generation is not None
         self.server.wish(wanted)
         self.agent.hint(self.id, wanted.generation)
-        return self.report(wanted.generation, timeout)
+        return self.report(wanted.generation)
 
-    def report(self, generation: int, timeout: float = 10.0, *, after: int = 0) -> Report:
+    def report(self, generation: int, *, after: int = 0) -> Report:
         def told() -> list[Report]:
             return [each for each in self.server.reports[after:] if each.generation == generation]
 
-        assert eventually(lambda: any(each.outcome is Outcome.DONE for each in told()), timeout), told()
+        assert eventually(lambda: any(each.outcome is Outcome.DONE for each in told())), told()
         return [each for each in told() if each.outcome is Outcome.DONE][-1]
 
-    def ask(self, path: str = "/", port: int = 80, timeout: float = 3.0) -> Answer:
+    def ask(self, path: str = "/", port: int = 80, timeout: float = NET) -> Answer:
         return Client(self.client).get(VIP, port, path, timeout=timeout)
 
     def answers(self, port: int = 80) -> bool:
         try:
-            return self.ask(port=port, timeout=0.5).status == 200
+            return self.ask(port=port, timeout=ATTEMPT).status == 200
         except FAILURES:
             return False
 
@@ -120,8 +135,8 @@ class Stage:
             self.host.remove_namespace(identifier)
         self.host.close()
 
-    def _agent(self) -> tuple[LinuxHost, Agent]:
-        host = LinuxHost(self.settings)
+    def _agent(self) -> tuple[CountingHost, Agent]:
+        host = CountingHost(self.settings)
         return host, Agent(self.server, host, self.options, SystemClock(), self._agent_settings)
 
     def _machine(self, name: str, *addresses: str) -> Machine:

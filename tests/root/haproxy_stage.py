@@ -9,14 +9,15 @@ import ssl
 import subprocess
 import tempfile
 import threading
-import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import MappingProxyType, TracebackType
+
+from tests.waiting import NET
 
 from evenload.host import netns
 from evenload.host.files import StateFiles
@@ -36,9 +37,15 @@ MEMBERS = [f"10.77.1.{number}" for number in range(1, 7)]
 MEMBER6 = "2001:db8:77:1::1"
 
 
+def _opened() -> threading.Event:
+    gate = threading.Event()
+    gate.set()
+    return gate
+
+
 @dataclass(slots=True)
 class Backend:
-    """``headers`` of the last request, names in lower case; ``delay`` seconds before each answer.
+    """``headers`` of the last request, names in lower case. While ``gate`` is clear, requests wait for their answers.
 
     ``closing``: no connection is kept alive.
     """
@@ -47,7 +54,7 @@ class Backend:
     port: int
     name: str
     status: int = 200
-    delay: float = 0.0
+    gate: threading.Event = field(default_factory=_opened)
     cookie: str | None = None
     closing: bool = False
     hits: int = 0
@@ -56,6 +63,7 @@ class Backend:
     server: ThreadingHTTPServer | None = None
 
     def stop(self) -> None:
+        self.gate.set()
         server, self.server = self.server, None
         if server is not None:
             server.shutdown()
@@ -162,8 +170,7 @@ class Stage:
                 backend.requests.append(self.requestline)
                 backend.headers = {name.lower(): value for name, value in self.headers.items()}
                 backend.hits += 1
-                if backend.delay:
-                    time.sleep(backend.delay)
+                assert backend.gate.wait(NET)
                 body = backend.name.encode()
                 self.send_response(backend.status)
                 self.send_header("Content-Length", str(len(body)))
@@ -201,7 +208,7 @@ class Stage:
 
     def connect(self, port: int = 80, address: str = VIP) -> socket.socket:
         connection = self.open(address)
-        connection.settimeout(5)
+        connection.settimeout(NET)
         connection.connect((address, port))
         return connection
 
@@ -253,12 +260,3 @@ def desired(
 def member(number: int, **fields: object) -> Member:
     plain = Member(id=f"m{number}", pool_id="app", address=MEMBERS[number - 1], port=8080)
     return replace(plain, **fields)  # type: ignore[arg-type]
-
-
-def eventually(condition: Callable[[], bool], timeout: float = 10.0) -> bool:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True

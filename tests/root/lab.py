@@ -6,20 +6,33 @@ that of the back ends and of load balancers whose id was given out here.
 
 import json
 import subprocess
+import sys
 import threading
-import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socket import AF_INET, AF_INET6, AF_PACKET, SO_REUSEADDR, SOCK_RAW, SOCK_STREAM, SOL_SOCKET, socket
+from socket import (
+    AF_INET,
+    AF_INET6,
+    AF_PACKET,
+    IPPROTO_TCP,
+    SO_REUSEADDR,
+    SOCK_RAW,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    TCP_INFO,
+    socket,
+)
 from typing import Any
 from urllib.parse import urlsplit
 
 from demo import lab as demo_lab
 from demo.lab import Machine, run_ip
 from demo.traffic import Answer, Client
+from tests.waiting import NET, eventually
 
 from evenload.host import netns
 from evenload.host.settings import HaproxySettings, HostSettings
@@ -29,6 +42,12 @@ from evenload.model.network import Segment
 
 PHYSICAL_NETWORK = "physnet1"
 _ETH_P_ALL = 3
+SO_RCVBUFFORCE = 33
+_CAPTURE = 32 << 20
+_TOTAL_RETRANSMISSIONS = 100
+"""Where tcp_info has tcpi_total_retrans."""
+LOST = 0.5
+"""Seconds after which a packet counts as lost, where a test wants that it is."""
 
 
 class HttpBackend:
@@ -43,6 +62,8 @@ class HttpBackend:
         self.status = 200
         self.answers: dict[str, int] = {}
         self.hits = 0
+        self.asked: Counter[str] = Counter()
+        """Requests by path."""
         self._server: ThreadingHTTPServer | None = None
         self.start()
 
@@ -60,6 +81,7 @@ class HttpBackend:
 
             def do_GET(self) -> None:
                 backend.hits += 1
+                backend.asked[self.path] += 1
                 body = backend.text.encode()
                 self.send_response(backend.answers.get(self.path, backend.status))
                 self.send_header("Content-Length", str(len(body)))
@@ -104,7 +126,7 @@ class Lab(demo_lab.Lab):
         self._backends.append(backend)
         return backend
 
-    def request(self, machine: Machine, url: str, timeout: float = 3.0) -> Answer:
+    def request(self, machine: Machine, url: str, timeout: float = NET) -> Answer:
         """Raises OSError or HTTPException where no whole answer comes."""
         parts = urlsplit(url)
         assert parts.hostname is not None
@@ -159,8 +181,8 @@ def read_json(*command: str, namespace: str | None = None) -> Any:
     return json.loads(run(*command, namespace=namespace) or "[]")
 
 
-def reaches(namespace: Path, address: str, *, source: str | None = None, timeout: float = 1.0) -> bool:
-    """Whether a TCP packet to a closed port of the address is refused from there, rather than lost."""
+def reaches(namespace: Path, address: str, *, source: str | None = None, timeout: float = NET) -> bool:
+    """Whether a TCP packet to a closed port of the address is refused from there, rather than lost for so long."""
     with netns.visit(namespace):
         probe = socket(AF_INET6 if ":" in address else AF_INET, SOCK_STREAM)
     with probe:
@@ -176,19 +198,24 @@ def reaches(namespace: Path, address: str, *, source: str | None = None, timeout
     raise AssertionError(f"something listens at port 9 of {address}")
 
 
-def fetch(namespace: Path, address: str, port: int, timeout: float = 10.0) -> str:
+def count_retransmissions(namespace: Path, address: str) -> int:
+    """How often the kernel had to repeat the first packet to the address until that refused it."""
+    with netns.visit(namespace):
+        probe = socket(AF_INET6 if ":" in address else AF_INET, SOCK_STREAM)
+    with probe:
+        probe.settimeout(NET)
+        try:
+            probe.connect((address, 9))
+        except ConnectionRefusedError:
+            information = probe.getsockopt(IPPROTO_TCP, TCP_INFO, _TOTAL_RETRANSMISSIONS + 4)
+            return int.from_bytes(information[_TOTAL_RETRANSMISSIONS:], sys.byteorder)
+    raise AssertionError(f"something listens at port 9 of {address}")
+
+
+def fetch(namespace: Path, address: str, port: int, timeout: float = NET) -> str:
     """The body of a whole answer to GET /, asked for in that namespace."""
     machine = Machine(name="", namespace=namespace, device="", addresses=())
     return Client(machine).get(address, port, timeout=timeout).body.decode()
-
-
-def eventually(condition: Callable[[], bool], timeout: float = 5.0) -> bool:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 class Sniffer:
@@ -196,20 +223,22 @@ class Sniffer:
 
     def __init__(self, device: str) -> None:
         self._socket = socket(AF_PACKET, SOCK_RAW, 0)
+        self._socket.setsockopt(SOL_SOCKET, SO_RCVBUFFORCE, _CAPTURE)
         self._socket.bind((device, _ETH_P_ALL))
-        self._socket.settimeout(0.05)
+        self._socket.setblocking(False)
         self.frames: list[bytes] = []
 
-    def saw(self, wanted: Callable[[bytes], bool], timeout: float = 2.0) -> bool:
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            if any(wanted(frame) for frame in self.frames):
-                return True
+    def saw(self, wanted: Callable[[bytes], bool]) -> bool:
+        """Waits for such a frame."""
+        return eventually(lambda: self.has_seen(wanted))
+
+    def has_seen(self, wanted: Callable[[bytes], bool]) -> bool:
+        """Whether such a frame has passed by now."""
+        while True:
             try:
                 self.frames.append(self._socket.recv(65536))
-            except TimeoutError:
-                continue
-        return False
+            except BlockingIOError:
+                return any(wanted(frame) for frame in self.frames)
 
     def close(self) -> None:
         self._socket.close()
@@ -230,12 +259,13 @@ def sniffing(device: str, machine: Machine | None = None) -> Iterator[Sniffer]:
 
 
 __all__ = [
+    "LOST",
     "PHYSICAL_NETWORK",
     "Answer",
     "HttpBackend",
     "Lab",
     "Machine",
-    "eventually",
+    "count_retransmissions",
     "fetch",
     "make_port",
     "reaches",

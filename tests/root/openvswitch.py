@@ -31,7 +31,7 @@ class Openvswitch:
         self._count = 0
 
     def settings(self, *, use_veth: bool = False) -> OpenvswitchSettings:
-        return OpenvswitchSettings(connection=self.connection, use_veth=use_veth, datapath_type="netdev", timeout=10.0)
+        return OpenvswitchSettings(connection=self.connection, use_veth=use_veth, datapath_type="netdev", timeout=60.0)
 
     def start(self) -> None:
         self.directory.mkdir(mode=0o755)
@@ -47,7 +47,7 @@ class Openvswitch:
         self._end("ovs-vswitchd")
 
     def vsctl(self, *words: str) -> str:
-        return run("ovs-vsctl", f"--db={self.connection}", "--timeout=10", *words)
+        return run("ovs-vsctl", f"--db={self.connection}", "--timeout=60", *words)
 
     def machine(self, name: str, bridge: str, *addresses: str, vlan: int | None = None) -> Machine:
         """A namespace with a veth to the bridge, fit for a switch in userspace."""
@@ -99,7 +99,7 @@ class Openvswitch:
             pid = int((self.directory / f"{name}.pid").read_text())
         except FileNotFoundError:
             return
-        for number, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+        for number, patience in ((signal.SIGTERM, 30.0), (signal.SIGKILL, 30.0)):
             try:
                 os.kill(pid, number)
             except ProcessLookupError:

@@ -1,6 +1,5 @@
 """A load balancer's life by an agent on a real host: created, changed, deleted, with packets to tell."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +7,9 @@ from pathlib import Path
 import pytest
 from demo.traffic import Client
 from tests.root.agent_stage import VIP, Stage, staged
-from tests.root.lab import Lab, eventually, make_port, reaches
+from tests.root.lab import Lab, make_port, reaches
 from tests.root.openvswitch import Openvswitch
+from tests.waiting import eventually
 
 from evenload.host import netns
 from evenload.model.desired import Change, Gone
@@ -67,16 +67,15 @@ def test_a_weight_of_nought_drains_without_a_reload(stage: Stage) -> None:
     assert stage.pid() == pid
 
 
-def test_a_runtime_change_costs_the_agent_milliseconds(stage: Stage) -> None:
+def test_a_change_is_made_in_one_round_that_its_hint_began(stage: Stage) -> None:
+    """No resync and no second attempt had a part in it. The bench says how long it takes."""
     stage.apply(stage.wish())
-    spent = []
+    resyncs = stage.server.resyncs
     for generation in range(2, 32):
-        wanted = stage.wish(generation, members=(stage.member(0, weight=1 + generation % 2), stage.member(1)))
-        started = time.monotonic()
-        stage.apply(wanted)
-        spent.append(time.monotonic() - started)
-    # A tenth of a second would mean that something waits; the bench has the exact figure.
-    assert sorted(spent)[len(spent) // 2] < 0.1
+        wanted = stage.wish(generation, members=(stage.member(0, weight=2 - generation % 2), stage.member(1)))
+        assert stage.apply(wanted).change is Change.RUNTIME
+    assert stage.server.resyncs == resyncs
+    assert [generation for generation, _ in stage.server.outcomes] == list(range(1, 32))
 
 
 def test_a_connection_in_use_outlives_a_reload(stage: Stage) -> None:
@@ -135,10 +134,10 @@ def test_many_load_balancers_come_and_go_in_parallel(lab: Lab) -> None:
         for wanted in wishes:
             stage.server.wish(wanted)
             stage.agent.hint(wanted.id, 1)
-        assert eventually(lambda: len(stage.server.reports) == len(wishes), 20.0)
+        assert eventually(lambda: len(stage.server.reports) == len(wishes))
         for wanted in wishes:
             assert Client(stage.client).get(wanted.load_balancer.vips[0].address).status == 200
         for wanted in wishes:
             stage.server.wish(Gone(load_balancer_id=wanted.id, generation=2))
             stage.agent.hint(wanted.id, 2)
-        assert eventually(lambda: stage.host.known() == [], 20.0)
+        assert eventually(lambda: stage.host.known() == [])

@@ -8,7 +8,8 @@ import pytest
 from demo.traffic import Client
 from tests.fakes.wishes import monitor, uuid
 from tests.root.agent_stage import Stage, staged
-from tests.root.lab import Lab, eventually, run_ip
+from tests.root.lab import Lab, run_ip
+from tests.waiting import eventually
 
 from evenload.agent.verdicts import verdicts_of_checks
 from evenload.model.desired import Change, Statistics
@@ -26,8 +27,8 @@ def stage(lab: Lab) -> Iterator[Stage]:
         yield stage
 
 
-def is_(stage: Stage, identifier: str, status: OperatingStatus, timeout: float = 6.0) -> bool:
-    return eventually(lambda: stage.server.statuses.get(identifier) is status, timeout)
+def is_(stage: Stage, identifier: str, status: OperatingStatus) -> bool:
+    return eventually(lambda: stage.server.statuses.get(identifier) is status)
 
 
 def counted(stage: Stage) -> Statistics:
@@ -66,7 +67,7 @@ def test_health_outlives_a_reload(stage: Stage) -> None:
     report = stage.apply(stage.wish(2, monitors=wanted.monitors, listeners=two))
     assert report.change is Change.RELOAD
     assert stage.bodies(12) == {"1"}
-    assert eventually(lambda: len(stage.server.heard) > heard, 3.0)
+    assert eventually(lambda: len(stage.server.heard) > heard)
     assert [each.statuses[FIRST] for each in stage.server.heard[heard:] if FIRST in each.statuses] == [ERROR]
 
 
@@ -85,11 +86,11 @@ def test_a_member_that_does_not_answer_pings(stage: Stage) -> None:
     stage.apply(stage.wish(2, monitors=wanted.monitors, listeners=two))
     assert stage.bodies() == {"1"}
     os.kill(stage.pid(), signal.SIGKILL)
-    assert eventually(stage.answers, 2.0)
-    assert eventually(lambda: stage.bodies() == {"1"}, 2.0)
+    assert eventually(stage.answers)
+    assert eventually(lambda: stage.bodies() == {"1"})
     run_ip(["link set eth0 up"], namespace=namespace)
     assert is_(stage, FIRST, ONLINE)
-    assert eventually(lambda: stage.bodies() == {"0", "1"}, 3.0)
+    assert eventually(lambda: stage.bodies() == {"0", "1"})
 
 
 def test_without_the_ping_monitor_a_silent_member_counts_as_up(stage: Stage) -> None:
@@ -106,21 +107,21 @@ def test_counters_outlive_a_reload_a_death_and_the_agent(stage: Stage) -> None:
     stage.apply(stage.wish())
     for _ in range(5):
         stage.ask()
-    assert eventually(lambda: counted(stage).total_connections == 5, 3.0)
+    assert eventually(lambda: counted(stage).total_connections == 5)
     stage.apply(stage.wish(2, listeners=(stage.listener(), stage.listener(1))))
     for _ in range(3):
         stage.ask()
-    assert eventually(lambda: counted(stage).total_connections == 8, 3.0)
+    assert eventually(lambda: counted(stage).total_connections == 8)
     os.kill(stage.pid(), signal.SIGKILL)
-    assert eventually(stage.answers, 2.0)
+    assert eventually(stage.answers)
     total = 9
-    assert eventually(lambda: counted(stage).total_connections >= total, 3.0)
+    assert eventually(lambda: counted(stage).total_connections >= total)
     before = counted(stage)
     stage.restart_agent()
     stage.ask()
-    assert eventually(lambda: counted(stage).total_connections == before.total_connections + 1, 4.0)
+    assert eventually(lambda: counted(stage).total_connections == before.total_connections + 1)
     # Bytes are counted when the request has ended, which may be after the answer was read.
-    assert eventually(lambda: counted(stage).bytes_out > before.bytes_out, 4.0)
+    assert eventually(lambda: counted(stage).bytes_out > before.bytes_out)
     assert counted(stage).bytes_in > before.bytes_in
 
 

@@ -2,14 +2,14 @@
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from demo.traffic import Client
 from tests.root.agent_stage import VIP, Stage, staged
-from tests.root.lab import Lab, eventually, run, run_ip
+from tests.root.lab import Lab, run, run_ip
+from tests.waiting import eventually, grows
 
 from evenload.agent.plan import plan
 from evenload.model.desired import Change, Gone
@@ -41,16 +41,16 @@ def namespace(stage: Stage) -> str:
     return f"qlbaas-{stage.id}"
 
 
-def test_a_killed_haproxy_is_back_within_two_seconds(lab: Lab) -> None:
+def test_a_killed_haproxy_is_back_without_a_resync(lab: Lab) -> None:
     with staged(lab) as stage:
         stage.apply(stage.wish())
+        resyncs = stage.server.resyncs
         for _ in range(3):
             pid = stage.pid()
             os.kill(pid, signal.SIGKILL)
-            killed = time.monotonic()
-            assert eventually(stage.answers, 2.0)
-            assert time.monotonic() - killed < 2.0
+            assert eventually(stage.answers)
             assert stage.pid() != pid
+        assert stage.server.resyncs == resyncs
 
 
 DAMAGES: dict[str, Callable[[Stage], object]] = {
@@ -86,7 +86,7 @@ def test_damage_is_put_right_at_the_next_resync(lab: Lab, damage: str) -> None:
         DAMAGES[damage](stage)
         assert not whole(stage)
         stage.agent.resync()
-        mended = eventually(lambda: stage.agent.settled() and whole(stage), 8.0)
+        mended = eventually(lambda: stage.agent.settled() and whole(stage))
         assert mended, stage.host.observe(stage.id, stage.port)
         assert stage.bodies() == {"0", "1"}
 
@@ -94,7 +94,7 @@ def test_damage_is_put_right_at_the_next_resync(lab: Lab, damage: str) -> None:
 def test_resyncs_come_by_themselves(stage: Stage) -> None:
     stage.apply(stage.wish())
     run_ip([f"addr flush dev {inner(stage)}"], namespace=namespace(stage))
-    assert eventually(stage.answers, 8.0)
+    assert eventually(stage.answers)
 
 
 def test_a_restarted_agent_adopts_the_process_and_its_connections(stage: Stage) -> None:
@@ -110,7 +110,7 @@ def test_a_restarted_agent_adopts_the_process_and_its_connections(stage: Stage) 
     finally:
         connection.close()
     os.kill(pid, signal.SIGKILL)
-    assert eventually(stage.answers, 2.0)  # an adopted process is watched like one of its own
+    assert eventually(stage.answers)  # an adopted process is watched like one of its own
 
 
 def test_while_the_server_is_away_traffic_goes_on_and_the_dead_come_back(stage: Stage) -> None:
@@ -121,9 +121,9 @@ def test_while_the_server_is_away_traffic_goes_on_and_the_dead_come_back(stage: 
     assert stage.answers()
     assert stage.pid() == pid
     os.kill(pid, signal.SIGKILL)
-    assert eventually(stage.answers, 2.0)
+    assert eventually(stage.answers)
     run_ip([f"addr flush dev {inner(stage)}"], namespace=namespace(stage))
-    assert eventually(stage.answers, 8.0)
+    assert eventually(stage.answers)
     before = len(stage.server.reports)
     stage.server.away = False
     stage.report(1, after=before)
@@ -134,10 +134,10 @@ def test_an_orphan_goes_only_after_the_server_said_so(stage: Stage) -> None:
     stage.server.away = True
     stage.server.forget(stage.id)
     stage.restart_agent()
-    time.sleep(2.5)
+    assert grows(lambda: stage.server.resyncs, 3)
     assert stage.answers()
     stage.server.away = False
-    assert eventually(lambda: stage.host.known() == [], 8.0)
+    assert eventually(lambda: stage.host.known() == [])
     assert not Path(f"/run/netns/{namespace(stage)}").exists()
 
 

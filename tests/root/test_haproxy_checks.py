@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.root.haproxy_stage import VIP, Stage, desired, eventually, member
+from tests.root.haproxy_stage import VIP, Stage, desired, member
+from tests.waiting import eventually
 
 from evenload.model.balancer import HealthMonitor, HttpCheck
 from evenload.model.enums import MonitorType, PoolProtocol
@@ -136,7 +137,7 @@ def test_without_a_monitor_or_with_one_switched_off_nothing_is_asked(stage: Stag
     assert stage.status("m1") == "no check"
 
 
-def test_a_member_answers_slower_than_the_monitor_allows(stage: Stage) -> None:
-    stage.backend(1).delay = 2.5
+def test_a_member_does_not_answer_as_soon_as_the_monitor_allows(stage: Stage) -> None:
+    stage.backend(1).gate.clear()
     stage.start(desired(member(1), monitor=replace(HTTP, delay=2, timeout=1)))
     assert settles(stage, "m1", "L7TOUT")

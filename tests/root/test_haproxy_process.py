@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.root.haproxy_stage import Stage, desired, eventually, member
+from tests.root.haproxy_stage import Stage, desired, member
+from tests.waiting import eventually
 
 from evenload.host import haproxy_process
 from evenload.host.files import StateFiles
@@ -243,10 +244,12 @@ def test_a_new_namespace_needs_a_new_process(stage: Stage) -> None:
 
 def test_a_worker_number_that_is_still_in_use_is_given_up_by_the_old_one(stage: Stage) -> None:
     """An agent that forgot how far it had counted while an old worker is finishing."""
-    stage.backend(1).delay = 1.0
+    slow = stage.backend(1)
+    slow.gate.clear()
     first = stage.start(desired(member(1)))
     with stage.connect() as held:
         held.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert eventually(lambda: slow.hits == 1)
         second = stage.reload(desired(member(1)))
         os.kill(second, 9)
         assert eventually(lambda: not alive(second))
@@ -254,6 +257,7 @@ def test_a_worker_number_that_is_still_in_use_is_given_up_by_the_old_one(stage: 
         stage.start(desired(member(1)))
         assert stage.worker == 1
         assert alive(first)
+        slow.gate.set()
         assert held.recv(1000).startswith(b"HTTP/1.1 200")
     seen = stage.haproxy.observe(stage.id)
     config, state = seen.config, seen.process
@@ -325,8 +329,9 @@ def test_it_starts_where_few_files_may_be_opened(stage: Stage, limit: int) -> No
 
 
 def test_a_look_during_a_start_takes_nothing_from_it(stage: Stage) -> None:
-    script = stage.directory / "haproxy"
-    script.write_text(f'#!/bin/sh\nsleep 0.3\nexec {stage.settings.haproxy.binary} "$@"\n')
+    script, begun, proceed = (stage.directory / name for name in ("haproxy", "begun", "proceed"))
+    waits = f"touch {begun}; while ! test -e {proceed}; do sleep 0.01; done"
+    script.write_text(f'#!/bin/sh\n{waits}\nexec {stage.settings.haproxy.binary} "$@"\n')
     script.chmod(0o755)
     stage.haproxy = Haproxy(
         replace(stage.settings, haproxy=replace(stage.settings.haproxy, binary=str(script))), stage.files
@@ -342,6 +347,10 @@ def test_a_look_during_a_start_takes_nothing_from_it(stage: Stage) -> None:
 
     thread = threading.Thread(target=start)
     thread.start()
+    assert eventually(begun.exists)
+    for _ in range(20):
+        stage.haproxy.observe(stage.id)
+    proceed.touch()
     while thread.is_alive():
         stage.haproxy.observe(stage.id)
     thread.join()

@@ -2,15 +2,14 @@
 
 import os
 import signal
-import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 
 import pytest
-from tests.root.haproxy_stage import VIP6, Stage, desired, eventually, member
+from tests.root.haproxy_stage import VIP6, Stage, desired, member
+from tests.waiting import NET, Repeating, eventually
 
 from evenload.model.balancer import HealthMonitor, Listener, SessionPersistence, Vip
 from evenload.model.desired import Desired, Statistics
@@ -41,35 +40,17 @@ def reload_as_the_agent_does(stage: Stage, wish: Desired) -> int:
     return pid
 
 
-class Load:
+def repeating(request: Callable[[], int]) -> Repeating:
     """Requests without a pause from one thread, each of which has to be answered with 200."""
 
-    def __init__(self, request: Callable[[], int]) -> None:
-        self.good = 0
-        self.bad: list[str] = []
-        self._request = request
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+    def once() -> str | None:
+        try:
+            status = request()
+        except (OSError, HTTPException) as error:
+            return repr(error)
+        return None if status == 200 else str(status)
 
-    def __enter__(self) -> "Load":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                status = self._request()
-            except (OSError, HTTPException) as error:
-                self.bad.append(repr(error))
-                continue
-            if status == 200:
-                self.good += 1
-            else:
-                self.bad.append(str(status))
+    return Repeating(once)
 
 
 def kept_alive(stage: Stage) -> Callable[[], int]:
@@ -94,24 +75,25 @@ def test_no_request_fails_while_it_is_reloaded_again_and_again(stage: Stage) -> 
         stage.backend(number)
     wishes = [desired(member(1), member(2), monitor=replace(MONITOR, delay=delay)) for delay in (5, 6)]
     stage.start(wishes[0])
-    with Load(lambda: stage.fetch()[0]) as new, Load(kept_alive(stage)) as kept:
+    with repeating(lambda: stage.fetch()[0]) as new, repeating(kept_alive(stage)) as kept:
         for number in range(12):
             reload_as_the_agent_does(stage, wishes[number % 2])
-            time.sleep(0.1)
+            new.await_more(10)
+            kept.await_more(10)
     assert new.bad == []
     assert kept.bad == []
-    assert new.good > 100
-    assert kept.good > 100
 
 
 def test_an_old_worker_finishes_what_it_began_and_ends(stage: Stage) -> None:
-    stage.backend(1).delay = 0.5
+    slow = stage.backend(1)
     first = stage.start(desired(member(1)))
+    slow.gate.clear()
     with stage.connect() as held:
         held.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        time.sleep(0.1)
+        assert eventually(lambda: slow.hits == 1)
         second = stage.reload(desired(member(1), monitor=MONITOR))
         assert second != first
+        slow.gate.set()
         assert held.recv(1000).startswith(b"HTTP/1.1 200")
     assert eventually(lambda: stage.haproxy.read_statistics(stage.id).keys() == {2})
     assert eventually(lambda: not Path(f"/proc/{first}").exists())
@@ -122,15 +104,16 @@ def test_an_old_worker_finishes_what_it_began_and_ends(stage: Stage) -> None:
 
 def test_who_is_let_finish_listens_no_more_and_answers_what_was_asked(stage: Stage) -> None:
     """As where the last listener is switched off: nobody takes its place."""
-    stage.backend(1).delay = 0.5
+    slow = stage.backend(1)
+    slow.gate.clear()
     wish = desired(member(1), pool={"session_persistence": SessionPersistence(type=PersistenceType.SOURCE_IP)})
     pid = stage.start(wish)
     with stage.connect() as held:
         held.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        time.sleep(0.1)
+        assert eventually(lambda: slow.hits == 1)
         stage.haproxy.finish_haproxy(stage.id)
-        with pytest.raises(ConnectionRefusedError):
-            stage.connect()
+        assert eventually(lambda: refuses(stage))
+        slow.gate.set()
         assert held.recv(1000).startswith(b"HTTP/1.1 200")
     totals: list[int] = []
 
@@ -142,6 +125,15 @@ def test_who_is_let_finish_listens_no_more_and_answers_what_was_asked(stage: Sta
     assert eventually(gone)
     assert totals[-1] == 1
     assert eventually(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def refuses(stage: Stage) -> bool:
+    """Whether nothing listens any more."""
+    try:
+        stage.connect().close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_who_hangs_is_ended_when_it_is_let_finish(stage: Stage) -> None:
@@ -254,7 +246,7 @@ def test_clients_stay_with_their_members_over_a_reload(stage: Stage) -> None:
         reload_as_the_agent_does(
             stage, replace(wish, listeners=(replace(wish.listeners[0], timeout_client_data=timeout),))
         )
-        assert eventually(lambda: "used:1" in stage.ask("show table app"), timeout=3)
+        assert eventually(lambda: "used:1" in stage.ask("show table app"))
     assert {stage.get() for _ in range(6)} == {before}
     assert sum(backend.hits > 0 for backend in backends) == 1
 
@@ -278,9 +270,9 @@ def test_application_cookies_are_learnt_and_survive_a_reload(stage: Stage) -> No
     assert everybody_stays()
     await_teacher(stage)
     reload_as_the_agent_does(stage, replace(wish, listeners=(replace(wish.listeners[0], timeout_client_data=9000),)))
-    assert eventually(lambda: "used:3" in stage.ask("show table app"), timeout=3)
+    assert eventually(lambda: "used:3" in stage.ask("show table app"))
     stage.reload(wish)
-    assert eventually(lambda: "used:3" in stage.ask("show table app"), timeout=3)
+    assert eventually(lambda: "used:3" in stage.ask("show table app"))
     assert everybody_stays()
 
 
@@ -327,13 +319,13 @@ def test_the_proxy_protocol(stage: Stage, protocol: PoolProtocol, greeting: byte
     with stage.open(one.address) as listening:
         listening.bind((one.address, one.port))
         listening.listen()
-        listening.settimeout(5)
+        listening.settimeout(NET)
         stage.start(desired(one, listeners=[raw], pool={"protocol": protocol}))
         with stage.connect(81) as client:
             client.sendall(b"hello")
             accepted, _ = listening.accept()
             with accepted:
-                accepted.settimeout(5)
+                accepted.settimeout(NET)
                 assert accepted.recv(200).startswith(greeting)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.waiting import NET
 
 from evenload.host import netns
 from evenload.host.icmp import Pinger
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.root
 
 DIRECTORY = Path("/run/netns")
 HERE, HERE6, NOWHERE = "10.77.2.1", "2001:db8:77:2::1", "192.0.2.1"
+LATER = "later"
 Judged = tuple[str, str, bool]
 
 
@@ -69,21 +71,23 @@ class News:
             assert verdict.latency is None
         self._verdicts.put((load_balancer_id, verdict.member, verdict.up))
 
-    def next(self, timeout: float = 8.0) -> Judged | None:
-        try:
-            return self._verdicts.get(timeout=timeout)
-        except queue.Empty:
-            return None
+    def next(self) -> Judged:
+        return self._verdicts.get(timeout=NET)
 
 
 def target(address: str, *, rise: int = 1, fall: int = 1) -> PingTarget:
     return PingTarget(monitor="ping", member=address, address=address, delay=1, timeout=1, rise=rise, fall=fall)
 
 
+def later(rounds: int, address: str = HERE) -> PingTarget:
+    """A target that has news, under the name LATER, when it has answered in so many rounds."""
+    return PingTarget(monitor="ping", member=LATER, address=address, delay=1, timeout=1, rise=rounds, fall=9)
+
+
 def test_answers_and_losses_of_both_families(site: Site, pinger: Pinger) -> None:
     news = News()
     targets = [target(HERE), target(HERE6), target(NOWHERE), target("2001:db8:ffff::1")]
-    pinger.ping(site.id, targets, news)
+    pinger.ping(site.id, [*targets, later(4)], news)
     said = {news.next() for _ in targets}
     assert said == {
         (site.id, HERE, True),
@@ -91,7 +95,7 @@ def test_answers_and_losses_of_both_families(site: Site, pinger: Pinger) -> None
         (site.id, NOWHERE, False),
         (site.id, "2001:db8:ffff::1", False),
     }
-    assert news.next(1.5) is None  # nothing changed since
+    assert news.next() == (site.id, LATER, True)  # nothing changed in the rounds between
 
 
 def test_a_member_that_goes_and_comes_back(site: Site, pinger: Pinger) -> None:
@@ -106,17 +110,26 @@ def test_a_member_that_goes_and_comes_back(site: Site, pinger: Pinger) -> None:
 
 def test_rise_is_counted_and_kept_when_the_targets_change(site: Site, pinger: Pinger) -> None:
     news = News()
-    pinger.ping(site.id, [target(HERE, rise=3)], news)
-    assert news.next(1.5) is None  # two answers
-    pinger.ping(site.id, [target(HERE6), target(HERE, rise=3)], news)
-    assert {news.next(1.9), news.next(1.9)} == {(site.id, HERE6, True), (site.id, HERE, True)}
+    pinger.ping(site.id, [later(2), target(HERE, rise=4)], news)
+    assert news.next() == (site.id, LATER, True)
+    # Four answers more would be too late: those that begin only now have had them before.
+    pinger.ping(site.id, [target(HERE6, rise=4), target(HERE, rise=4)], news)
+    assert [news.next(), news.next()] == [(site.id, HERE, True), (site.id, HERE6, True)]
 
 
-def test_nothing_is_verdicts_of_targets_that_were_taken_away(site: Site, pinger: Pinger) -> None:
+@pytest.mark.parametrize("left", [[], [later(1)]], ids=["all of them", "one of two"])
+def test_nothing_is_said_of_targets_that_were_taken_away(site: Site, pinger: Pinger, left: list[PingTarget]) -> None:
     news = News()
-    pinger.ping(site.id, [target(NOWHERE)], news)
-    pinger.ping(site.id, [], news)
-    assert news.next(1.5) is None
+
+    def take_away(load_balancer_id: str, verdict: Verdict) -> None:
+        """In the pinging thread, so that no loss can come before."""
+        pinger.ping(site.id, left, news)
+        news(load_balancer_id, verdict)
+
+    pinger.ping(site.id, [later(1), target(NOWHERE, fall=2)], take_away)
+    assert news.next() == (site.id, LATER, True)
+    pinger.ping(site.id, [*left, later(4, HERE6)], news)
+    assert news.next() == (site.id, LATER, True)
 
 
 def test_a_namespace_that_was_made_anew_is_found(site: Site, pinger: Pinger) -> None:
@@ -139,7 +152,8 @@ def test_load_balancers_do_not_disturb_each_other(site: Site, pinger: Pinger) ->
         pinger.ping(other.id, [target(HERE)], news)
         assert {news.next(), news.next()} == {(site.id, HERE, True), (other.id, HERE, False)}
         pinger.ping(other.id, [], news)
-        assert news.next(1.2) is None
+        pinger.ping(site.id, [target(HERE), later(4)], news)
+        assert news.next() == (site.id, LATER, True)
     finally:
         netns.remove(other.path)
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.root.lab import Lab, eventually, make_port, run
+from tests.root.lab import Lab, make_port, run
+from tests.waiting import eventually
 
 from evenload.host import preflight
 from evenload.host.linux import LinuxHost

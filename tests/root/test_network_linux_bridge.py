@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from tests.root.lab import (
+    LOST,
     PHYSICAL_NETWORK,
     Lab,
-    eventually,
+    count_retransmissions,
     make_port,
     reaches,
     read_json,
@@ -20,6 +21,7 @@ from tests.root.lab import (
     run_ip,
     sniffing,
 )
+from tests.waiting import NET, eventually
 
 from evenload.host import netns
 from evenload.host.addresses import gratuitous_arp, unsolicited_advertisement
@@ -118,8 +120,8 @@ def test_packets_pass_at_once(lab: Lab, networks: Networks) -> None:
     client = lab.machine("client", "10.7.0.9/24", "2001:db8:7::9/64")
     identifier, port = lab.load_balancer_id(), make_port(VIP, VIP6)
     build(networks, identifier, port)
-    assert reaches(client.namespace, "10.7.0.5", timeout=0.5)
-    assert reaches(client.namespace, "2001:db8:7::5", timeout=0.5)
+    assert count_retransmissions(client.namespace, "10.7.0.5") == 0
+    assert count_retransmissions(client.namespace, "2001:db8:7::5") == 0
 
 
 def test_vlans_keep_networks_apart(lab: Lab, networks: Networks) -> None:
@@ -130,7 +132,7 @@ def test_vlans_keep_networks_apart(lab: Lab, networks: Networks) -> None:
     identifier, port = lab.load_balancer_id(), make_port(VIP, vlan=101)
     build(networks, identifier, port)
     assert reaches(same.namespace, "10.7.0.5")
-    assert not reaches(other.namespace, "10.7.0.5")
+    assert not reaches(other.namespace, "10.7.0.5", timeout=LOST)
     assert networks.observe(identifier, port) == whole(port)
 
     moved = replace(port, segment=replace(port.segment, vlan=102))
@@ -139,7 +141,7 @@ def test_vlans_keep_networks_apart(lab: Lab, networks: Networks) -> None:
     assert seen.vif.segment is None
     networks.plug(identifier, moved)
     assert reaches(other.namespace, "10.7.0.5")
-    assert not reaches(same.namespace, "10.7.0.5")
+    assert not reaches(same.namespace, "10.7.0.5", timeout=LOST)
     assert networks.observe(identifier, moved) == whole(moved)
 
 
@@ -258,7 +260,7 @@ def test_a_neighbour_with_an_old_entry_learns_the_new_mac(lab: Lab, networks: Ne
         found = {each["dst"]: each.get("lladdr") for each in entries}
         return found.get("10.7.0.5") == found.get("2001:db8:7::5") == port.mac_address
 
-    assert eventually(learnt, timeout=2)
+    assert eventually(learnt)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +336,7 @@ def test_removal_ends_what_runs_inside_and_leaves_nothing(lab: Lab, networks: Ne
     with netns.visit(networks.namespace(identifier)):
         process = subprocess.Popen(["sleep", "600"])
     networks.remove_namespace(identifier)
-    assert process.wait(5) != 0
+    assert process.wait(NET) != 0
     assert not networks.namespace(identifier).exists()
     assert not Path(f"/sys/class/net/{tap(port)}").exists()
     assert os.listdir(f"/sys/class/net/{lab.bridge}/brif") == []

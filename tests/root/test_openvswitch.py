@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.root.lab import PHYSICAL_NETWORK, HttpBackend, eventually, fetch, make_port, reaches, run
+from tests.root.lab import LOST, PHYSICAL_NETWORK, HttpBackend, fetch, make_port, reaches, run
 from tests.root.openvswitch import Openvswitch
+from tests.waiting import eventually
 
 from evenload.host import netns
 from evenload.host.network import Networks
@@ -125,7 +126,7 @@ def test_vlans_keep_networks_apart(site: Site) -> None:
     port = make_port(VIP, vlan=101)
     identifier = site.build(port)
     assert reaches(same.namespace, "10.7.0.5")
-    assert not reaches(other.namespace, "10.7.0.5", timeout=0.5)
+    assert not reaches(other.namespace, "10.7.0.5", timeout=LOST)
 
     moved = replace(port, segment=replace(port.segment, vlan=102))
     seen = site.networks.observe(identifier, moved).vif
@@ -134,7 +135,7 @@ def test_vlans_keep_networks_apart(site: Site) -> None:
     site.build(moved, identifier)
     assert site.networks.observe(identifier, moved) == whole(moved)
     assert reaches(other.namespace, "10.7.0.5")
-    assert not reaches(same.namespace, "10.7.0.5", timeout=0.5)
+    assert not reaches(same.namespace, "10.7.0.5", timeout=LOST)
 
 
 @pytest.mark.parametrize("damage", ["del-port {tap}", "set Port {tap} tag=77", "clear Interface {tap} external_ids"])

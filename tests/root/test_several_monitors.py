@@ -2,8 +2,6 @@
 
 import os
 import signal
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +9,8 @@ import pytest
 from demo.traffic import FAILURES
 from tests.fakes.wishes import monitor, uuid
 from tests.root.agent_stage import Change, Stage, staged
-from tests.root.lab import Lab, eventually, run
+from tests.root.lab import Lab, run
+from tests.waiting import Repeating, eventually, grows
 
 from evenload.model.balancer import HealthMonitor, HttpCheck
 from evenload.model.desired import Desired
@@ -25,6 +24,8 @@ HTTP_A = monitor(rise=1, fall=1, http=HttpCheck(url_path="/a"))
 HTTP_B = monitor(number=1, rise=1, fall=1, http=HttpCheck(url_path="/b"))
 PING = monitor(number=2, kind=MonitorType.PING, rise=1, fall=1)
 BOTH = (HTTP_A, HTTP_B)
+SOME = 20
+"""Requests."""
 
 
 @pytest.fixture
@@ -33,12 +34,12 @@ def stage(lab: Lab) -> Iterator[Stage]:
         yield stage
 
 
-def is_(stage: Stage, identifier: str, status: OperatingStatus, timeout: float = 6.0) -> bool:
-    return eventually(lambda: stage.server.statuses.get(identifier) is status, timeout)
+def is_(stage: Stage, identifier: str, status: OperatingStatus) -> bool:
+    return eventually(lambda: stage.server.statuses.get(identifier) is status)
 
 
-def serve_is(stage: Stage, *bodies: str, timeout: float = 4.0) -> bool:
-    return eventually(lambda: stage.bodies() == set(bodies), timeout)
+def serve_is(stage: Stage, *bodies: str) -> bool:
+    return eventually(lambda: stage.bodies() == set(bodies))
 
 
 def two_listeners(stage: Stage, generation: int, monitors: tuple[HealthMonitor, ...] = BOTH) -> Desired:
@@ -48,30 +49,30 @@ def two_listeners(stage: Stage, generation: int, monitors: tuple[HealthMonitor, 
 
 
 @contextmanager
-def only_from(stage: Stage, body: str) -> Iterator[None]:
+def only_from(stage: Stage, body: str) -> Iterator[Repeating]:
     """No request meanwhile is answered by anybody else, or not at all."""
-    others: list[str] = []
-    stopping = threading.Event()
 
-    def ask() -> None:
-        while not stopping.is_set():
-            try:
-                found = stage.ask().body.decode()
-            except FAILURES as error:
-                found = repr(error)
-            if found != body:
-                others.append(found)
+    def ask() -> str | None:
+        try:
+            found = stage.ask().body.decode()
+        except FAILURES as error:
+            return repr(error)
+        return None if found == body else found
 
-    asking = [threading.Thread(target=ask) for _ in range(2)]
-    for thread in asking:
-        thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        for thread in asking:
-            thread.join()
-    assert others == []
+    with Repeating(ask, threads=2) as asking:
+        yield asking
+        asking.await_more(SOME)
+    assert asking.bad == []
+
+
+def await_checks(stage: Stage, backend: int, path: str) -> None:
+    """Returns when that back end has been checked there once, from the beginning to the end."""
+    assert grows(lambda: stage.backends[backend].asked[path], 2)
+
+
+def await_looks(stage: Stage) -> None:
+    """Returns when the agent has read once what HAProxy found, from the beginning to the end."""
+    assert grows(lambda: stage.host.looks, 2)
 
 
 @pytest.mark.parametrize("path", ["/a", "/b"])
@@ -96,12 +97,15 @@ def test_a_member_that_fails_both_comes_back_when_both_are_content(stage: Stage)
     stage.backends[0].answers.update({"/a": 500, "/b": 500})
     assert is_(stage, FIRST, ERROR)
     assert serve_is(stage, "1")
-    with only_from(stage, "1"):
+    with only_from(stage, "1") as asking:
         for failing, good in (("/a", "/b"), ("/b", "/a"), ("/a", "/b")):
             stage.backends[0].answers[failing] = 500
-            time.sleep(1.3)
+            await_checks(stage, 0, failing)
+            await_looks(stage)
             stage.backends[0].answers[good] = 200
-            time.sleep(2.5)
+            await_checks(stage, 0, good)
+            await_looks(stage)
+            asking.await_more(SOME)
     assert stage.server.statuses[FIRST] is ERROR
     stage.backends[0].answers.clear()
     assert is_(stage, FIRST, ONLINE)
@@ -113,11 +117,12 @@ def test_a_veto_outlives_reloads_without_a_single_request(stage: Stage) -> None:
     stage.backends[0].answers["/b"] = 500
     assert is_(stage, FIRST, ERROR)
     assert serve_is(stage, "1")
-    with only_from(stage, "1"):
+    with only_from(stage, "1") as asking:
         for generation in range(2, 10):
             wanted = two_listeners(stage, generation) if generation % 2 == 0 else stage.wish(generation, monitors=BOTH)
             assert stage.apply(wanted).change is Change.RELOAD
-            time.sleep(0.3)
+            await_looks(stage)
+            asking.await_more(SOME)
     assert stage.server.statuses[FIRST] is ERROR
     stage.backends[0].answers.clear()
     assert is_(stage, FIRST, ONLINE)
@@ -131,9 +136,11 @@ def test_the_first_monitor_goes_and_the_one_that_fails_takes_its_place(stage: St
     assert serve_is(stage, "1")
     with only_from(stage, "1"):
         stage.apply(stage.wish(2, monitors=(HTTP_B, PING)))
-        time.sleep(1.5)
+        await_checks(stage, 0, "/b")
+        await_looks(stage)
         stage.apply(stage.wish(3, monitors=(HTTP_B,)))
-        time.sleep(1.5)
+        await_checks(stage, 0, "/b")
+        await_looks(stage)
     stage.backends[0].answers.clear()
     assert is_(stage, FIRST, ONLINE)
     assert serve_is(stage, "0", "1")
@@ -169,7 +176,8 @@ def test_pings_beside_http(stage: Stage) -> None:
     with only_from(stage, "1"):
         stage.apply(two_listeners(stage, 2, (PING, HTTP_A)))
         stage.restart_agent()
-        time.sleep(2.0)
+        assert grows(lambda: pings(stage, 0, "InEchos"), 2)
+        await_looks(stage)
     stage.apply(stage.wish(3, monitors=(HTTP_A,)))
     assert stage.bodies() == {"0", "1"}
     stage.apply(stage.wish(4, monitors=(PING, HTTP_A)))
@@ -187,9 +195,10 @@ def test_two_pings_of_which_one_is_slower_to_forgive(stage: Stage) -> None:
     assert is_(stage, FIRST, ERROR)
     assert serve_is(stage, "1")
     silence(stage, 0, False)
-    began = time.monotonic()
-    assert serve_is(stage, "0", "1", timeout=8.0)
-    assert time.monotonic() - began > 1.5
+    answered = pings(stage, 0, "OutEchoReps")
+    assert serve_is(stage, "0", "1")
+    # Three for the one, and as many for the other meanwhile; one each would do if the first one were enough.
+    assert pings(stage, 0, "OutEchoReps") - answered >= 4
     assert is_(stage, FIRST, ONLINE)
 
 
@@ -211,9 +220,9 @@ def test_a_member_comes_and_goes_at_run_time(stage: Stage) -> None:
         assert is_(stage, THIRD, ONLINE)
     resting = (stage.member(0), stage.member(1, weight=5), stage.member(2, admin_state_up=False))
     assert stage.apply(stage.wish(3, members=resting, monitors=BOTH)).change is Change.RUNTIME
-    time.sleep(0.5)
+    await_checks(stage, 0, "/a")  # what was under way has come to its end then
     hits = stage.backends[2].hits
-    time.sleep(2.5)
+    await_checks(stage, 0, "/a")
     assert stage.backends[2].hits == hits
     stage.backends[0].answers["/b"] = 500
     assert is_(stage, FIRST, ERROR)
@@ -236,7 +245,8 @@ def test_another_agent_and_another_process_know_it_too(stage: Stage) -> None:
     pid = stage.pid()
     with only_from(stage, "1"):
         stage.restart_agent()
-        time.sleep(1.5)
+        await_looks(stage)
+        await_checks(stage, 0, "/b")
     assert stage.pid() == pid
     # Somebody meddles with it, and the next look mends that.
     stage.host.runtime(stage.id, [f"set server {POOL}/{FIRST} agent up"])
@@ -244,12 +254,19 @@ def test_another_agent_and_another_process_know_it_too(stage: Stage) -> None:
     stage.host.runtime(stage.id, [f"disable agent {POOL}/{FIRST}", f"set server {POOL}/{FIRST} health up"])
     assert serve_is(stage, "1")
     os.kill(pid, signal.SIGKILL)
-    assert eventually(stage.answers, 2.0)
+    assert eventually(stage.answers)
     assert serve_is(stage, "1")
     stage.restart_agent()
     stage.backends[0].answers.clear()
     assert serve_is(stage, "0", "1")
     assert is_(stage, FIRST, ONLINE)
+
+
+def pings(stage: Stage, number: int, counter: str) -> int:
+    """What a back end's kernel has counted so far."""
+    lines = run("cat", "/proc/net/snmp", namespace=stage.machines[number].namespace.name).splitlines()
+    names, values = (line.split()[1:] for line in lines if line.startswith("Icmp:"))
+    return int(dict(zip(names, values, strict=True))[counter])
 
 
 def silence(stage: Stage, number: int, silent: bool) -> None:

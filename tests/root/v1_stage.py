@@ -4,6 +4,7 @@
 """
 
 import random
+import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,9 +16,10 @@ from demo.traces import read_haproxy_pids
 from demo.traffic import FAILURES, Client, Connection
 from tests.fakes.sample_drafts import a_member
 from tests.fakes.v1_drafts import a_v1_pool
-from tests.root.agent_stage import SystemClock
-from tests.root.lab import PHYSICAL_NETWORK, HttpBackend, Lab, eventually
+from tests.root.agent_stage import ATTEMPT, SystemClock
+from tests.root.lab import PHYSICAL_NETWORK, HttpBackend, Lab
 from tests.root.openvswitch import Openvswitch
+from tests.waiting import NET, eventually
 
 from evenload.agent.loop import Agent
 from evenload.agent.settings import AgentSettings
@@ -26,7 +28,7 @@ from evenload.host.linux import LinuxHost
 from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSettings, VifDriver
 from evenload.interfaces import Server
 from evenload.model.balancer import Listener, Record
-from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
+from evenload.model.desired import Desired, DesiredPort, Gone, Health, Observed, Report, Unreadable
 from evenload.model.enums import ListenerProtocol, NetworkType, ProvisioningStatus
 from evenload.model.errors import ServerUnavailable
 from evenload.model.registration import Registration, Welcome
@@ -57,6 +59,8 @@ class Line:
     def __init__(self, server: Server) -> None:
         self._server = server
         self.cut = False
+        self.resyncs = 0
+        """How often the agent has asked for its assignments, with or without success."""
 
     def register(self, registration: Registration) -> Welcome:
         return self._through().register(registration)
@@ -65,6 +69,7 @@ class Line:
         return self._through().fetch(load_balancer_ids)
 
     def assignments(self) -> dict[str, int]:
+        self.resyncs += 1
         return self._through().assignments()
 
     def report(self, report: Report) -> None:
@@ -77,6 +82,27 @@ class Line:
         if self.cut:
             raise ServerUnavailable("the line is cut")
         return self._server
+
+
+class HeldHost(LinuxHost):
+    """A host on which a load balancer may keep whoever looks at it waiting."""
+
+    def __init__(self, settings: HostSettings) -> None:
+        super().__init__(settings)
+        self._gates: dict[str, threading.Event] = {}
+
+    @contextmanager
+    def holding(self, load_balancer_id: str) -> Iterator[None]:
+        gate = self._gates[load_balancer_id] = threading.Event()
+        try:
+            yield
+        finally:
+            gate.set()
+
+    def observe(self, load_balancer_id: str, port: DesiredPort | None) -> Observed:
+        gate = self._gates.get(load_balancer_id)
+        assert gate is None or gate.wait(NET)
+        return super().observe(load_balancer_id, port)
 
 
 class V1Stage:
@@ -144,7 +170,7 @@ class V1Stage:
         """Returns when the host has let go of it."""
         balancer = self.view(vip_id).load_balancer.id
         self.vips.delete(vip_id)
-        assert eventually(lambda: self.tree_gone(balancer), 10.0)
+        assert eventually(lambda: self.tree_gone(balancer))
 
     # What there is
 
@@ -157,11 +183,11 @@ class V1Stage:
     def address(self, vip_id: str) -> str:
         return self.view(vip_id).load_balancer.item.vips[0].address
 
-    def wait_active(self, vip_id: str, timeout: float = 10.0) -> None:
+    def wait_active(self, vip_id: str) -> None:
         def listener() -> Record[Listener]:
             return self.view(vip_id).listener
 
-        active = eventually(lambda: listener().provisioning_status is ProvisioningStatus.ACTIVE, timeout)
+        active = eventually(lambda: listener().provisioning_status is ProvisioningStatus.ACTIVE)
         assert active, listener()
 
     def tree_gone(self, balancer: str) -> bool:
@@ -181,7 +207,7 @@ class V1Stage:
 
     def answers(self, vip_id: str) -> bool:
         try:
-            return Client(self.client).get(self.address(vip_id), timeout=0.5).status == 200
+            return Client(self.client).get(self.address(vip_id), timeout=ATTEMPT).status == 200
         except FAILURES:
             return False
 
@@ -225,8 +251,8 @@ class V1Stage:
             self.host.stop_haproxy(identifier)
             self.host.remove_namespace(identifier)
 
-    def _agent(self) -> tuple[LinuxHost, Agent]:
-        host = LinuxHost(self.settings)
+    def _agent(self) -> tuple[HeldHost, Agent]:
+        host = HeldHost(self.settings)
         settings = AgentSettings(resync_interval=1.0, statistics_interval=0.2)
         agent = Agent(self.line, host, self._options, SystemClock(), settings)
         self._bus.register(AGENT, agent.hint)

@@ -11,13 +11,14 @@ import pytest
 from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
 from tests.fakes.wishes import uuid, wish
+from tests.waiting import NET
 
 from evenload.agent.loop import Agent
 from evenload.agent.settings import AgentSettings
 from evenload.model.desired import Desired, Gone, Report, Unreadable
 from evenload.render.options import RenderOptions
 
-LONG = 10.0
+LONG = NET
 FIRST, SECOND = uuid(1), uuid(1, 1)
 
 

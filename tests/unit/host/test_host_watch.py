@@ -6,10 +6,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from tests.waiting import NET
 
 from evenload.host.watch import Watcher
 
-NEVER = 0.2
+LATER = "later"
 
 
 class News:
@@ -19,11 +20,12 @@ class News:
     def __call__(self, load_balancer_id: str) -> None:
         self._told.put(load_balancer_id)
 
-    def next(self, timeout: float = 5.0) -> str | None:
-        try:
-            return self._told.get(timeout=timeout)
-        except queue.Empty:
-            return None
+    def next(self) -> str:
+        return self._told.get(timeout=NET)
+
+    @property
+    def more(self) -> bool:
+        return not self._told.empty()
 
 
 @pytest.fixture
@@ -42,14 +44,23 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
+def later(watcher: Watcher, news: News) -> None:
+    """Lets another process die and be told of: all that died before has been told of by then."""
+    other = subprocess.Popen(["/usr/bin/sleep", "60"])
+    watcher.watch(LATER, other.pid, news)
+    other.kill()
+    assert news.next() == LATER
+    other.wait()
+
+
 def test_a_death_is_told_once(watcher: Watcher, process: subprocess.Popen[bytes]) -> None:
     news = News()
     watcher.watch("lb", process.pid, news)
-    assert news.next(NEVER) is None
+    later(watcher, news)
     process.kill()
     assert news.next() == "lb"
     process.wait()
-    assert news.next(NEVER) is None
+    later(watcher, news)
 
 
 def test_a_process_that_is_dead_already(watcher: Watcher, process: subprocess.Popen[bytes]) -> None:
@@ -69,7 +80,8 @@ def test_only_the_last_watch_of_a_load_balancer_counts(watcher: Watcher, process
         watcher.watch("lb", other.pid, first)
         watcher.watch("lb", process.pid, second)
         other.kill()
-        assert first.next(NEVER) is None
+        later(watcher, second)
+        assert not first.more
         process.kill()
         assert second.next() == "lb"
     finally:
@@ -82,12 +94,11 @@ def test_nothing_is_told_after_unwatch_or_close(watcher: Watcher, process: subpr
     watcher.watch("lb", process.pid, news)
     watcher.unwatch("lb")
     watcher.unwatch("lb")
-    watcher.watch("other", process.pid, news)
-    watcher.close()
     process.kill()
-    assert news.next(NEVER) is None
+    later(watcher, news)
+    watcher.close()  # no thread is left to tell anything
     watcher.watch("late", process.pid, news)
-    assert news.next(NEVER) is None
+    assert not news.more
 
 
 def test_one_listener_that_fails_does_not_silence_the_others(

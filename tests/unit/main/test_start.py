@@ -29,7 +29,7 @@ def refused(tmp_path: Path, port: int, more: str = "", state: str = "state", *, 
         f"[networks]\nbridge_mappings = physnet1:never-made\n{more}"
     )
     command = [sys.executable, "-m", "evenload.main.command", *role.split(), "--config-file", str(config)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 1
     [line] = ended.stderr.splitlines()
     return line

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.fakes.memory_store import MemoryStore
 from tests.unit.service.conftest import make_world
+from tests.waiting import NET
 
 from evenload.main.housekeeping import Sweeper
 from evenload.model.errors import StoreUnavailable
@@ -30,6 +31,6 @@ def test_a_sweep_that_fails_is_not_the_last(fault: Exception) -> None:
     sweeper = Sweeper(Failing(world.context, world.hints, limit, limit), interval=0.001)
     sweeper.start()
     try:
-        assert swept.wait(10)
+        assert swept.wait(NET)
     finally:
         sweeper.stop()
