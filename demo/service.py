@@ -21,6 +21,7 @@ Sections = Mapping[str, Mapping[str, str | int | float]]
 PREFERRED_PORT = 9876
 START_TIMEOUT = 60.0
 _LISTENING = "0A"
+ROLES = ("server", "agent")
 
 
 class ServiceError(Exception):
@@ -89,13 +90,27 @@ class Service:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Meanwhile it gets no time to run, and so can mend nothing."""
-        pid = self.pid
-        os.kill(pid, signal.SIGSTOP)
+        """Meanwhile none of its processes gets time to run, so that it can mend nothing."""
+        pids = [self.pid, *self.roles().values()]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            os.kill(pid, signal.SIGCONT)
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    def roles(self) -> dict[str, int]:
+        """The pids of those that run at this moment, by name: ``server``, ``agent``."""
+        found = {}
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+            try:
+                parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+                words = Path(f"/proc/{pid}/cmdline").read_text().split("\0") if parent == self.pid else []
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # ended meanwhile
+            found.update({role: pid for role in ROLES if role in words})
+        return found
 
     def tail(self, lines: int = 25) -> str:
         try:
