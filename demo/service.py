@@ -21,7 +21,6 @@ Sections = Mapping[str, Mapping[str, str | int | float]]
 PREFERRED_PORT = 9876
 START_TIMEOUT = 60.0
 _LISTENING = "0A"
-ROLES = ("server", "agent")
 
 
 class ServiceError(Exception):
@@ -99,18 +98,6 @@ class Service:
         finally:
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
-
-    def roles(self) -> dict[str, int]:
-        """The pids of those that run at this moment, by name: ``server``, ``agent``."""
-        found = {}
-        for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-            try:
-                parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-                words = Path(f"/proc/{pid}/cmdline").read_text().split("\0") if parent == self.pid else []
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # ended meanwhile
-            found.update({role: pid for role in ROLES if role in words})
-        return found
 
     def tail(self, lines: int = 25) -> str:
         try:
