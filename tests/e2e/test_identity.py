@@ -65,8 +65,8 @@ def test_a_fresh_database_is_taken_by_those_who_mean_it(fragile_world: World) ->
     assert "takes whatever database it finds" in told.stdout
     try:
         world.service.start()
-        world.wait(lambda: not read_haproxy_pids(made.id), 20, "what nobody knows is removed")
-        world.wait(lambda: not (NETNS / f"qlbaas-{made.id}").exists(), 20, "its namespace, too")
+        world.wait(lambda: not read_haproxy_pids(made.id), "what nobody knows is removed")
+        world.wait(lambda: not (NETNS / f"qlbaas-{made.id}").exists(), "its namespace, too")
         assert not (world.lab.state / "adopt-database").exists()
         assert world.service.stop() == 0
     finally:
@@ -97,5 +97,5 @@ def test_a_state_directory_of_an_earlier_version_follows_the_database_that_knows
     world.service.start()
     world.wait_active(made.id)
     runs_undisturbed(world, made, pids)
-    world.wait(lambda: (world.lab.state / "database").exists(), 30, "registered")
+    world.wait(lambda: (world.lab.state / "database").exists(), "registered")
     assert not (world.lab.state / "evenload.sqlite").exists()

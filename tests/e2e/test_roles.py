@@ -199,7 +199,7 @@ def undisturbed(world: World, made: Balanced) -> Iterator[Load]:
         yield load
         assert kept.ask().status == 200
         before = load.requests
-        world.wait(lambda: load.requests >= before + BURST, 20, "traffic after it")
+        world.wait(lambda: load.requests >= before + BURST, "traffic after it")
     kept.close()
     assert not load.failures, load.failures[:5]
     assert read_haproxy_pids(made.id) == pids
@@ -212,7 +212,7 @@ def kill_role(world: World, role: str) -> int:
 
 
 def await_role(world: World, role: str, former: int) -> None:
-    world.wait(lambda: world.service.roles().get(role, former) != former, 20, f"another {role}")
+    world.wait(lambda: world.service.roles().get(role, former) != former, f"another {role}")
 
 
 @pytest.mark.parametrize("role", ["server", "agent"])
@@ -230,7 +230,7 @@ def test_a_role_that_is_killed_comes_back_and_nobody_notices(fragile_world: Worl
         assert reply.status == 200, reply
         await_role(world, role, former)
         world.wait_active(made.id, 20)
-        world.wait(lambda: " weight 77 " in world.config_of(made.id), 20, "the change in force")
+        world.wait(lambda: " weight 77 " in world.config_of(made.id), "the change in force")
         assert world.service.roles()[other] == others_pid
         assert world.service.pid == supervisor
         # Statuses and hints go both ways again.
@@ -262,8 +262,8 @@ def test_the_roles_end_with_the_supervisor_and_traffic_goes_on(fragile_world: Wo
     with undisturbed(world, made) as load:
         roles = world.service.roles()
         world.service.kill()
-        world.wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in roles.values()), 20, "roles ended")
+        world.wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in roles.values()), "roles ended")
         before = load.requests
-        world.wait(lambda: load.requests >= before + BURST, 20, "traffic without Evenload")
+        world.wait(lambda: load.requests >= before + BURST, "traffic without Evenload")
         world.service.start()
         world.wait_active(made.id)

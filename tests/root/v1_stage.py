@@ -28,9 +28,10 @@ from evenload.host.linux import LinuxHost
 from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSettings, VifDriver
 from evenload.interfaces import Server
 from evenload.model.balancer import Listener, Record
-from evenload.model.desired import Desired, DesiredPort, Gone, Health, Observed, Report, Unreadable
+from evenload.model.desired import Desired, DesiredPort, Gone, Health, Report, Unreadable
 from evenload.model.enums import ListenerProtocol, NetworkType, ProvisioningStatus
 from evenload.model.errors import ServerUnavailable
+from evenload.model.observed import Observed
 from evenload.model.registration import Registration, Welcome
 from evenload.ports.ipam import Ipam
 from evenload.render.options import RenderOptions
