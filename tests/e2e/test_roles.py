@@ -229,15 +229,15 @@ def test_a_role_that_is_killed_comes_back_and_nobody_notices(fragile_world: Worl
         reply = world.lbaas("PUT", path, {"member": {"weight": 77}})  # without another HAProxy
         assert reply.status == 200, reply
         await_role(world, role, former)
-        world.wait_active(made.id, 20)
+        world.wait_active(made.id)
         world.wait(lambda: " weight 77 " in world.config_of(made.id), "the change in force")
         assert world.service.roles()[other] == others_pid
         assert world.service.pid == supervisor
         # Statuses and hints go both ways again.
         world.stop_backend("web2")
-        world.wait_status(f"pools/{made.pool_id}/members/{made.members['web2']}", "ERROR", 20)
+        world.wait_status(f"pools/{made.pool_id}/members/{made.members['web2']}", "ERROR")
         world.start_backend("web2")
-        world.wait_status(f"pools/{made.pool_id}/members/{made.members['web2']}", "ONLINE", 20)
+        world.wait_status(f"pools/{made.pool_id}/members/{made.members['web2']}", "ONLINE")
 
 
 def test_roles_that_are_killed_again_and_again_lose_nothing(fragile_world: World) -> None:
@@ -251,7 +251,7 @@ def test_roles_that_are_killed_again_and_again_lose_nothing(fragile_world: World
                 reply = world.lbaas("PUT", f"loadbalancers/{made.id}", {"loadbalancer": {"name": f"{role}-{number}"}})
                 assert reply.status == 200, reply
                 await_role(world, role, former)
-        world.wait_active(made.id, 20)
+        world.wait_active(made.id)
     assert world.show("loadbalancers", made.id)["name"] == "server-2"
 
 
