@@ -54,7 +54,7 @@ class Agent:
         self._clock = clock
         self._settings = settings or AgentSettings()
         self._memories = Memories()
-        schedule = Schedule(routine_limit=max(1, self._settings.workers // 2))
+        schedule = Schedule(self._settings.workers)
         self._workers = Workers(self._settings.workers, schedule, self._round, clock, self.faults)
         self._stopping = threading.Event()
         self._resyncs: LastingThread | None = None

@@ -1,12 +1,14 @@
 """Which load balancer is worked on next: the agent's work queue, without threads and without a clock of its own.
 
 It is guarded by the caller's lock and told the time. One load balancer is never worked on twice at once; what is asked
-meanwhile leads to another round. Tasks for the same one fold into one. Urgent ones (a hint, a death) go before routine
-(the resync, and load balancers in trouble, whose rounds may take long), and routine never takes all hands.
+meanwhile leads to another round. Tasks for the same one fold into one. There are three lanes. A death needs nobody but
+this host and goes first; then what the server has news of (a hint), whose answer may be long in coming; then routine
+(the resync, and load balancers in trouble, whose rounds may take long). The second and third never take all hands.
 """
 
 import heapq
 from dataclasses import dataclass
+from enum import IntEnum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,14 @@ class Task:
         )
 
 
+class _Lane(IntEnum):
+    """The preferred first."""
+
+    HOST = 0
+    SERVER = 1
+    ROUTINE = 2
+
+
 @dataclass(slots=True)
 class _Entry:
     """``turn``: of its newest place in a heap; places with another turn are void. None: it has no place, because it
@@ -39,22 +49,29 @@ class _Entry:
     urgent: bool
     turn: int | None = None
 
+    @property
+    def lane(self) -> _Lane:
+        if not self.urgent:
+            return _Lane.ROUTINE
+        return _Lane.SERVER if self.task.fetch else _Lane.HOST
+
 
 _Heap = list[tuple[float, int, str]]
 """Moment, turn, load balancer."""
 
 
 class Schedule:
-    """``routine_limit``: how many routine rounds may run at the same time."""
+    """``hands``: how many rounds run at the same time. Routine may take half of them; together with rounds that wait
+    for the server it leaves a quarter free. Of one or two hands nothing can be left, or one."""
 
-    def __init__(self, routine_limit: int) -> None:
-        self._routine_limit = routine_limit
+    def __init__(self, hands: int) -> None:
+        self._routine_limit = max(1, hands // 2)
+        self._limit = max(1, hands - max(1, hands // 4))
         self._entries: dict[str, _Entry] = {}
-        self._urgent: _Heap = []
-        self._routine: _Heap = []
+        self._heaps: dict[_Lane, _Heap] = {lane: [] for lane in _Lane}
         self._turns = 0
-        self._running: dict[str, bool] = {}  # by load balancer: is it a routine round?
-        self._routine_running = 0
+        self._running: dict[str, _Lane] = {}
+        self._taken = dict.fromkeys(_Lane, 0)
 
     def add(self, load_balancer_id: str, task: Task, due: float, *, urgent: bool) -> None:
         """``due``: the moment before which it shall not be taken; an earlier one asked before stands."""
@@ -62,10 +79,12 @@ class Schedule:
         if entry is None:
             entry = self._entries[load_balancer_id] = _Entry(task, due, urgent)
         else:
+            lane = entry.lane
             entry.task |= task
-            if due >= entry.due and entry.urgent >= urgent:
-                return  # its place stands
+            stands = due >= entry.due
             entry.due, entry.urgent = min(due, entry.due), entry.urgent or urgent
+            if stands and entry.lane is lane:
+                return  # its place stands
         if load_balancer_id not in self._running:
             self._place(load_balancer_id, entry)
 
@@ -80,14 +99,14 @@ class Schedule:
                 continue
             heapq.heappop(heap)
             del self._entries[load_balancer_id]
-            self._running[load_balancer_id] = not entry.urgent
-            self._routine_running += not entry.urgent
+            self._running[load_balancer_id] = entry.lane
+            self._taken[entry.lane] += 1
             return load_balancer_id, entry.task
         return None
 
     def done(self, load_balancer_id: str) -> None:
         """Its round has ended; what was asked meanwhile may be taken."""
-        self._routine_running -= self._running.pop(load_balancer_id)
+        self._taken[self._running.pop(load_balancer_id)] -= 1
         entry = self._entries.get(load_balancer_id)
         if entry is not None:
             self._place(load_balancer_id, entry)
@@ -101,14 +120,19 @@ class Schedule:
     def idle(self) -> bool:
         return not (self._entries or self._running)
 
-    def _open(self) -> tuple[_Heap, ...]:
+    def _open(self) -> list[_Heap]:
         """The heaps from which may be taken now, the preferred first."""
-        return (self._urgent,) if self._routine_running >= self._routine_limit else (self._urgent, self._routine)
+        lanes = [_Lane.HOST]
+        if self._taken[_Lane.SERVER] + self._taken[_Lane.ROUTINE] < self._limit:
+            lanes.append(_Lane.SERVER)
+            if self._taken[_Lane.ROUTINE] < self._routine_limit:
+                lanes.append(_Lane.ROUTINE)
+        return [self._heaps[lane] for lane in lanes]
 
     def _place(self, load_balancer_id: str, entry: _Entry) -> None:
         self._turns += 1
         entry.turn = self._turns
-        heapq.heappush(self._urgent if entry.urgent else self._routine, (entry.due, self._turns, load_balancer_id))
+        heapq.heappush(self._heaps[entry.lane], (entry.due, self._turns, load_balancer_id))
 
     def _first(self, heap: _Heap) -> str | None:
         """The load balancer in the first place that counts; void ones before it are dropped."""
