@@ -22,6 +22,7 @@ class TableServer:
         self.fetches = 0
         self.resyncs = 0
         """How often it was asked for the assignments, away or not."""
+        self.fetch_calls = 0
         self.away = False
         self.on_fetch: Callable[[], None] = lambda: None
 
@@ -44,6 +45,7 @@ class TableServer:
         found: dict[str, Desired | Gone | Unreadable] = {}
         with self.lock:
             self.fetches += len(load_balancer_ids)
+            self.fetch_calls += 1
             for identifier in load_balancer_ids:
                 answer = self.wishes.get(identifier, Gone(load_balancer_id=identifier))
                 found[identifier] = self.unreadable.get(identifier, answer)

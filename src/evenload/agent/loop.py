@@ -10,6 +10,8 @@ its thread goes on (``evenload.threads``).
 """
 
 import threading
+from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -18,8 +20,8 @@ from evenload.agent.monitoring import Monitoring
 from evenload.agent.orphans import Orphans
 from evenload.agent.reconcile import Reconciler
 from evenload.agent.requeue import Requeue, requeue_fault
-from evenload.agent.resync import plan_resync
-from evenload.agent.schedule import Schedule, Task
+from evenload.agent.resync import choose_batches, plan_resync
+from evenload.agent.schedule import Answer, Schedule, Task
 from evenload.agent.settings import AgentSettings
 from evenload.agent.workers import Workers
 from evenload.interfaces import Clock, Host, Server
@@ -107,8 +109,15 @@ class Agent:
         if assigned is not None:
             self._orphans.count(here, documents, assigned)
         spread = self._settings.resync_interval / 2 if self._synced else 0.0
-        for each in plan_resync(here, documents, assigned, spread):
+        alone, batches = choose_batches(plan_resync(here, documents, assigned, spread))
+        for each in alone:
             self._add(each.load_balancer_id, each.task, each.delay, urgent=each.urgent)
+        for batch in batches:
+            answers = self._fetch_batch([each.load_balancer_id for each in batch])
+            for each in batch:
+                answer = answers.get(each.load_balancer_id)
+                task = each.task if answer is None else replace(each.task, fetch=False, answer=answer)
+                self._add(each.load_balancer_id, task, urgent=each.urgent)
         self._synced = True
 
     def settled(self) -> bool:
@@ -159,6 +168,19 @@ class Agent:
         except Exception:  # noqa: BLE001 it is noted; what is here is looked after all the same
             self.faults.note("resync")
         return None
+
+    def _fetch_batch(self, load_balancer_ids: Sequence[str]) -> dict[str, Answer]:
+        """Nothing where the server could not be reached: each round asks for itself then."""
+        asked_at = self._clock.monotonic()
+        try:
+            found = self._server.fetch(load_balancer_ids)
+        except ServerUnavailable as error:
+            log.warning("server is away", reason=str(error))
+            return {}
+        except Exception:  # noqa: BLE001 it is noted; each round asks for itself
+            self.faults.note("resync")
+            return {}
+        return {key: Answer(document=document, asked_at=asked_at) for key, document in found.items()}
 
     def _resync_and_wait(self) -> bool:
         if not self._stopping.is_set():

@@ -21,10 +21,12 @@ class DesiredPart:
     """What the server wants. ``unreadable``: its last answer, where that could not be taken; the document stands then.
 
     ``held_back``: the server knows no such load balancer, but it may not be removed; the document stands then, too.
-    ``failures``: fetches in a row that the server did not answer.
+    ``answered_at``: the moment of its last answer to a fetch of this load balancer alone. ``failures``: fetches in a
+    row that the server did not answer.
     """
 
     document: Desired | Gone | None = None
+    answered_at: float = 0.0
     unreadable: Unreadable | None = None
     held_back: bool = False
     failures: int = 0
@@ -127,22 +129,26 @@ class Memories:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._memories: dict[str, Memory] = {}
+        self._forgotten_at = 0.0
 
     def of(self, load_balancer_id: str) -> Memory:
         """An empty one where there is none."""
         with self._lock:
             memory = self._memories.get(load_balancer_id)
             if memory is None:
-                memory = self._memories[load_balancer_id] = Memory(load_balancer_id)
+                # Perhaps it was forgotten just now: no answer from before that is to bring it back.
+                desired = DesiredPart(answered_at=self._forgotten_at)
+                memory = self._memories[load_balancer_id] = Memory(load_balancer_id, desired)
             return memory
 
     def find(self, load_balancer_id: str) -> Memory | None:
         with self._lock:
             return self._memories.get(load_balancer_id)
 
-    def forget(self, load_balancer_id: str) -> None:
+    def forget(self, load_balancer_id: str, now: float) -> None:
         with self._lock:
             self._memories.pop(load_balancer_id, None)
+            self._forgotten_at = now
 
     def all(self) -> list[Memory]:
         with self._lock:

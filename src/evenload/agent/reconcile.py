@@ -65,7 +65,7 @@ class Reconciler:
         """Returns None where nothing is left to do until somebody asks again."""
         started = self._clock.monotonic()
         memory = self._memories.of(load_balancer_id)
-        fetched = self._fetch(memory, task) if task.fetch or memory.desired.document is None else True
+        fetched = self._bring_up_to_date(memory, task)
         try:
             observed = self._observe(memory, task)
             desired = memory.desired.document or observed.applied
@@ -91,14 +91,23 @@ class Reconciler:
         self._remember(memory, attempt)
         return self._end(memory, task, Outcome.GIVE_UP, attempt, fetched=True)
 
-    def _fetch(self, memory: Memory, task: Task) -> bool:
-        """Brings what is desired up to date; False where the server could not be reached.
+    def _bring_up_to_date(self, memory: Memory, task: Task) -> bool:
+        """What is desired, where the task asks for it; False where the server could not be reached.
 
-        Whatever the server answers is desired: rounds of one load balancer follow each other, so no answer can overtake
-        another, and a lower generation stems from a database that was put back.
+        An answer of a batch counts where it cannot be older than what is known. Otherwise rounds of one load balancer
+        follow each other, so that no answer can overtake another.
         """
+        answer = task.answer
+        if answer is not None and not task.fetch and answer.asked_at > memory.desired.answered_at:
+            self._accept(memory, task, answer.document, memory.desired.answered_at)
+            return True
+        if task.fetch or answer is not None or memory.desired.document is None:
+            return self._fetch(memory, task)
+        return True
+
+    def _fetch(self, memory: Memory, task: Task) -> bool:
         try:
-            answer = self._server.fetch([memory.load_balancer_id])[memory.load_balancer_id]
+            document = self._server.fetch([memory.load_balancer_id])[memory.load_balancer_id]
         except ServerUnavailable:
             memory.desired.failures += 1
             return False
@@ -106,19 +115,24 @@ class Reconciler:
             self._faults.note("fetch", load_balancer=memory.load_balancer_id)
             memory.desired.failures += 1
             return False
+        self._accept(memory, task, document, self._clock.monotonic())
+        return True
+
+    def _accept(self, memory: Memory, task: Task, answer: Desired | Gone | Unreadable, answered_at: float) -> None:
+        """Whatever the server answers is desired: a lower generation stems from a database that was put back."""
+        before = memory.desired.document
         if isinstance(answer, Unreadable):  # what was applied last stands
             log.error("document refused", load_balancer=memory.load_balancer_id, reason=answer.reason)
-            memory.desired = DesiredPart(document=memory.desired.document, unreadable=answer)
-            return True
+            memory.desired = DesiredPart(document=before, answered_at=answered_at, unreadable=answer)
+            return
         if self._is_held_back(memory.load_balancer_id, answer, task):
-            memory.desired = DesiredPart(document=memory.desired.document, held_back=True)
-            return True
-        if answer != memory.desired.document:
+            memory.desired = DesiredPart(document=before, answered_at=answered_at, held_back=True)
+            return
+        if answer != before:
             memory.reports.acknowledged = None  # that was about another document, even under the same number
             memory.host.failures = 0
             memory.process.backoff_until = 0.0
-        memory.desired = DesiredPart(document=answer)
-        return True
+        memory.desired = DesiredPart(document=answer, answered_at=answered_at)
 
     def _is_held_back(self, load_balancer_id: str, answer: Desired | Gone, task: Task) -> bool:
         """Whether an orphan has to be kept: a resync has to have counted it first. A hint is the word of a server that
@@ -142,7 +156,7 @@ class Reconciler:
             self._report(memory, task, Outcome.GIVE_UP, Change.NOTHING, None)
             return requeue_fault(task, self._settings)
         if observed.nothing and task.hinted is None:
-            self._memories.forget(memory.load_balancer_id)
+            self._memories.forget(memory.load_balancer_id, self._clock.monotonic())
             return None
         if memory.desired.held_back:  # the next resync counts it again
             return None
@@ -247,7 +261,7 @@ class Reconciler:
             self._settings,
         )
         if requeue is None and isinstance(memory.desired.document, Gone):
-            self._memories.forget(memory.load_balancer_id)
+            self._memories.forget(memory.load_balancer_id, self._clock.monotonic())
         return requeue
 
     def _report(self, memory: Memory, task: Task, outcome: Outcome, change: Change, reason: str | None) -> bool:

@@ -1,10 +1,13 @@
 """Which rounds a resync asks for. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from evenload.agent.schedule import Task
 from evenload.model.desired import Desired, Gone
+
+AT_ONCE = 20
+"""Documents in one answer of the server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +50,13 @@ def plan_resync(
             )
         )
     return tasks
+
+
+def choose_batches(tasks: Sequence[ResyncTask]) -> tuple[list[ResyncTask], list[list[ResyncTask]]]:
+    """The tasks of which each fetches for itself, if at all, and those whose documents are fetched in batches.
+
+    What has to wait fetches when its turn comes: a document would have grown old by then.
+    """
+    together = [each for each in tasks if each.task.fetch and not each.delay]
+    alone = [each for each in tasks if not each.task.fetch or each.delay]
+    return alone, [together[first : first + AT_ONCE] for first in range(0, len(together), AT_ONCE)]

@@ -10,24 +10,39 @@ import heapq
 from dataclasses import dataclass
 from enum import IntEnum
 
+from evenload.model.desired import Desired, Gone, Unreadable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the server answered in a batch that was sent at the moment ``asked_at``."""
+
+    document: Desired | Gone | Unreadable
+    asked_at: float
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What a round has to do. ``fetch``: ask the server anew. ``observe``: look at the host instead of trusting memory.
 
-    ``hinted``: the newest generation of which the server spoke; it waits for a report then.
+    ``hinted``: the newest generation of which the server spoke; it waits for a report then. ``answer``: the server was
+    asked already; a fetch that is asked for beside it makes it void.
     """
 
     fetch: bool = False
     observe: bool = False
     hinted: int | None = None
+    answer: Answer | None = None
 
     def __or__(self, other: "Task") -> "Task":
         hints = [hint for hint in (self.hinted, other.hinted) if hint is not None]
+        fetch = self.fetch or other.fetch
+        answers = [answer for answer in (self.answer, other.answer) if answer is not None and not fetch]
         return Task(
-            fetch=self.fetch or other.fetch,
+            fetch=fetch,
             observe=self.observe or other.observe,
             hinted=max(hints) if hints else None,
+            answer=max(answers, key=lambda answer: answer.asked_at) if answers else None,
         )
 
 

@@ -515,3 +515,47 @@ def test_a_document_that_cannot_be_read_is_reported_and_what_was_applied_stands(
     del world.server.unreadable[BALANCER]  # the agent is brought up to date, or the change is taken back
     world.apply(changed(changed(wish())))
     assert world.server.outcomes[-1] == (3, DONE)
+
+
+def test_a_resync_fetches_what_it_does_not_know_in_batches(world: World) -> None:
+    for number in range(45):
+        world.server.wish(_balancer(number))
+    world.agent.resync()
+    while world.agent.run_due():
+        pass
+    assert (world.server.fetch_calls, world.server.fetches) == (3, 45)
+    assert len([place for place in world.host.places.values() if place.process is not None]) == 45
+
+
+def test_an_answer_of_a_batch_overtakes_none_that_came_meanwhile(world: World) -> None:
+    world.apply(wish())
+    second, third = changed(wish()), with_member(changed(wish()), 0, weight=7)
+
+    def meanwhile() -> None:
+        world.server.on_fetch = lambda: None
+        world.clock.advance(1.0)
+        world.apply(third)
+        world.clock.advance(1.0)
+
+    world.server.wish(second)
+    world.server.on_fetch = meanwhile
+    world.agent.resync()
+    world.run()
+    assert world.server.outcomes == [(1, DONE), (third.generation, DONE)]
+    assert str(world.host) == _built(third)
+
+
+def test_an_answer_of_a_batch_brings_nothing_back_that_was_removed_meanwhile(world: World) -> None:
+    def meanwhile() -> None:
+        world.server.on_fetch = lambda: None
+        world.clock.advance(1.0)
+        world.apply(GONE)
+        world.clock.advance(1.0)
+
+    world.server.wish(wish())
+    world.server.on_fetch = meanwhile
+    world.agent.resync()
+    world.run()
+    assert str(world.host) == ""
+    assert world.take() == []
+    assert world.server.outcomes == [(9, DONE)]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from tests.fakes import host_damage
 from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
 from tests.fakes.wishes import uuid, wish
@@ -31,18 +32,20 @@ class RealClock:
 
 
 class GatedServer(TableServer):
-    """A fetch of ``FIRST`` waits at the gate; ``arrived`` counts those that came to it, ``told`` hands out reports."""
+    """A fetch of ``FIRST``, or of any where ``all_wait``, waits at the gate; ``arrived`` counts those that came to it,
+    ``told`` hands out reports."""
 
     def __init__(self) -> None:
         super().__init__()
         self.gate = threading.Event()
         self.arrived = threading.Semaphore(0)
         self.inside = 0
+        self.all_wait = False
         self.most_inside = 0
         self.told: queue.Queue[Report] = queue.Queue()
 
     def fetch(self, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone | Unreadable]:
-        if FIRST in load_balancer_ids:
+        if self.all_wait or FIRST in load_balancer_ids:
             self.inside += 1
             self.most_inside = max(self.most_inside, self.inside)
             self.arrived.release()
@@ -107,3 +110,21 @@ def test_it_stops_while_nothing_is_to_do_and_starts_again(server: GatedServer, a
     server.wish(named(SECOND))
     agent.hint(SECOND, 1)
     assert server.told.get(timeout=LONG).load_balancer_id == SECOND
+
+
+def test_a_death_is_repaired_while_the_server_keeps_every_hint_waiting(server: GatedServer, agent: Agent) -> None:
+    server.wish(named(SECOND))
+    agent.hint(SECOND, 1)
+    assert server.told.get(timeout=LONG).load_balancer_id == SECOND
+    host = agent._host
+    assert isinstance(host, FakeHost)
+    server.all_wait = True
+    for number in range(9):
+        agent.hint(uuid(1, 10 + number), 1)
+    assert server.arrived.acquire(timeout=LONG)
+    before = host.places[SECOND].process
+    assert host_damage.kill_haproxy(host, SECOND)
+    deadline = time.monotonic() + LONG
+    while host.places[SECOND].process in (None, before):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
