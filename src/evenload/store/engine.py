@@ -75,8 +75,8 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
     cursor = connection.cursor()
     try:
         cursor.execute("PRAGMA journal_mode = WAL")
-        # A power cut may undo the last commits but never damages the file; agents report again and clients ask again.
-        cursor.execute("PRAGMA synchronous = NORMAL")
+        # What was answered is on the disk: every commit waits for it.
+        cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA temp_store = MEMORY")
     finally:

@@ -24,6 +24,7 @@ from evenload.model.query import Page, Query, View
 from evenload.store import agents, networks, queries, quotas, templates, trees
 from evenload.store.hints import Hint, hints_of
 from evenload.store.identity import ensure_identity, read_identity
+from evenload.store.writer_queue import WriterQueue
 
 _TRIES = 5
 """Of one piece of work: who is overtaken that often, under locks, is not going to succeed."""
@@ -208,7 +209,7 @@ class SqlUnitOfWork:
         self._sqlite = engine.dialect.name == "sqlite"
         self._busy_timeout = busy_timeout
         # SQLite lets writers of other connections poll with growing pauses; in one process they can simply queue.
-        self._writer = threading.Lock()
+        self._queue = WriterQueue(busy_timeout)
         self._here = threading.local()
 
     def identity(self) -> str:
@@ -244,7 +245,7 @@ class SqlUnitOfWork:
     def _attempt(self, work: Callable[[SqlTransaction], T]) -> tuple[T, list[Hint]]:
         with self._alone(), _translated(), self._engine.connect() as connection:
             if self._sqlite:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                self._begin_alone(connection)
             else:
                 # What is read after a lock was waited for is what is there by then; see docs/adr/0016.
                 connection = connection.execution_options(isolation_level="READ COMMITTED")
@@ -257,19 +258,25 @@ class SqlUnitOfWork:
         """Closes the idle connections; the last one to go folds SQLite's log into the file."""
         self._engine.dispose()
 
+    def _begin_alone(self, connection: Connection) -> None:
+        """Other processes may hold the file: waits for as long as is left of the time, and says so to the queue."""
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(self._queue.left() * 1000)}")
+        with self._queue.waiting_for_others():
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         if getattr(self._here, "writes", False):
             raise RuntimeError("A writing transaction inside a writing transaction would wait for itself.")
-        if self._sqlite and not self._writer.acquire(timeout=self._busy_timeout):
-            raise StoreUnavailable(f"Waited {self._busy_timeout} s for other changes to be written.")
+        if self._sqlite:
+            self._queue.enter()
         self._here.writes = True
         try:
             yield
         finally:
             self._here.writes = False
             if self._sqlite:
-                self._writer.release()
+                self._queue.leave()
 
 
 @contextmanager

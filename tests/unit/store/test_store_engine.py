@@ -3,8 +3,11 @@
 import stat
 import threading
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 from tests.contract.samples import a_tree, moment
 from tests.fakes.hints import NotedHints
 
@@ -59,7 +62,7 @@ def test_every_connection_is_prepared(tmp_path: Path) -> None:
                 name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
                 for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
             }
-            assert pragmas == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 3500}
+            assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 3500}
     engine.dispose()
 
 
@@ -73,7 +76,7 @@ def test_another_process_that_writes_too_long_is_reported(tmp_path: Path) -> Non
     settings = StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db", busy_timeout=0.05)
     mine, other = open_engine(settings), open_engine(settings)
     upgrade(mine)
-    store = SqlUnitOfWork(mine, NotedHints())
+    store = SqlUnitOfWork(mine, NotedHints(), busy_timeout=0.05)
 
     @SqlUnitOfWork(other, NotedHints()).write
     def _(_: Transaction) -> None:
@@ -104,6 +107,65 @@ def test_a_writer_in_this_process_that_takes_too_long_is_reported(tmp_path: Path
         thread.join()
 
     assert "Waited 0.05 s" in str(caught[0])
+    engine.dispose()
+
+
+def test_who_stands_behind_a_writer_that_waits_for_another_process_is_sent_away(tmp_path: Path) -> None:
+    """Ten writers while another process holds the file: the first waits, the others soon give their threads back, and
+    readers wait for nobody."""
+    settings = StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db")
+    engine, other = open_engine(settings), open_engine(settings)
+    upgrade(engine)
+    store = SqlUnitOfWork(engine, NotedHints(), busy_timeout=60)
+    results: SimpleQueue[Exception | None] = SimpleQueue()
+
+    def write(name: str) -> None:
+        try:
+            store.write(lambda transaction: transaction.insert_agent(name, moment(0)))
+        except StoreUnavailable as error:
+            results.put(error)
+        else:
+            results.put(None)
+
+    threads = [threading.Thread(target=write, args=(f"agent-{number}",)) for number in range(10)]
+
+    @SqlUnitOfWork(other, NotedHints()).write
+    def _(_: Transaction) -> None:
+        for thread in threads:
+            thread.start()
+        refused = [results.get(timeout=50) for _ in range(9)]
+        assert all("another process" in str(error) for error in refused)
+        with store.read() as reader:
+            assert reader.agents() == []
+
+    for thread in threads:
+        thread.join()
+    assert results.get() is None, "the first one got through when the file was let go"
+    store.write(lambda transaction: transaction.insert_agent("later", moment(0)))
+    with store.read() as reader:
+        assert len(reader.agents()) == 2
+    engine.dispose()
+    other.dispose()
+
+
+def test_a_full_disk_is_reported_and_leaves_nothing_stuck(tmp_path: Path) -> None:
+    engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
+    upgrade(engine)
+    store = SqlUnitOfWork(engine, NotedHints())
+    tree = a_tree()
+    store.write(lambda transaction: transaction.insert_tree(tree))
+
+    def limit(connection: Any, _entry: object, _proxy: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    event.listen(engine, "checkout", limit)
+    pages = 1  # SQLite takes the present size where it is more
+    with pytest.raises(StoreUnavailable, match="full"):
+        store.write(lambda transaction: transaction.insert_tree(a_tree(members=3000)))
+    with store.read() as reader:
+        assert reader.tree(tree.id) == tree
+    pages = 1_000_000
+    store.write(lambda transaction: transaction.insert_tree(a_tree(members=3000)))
     engine.dispose()
 
 
