@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from evenload.model.balancer import AnyRecord, LoadBalancer, MonitorTemplate, Tree, Vip
+from evenload.model.balancer import AnyRecord, LoadBalancer, MonitorTemplate, Vip
 from evenload.model.desired import (
     Desired,
     DesiredPort,
@@ -29,6 +29,7 @@ from evenload.model.network_steps import NetworkStep
 from evenload.model.observed import Observed
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import Registration, Welcome
+from evenload.model.tree import Tree
 from evenload.model.verdict import Verdict
 
 T = TypeVar("T")

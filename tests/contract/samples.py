@@ -15,7 +15,6 @@ from evenload.model.balancer import (
     Record,
     SessionPersistence,
     T,
-    Tree,
     Vip,
 )
 from evenload.model.enums import (
@@ -29,6 +28,7 @@ from evenload.model.enums import (
     ProvisioningStatus,
 )
 from evenload.model.network import AllocationPool, FixedIp, Network, Port, Route, Segment, Subnet
+from evenload.model.tree import Tree
 
 START = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 
@@ -101,15 +101,14 @@ def a_tree(
         rise=2,
         http=HttpCheck(method="HEAD", url_path="/ok?a=ü", expected_codes="200-204", version="1.1", domain_name="x.org"),
     )
-    return Tree(
-        load_balancer=a_record(balancer, **fields),
-        agent=agent,
-        generation=7,
-        applied_generation=6,
-        listeners={item.id: a_record(item) for item in listeners},
-        pools={pool.id: a_record(pool, description="the pool", tags=("b", "a"))},
-        members={item.id: a_record(item, name=f"m{item.weight}") for item in servers},
-        monitors={monitor.id: a_record(monitor)},
+    empty = Tree(load_balancer=a_record(balancer, **fields), agent=agent, generation=7, applied_generation=6)
+    return empty.with_records(
+        [
+            *(a_record(item) for item in listeners),
+            a_record(pool, description="the pool", tags=("b", "a")),
+            *(a_record(item, name=f"m{item.weight}") for item in servers),
+            a_record(monitor),
+        ]
     )
 
 

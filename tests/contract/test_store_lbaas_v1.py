@@ -7,9 +7,10 @@ from tests.contract.samples import START, a_record, a_tree, moment, new_id, reto
 
 from evenload.interfaces import Transaction, UnitOfWork
 from evenload.model import moves
-from evenload.model.balancer import HttpCheck, MonitorTemplate, Tree, V1Pool
+from evenload.model.balancer import HttpCheck, MonitorTemplate, V1Pool
 from evenload.model.enums import Kind, MonitorType
 from evenload.model.query import Query
+from evenload.model.tree import Tree, kind_of
 
 
 def a_v1_tree(agent: str = "host-1", project_id: str = "project-1") -> Tree:
@@ -99,7 +100,9 @@ def test_a_pool_goes_from_tree_to_tree_with_all_it_has(store: UnitOfWork) -> Non
 def test_lists_of_v1_have_what_v1_knows(store: UnitOfWork, kind: Kind) -> None:
     ours, held, other = a_v1_tree(), alone(a_v1_tree()), a_tree()
     put(store, ours, held, other)
-    expected = {record.id for tree in (ours, held) for record in tree.records() if record.kind is kind} - {held.id}
+    expected = {record.id for tree in (ours, held) for record in tree.records() if kind_of(record.item) is kind} - {
+        held.id
+    }
     with store.read() as transaction:
         assert {view.record.id for view in transaction.find(kind, Query(v1=True)).views} == expected
         assert transaction.count(kind, Query(v1=True)) == len(expected)

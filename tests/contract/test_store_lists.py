@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from tests.contract.samples import a_record, a_tree, moment, new_id, retouched
 
 from evenload.interfaces import Transaction, UnitOfWork
-from evenload.model.balancer import AnyRecord, Tree
+from evenload.model.balancer import AnyRecord
 from evenload.model.enums import Kind, ProvisioningStatus
 from evenload.model.errors import Invalid
 from evenload.model.query import Page, Query, Relations
+from evenload.model.tree import Tree, kind_of
 
 
 def put(store: UnitOfWork, *trees: Tree) -> None:
@@ -55,7 +56,7 @@ def test_records_are_found_whole_with_their_relations(store: UnitOfWork) -> None
     for kind, relations in expected.items():
         found = {view.record.id: view for view in find(store, kind).views}
         for record in tree.records():
-            if record.kind is kind:
+            if kind_of(record.item) is kind:
                 assert found[record.id].record == record
                 assert found[record.id].relations == relations
                 with store.read() as transaction:

@@ -7,9 +7,9 @@ import pytest
 from tests.contract.samples import a_network, a_record, a_tree, moment, new_id, retouched
 
 from evenload.interfaces import AgentRecord, Transaction, UnitOfWork
-from evenload.model.balancer import Tree
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind, OperatingStatus, ProvisioningStatus
+from evenload.model.tree import Tree, kind_of
 
 
 def put(store: UnitOfWork, *trees: Tree) -> None:
@@ -130,8 +130,8 @@ def test_a_removed_tree_leaves_nothing(store: UnitOfWork) -> None:
         assert transaction.tree(tree.id) is None
         assert transaction.statistics(tree.id) == {}
         for record in tree.records():
-            assert transaction.owner_of(record.kind, record.id) is None
-            assert transaction.view(record.kind, record.id) is None
+            assert transaction.owner_of(kind_of(record.item), record.id) is None
+            assert transaction.view(kind_of(record.item), record.id) is None
         assert transaction.tree(other.id) == other
 
 
@@ -140,7 +140,7 @@ def test_every_object_knows_its_owner(store: UnitOfWork) -> None:
     put(store, a_tree(address="10.0.0.6"), tree)
     with store.read() as transaction:
         for record in tree.records():
-            assert transaction.owner_of(record.kind, record.id) == tree.id
+            assert transaction.owner_of(kind_of(record.item), record.id) == tree.id
         assert transaction.owner_of(Kind.LISTENER, next(iter(tree.pools))) is None
 
 

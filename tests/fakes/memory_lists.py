@@ -10,26 +10,23 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from evenload.model.balancer import (
-    KINDS,
     AnyRecord,
     HealthMonitor,
     HttpCheck,
     Listener,
     LoadBalancer,
-    Member,
     Pool,
     Record,
     SessionPersistence,
-    Tree,
 )
 from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
 from evenload.model.query import SCOPES, Page, Query, Value, View
+from evenload.model.tree import KINDS, Tree, parents_of
 from evenload.service.views import relations_of
 
 Entry = tuple[Tree, AnyRecord]
 
-_CLASSES = {kind: cls for cls, kind in KINDS.items()}
 _UNASKED = {
     "item",
     "vips",
@@ -86,8 +83,8 @@ def _known_to_v1(tree: Tree, record: AnyRecord) -> bool:
             return record.item.v1
         case Pool():
             return record.item.v1 is not None
-        case Member() | HealthMonitor():
-            return tree.pools[record.item.pool_id].item.v1 is not None
+        case _:  # a part of a pool
+            return any(tree.pools[pool_id].item.v1 is not None for pool_id in parents_of(record.item))
 
 
 def _ordered(entries: Sequence[Entry], query: Query) -> list[Entry]:
@@ -144,7 +141,7 @@ def _plain(value: Any) -> Any:
 
 def _types(kind: Kind) -> dict[str, type]:
     """What can be asked for, with the type of its values."""
-    cls = _CLASSES[kind]
+    cls = KINDS[kind].item
     types = {
         name: _bare(hint)
         for owner in (Record, cls)

@@ -16,13 +16,14 @@ from tests.fakes.hints import NotedHints
 from tests.fakes.memory_lists import find_records
 
 from evenload.interfaces import AgentBus, AgentRecord, T, Transaction
-from evenload.model.balancer import AnyRecord, MonitorTemplate, Tree
+from evenload.model.balancer import AnyRecord, MonitorTemplate
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Overtaken
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
 from evenload.model.status import is_pending
+from evenload.model.tree import Tree, kind_of
 from evenload.service.views import relations_of
 from evenload.store.hints import Hint, hints_of
 
@@ -271,7 +272,7 @@ class MemoryTransaction:
 
     def _records(self, kind: Kind) -> Iterator[tuple[Tree, AnyRecord]]:
         for tree in self._state.trees.values():
-            yield from ((tree, record) for record in tree.records() if record.kind is kind)
+            yield from ((tree, record) for record in tree.records() if kind_of(record.item) is kind)
 
     def _writable(self) -> _State:
         if not self._writing:

@@ -5,14 +5,14 @@ unchanged from the store to the agent inside ``Desired``. What only people and t
 statuses, times) stands once, in ``Record``, so that renaming a pool is visibly not a change of the data plane.
 """
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from evenload.model.enums import (
     Algorithm,
     InsertedHeader,
-    Kind,
     ListenerProtocol,
     MonitorType,
     OperatingStatus,
@@ -73,6 +73,16 @@ class Listener:
     timeout_tcp_inspect: int = 0
     allowed_cidrs: tuple[str, ...] = ()
     v1: bool = False
+
+
+def pools_used_by(listener: Listener) -> tuple[str, ...]:
+    """The ids of the pools that the listener may send requests to."""
+    return () if listener.default_pool_id is None else (listener.default_pool_id,)
+
+
+def listener_without_pools(listener: Listener, pool_ids: Collection[str]) -> Listener:
+    """The listener as it is once these pools are gone; the same object where it uses none of them."""
+    return replace(listener, default_pool_id=None) if listener.default_pool_id in pool_ids else listener
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,17 +185,20 @@ class MonitorTemplate:
     updated_at: datetime | None = None
 
 
-Item: TypeAlias = LoadBalancer | Listener | Pool | Member | HealthMonitor
-T = TypeVar("T", LoadBalancer, Listener, Pool, Member, HealthMonitor)
-U = TypeVar("U", bound=Item, covariant=True)
+class Item(Protocol):
+    """What all kinds of objects have in common; model/tree.py has the table of kinds."""
 
-KINDS: dict[type[object], Kind] = {
-    LoadBalancer: Kind.LOAD_BALANCER,
-    Listener: Kind.LISTENER,
-    Pool: Kind.POOL,
-    Member: Kind.MEMBER,
-    HealthMonitor: Kind.HEALTH_MONITOR,
-}
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def admin_state_up(self) -> bool: ...
+
+
+T = TypeVar("T", bound=Item)
+U = TypeVar("U", bound=Item, covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,96 +228,5 @@ class Record(Generic[U]):
     def id(self) -> str:
         return self.item.id
 
-    @property
-    def kind(self) -> Kind:
-        return KINDS[type(self.item)]
 
-
-AnyRecord: TypeAlias = Record[LoadBalancer] | Record[Listener] | Record[Pool] | Record[Member] | Record[HealthMonitor]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tree:
-    """One load balancer, whole: the unit in which changes are checked, numbered, applied and reported.
-
-    ``hosted`` False: it has no VIP yet and is on no host; it holds a pool of LBaaS v1 that stands alone, and nobody is
-    shown the load balancer itself. Whatever is changed in it is in force at once. Each mapping is from id to record, in
-    the order of creation. ``agent`` is the host that serves it; ``applied_generation`` the newest one that agent has
-    reported as applied, 0 for none.
-    """
-
-    load_balancer: Record[LoadBalancer]
-    agent: str
-    generation: int
-    applied_generation: int = 0
-    listeners: dict[str, Record[Listener]] = field(default_factory=dict)
-    pools: dict[str, Record[Pool]] = field(default_factory=dict)
-    members: dict[str, Record[Member]] = field(default_factory=dict)
-    monitors: dict[str, Record[HealthMonitor]] = field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        return self.load_balancer.item.id
-
-    @property
-    def hosted(self) -> bool:
-        return self.load_balancer.item.port_id is not None
-
-    def members_of(self, pool_id: str) -> list[Record[Member]]:
-        return [record for record in self.members.values() if record.item.pool_id == pool_id]
-
-    def monitors_of(self, pool_id: str) -> list[Record[HealthMonitor]]:
-        return [record for record in self.monitors.values() if record.item.pool_id == pool_id]
-
-    def monitor_of(self, pool_id: str) -> Record[HealthMonitor] | None:
-        """The one that Octavia's API shows as the pool's: the first that is on, else the first; not one that goes as
-        long as another comes."""
-        monitors = self.monitors_of(pool_id)
-        return min(monitors, key=lambda each: (each.deleting, not each.item.admin_state_up), default=None)
-
-    def listeners_of(self, pool_id: str) -> list[Record[Listener]]:
-        return [record for record in self.listeners.values() if record.item.default_pool_id == pool_id]
-
-    def records(self) -> list[AnyRecord]:
-        """All records, parents before children."""
-        return [
-            self.load_balancer,
-            *self.listeners.values(),
-            *self.pools.values(),
-            *self.members.values(),
-            *self.monitors.values(),
-        ]
-
-    def get(self, identifier: str) -> AnyRecord | None:
-        if identifier == self.id:
-            return self.load_balancer
-        return (
-            self.listeners.get(identifier)
-            or self.pools.get(identifier)
-            or self.members.get(identifier)
-            or self.monitors.get(identifier)
-        )
-
-    def with_record(self, record: AnyRecord) -> "Tree":
-        """The same tree with one record put in place of the one with its id, or added."""
-        match record.item:
-            case LoadBalancer():
-                return replace(self, load_balancer=record)
-            case Listener():
-                return replace(self, listeners={**self.listeners, record.id: record})
-            case Pool():
-                return replace(self, pools={**self.pools, record.id: record})
-            case Member():
-                return replace(self, members={**self.members, record.id: record})
-            case HealthMonitor():
-                return replace(self, monitors={**self.monitors, record.id: record})
-
-    def without(self, identifier: str) -> "Tree":
-        """The same tree without that child; children of a pool stay until they are removed themselves."""
-        return replace(
-            self,
-            listeners={key: value for key, value in self.listeners.items() if key != identifier},
-            pools={key: value for key, value in self.pools.items() if key != identifier},
-            members={key: value for key, value in self.members.items() if key != identifier},
-            monitors={key: value for key, value in self.monitors.items() if key != identifier},
-        )
+AnyRecord: TypeAlias = Record[Item]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeVar
 
-from evenload.model.balancer import HealthMonitor, Item, Listener, Member, MonitorTemplate, Pool, Record, Tree
+from evenload.model.balancer import HealthMonitor, Item, Listener, Member, MonitorTemplate, Pool, Record, pools_used_by
 from evenload.model.enums import ListenerProtocol, MonitorType, PersistenceType, PoolProtocol
 from evenload.model.errors import (
     Conflict,
@@ -24,6 +24,7 @@ from evenload.model.errors import (
     ProtocolMismatch,
     Rejected,
 )
+from evenload.model.tree import Tree
 
 R = TypeVar("R", bound=Item)
 
@@ -140,7 +141,9 @@ def _embedded(address: IPv6Address) -> Iterator[IPv4Address]:
 
 
 def _as_connected(address: str) -> str:
-    """The address that a connection would really go to: IPv4-mapped ones are IPv4 to the kernel."""
+    """The address, canonical, that a connection would really go to: IPv4-mapped ones are IPv4 to the kernel."""
+    if not address.startswith("::ffff:"):
+        return address
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -153,13 +156,20 @@ def _as_connected(address: str) -> str:
 
 def validate_listener(tree: Tree, listener: Listener) -> list[Violation]:
     """``listener`` stands in ``tree`` already."""
+    return validate_listeners(tree, [listener])
+
+
+def validate_listeners(tree: Tree, listeners: Sequence[Listener]) -> list[Violation]:
+    """``listeners`` stand in ``tree`` already; many at once, since a load balancer may have a thousand."""
     found: list[Violation] = []
-    for other in _living(tree.listeners.values()):
-        if (
-            other.id != listener.id
-            and other.port == listener.port
-            and PORT_SPACES[other.protocol] == PORT_SPACES[listener.protocol]
-        ):
+    places: dict[tuple[str, int], list[Listener]] = {}
+    for listener in _living(tree.listeners.values()):
+        places.setdefault((PORT_SPACES[listener.protocol], listener.port), []).append(listener)
+    looping = {member.port: member for member in _looping(tree, _living(tree.members.values()))}
+    for listener in listeners:
+        sharing = places.get((PORT_SPACES[listener.protocol], listener.port), ())
+        other = next((other for other in sharing if other.id != listener.id), None)
+        if other is not None:
             found.append(
                 Violation(
                     detail=f"Another Listener on this Load Balancer is already using protocol "
@@ -168,18 +178,19 @@ def validate_listener(tree: Tree, listener: Listener) -> list[Violation]:
                     error=Conflict,
                 )
             )
-    if listener.insert_headers and listener.protocol not in HEADERS_ON:
-        found.append(
-            Violation(
-                detail=f"Headers cannot be inserted on a {listener.protocol.value} listener.", field="insert_headers"
+        if listener.insert_headers and listener.protocol not in HEADERS_ON:
+            found.append(
+                Violation(
+                    detail=f"Headers cannot be inserted on a {listener.protocol.value} listener.",
+                    field="insert_headers",
+                )
             )
-        )
-    found += _validate_allowed_cidrs(tree, listener)
-    pool = tree.pools.get(listener.default_pool_id) if listener.default_pool_id else None
-    if pool is not None and pool.item.protocol not in COMPATIBLE[listener.protocol]:
-        found.append(_mismatch(listener, pool.item, "default_pool_id"))
-    for member in _looping(tree, _living(tree.members.values())):
-        if member.port == listener.port:
+        found += _validate_allowed_cidrs(tree, listener)
+        for pool in filter(None, map(tree.pools.get, pools_used_by(listener))):
+            if pool.item.protocol not in COMPATIBLE[listener.protocol]:
+                found.append(_mismatch(listener, pool.item, "default_pool_id"))
+        member = looping.get(listener.port)
+        if member is not None:
             found.append(
                 Violation(
                     detail=f"Member {member.id} at {member.address} port {member.port} would make this listener "
@@ -194,8 +205,8 @@ def validate_pool(tree: Tree, pool: Pool) -> list[Violation]:
     """``pool`` and the listeners that use it stand in ``tree`` already."""
     found = [
         _mismatch(listener, pool, "protocol")
-        for listener in _living(tree.listeners.values())
-        if listener.default_pool_id == pool.id and pool.protocol not in COMPATIBLE[listener.protocol]
+        for listener in _living(tree.listeners_of(pool.id))
+        if pool.protocol not in COMPATIBLE[listener.protocol]
     ]
     persistence = pool.session_persistence
     if persistence is None:
@@ -241,7 +252,7 @@ def validate_members(tree: Tree, members: Sequence[Member]) -> list[Violation]:
                 )
             )
     pools = {member.pool_id for member in members}
-    places = Counter(_place(member) for member in _living(tree.members.values()) if member.pool_id in pools)
+    places = Counter(_place(member) for pool_id in pools for member in _living(tree.members_of(pool_id)))
     for member in members:
         if places[_place(member)] > 1:
             found.append(
@@ -257,7 +268,7 @@ def validate_members(tree: Tree, members: Sequence[Member]) -> list[Violation]:
 
 def validate_only_monitor(tree: Tree, monitor: HealthMonitor) -> list[Violation]:
     """``monitor`` stands in ``tree`` already. By Octavia's API a pool gets one; LBaaS v1 may have given it several."""
-    if any(other.id != monitor.id and other.pool_id == monitor.pool_id for other in _living(tree.monitors.values())):
+    if any(other.id != monitor.id for other in _living(tree.monitors_of(monitor.pool_id))):
         return [Violation(detail="This pool already has a health monitor", field="pool_id", error=Conflict)]
     return []
 
@@ -305,9 +316,7 @@ def validate_monitor(monitor: HealthMonitor | MonitorTemplate) -> list[Violation
 
 def validate_tree(tree: Tree) -> list[Violation]:
     """Everything at once, for a load balancer that is made with all its parts."""
-    found: list[Violation] = []
-    for listener in tree.listeners.values():
-        found += validate_listener(tree, listener.item)
+    found = validate_listeners(tree, [record.item for record in tree.listeners.values()])
     for pool in tree.pools.values():
         found += validate_pool(tree, pool.item)
     found += validate_members(tree, [record.item for record in tree.members.values()])
@@ -363,8 +372,7 @@ def _mismatch(listener: Listener, pool: Pool, field: str) -> Violation:
 
 def _place(member: Member) -> tuple[str, str, int]:
     """Two members of one pool must not be the same server, however its address is spelt."""
-    mapped = member.address.startswith("::ffff:")
-    return member.pool_id, _as_connected(member.address) if mapped else member.address, member.port
+    return member.pool_id, _as_connected(member.address), member.port
 
 
 def _looping(tree: Tree, members: Iterable[Member]) -> Iterator[Member]:

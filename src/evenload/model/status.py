@@ -11,13 +11,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from evenload.model.balancer import HealthMonitor, Item, Member, Record, Tree
+from evenload.model.balancer import HealthMonitor, Item, Member, Record, listener_without_pools
 from evenload.model.desired import Health
 from evenload.model.enums import OperatingStatus, ProvisioningStatus
+from evenload.model.tree import Tree, parents_of
 
 R = TypeVar("R", bound=Item)
+
+LONGEST_FAULT = 1000
+"""Characters of a reason that are kept: people read it, and every database has room for it."""
 
 
 class Event(Enum):
@@ -63,26 +67,17 @@ def is_pending(record: Record[Item]) -> bool:
 
 
 def locked_with(tree: Tree, identifiers: Collection[str]) -> set[str]:
-    """The objects and what follows a change of theirs: the load balancer, the pool of a member or monitor, and the
-    listeners that use the pool."""
+    """The objects and what follows a change of theirs: everything that they are parts of, up to the load balancer, and
+    the listeners that use one of these pools."""
     locked = {tree.id, *identifiers}
-    pools = {identifier for identifier in identifiers if identifier in tree.pools}
-    pools.update(tree.members[key].item.pool_id for key in identifiers if key in tree.members)
-    pools.update(tree.monitors[key].item.pool_id for key in identifiers if key in tree.monitors)
-    locked |= pools
-    locked.update(key for key, record in tree.listeners.items() if record.item.default_pool_id in pools)
+    found = [record for record in map(tree.get, identifiers) if record is not None]
+    while found:
+        above = {parent for record in found for parent in parents_of(record.item)} - locked
+        locked |= above
+        found = [record for record in map(tree.get, above) if record is not None]
+    pools = locked & tree.pools.keys()
+    locked.update(record.id for pool_id in pools for record in tree.listeners_of(pool_id))
     return locked
-
-
-def going_with(tree: Tree, identifier: str) -> set[str]:
-    """What is deleted together with the object, itself included."""
-    if identifier == tree.id:
-        return {record.id for record in tree.records()}
-    going = {identifier}
-    if identifier in tree.pools:
-        going.update(key for key, record in tree.members.items() if record.item.pool_id == identifier)
-        going.update(key for key, record in tree.monitors.items() if record.item.pool_id == identifier)
-    return going
 
 
 def advance(tree: Tree, *, now: datetime, changed: Collection[str] = (), deleted: Collection[str] = ()) -> Tree:
@@ -93,7 +88,7 @@ def advance(tree: Tree, *, now: datetime, changed: Collection[str] = (), deleted
     """
     generation = tree.generation + 1
     gone = set(deleted)
-    locked = locked_with(tree, [*changed, *deleted]) - gone
+    locked = locked_with(tree, {*changed, *deleted}) - gone
 
     def step(record: Record[R]) -> Record[R]:
         if record.id in gone:
@@ -111,7 +106,7 @@ def advance(tree: Tree, *, now: datetime, changed: Collection[str] = (), deleted
             updated_at=now,
         )
 
-    advanced = replace(_each(tree, step), generation=generation)
+    advanced = replace(tree.stepped(step), generation=generation)
     if tree.hosted:
         return advanced
     return applied(advanced, generation) or advanced
@@ -125,18 +120,16 @@ def removed(tree: Tree, identifier: str, *, now: datetime) -> Tree:
     record = tree.get(identifier)
     if record is None or (record.deleting and is_pending(record)):
         return tree
-    users = {} if identifier == tree.id else {used.id: used for used in tree.listeners_of(identifier)}
-    detached = {key: replace(used, item=replace(used.item, default_pool_id=None)) for key, used in users.items()}
-    tree = replace(tree, listeners={**tree.listeners, **detached})
-    return advance(tree, now=now, changed=detached, deleted=going_with(tree, identifier))
+    going = tree.descendants_of({identifier})
+    pools = going & tree.pools.keys()
+    users = {user.id: user for pool_id in pools for user in tree.listeners_of(pool_id) if user.id not in going}
+    tree = tree.with_records(replace(user, item=listener_without_pools(user.item, pools)) for user in users.values())
+    return advance(tree, now=now, changed=users, deleted=going)
 
 
-def watched(tree: Tree, pool_id: str) -> bool:
+def is_monitored(tree: Tree, pool_id: str) -> bool:
     """Whether a health monitor checks the members of the pool, or is going to."""
-    return any(
-        record.item.pool_id == pool_id and record.item.admin_state_up and not record.deleting
-        for record in tree.monitors.values()
-    )
+    return any(record.item.admin_state_up and not record.deleting for record in tree.monitors_of(pool_id))
 
 
 # -------------------------------------------------------------------------------------------- what agents answer
@@ -146,16 +139,18 @@ def applied(tree: Tree, generation: int) -> Tree | None:
     """The tree after its agent has brought the host to that generation; None: the load balancer is gone."""
     if tree.load_balancer.deleting and tree.load_balancer.generation <= generation:
         return None
-    gone = {record.id for record in tree.records() if record.deleting and record.generation <= generation}
-    unwatched = {
+    gone = tree.descendants_of(
+        {record.id for record in tree.records() if record.deleting and record.generation <= generation}
+    )
+    no_monitor = {
         record.item.pool_id
         for record in tree.monitors.values()
-        if record.id in gone and not watched(tree, record.item.pool_id)
+        if record.id in gone and not is_monitored(tree, record.item.pool_id)
     }
 
     def step(record: Record[R]) -> Record[R] | None:
         item = record.item
-        if record.id in gone or (isinstance(item, Member | HealthMonitor) and item.pool_id in gone):
+        if record.id in gone:
             return None
         result = record
         if record.generation <= generation and not record.deleting:
@@ -163,38 +158,45 @@ def applied(tree: Tree, generation: int) -> Tree | None:
                 status = TRANSITIONS[record.provisioning_status, Event.APPLIED]
                 result = replace(result, provisioning_status=status, fault=None)
             result = with_operating_status(result, _operating_when_applied(record))
-        if isinstance(item, Member) and item.pool_id in unwatched and item.admin_state_up:
+        if isinstance(item, Member) and item.pool_id in no_monitor and item.admin_state_up:
             result = with_operating_status(result, OperatingStatus.NO_MONITOR)
         return result
 
-    return _each(replace(tree, applied_generation=max(tree.applied_generation, generation)), step)
+    return replace(tree, applied_generation=max(tree.applied_generation, generation)).stepped(step)
+
+
+def capped(reason: str) -> str:
+    """A reason that is too long ends with an ellipsis."""
+    return reason if len(reason) <= LONGEST_FAULT else reason[: LONGEST_FAULT - 1] + "…"
 
 
 def given_up(tree: Tree, generation: int, reason: str) -> Tree:
     """The tree after its agent has given up on that generation. Which change was at fault is unknown, so everything
     that is pending since the last applied generation has failed."""
+    fault = capped(reason)
 
     def step(record: Record[R]) -> Record[R]:
         if not (is_pending(record) and tree.applied_generation < record.generation <= generation):
             return record
         failed = replace(
-            record, provisioning_status=TRANSITIONS[record.provisioning_status, Event.GIVEN_UP], fault=reason
+            record, provisioning_status=TRANSITIONS[record.provisioning_status, Event.GIVEN_UP], fault=fault
         )
         if isinstance(record.item, HealthMonitor):
             return with_operating_status(failed, OperatingStatus.OFFLINE)
         return failed
 
-    return _each(tree, step)
+    return tree.stepped(step)
 
 
 def delayed(tree: Tree, generation: int, reason: str) -> Tree:
     """The tree after an attempt that is going to be repeated: still pending, with the reason noted."""
+    fault = capped(reason)
 
     def step(record: Record[R]) -> Record[R]:
         waits = is_pending(record) and tree.applied_generation < record.generation <= generation
-        return replace(record, fault=reason) if waits and record.fault != reason else record
+        return replace(record, fault=fault) if waits and record.fault != fault else record
 
-    return _each(tree, step)
+    return tree.stepped(step)
 
 
 def seen(tree: Tree, health: Health) -> Tree:
@@ -209,7 +211,7 @@ def seen(tree: Tree, health: Health) -> Tree:
             status = OperatingStatus.OFFLINE
         return with_operating_status(record, status)
 
-    return _each(tree, step)
+    return tree.stepped(step)
 
 
 def initial_operating_status(item: Item, *, monitored: bool = False) -> OperatingStatus:
@@ -230,25 +232,3 @@ def _operating_when_applied(record: Record[Item]) -> OperatingStatus | None:
     if not record.item.admin_state_up:
         return OperatingStatus.OFFLINE
     return OperatingStatus.ONLINE if isinstance(record.item, HealthMonitor) else None
-
-
-class _Step(Protocol):
-    def __call__(self, record: Record[R], /) -> Record[R] | None: ...
-
-
-def _each(tree: Tree, step: _Step) -> Tree:
-    """Every record taken through one step; children for which it gives None are left out."""
-    load_balancer = step(tree.load_balancer) or tree.load_balancer
-    return replace(
-        tree,
-        load_balancer=load_balancer,
-        listeners=_stepped(tree.listeners, step),
-        pools=_stepped(tree.pools, step),
-        members=_stepped(tree.members, step),
-        monitors=_stepped(tree.monitors, step),
-    )
-
-
-def _stepped(records: dict[str, Record[R]], step: _Step) -> dict[str, Record[R]]:
-    results = ((key, step(record)) for key, record in records.items())
-    return {key: record for key, record in results if record is not None}

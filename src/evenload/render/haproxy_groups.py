@@ -7,7 +7,7 @@ in the backend. So the listeners of a pool are put into groups that agree in the
 
 from dataclasses import dataclass
 
-from evenload.model.balancer import Listener, Pool
+from evenload.model.balancer import Listener, Pool, pools_used_by
 from evenload.model.desired import Desired
 from evenload.model.enums import ListenerProtocol
 
@@ -45,7 +45,7 @@ def pool_of(backend: str) -> str:
 def _groups_of(pool: Pool, listeners: tuple[Listener, ...]) -> list[Group]:
     alike: dict[tuple[bool, int, int], list[str]] = {}
     for listener in listeners:
-        if listener.default_pool_id == pool.id:
+        if pool.id in pools_used_by(listener):
             http = listener.protocol is ListenerProtocol.HTTP
             key = (http, listener.timeout_member_connect, listener.timeout_member_data)
             alike.setdefault(key, []).append(listener.id)

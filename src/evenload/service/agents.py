@@ -18,7 +18,7 @@ from evenload.model.errors import ForeignDatabase, ServerUnavailable, StoreUnava
 from evenload.model.registration import Registration, Welcome, is_foreign
 from evenload.service import reports
 from evenload.service.context import Context
-from evenload.service.wishes import build_desired
+from evenload.service.documents import build_desired
 
 log = structlog.get_logger(__name__)
 

@@ -7,24 +7,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from evenload.interfaces import ListPart, PortProvider, Transaction, TreePart
-from evenload.model.balancer import AnyRecord, Item, Member, Record, Tree
+from evenload.model.balancer import AnyRecord, Item, Member, Record
 from evenload.model.enums import Kind
 from evenload.model.errors import Immutable, NotFound, Overtaken
 from evenload.model.query import Page, Query, Value, View
 from evenload.model.rules import Violation, validate_tags
+from evenload.model.tree import Tree, kind_of
 from evenload.service.commands import Changes
 
-WORDS = {
-    Kind.LOAD_BALANCER: "Load Balancer",
-    Kind.LISTENER: "Listener",
-    Kind.POOL: "Pool",
-    Kind.MEMBER: "Member",
-    Kind.HEALTH_MONITOR: "Health Monitor",
-}
+
+def word_for(kind: Kind) -> str:
+    """As the APIs write it: Load Balancer, Health Monitor."""
+    return kind.value.replace("_", " ").title()
 
 
 def not_found(kind: Kind, identifier: str, *, field: str | None = None) -> NotFound:
-    return NotFound(WORDS[kind], identifier, field=field)
+    return NotFound(word_for(kind), identifier, field=field)
 
 
 def read_tree(transaction: TreePart, kind: Kind, identifier: str) -> Tree:
@@ -56,7 +54,7 @@ def require_living(*records: Record[Item]) -> None:
     """Deletion is final: nothing about the object is changed any more, nor is anything attached to it."""
     for record in records:
         if record.deleting:
-            raise Immutable(f"{WORDS[record.kind]} {record.id} is immutable and cannot be updated.")
+            raise Immutable(f"{word_for(kind_of(record.item))} {record.id} is immutable and cannot be updated.")
 
 
 def require(violations: Iterable[Violation]) -> None:

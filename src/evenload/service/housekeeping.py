@@ -10,7 +10,7 @@ import structlog
 
 from evenload.interfaces import AgentBus, AgentRecord, Transaction
 from evenload.model import status
-from evenload.model.balancer import Tree
+from evenload.model.tree import Tree
 from evenload.service.context import Context
 
 log = structlog.get_logger(__name__)

@@ -4,10 +4,11 @@ from typing import cast
 
 from evenload.interfaces import Transaction
 from evenload.model import rules, status
-from evenload.model.balancer import Listener, Record, Tree
+from evenload.model.balancer import Listener, Record
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.query import Page, Query, View
+from evenload.model.tree import Tree
 from evenload.service import drafts, guards
 from evenload.service.commands import Changes, ListenerDraft
 from evenload.service.context import Context

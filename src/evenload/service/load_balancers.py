@@ -7,11 +7,12 @@ import structlog
 
 from evenload.interfaces import AgentRecord, Transaction
 from evenload.model import rules, status
-from evenload.model.balancer import LoadBalancer, Record, Tree
+from evenload.model.balancer import LoadBalancer, Record
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import Immutable
 from evenload.model.query import Page, Query, View
+from evenload.model.tree import Tree
 from evenload.service import drafts, guards
 from evenload.service.commands import BalancerDraft, Changes
 from evenload.service.context import Context

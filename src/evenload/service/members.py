@@ -8,9 +8,10 @@ from typing import cast
 
 from evenload.interfaces import Transaction
 from evenload.model import rules, status
-from evenload.model.balancer import Member, Record, Tree
+from evenload.model.balancer import Member, Record
 from evenload.model.enums import Kind
 from evenload.model.query import Page, Query, View
+from evenload.model.tree import Tree
 from evenload.service import drafts, guards
 from evenload.service.commands import Changes, Draft
 from evenload.service.context import Context
@@ -31,7 +32,7 @@ class Members:
             guards.require_living(before.load_balancer, before.pools[pool_id])
             birth = drafts.Birth(before.load_balancer.project_id, before.generation + 1, now)
             member = drafts.new_member(self._context.new_id(), pool_id, draft)
-            record = birth.record(member, draft, monitored=status.watched(before, pool_id))
+            record = birth.record(member, draft, monitored=status.is_monitored(before, pool_id))
             edited = before.with_record(record)
             self._require_valid(transaction, edited, [member], subnets_of=[member])
             after = status.advance(edited, changed=[record.id], now=now)

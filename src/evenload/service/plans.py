@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from evenload.interfaces import VipPort
 from evenload.model import status
-from evenload.model.balancer import HealthMonitor, LoadBalancer, Member, Pool, Record, Tree
+from evenload.model.balancer import AnyRecord, HealthMonitor, LoadBalancer, Member, Pool, Record
 from evenload.model.errors import Conflict, Invalid
 from evenload.model.rules import canonical_address
+from evenload.model.tree import Tree
 from evenload.service import drafts
 from evenload.service.commands import BalancerDraft, Changes, Draft, PoolDraft, PoolName
 from evenload.service.drafts import Birth
@@ -41,13 +42,12 @@ class PlannedPool:
     monitors: tuple[Record[HealthMonitor], ...]
     members: tuple[Record[Member], ...]
 
+    @property
+    def records(self) -> tuple[AnyRecord, ...]:
+        return (self.pool, *self.members, *self.monitors)
+
     def added_to(self, tree: Tree) -> Tree:
-        return replace(
-            tree,
-            pools={**tree.pools, self.pool.id: self.pool},
-            monitors={**tree.monitors, **{record.id: record for record in self.monitors}},
-            members={**tree.members, **{record.id: record for record in self.members}},
-        )
+        return tree.with_records(self.records)
 
 
 def plan_pool(load_balancer_id: str, draft: PoolDraft, birth: Birth, new_id: NewId) -> PlannedPool:
@@ -80,19 +80,19 @@ def plan_tree(
         vips=vip.vips,
         **draft.item,
     )
-    tree = Tree(load_balancer=birth.record(load_balancer, draft), agent=agent, generation=birth.generation)
+    empty = Tree(load_balancer=birth.record(load_balancer, draft), agent=agent, generation=birth.generation)
+    made: list[AnyRecord] = []
     by_name: dict[str, str] = {}
     default_pools: dict[int, str] = {}
 
     def add_pool(pool_draft: PoolDraft) -> str:
-        nonlocal tree
         planned = plan_pool(load_balancer_id, pool_draft, birth, new_id)
         name = planned.pool.name
         if name in by_name:
             raise Invalid(f"The pool name '{name}' is given twice in one request.", field="name")
         if name:
             by_name[name] = planned.pool.id
-        tree = planned.added_to(tree)
+        made.extend(planned.records)
         return planned.pool.id
 
     for pool_draft in draft.pools:
@@ -109,8 +109,8 @@ def plan_tree(
             default_pools[index] = by_name[name]
         if index in default_pools:
             item = replace(item, default_pool_id=default_pools[index])
-        tree = tree.with_record(birth.record(item, listener))
-    return tree
+        made.append(birth.record(item, listener))
+    return empty.with_records(made)
 
 
 # ------------------------------------------------------------------------------------------------- all members at once
@@ -128,7 +128,7 @@ class Replacement:
         return not (self.put or self.removed)
 
     def put_into(self, tree: Tree) -> Tree:
-        return replace(tree, members={**tree.members, **{record.id: record for record in self.put}})
+        return tree.with_records(self.put)
 
 
 def plan_replacement(
@@ -138,7 +138,7 @@ def plan_replacement(
     present = {
         (record.item.address, record.item.port): record for record in tree.members_of(pool_id) if not record.deleting
     }
-    monitored = status.watched(tree, pool_id)
+    monitored = status.is_monitored(tree, pool_id)
     named: set[tuple[str, int]] = set()
     put: list[Record[Member]] = []
     for draft in given:

@@ -5,10 +5,11 @@ from typing import cast
 
 from evenload.interfaces import Transaction
 from evenload.model import rules, status
-from evenload.model.balancer import Pool, Record, Tree
+from evenload.model.balancer import Pool, Record
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Invalid
 from evenload.model.query import Page, Query, View
+from evenload.model.tree import Tree
 from evenload.service import drafts, guards
 from evenload.service.commands import Changes, PoolDraft
 from evenload.service.context import Context

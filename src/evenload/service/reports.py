@@ -12,8 +12,8 @@ import structlog
 
 from evenload.interfaces import PortProvider, Transaction
 from evenload.model import status
-from evenload.model.balancer import Tree
 from evenload.model.desired import Health, Outcome, Report, Statistics
+from evenload.model.tree import Tree
 
 log = structlog.get_logger(__name__)
 

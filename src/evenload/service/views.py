@@ -5,8 +5,10 @@ Called by the use cases that change something; what only reads asks the store fo
 
 from typing import TypeVar
 
-from evenload.model.balancer import AnyRecord, HealthMonitor, Item, Listener, LoadBalancer, Member, Pool, Tree
+from evenload.model.balancer import AnyRecord, Item, Listener, LoadBalancer, Pool, pools_used_by
+from evenload.model.enums import Kind
 from evenload.model.query import Relations, View
+from evenload.model.tree import Tree, parents_of
 
 R = TypeVar("R", bound=AnyRecord)
 
@@ -20,7 +22,7 @@ def relations_of(tree: Tree, item: Item) -> Relations:
         case LoadBalancer():
             return Relations(load_balancer_id=tree.id, listener_ids=tuple(tree.listeners), pool_ids=tuple(tree.pools))
         case Listener():
-            return Relations(load_balancer_id=tree.id, pool_ids=(item.default_pool_id,) if item.default_pool_id else ())
+            return Relations(load_balancer_id=tree.id, pool_ids=pools_used_by(item))
         case Pool():
             monitor = tree.monitor_of(item.id)
             return Relations(
@@ -29,5 +31,5 @@ def relations_of(tree: Tree, item: Item) -> Relations:
                 member_ids=tuple(record.id for record in tree.members_of(item.id)),
                 monitor_id=None if monitor is None else monitor.id,
             )
-        case Member() | HealthMonitor():
-            return Relations(load_balancer_id=tree.id, pool_ids=(item.pool_id,))
+        case _:
+            return Relations(load_balancer_id=tree.id, pool_ids=parents_of(item, Kind.POOL))

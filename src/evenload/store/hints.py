@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from evenload.model.balancer import Tree
+from evenload.model.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)

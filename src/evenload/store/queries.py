@@ -43,9 +43,6 @@ from evenload.store.trees import BY_KIND, RecordTable
 # Names of Query fields that are not those of their column.
 _ALIASES: dict[Kind, dict[str, str]] = {
     Kind.LOAD_BALANCER: {"vip_port_id": "port_id", "vip_network_id": "network_id"},
-    Kind.LISTENER: {},
-    Kind.POOL: {},
-    Kind.MEMBER: {},
     Kind.HEALTH_MONITOR: {
         "method": "http_method",
         "url_path": "http_url_path",
@@ -121,7 +118,7 @@ def _fetch(connection: Connection, statement: Select[Any], limit: int | None) ->
 
 def _column(kind: Kind, name: str) -> Column[Any]:
     columns = BY_KIND[kind].table.c
-    actual = _ALIASES[kind].get(name, name)
+    actual = _ALIASES.get(kind, {}).get(name, name)
     if actual in _HIDDEN or actual not in columns or (actual != name and name in columns):
         raise Invalid(f"{kind.value} has no field {name!r} to filter or sort by.", field=name)
     return columns[actual]
@@ -157,7 +154,7 @@ def _known_to_v1(kind: Kind) -> ColumnElement[bool]:
             return listeners.v1.is_(True)
         case Kind.POOL:
             return pools.v1_subnet_id.is_not(None)
-        case Kind.MEMBER | Kind.HEALTH_MONITOR:
+        case _:  # parts of pools
             pool_id: Column[Any] = BY_KIND[kind].table.c.pool_id
             return pool_id.in_(select(pools.id).where(pools.v1_subnet_id.is_not(None)))
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select
 
+from evenload.model.balancer import pools_used_by
 from evenload.model.enums import Kind
 from evenload.model.query import Relations
+from evenload.model.tree import parents_of
 from evenload.store import tables
 
 # Bound parameters of one statement; SQLite's own limit was 999 for long.
@@ -68,7 +70,7 @@ def read_relations(
             return [
                 Relations(
                     load_balancer_id=record.item.load_balancer_id,
-                    pool_ids=() if record.item.default_pool_id is None else (record.item.default_pool_id,),
+                    pool_ids=pools_used_by(record.item),
                 )
                 for record in records
             ]
@@ -87,8 +89,8 @@ def read_relations(
                 )
                 for record in records
             ]
-        case Kind.MEMBER | Kind.HEALTH_MONITOR:
+        case _:  # rows end with the tree's id
             return [
-                Relations(load_balancer_id=row[-1], pool_ids=(record.item.pool_id,))
+                Relations(load_balancer_id=row[-1], pool_ids=parents_of(record.item, Kind.POOL))
                 for row, record in zip(found, records, strict=True)
             ]

@@ -7,25 +7,16 @@ finds each in its cache of compiled ones. No rule of the domain stands here.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, Generic, cast
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, or_, select, union, update
 
-from evenload.model.balancer import (
-    AnyRecord,
-    HealthMonitor,
-    Item,
-    Listener,
-    LoadBalancer,
-    Member,
-    Pool,
-    Record,
-    T,
-    Tree,
-)
+from evenload.model.balancer import AnyRecord, HealthMonitor, Item, Listener, LoadBalancer, Member, Pool, Record, T
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind, ProvisioningStatus
 from evenload.model.errors import Overtaken
+from evenload.model.tree import KINDS, Tree, kind_of
 from evenload.store import tables
 from evenload.store.mapping import RowCodec, to_moment
 
@@ -36,6 +27,10 @@ _PENDING = (
 )
 
 
+OWNER = "load_balancer_id"
+"""The tree's id in the rows of every kind but the load balancer's own, whether the model's object names it or not."""
+
+
 class RecordTable(Generic[T]):
     """One kind's table with the statements on it. Rows are item columns, record columns, then ``extra``."""
 
@@ -44,6 +39,7 @@ class RecordTable(Generic[T]):
         self._items: RowCodec[T] = RowCodec(cls, table)
         self._records: RowCodec[Record[T]] = RowCodec(Record, table, skip=("item",))
         self._offset = len(self._items.columns)
+        self.names_owner = OWNER in extra
         self.columns = [*self._items.columns, *self._records.columns, *(table.c[name] for name in extra)]
         tree = table.c.id if table is tables.LOAD_BALANCERS else table.c.load_balancer_id
         self.of_tree = select(*self.columns).where(tree == bindparam("tree")).order_by(table.c.position)
@@ -69,21 +65,14 @@ class RecordTable(Generic[T]):
 
 
 LOAD_BALANCERS = RecordTable(LoadBalancer, tables.LOAD_BALANCERS, ("agent", "tree_generation", "applied_generation"))
-LISTENERS = RecordTable(Listener, tables.LISTENERS)
-POOLS = RecordTable(Pool, tables.POOLS)
-MEMBERS = RecordTable(Member, tables.MEMBERS, ("load_balancer_id",))
-MONITORS = RecordTable(HealthMonitor, tables.HEALTH_MONITORS, ("load_balancer_id",))
 
 BY_KIND: dict[Kind, RecordTable[Any]] = {
     Kind.LOAD_BALANCER: LOAD_BALANCERS,
-    Kind.LISTENER: LISTENERS,
-    Kind.POOL: POOLS,
-    Kind.MEMBER: MEMBERS,
-    Kind.HEALTH_MONITOR: MONITORS,
+    Kind.LISTENER: RecordTable(Listener, tables.LISTENERS),
+    Kind.POOL: RecordTable(Pool, tables.POOLS),
+    Kind.MEMBER: RecordTable(Member, tables.MEMBERS, (OWNER,)),
+    Kind.HEALTH_MONITOR: RecordTable(HealthMonitor, tables.HEALTH_MONITORS, (OWNER,)),
 }
-
-# Parents before children, in the sense of the foreign keys: a listener points to its default pool.
-_WRITE_ORDER = (Kind.LOAD_BALANCER, Kind.POOL, Kind.LISTENER, Kind.MEMBER, Kind.HEALTH_MONITOR)
 
 _INSERT_TAGS = insert(tables.OBJECT_TAGS)
 _DELETE_TAGS = delete(tables.OBJECT_TAGS).where(tables.OBJECT_TAGS.c.object_id == bindparam("identifier"))
@@ -109,10 +98,9 @@ def read_tree(connection: Connection, load_balancer_id: str, *, lock: bool) -> T
         agent=row[-3],
         generation=row[-2],
         applied_generation=row[-1],
-        listeners=_read_children(connection, LISTENERS, key),
-        pools=_read_children(connection, POOLS, key),
-        members=_read_children(connection, MEMBERS, key),
-        monitors=_read_children(connection, MONITORS, key),
+        children={
+            kind: _read_children(connection, BY_KIND[kind], key) for kind in KINDS if kind is not Kind.LOAD_BALANCER
+        },
     )
 
 
@@ -149,11 +137,11 @@ def _write_tree(connection: Connection, before: Tree | None, after: Tree | None)
 
     Raises Overtaken where a record that is to be changed or removed is gone.
     """
-    differences = {kind: _differences(_records(before, kind), _records(after, kind)) for kind in _WRITE_ORDER}
+    differences = {kind: _differences(_records(before, kind), _records(after, kind)) for kind in KINDS}
     if after is not None:
         if before is not None and not differences[Kind.LOAD_BALANCER].changed and _heads_differ(before, after):
             differences[Kind.LOAD_BALANCER].changed.append(after.load_balancer)
-        for kind in _WRITE_ORDER:
+        for kind in KINDS:
             rows = BY_KIND[kind]
             added, changed = differences[kind].added, differences[kind].changed
             if added:
@@ -163,7 +151,7 @@ def _write_tree(connection: Connection, before: Tree | None, after: Tree | None)
                     {**rows.encode(record, _extra(after, record)), "identifier": record.id} for record in changed
                 ]
                 _require_all(connection.execute(rows.update, encoded).rowcount, kind, len(changed))
-    for kind in reversed(_WRITE_ORDER):
+    for kind in reversed(KINDS):
         if removed := differences[kind].removed:
             gone = [{"identifier": identifier} for identifier in removed]
             _require_all(connection.execute(BY_KIND[kind].delete, gone).rowcount, kind, len(removed))
@@ -176,19 +164,7 @@ def _require_all(found: int, kind: Kind, wanted: int) -> None:
 
 
 def _records(tree: Tree | None, kind: Kind) -> Mapping[str, AnyRecord]:
-    if tree is None:
-        return {}
-    match kind:
-        case Kind.LOAD_BALANCER:
-            return {tree.id: tree.load_balancer}
-        case Kind.LISTENER:
-            return tree.listeners
-        case Kind.POOL:
-            return tree.pools
-        case Kind.MEMBER:
-            return tree.members
-        case Kind.HEALTH_MONITOR:
-            return tree.monitors
+    return {} if tree is None else tree.of_kind(kind)
 
 
 def _differences(before: Mapping[str, AnyRecord], after: Mapping[str, AnyRecord]) -> _Differences:
@@ -216,20 +192,16 @@ def _heads_differ(before: Tree, after: Tree) -> bool:
 def _extra(tree: Tree, record: AnyRecord) -> dict[str, Any]:
     """The columns beside those of the record itself."""
     item: Item = record.item
-    match item:
-        case LoadBalancer():
-            primary = item.vips[0] if item.vips else None
-            return {
-                "vip_address": primary and primary.address,
-                "vip_subnet_id": primary and primary.subnet_id,
-                "agent": tree.agent,
-                "tree_generation": tree.generation,
-                "applied_generation": tree.applied_generation,
-            }
-        case Member() | HealthMonitor():
-            return {"load_balancer_id": tree.id}
-        case _:
-            return {}
+    if not isinstance(item, LoadBalancer):
+        return {OWNER: tree.id} if BY_KIND[kind_of(item)].names_owner else {}
+    primary = item.vips[0] if item.vips else None
+    return {
+        "vip_address": primary and primary.address,
+        "vip_subnet_id": primary and primary.subnet_id,
+        "agent": tree.agent,
+        "tree_generation": tree.generation,
+        "applied_generation": tree.applied_generation,
+    }
 
 
 def _write_tags(
@@ -305,8 +277,10 @@ def _pending(rows: RecordTable[Any]) -> Any:
     )
 
 
-_PENDING_SINCE = union(*(_pending(rows) for rows in BY_KIND.values())).order_by("tree")
+@cache
+def _pending_since(kinds: tuple[Kind, ...]) -> Any:
+    return union(*(_pending(BY_KIND[kind]) for kind in kinds)).order_by("tree")
 
 
 def read_pending_since(connection: Connection, moment: datetime) -> list[str]:
-    return list(connection.execute(_PENDING_SINCE, {"moment": to_moment(moment)}).scalars())
+    return list(connection.execute(_pending_since(tuple(KINDS)), {"moment": to_moment(moment)}).scalars())

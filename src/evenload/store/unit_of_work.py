@@ -15,12 +15,13 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from evenload.interfaces import AgentBus, AgentRecord, T, Transaction
-from evenload.model.balancer import AnyRecord, MonitorTemplate, Tree
+from evenload.model.balancer import AnyRecord, MonitorTemplate
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import Overtaken, StoreUnavailable
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
+from evenload.model.tree import Tree
 from evenload.store import agents, networks, queries, quotas, templates, trees
 from evenload.store.hints import Hint, hints_of
 from evenload.store.identity import ensure_identity, read_identity

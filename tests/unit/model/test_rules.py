@@ -21,7 +21,6 @@ from evenload.model.balancer import (
     Pool,
     Record,
     SessionPersistence,
-    Tree,
     Vip,
 )
 from evenload.model.enums import (
@@ -34,6 +33,7 @@ from evenload.model.enums import (
     ProvisioningStatus,
 )
 from evenload.model.errors import Conflict
+from evenload.model.tree import Tree
 
 L: TypeAlias = ListenerProtocol
 Q: TypeAlias = PoolProtocol

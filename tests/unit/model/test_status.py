@@ -7,18 +7,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from evenload.model import status
-from evenload.model.balancer import (
-    AnyRecord,
-    HealthMonitor,
-    Item,
-    Listener,
-    LoadBalancer,
-    Member,
-    Pool,
-    Record,
-    Tree,
-    Vip,
-)
+from evenload.model.balancer import AnyRecord, HealthMonitor, Item, Listener, LoadBalancer, Member, Pool, Record, Vip
 from evenload.model.desired import Health
 from evenload.model.enums import (
     Algorithm,
@@ -28,6 +17,7 @@ from evenload.model.enums import (
     PoolProtocol,
     ProvisioningStatus,
 )
+from evenload.model.tree import Tree
 
 P: TypeAlias = ProvisioningStatus
 Op: TypeAlias = OperatingStatus

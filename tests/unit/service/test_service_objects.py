@@ -20,6 +20,7 @@ from evenload.model.enums import (
 )
 from evenload.model.errors import Conflict, Immutable, Invalid, NotFound
 from evenload.model.query import Query
+from evenload.model.tree import kind_of
 from evenload.service.commands import Changes
 
 P = ProvisioningStatus
@@ -46,7 +47,9 @@ def pool(world: World, lb: str) -> str:
 
 def statuses(world: World, lb: str) -> dict[str, str]:
     tree = world.load_balancers.tree(lb)
-    return {f"{record.kind.value} {record.id[-2:]}": record.provisioning_status.value for record in tree.records()}
+    return {
+        f"{kind_of(record.item).value} {record.id[-2:]}": record.provisioning_status.value for record in tree.records()
+    }
 
 
 # ------------------------------------------------------------------------------------------------------- listeners
@@ -158,7 +161,7 @@ def test_deleting_a_pool_detaches_it_and_takes_its_children(world: World, lb: st
     world.pools.delete(pool)
     tree = world.load_balancers.tree(lb)
     assert [record.item.default_pool_id for record in tree.listeners.values()] == [None]
-    children = {record.kind.value: record.provisioning_status for record in tree.records() if record.deleting}
+    children = {kind_of(record.item).value: record.provisioning_status for record in tree.records() if record.deleting}
     assert children == dict.fromkeys(("pool", "member", "health_monitor"), P.PENDING_DELETE)
     wish = world.gateway.fetch("host-1", [lb])[lb]
     assert isinstance(wish, Desired)

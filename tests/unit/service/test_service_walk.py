@@ -10,12 +10,13 @@ from tests.fakes.memory_store import MemoryStore
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monitor, a_pool
 from tests.unit.service.conftest import make_world
 
-from evenload.model.balancer import AnyRecord, Tree
+from evenload.model.balancer import AnyRecord
 from evenload.model.desired import Change, Desired, Gone, Outcome, Report
 from evenload.model.enums import ListenerProtocol, ProvisioningStatus
 from evenload.model.errors import Conflict, Immutable, Invalid, NotFound
 from evenload.model.query import Query
 from evenload.model.status import is_pending
+from evenload.model.tree import Tree
 from evenload.service.commands import Changes
 
 P = ProvisioningStatus

@@ -13,11 +13,12 @@ from typing import Any
 from evenload.api.attributes import Attribute, Part, Schema
 from evenload.api.encoding import Encoded, encode
 from evenload.api.octavia_v2 import schema
-from evenload.model.balancer import AnyRecord, HttpCheck, Pool, Record, Tree
+from evenload.model.balancer import AnyRecord, HttpCheck, Pool, Record
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict
 from evenload.model.query import Relations, View
+from evenload.model.tree import Tree, kind_of
 
 AnyView = View[AnyRecord]
 _Reader = Callable[[AnyView], Any]
@@ -70,7 +71,7 @@ def _http_version(view: AnyView) -> float | None:
 
 
 def _session_persistence(view: AnyView) -> Json | None:
-    persistence = view.record.item.session_persistence  # type: ignore[union-attr]
+    persistence = view.record.item.session_persistence  # type: ignore[attr-defined]
     if persistence is None:
         return None
     return {
@@ -83,12 +84,12 @@ def _session_persistence(view: AnyView) -> Json | None:
 
 def _insert_headers(view: AnyView) -> Json:
     listener = view.record.item
-    on = {header.value: "true" for header in listener.insert_headers}  # type: ignore[union-attr]
-    return {**on, **dict.fromkeys(listener.headers_off, "false")}  # type: ignore[union-attr]
+    on = {header.value: "true" for header in listener.insert_headers}  # type: ignore[attr-defined]
+    return {**on, **dict.fromkeys(listener.headers_off, "false")}  # type: ignore[attr-defined]
 
 
 def _vip(name: str) -> _Reader:
-    return lambda view: getattr(view.record.item.vips[0], name)  # type: ignore[union-attr]
+    return lambda view: getattr(view.record.item.vips[0], name)  # type: ignore[attr-defined]
 
 
 _COMMON: Mapping[str, _Reader] = {
@@ -109,8 +110,8 @@ _BY_HAND: Mapping[Kind, Mapping[str, _Reader]] = {
         "vip_network_id": _of_item("network_id"),
         "vip_port_id": _of_item("port_id"),
         "additional_vips": lambda view: [
-            {"subnet_id": vip.subnet_id, "ip_address": vip.address, "port_id": view.record.item.port_id}  # type: ignore[union-attr]
-            for vip in view.record.item.vips[1:]  # type: ignore[union-attr]
+            {"subnet_id": vip.subnet_id, "ip_address": vip.address, "port_id": view.record.item.port_id}  # type: ignore[attr-defined]
+            for vip in view.record.item.vips[1:]  # type: ignore[attr-defined]
         ],
         "vip_vnic_type": lambda view: "normal",
         "listeners": lambda view: _ids(view.relations.listener_ids),
@@ -120,7 +121,7 @@ _BY_HAND: Mapping[Kind, Mapping[str, _Reader]] = {
         "loadbalancers": _load_balancers,
         "l7policies": lambda view: [],
         "insert_headers": _insert_headers,
-        "allowed_cidrs": lambda view: list(view.record.item.allowed_cidrs) or None,  # type: ignore[union-attr]
+        "allowed_cidrs": lambda view: list(view.record.item.allowed_cidrs) or None,  # type: ignore[attr-defined]
     },
     Kind.POOL: {
         "session_persistence": _session_persistence,
@@ -179,7 +180,7 @@ _READERS: Mapping[Kind, Mapping[str, _Reader]] = {kind: _readers(kind, table) fo
 
 def present(view: AnyView, wanted: Collection[str] | None = None) -> Json:
     """The whole object, or those of its attributes that are wanted."""
-    readers = _READERS[view.record.kind]
+    readers = _READERS[kind_of(view.record.item)]
     if wanted is None:
         shown = {name: read(view) for name, read in readers.items()}
     else:

@@ -20,6 +20,7 @@ from evenload.api.paging import Column, Wanted, links, read_fields, read_list
 from evenload.model.enums import Kind
 from evenload.model.errors import Forbidden, Invalid
 from evenload.model.query import Page, Query
+from evenload.model.tree import kind_of
 from evenload.service.commands import Changes
 
 WORDS: Mapping[Kind, tuple[str, str]] = {
@@ -149,7 +150,7 @@ def plain(given: Given) -> Changes:
 
 def answer_one(request: falcon.Request, response: falcon.Response, view: AnyView, status: int = 200) -> None:
     wanted = read_fields(parameters_of(request)) if request.method == "GET" else None
-    answer(response, {WORDS[view.record.kind][0]: present(view, wanted)}, status)
+    answer(response, {WORDS[kind_of(view.record.item)][0]: present(view, wanted)}, status)
 
 
 def read_wanted(facade: Facade, request: falcon.Request, kind: Kind) -> Wanted:

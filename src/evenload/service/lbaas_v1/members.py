@@ -5,10 +5,11 @@ from datetime import datetime
 
 from evenload.interfaces import Transaction, TreePart
 from evenload.model import moves, rules, status
-from evenload.model.balancer import Member, Record, Tree
+from evenload.model.balancer import Member, Record
 from evenload.model.enums import Kind
 from evenload.model.errors import ForeignProject
 from evenload.model.query import Query
+from evenload.model.tree import Tree
 from evenload.service import drafts, guards, quotas
 from evenload.service.commands import Changes, Draft
 from evenload.service.context import Context
@@ -32,7 +33,7 @@ class V1Members:
             self._limits.require_room(transaction, quotas.MEMBER, project_id)
             birth = drafts.Birth(project_id, before.generation + 1, now)
             member = drafts.new_member(self._context.new_id(), pool_id, draft)
-            edited = before.with_record(birth.record(member, draft, monitored=status.watched(before, pool_id)))
+            edited = before.with_record(birth.record(member, draft, monitored=status.is_monitored(before, pool_id)))
             guards.require(rules.validate_members(edited, [member]))
             after = status.advance(edited, changed=[member.id], now=now)
             transaction.update_tree(before, after)

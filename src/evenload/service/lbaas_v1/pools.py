@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from evenload.interfaces import StatisticsPart, TemplatePart, Transaction, TreePart
 from evenload.model import rules, status
-from evenload.model.balancer import LoadBalancer, Pool, Record, Tree, V1Pool
+from evenload.model.balancer import LoadBalancer, Pool, Record, V1Pool
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import ForeignProject, NotFound, PoolInUse, PoolMonitorAssociationExists
 from evenload.model.query import Query
+from evenload.model.tree import Tree
 from evenload.service import drafts, guards, quotas
 from evenload.service.commands import Changes
 from evenload.service.context import Context

@@ -11,9 +11,10 @@ from typing import Any
 
 from evenload.interfaces import Transaction
 from evenload.model import status
-from evenload.model.balancer import HealthMonitor, MonitorTemplate, Tree
+from evenload.model.balancer import HealthMonitor, MonitorTemplate
 from evenload.model.enums import Kind
 from evenload.model.query import Query
+from evenload.model.tree import Tree
 from evenload.service import drafts
 from evenload.service.commands import Changes
 
@@ -55,9 +56,9 @@ def change_monitors(
 
 def put_into(tree: Tree, template_id: str, item: Mapping[str, Any]) -> tuple[Tree, list[str]]:
     """The tree with its monitors of that template changed, and their ids."""
-    touched = []
-    for record in tree.monitors.values():
-        if record.item.template_id == template_id and not record.deleting:
-            tree = tree.with_record(drafts.changed(record, Changes(item=item)))
-            touched.append(record.id)
-    return tree, touched
+    edited = [
+        drafts.changed(record, Changes(item=item))
+        for record in tree.monitors.values()
+        if record.item.template_id == template_id and not record.deleting
+    ]
+    return tree.with_records(edited), [record.id for record in edited]

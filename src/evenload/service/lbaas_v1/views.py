@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import TypeVar, cast
 
 from evenload.interfaces import Transaction
-from evenload.model.balancer import HealthMonitor, Item, Listener, LoadBalancer, Member, Pool, Record, Tree
+from evenload.model.balancer import HealthMonitor, Item, Listener, LoadBalancer, Member, Pool, Record
 from evenload.model.enums import Kind
 from evenload.model.query import Query, Value
+from evenload.model.tree import Tree
 from evenload.service.lbaas_v1.commands import MonitorView, PoolView, VipView
 
 R = TypeVar("R", bound=Item)
@@ -96,7 +97,7 @@ def associations_of(transaction: Transaction, template_id: str) -> tuple[Record[
 
 
 def _all(transaction: Transaction, kind: Kind, query: Query) -> list[Record[Item]]:
-    return _living(cast(Record[Item], view.record) for view in transaction.find(kind, query).views)
+    return _living(view.record for view in transaction.find(kind, query).views)
 
 
 def _where(transaction: Transaction, kind: Kind, field: str, values: list[str]) -> list[Record[Item]]:
@@ -114,7 +115,7 @@ def _by_id(transaction: Transaction, kind: Kind, identifiers: Iterable[str | Non
     found: dict[str, Record[Item]] = {}
     for start in range(0, len(wanted), _CHUNK):
         page = transaction.find(kind, Query(filters={"id": tuple(wanted[start : start + _CHUNK])}))
-        found.update((view.record.id, cast(Record[Item], view.record)) for view in page.views)
+        found.update((view.record.id, view.record) for view in page.views)
     return found
 
 

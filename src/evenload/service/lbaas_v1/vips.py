@@ -14,7 +14,7 @@ from typing import Any
 
 from evenload.interfaces import AgentPart, Transaction, TreePart, VipPort, VipWish
 from evenload.model import moves, rules, status
-from evenload.model.balancer import Listener, Record, Tree
+from evenload.model.balancer import Listener, Record
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind, PersistenceType, PoolProtocol
 from evenload.model.errors import (
@@ -27,6 +27,7 @@ from evenload.model.errors import (
     VipExists,
 )
 from evenload.model.query import Query, Value
+from evenload.model.tree import Tree
 from evenload.service import drafts, guards, quotas
 from evenload.service.commands import Changes
 from evenload.service.context import Context

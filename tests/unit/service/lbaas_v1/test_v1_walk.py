@@ -17,11 +17,11 @@ from tests.fakes.v1_drafts import a_template, a_v1_pool, a_vip
 from tests.unit.service.conftest import make_world
 
 from evenload.interfaces import UnitOfWork
-from evenload.model.balancer import Tree
 from evenload.model.desired import Desired, Gone
 from evenload.model.enums import MonitorType, PersistenceType, ProvisioningStatus
 from evenload.model.errors import Conflict, Invalid, NotFound
 from evenload.model.query import Query
+from evenload.model.tree import Tree
 from evenload.service.commands import Changes
 from evenload.service.lbaas_v1.commands import VipChanges
 from evenload.store.engine import StoreSettings, open_engine

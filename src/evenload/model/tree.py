@@ -1,0 +1,226 @@
+"""One load balancer with all its records, and the one table of the kinds of objects in it.
+
+Whatever is done to objects of every kind (reading, writing, deletion with all that goes along, statuses, relations, the
+document for the agents) goes by ``KINDS``: a new kind of object has its line there.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from evenload.model.balancer import (
+    AnyRecord,
+    HealthMonitor,
+    Item,
+    Listener,
+    LoadBalancer,
+    Member,
+    Pool,
+    Record,
+    pools_used_by,
+)
+from evenload.model.enums import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class KindOfObject:
+    """One line of the table: the dataclass, and each parent's kind with the field that holds the parent's id.
+
+    An object goes when one of its parents goes. ``carried_as``: the field of ``Desired`` in which the objects travel to
+    the agents; None: agents need nothing of them.
+    """
+
+    item: type[Any]
+    parents: tuple[tuple[Kind, str], ...] = ()
+    carried_as: str | None = None
+
+
+KINDS: dict[Kind, KindOfObject] = {
+    Kind.LOAD_BALANCER: KindOfObject(LoadBalancer),
+    Kind.POOL: KindOfObject(Pool, ((Kind.LOAD_BALANCER, "load_balancer_id"),), "pools"),
+    Kind.LISTENER: KindOfObject(Listener, ((Kind.LOAD_BALANCER, "load_balancer_id"),), "listeners"),
+    Kind.MEMBER: KindOfObject(Member, ((Kind.POOL, "pool_id"),), "members"),
+    Kind.HEALTH_MONITOR: KindOfObject(HealthMonitor, ((Kind.POOL, "pool_id"),), "monitors"),
+}
+"""In the order of writing: what others refer to comes first (a listener refers to its default pool)."""
+
+Children = dict[str, Record[Any]]
+Step = Callable[[Record[Any]], Record[Any] | None]
+
+
+def kind_of(item: Item) -> Kind:
+    """Raises KeyError for what belongs in no tree."""
+    kind = _BY_CLASS.get(type(item))
+    if kind is None:
+        kind = next((kind for kind, line in KINDS.items() if line.item is type(item)), None)
+    if kind is None:
+        raise KeyError(type(item))
+    return kind
+
+
+_BY_CLASS: Mapping[type[Any], Kind] = {line.item: kind for kind, line in KINDS.items()}
+
+
+def parents_of(item: Item, kind: Kind | None = None) -> tuple[str, ...]:
+    """The ids of the objects without which this one cannot be; with ``kind`` just those of that kind."""
+    return tuple(getattr(item, name) for parent, name in KINDS[kind_of(item)].parents if kind in (None, parent))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """One load balancer, whole: the unit in which changes are checked, numbered, applied and reported.
+
+    ``hosted`` False: it has no VIP yet and is on no host; it holds a pool of LBaaS v1 that stands alone, and nobody is
+    shown the load balancer itself. Whatever is changed in it is in force at once. ``children``: by kind, from id to
+    record, in the order of creation. ``agent`` is the host that serves it; ``applied_generation`` the newest one that
+    agent has reported as applied, 0 for none.
+    """
+
+    load_balancer: Record[LoadBalancer]
+    agent: str
+    generation: int
+    applied_generation: int = 0
+    children: Mapping[Kind, Children] = field(default_factory=dict)
+    _by_parent: dict[tuple[Kind, str], dict[str, list[Record[Any]]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        complete = {kind: self.children.get(kind, {}) for kind in KINDS if kind is not Kind.LOAD_BALANCER}
+        object.__setattr__(self, "children", complete)
+
+    @property
+    def id(self) -> str:
+        return self.load_balancer.item.id
+
+    @property
+    def hosted(self) -> bool:
+        return self.load_balancer.item.port_id is not None
+
+    @property
+    def listeners(self) -> dict[str, Record[Listener]]:
+        return self.children[Kind.LISTENER]
+
+    @property
+    def pools(self) -> dict[str, Record[Pool]]:
+        return self.children[Kind.POOL]
+
+    @property
+    def members(self) -> dict[str, Record[Member]]:
+        return self.children[Kind.MEMBER]
+
+    @property
+    def monitors(self) -> dict[str, Record[HealthMonitor]]:
+        return self.children[Kind.HEALTH_MONITOR]
+
+    # ------------------------------------------------------------------------------------------------------- looking
+
+    def of_kind(self, kind: Kind) -> Children:
+        return {self.id: self.load_balancer} if kind is Kind.LOAD_BALANCER else self.children[kind]
+
+    def records(self) -> list[AnyRecord]:
+        """All records, parents before children."""
+        return [self.load_balancer, *(record for records in self.children.values() for record in records.values())]
+
+    def get(self, identifier: str) -> AnyRecord | None:
+        if identifier == self.id:
+            return self.load_balancer
+        return next((records[identifier] for records in self.children.values() if identifier in records), None)
+
+    def children_of(self, kind: Kind, parent_id: str) -> list[Record[Any]]:
+        """Found by an index that is made once for a tree."""
+        return [
+            record
+            for _, name in KINDS[kind].parents
+            for record in self._index(kind, name, _ids_in(name)).get(parent_id, ())
+        ]
+
+    def members_of(self, pool_id: str) -> list[Record[Member]]:
+        return self.children_of(Kind.MEMBER, pool_id)
+
+    def monitors_of(self, pool_id: str) -> list[Record[HealthMonitor]]:
+        return self.children_of(Kind.HEALTH_MONITOR, pool_id)
+
+    def monitor_of(self, pool_id: str) -> Record[HealthMonitor] | None:
+        """The one that Octavia's API shows as the pool's: the first that is on, else the first; not one that goes as
+        long as another comes."""
+        monitors = self.monitors_of(pool_id)
+        return min(monitors, key=lambda each: (each.deleting, not each.item.admin_state_up), default=None)
+
+    def listeners_of(self, pool_id: str) -> list[Record[Listener]]:
+        """Those that use the pool."""
+        return list(self._index(Kind.LISTENER, "pools used", pools_used_by).get(pool_id, ()))
+
+    def descendants_of(self, identifiers: Collection[str]) -> set[str]:
+        """The ids of all objects that go when these go, these included."""
+        going = set(identifiers)
+        if self.id in going:
+            return going | {record.id for record in self.records()}
+        for kind, records in self.children.items():
+            names = [name for _, name in KINDS[kind].parents]
+            going.update(
+                key for key, record in records.items() if any(getattr(record.item, name) in going for name in names)
+            )
+        return going
+
+    def _index(self, kind: Kind, name: str, keys_of: Callable[[Any], Iterable[str]]) -> Mapping[str, list[Record[Any]]]:
+        index = self._by_parent.get((kind, name))
+        if index is None:
+            index = {}
+            for record in self.children[kind].values():
+                for key in keys_of(record.item):
+                    index.setdefault(key, []).append(record)
+            self._by_parent[kind, name] = index
+        return index
+
+    # ------------------------------------------------------------------------------------------------------ changing
+
+    def with_records(self, records: Iterable[AnyRecord]) -> "Tree":
+        """The same tree with each record put in place of the one with its id, or added; linear in the tree and in the
+        records."""
+        by_kind: dict[Kind, Children] = {}
+        for record in records:
+            by_kind.setdefault(kind_of(record.item), {})[record.id] = record
+        head = by_kind.pop(Kind.LOAD_BALANCER, {}).get(self.id, self.load_balancer)
+        changed = {kind: {**self.children[kind], **put} for kind, put in by_kind.items()}
+        return replace(self, load_balancer=cast(Record[LoadBalancer], head), children={**self.children, **changed})
+
+    def with_record(self, record: AnyRecord) -> "Tree":
+        return self.with_records((record,))
+
+    def without(self, *identifiers: str) -> "Tree":
+        """The same tree without those children; what they are the parents of stays until it is removed itself."""
+        leaving = frozenset(identifiers)
+        return replace(self, children={kind: _less(records, leaving) for kind, records in self.children.items()})
+
+    def stepped(self, step: Step) -> "Tree":
+        """Every record taken through one step; children for which it gives None are left out."""
+        return replace(
+            self,
+            load_balancer=step(self.load_balancer) or self.load_balancer,
+            children={kind: _stepped(records, step) for kind, records in self.children.items()},
+        )
+
+
+def _ids_in(name: str) -> Callable[[Any], tuple[str]]:
+    return lambda item: (getattr(item, name),)
+
+
+def _less(records: Children, leaving: frozenset[str]) -> Children:
+    if leaving.isdisjoint(records):
+        return records
+    return {key: record for key, record in records.items() if key not in leaving}
+
+
+def _stepped(records: Children, step: Step) -> Children:
+    """The same mapping where nothing has changed, so that a store need not compare."""
+    results = dict(_results(records, step))
+    same = len(results) == len(records) and all(results[key] is record for key, record in records.items())
+    return records if same else results
+
+
+def _results(records: Children, step: Step) -> Iterator[tuple[str, Record[Any]]]:
+    for key, record in records.items():
+        result = step(record)
+        if result is not None:
+            yield key, result
