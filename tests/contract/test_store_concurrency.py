@@ -177,7 +177,7 @@ def test_monitors_of_one_template_are_changed_by_two_pools_at_once(database: Dat
         items = [view.record.item for view in transaction.find(Kind.HEALTH_MONITOR, Query()).views]
         found = transaction.template(template.id)
     assert found is not None
-    assert {(item.delay, item.rise) for item in (*items, found)} == {(9, 4)}  # type: ignore[union-attr]
+    assert {(item.delay, item.rise) for item in (*items, found)} == {(9, 4)}  # type: ignore[attr-defined]
     assert interrupted.tries == 1, "in one order nobody has to be ended"
 
 

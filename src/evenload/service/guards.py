@@ -32,7 +32,7 @@ def read_tree(transaction: TreePart, kind: Kind, identifier: str) -> Tree:
     if owner is None or (kind is Kind.LOAD_BALANCER and (tree is None or not tree.hosted)):
         raise not_found(kind, identifier)
     if tree is None or tree.get(identifier) is None:
-        raise Overtaken(f"{WORDS[kind]} {identifier} has left {owner} meanwhile.")
+        raise Overtaken(f"{word_for(kind)} {identifier} has left {owner} meanwhile.")
     return tree
 
 
