@@ -68,17 +68,27 @@ class SocketGateway:
                 log.warning("cannot accept a connection of the agent", reason=str(error))
                 self._stopping.wait(0.1)
                 continue
-            user = read_peer(connection)
-            if user not in self._users:
-                log.warning("a stranger knocked at the agent's socket", user=user)
+            try:
+                self._admit(connection)
+            except Exception:  # one connection that fails must not keep the agent's next one out
+                log.exception("cannot serve a connection of the agent")
                 connection.close()
-                continue
-            frames = Frames(connection)
-            thread = threading.Thread(target=self._converse, args=(frames,), name="bus-connection", daemon=True)
-            with self._lock:
-                self._connections.add(frames)
-                self._threads.add(thread)
+
+    def _admit(self, connection: socket.socket) -> None:
+        user = read_peer(connection)
+        if user not in self._users:
+            log.warning("a stranger knocked at the agent's socket", user=user)
+            connection.close()
+            return
+        frames = Frames(connection)
+        thread = threading.Thread(target=self._converse, args=(frames,), name="bus-connection", daemon=True)
+        with self._lock:  # whoever stops the gateway finds the thread started, or finds nothing
+            if self._stopping.is_set():
+                frames.close()
+                return
             thread.start()
+            self._connections.add(frames)
+            self._threads.add(thread)
 
     def _converse(self, frames: Frames) -> None:
         registered = False
