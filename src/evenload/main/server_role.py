@@ -5,6 +5,7 @@ directory), imports all that it will ever need, and gives its privileges up befo
 from a client: Python and Evenload may lie where only root may look.
 """
 
+import gc
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -36,6 +38,7 @@ from evenload.main.preload import preload, preload_policy_checks
 from evenload.main.run_path import SERVER_SOCKET, ensure_run_path, hint_path
 from evenload.main.settings import Settings, SettingsError, read_settings
 from evenload.main.state import StateDirectory
+from evenload.main.workers import Workers
 from evenload.model.errors import EvenloadError
 from evenload.service.agents import AgentGateway
 from evenload.service.housekeeping import Housekeeping
@@ -47,25 +50,29 @@ _SWITCH_INTERVAL = 0.0005
 """Seconds a thread keeps the interpreter while another waits. Python's 5 ms would be a fifth of a creation's budget."""
 _SWEEP_INTERVAL = 5.0
 _AGENT_PATIENCE = 3.0
+_LOOK_EVERY = 0.05
 
 _log = structlog.get_logger(__name__)
 
 
-class Server:
-    """Inert until ``start``. ``listener`` and ``bus`` are bound sockets; ``agents``: the user ids an agent may have."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What was opened before the change of user. ``agents``: the user ids that an agent may have."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        foundation: Foundation,
-        listener: socket.socket,
-        bus: socket.socket,
-        agents: frozenset[int],
-    ) -> None:
+    listener: socket.socket
+    bus: socket.socket
+    agents: frozenset[int]
+
+
+class Server:
+    """Inert until ``start``. ``keeper``: of several processes the one that answers the agent and keeps house; what it
+    keeps in memory of agents' reports must not be spread over several."""
+
+    def __init__(self, settings: Settings, foundation: Foundation, opened: Opened, *, keeper: bool) -> None:
         self._settings = settings
         self._foundation = foundation
         self._gateway = AgentGateway(foundation.context)
-        self._bus = SocketGateway(self._gateway, bus, settings.host_name, agents)
+        self._bus = SocketGateway(self._gateway, opened.bus, settings.host_name, opened.agents) if keeper else None
         application = build_app(
             build_services(settings, foundation),
             build_identity(settings, foundation.clock),
@@ -74,20 +81,22 @@ class Server:
         )
         serving = settings.serving
         self._http = HttpServer(
-            application, host=serving.host, port=serving.port, threads=serving.threads, listener=listener
+            application, host=serving.host, port=serving.port, threads=serving.threads, listener=opened.listener
         )
-        self._sweeper = Sweeper(
-            Housekeeping(foundation.context, foundation.bus, settings.agent_timeout, settings.pending_timeout),
-            interval=_SWEEP_INTERVAL,
+        housekeeping = Housekeeping(
+            foundation.context, foundation.bus, settings.agent_timeout, settings.pending_timeout
         )
+        self._sweeper = Sweeper(housekeeping, interval=_SWEEP_INTERVAL) if keeper else None
 
     def start(self, *, await_agent: bool) -> None:
         """``await_agent``: where no agent has ever registered, one is about to, and a load balancer that is asked for
         meanwhile would find no host."""
-        self._bus.start()
-        if await_agent and not self._knows_agents():
-            self._gateway.registered.wait(_AGENT_PATIENCE)
-        self._sweeper.start()
+        if self._bus is not None:
+            self._bus.start()
+        if await_agent:
+            self._await_agent()
+        if self._sweeper is not None:
+            self._sweeper.start()
         self._http.start()
         _log.info("serving", address=self._http.url, auth=self._settings.serving.auth_strategy, user=os.getuid())
 
@@ -96,9 +105,17 @@ class Server:
         from it."""
         with ExitStack() as stack:  # the last one first
             stack.callback(self._foundation.engine.dispose)
-            stack.callback(self._bus.stop)
-            stack.callback(self._sweeper.stop)
+            if self._bus is not None:
+                stack.callback(self._bus.stop)
+            if self._sweeper is not None:
+                stack.callback(self._sweeper.stop)
             stack.callback(self._http.stop)
+
+    def _await_agent(self) -> None:
+        """It may register with another process than this one."""
+        deadline = self._foundation.clock.monotonic() + _AGENT_PATIENCE
+        while not self._knows_agents() and self._foundation.clock.monotonic() < deadline:
+            self._gateway.registered.wait(_LOOK_EVERY)
 
     def _knows_agents(self) -> bool:
         with self._foundation.context.uow.read() as transaction:
@@ -146,19 +163,61 @@ def run(arguments: Sequence[str]) -> int:
             if account is not None:
                 check_readable([settings.state_path / DIRECTORY, *_operator_files(settings)], account)
             stack.enter_context(StateDirectory(settings.state_path / DIRECTORY, mode=0o700))
-            hints = HintSender(hint_path(settings.run_path), settings.host_name)
-            foundation = build_foundation(settings, hints, migrations)
-            stack.callback(foundation.engine.dispose)
-            agents = frozenset({0} if account is not None else {0, os.getuid()})
-            server = Server(settings, foundation, listener, bus, agents)
-            stack.callback(server.stop)
-            server.start(await_agent=control.supervised)
-            garbage = GarbageCollection(Faults())
-            stack.callback(garbage.stop)
-            garbage.start()
+            opened = Opened(
+                listener=listener, bus=bus, agents=frozenset({0} if account is not None else {0, os.getuid()})
+            )
+            if serving.workers == 1:
+                _work(settings, opened, migrations, control, ended, keeper=True)
+                return 0
+            build_foundation(settings, HintSender(hint_path(settings.run_path), ""), migrations).engine.dispose()
+            gc.freeze()  # what the workers share stays shared
+
+            def work(number: int) -> int:
+                return _as_worker(settings, opened, migrations, control, ended, keeper=number == 0)
+
+            return Workers(serving.workers, work).run(ended.is_set)
+    except (EvenloadError, OSError, ValueError) as error:
+        sys.stderr.write(f"evenload: {error}\n")
+        return 1
+
+
+def _work(
+    settings: Settings,
+    opened: Opened,
+    migrations: Migrations,
+    control: Control,
+    ended: threading.Event,
+    *,
+    keeper: bool,
+) -> None:
+    """Serves until ``ended``."""
+    with ExitStack() as stack:
+        hints = HintSender(hint_path(settings.run_path), settings.host_name)
+        foundation = build_foundation(settings, hints, migrations)
+        stack.callback(foundation.engine.dispose)
+        server = Server(settings, foundation, opened, keeper=keeper)
+        stack.callback(server.stop)
+        server.start(await_agent=control.supervised)
+        garbage = GarbageCollection(Faults())
+        stack.callback(garbage.stop)
+        garbage.start()
+        if keeper:
             control.ready()
-            ended.wait()
-            _log.info("stopping")
+        ended.wait()
+        _log.info("stopping")
+
+
+def _as_worker(
+    settings: Settings,
+    opened: Opened,
+    migrations: Migrations,
+    control: Control,
+    ended: threading.Event,
+    *,
+    keeper: bool,
+) -> int:
+    try:
+        _work(settings, opened, migrations, control, ended, keeper=keeper)
     except (EvenloadError, OSError, ValueError) as error:
         sys.stderr.write(f"evenload: {error}\n")
         return 1

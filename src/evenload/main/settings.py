@@ -51,6 +51,7 @@ _SERVER = [
 _API = [
     cfg.HostAddressOpt("bind_host", default="127.0.0.1", help="Address on which the API listens."),
     cfg.PortOpt("bind_port", default=9876, help="Port on which the API listens."),
+    cfg.IntOpt("workers", default=1, min=1, max=64, help="Processes that answer requests, where one is not enough."),
     cfg.IntOpt("threads", default=8, min=1, max=256, help="Requests that are worked on at the same time."),
     cfg.StrOpt(
         "auth_strategy",
@@ -183,6 +184,7 @@ class ServingSettings:
 
     host: str
     port: int
+    workers: int
     threads: int
     auth_strategy: str
     user_file: Path
@@ -290,6 +292,7 @@ def _settings(conf: Any) -> Settings:
         serving=ServingSettings(
             host=str(conf.api.bind_host),
             port=conf.api.bind_port,
+            workers=conf.api.workers,
             threads=conf.api.threads,
             auth_strategy=conf.api.auth_strategy,
             user_file=Path(conf.api.http_basic_auth_user_file),
