@@ -19,7 +19,6 @@ from evenload.model.desired import (
     PingTarget,
     ProxyStatistics,
     Report,
-    Statistics,
     Unreadable,
 )
 from evenload.model.enums import Kind
@@ -29,6 +28,7 @@ from evenload.model.network_steps import NetworkStep
 from evenload.model.observed import Observed
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import Registration, Welcome
+from evenload.model.totals import Count
 from evenload.model.tree import Tree
 from evenload.model.verdict import Verdict
 
@@ -97,10 +97,11 @@ class ListPart(Protocol):
 
 
 class StatisticsPart(Protocol):
-    def statistics(self, load_balancer_id: str) -> dict[str, Statistics]:
-        """By listener id; listeners that were never heard of are missing."""
+    def counts(self, load_balancer_id: str) -> dict[str, tuple[Count, ...]]:
+        """By listener id; listeners for which nothing was reported are missing."""
 
-    def save_statistics(self, load_balancer_id: str, statistics: Mapping[str, Statistics]) -> None: ...
+    def save_counts(self, load_balancer_id: str, by_listener: Mapping[str, tuple[Count, ...]]) -> None:
+        """All counts of these listeners; ids of others than the load balancer's own are passed over."""
 
 
 class AgentPart(Protocol):

@@ -17,6 +17,7 @@ from evenload.model.balancer import (
     T,
     Vip,
 )
+from evenload.model.desired import Statistics
 from evenload.model.enums import (
     Algorithm,
     InsertedHeader,
@@ -28,6 +29,7 @@ from evenload.model.enums import (
     ProvisioningStatus,
 )
 from evenload.model.network import AllocationPool, FixedIp, Network, Port, Route, Segment, Subnet
+from evenload.model.totals import Count
 from evenload.model.tree import Tree
 
 START = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -115,6 +117,10 @@ def a_tree(
 def retouched(record: Record[T], **fields: Any) -> Record[T]:
     """The record with fields of its item changed."""
     return replace(record, item=replace(record.item, **fields))
+
+
+def a_count(agent: str = "a", epoch: str = "e1", place: int = 1, **totals: int) -> Count:
+    return Count(agent=agent, epoch=epoch, place=place, statistics=Statistics(**totals))
 
 
 def a_network(*, vlan: int | None = None, physical_network: str = "physnet1", **fields: Any) -> Network:

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from tests.contract.samples import a_network, a_record, a_tree, moment, new_id, retouched
+from tests.contract.samples import a_count, a_network, a_record, a_tree, moment, new_id, retouched
 
 from evenload.interfaces import AgentRecord, Transaction, UnitOfWork
-from evenload.model.desired import Statistics
 from evenload.model.enums import Kind, OperatingStatus, ProvisioningStatus
 from evenload.model.tree import Tree, kind_of
 
@@ -123,12 +122,12 @@ def test_a_removed_tree_leaves_nothing(store: UnitOfWork) -> None:
 
     @store.write
     def _(transaction: Transaction) -> None:
-        transaction.save_statistics(tree.id, {key: Statistics(bytes_in=1) for key in tree.listeners})
+        transaction.save_counts(tree.id, {key: (a_count(bytes_in=1),) for key in tree.listeners})
         transaction.remove_tree(tree)
 
     with store.read() as transaction:
         assert transaction.tree(tree.id) is None
-        assert transaction.statistics(tree.id) == {}
+        assert transaction.counts(tree.id) == {}
         for record in tree.records():
             assert transaction.owner_of(kind_of(record.item), record.id) is None
             assert transaction.view(kind_of(record.item), record.id) is None
@@ -190,7 +189,7 @@ def test_reading_transactions_refuse_to_write(store: UnitOfWork) -> None:
     with store.read() as transaction:
         writes: list[Callable[[], object]] = [
             lambda: transaction.insert_tree(a_tree()),
-            lambda: transaction.save_statistics(new_id(), {}),
+            lambda: transaction.save_counts(new_id(), {}),
             lambda: transaction.agent_seen("host-1", moment(0)),
             lambda: transaction.insert_network(a_network()),
             lambda: transaction.remove_network(new_id()),
@@ -208,26 +207,29 @@ def test_a_writer_inside_a_writer_is_told_so(store: UnitOfWork) -> None:
     put(store, a_tree())  # the lock is free again
 
 
-def test_statistics_are_kept_for_the_listeners_there_are(store: UnitOfWork) -> None:
+def test_counts_are_kept_for_the_listeners_there_are(store: UnitOfWork) -> None:
     tree = a_tree(ports=(80, 443))
     put(store, tree)
     first, second = tree.listeners
-    big = Statistics(bytes_in=2**40, bytes_out=2**41, active_connections=3, total_connections=2**33, request_errors=5)
+    big = a_count(bytes_in=2**40, bytes_out=2**41, active_connections=3, total_connections=2**33, request_errors=5)
+    late = a_count(epoch="e2", place=2)
 
     @store.write
     def _(transaction: Transaction) -> None:
-        transaction.save_statistics(tree.id, {first: Statistics(bytes_in=1), new_id(): Statistics(bytes_in=2)})
-        transaction.save_statistics(tree.id, {first: big, second: Statistics()})
+        transaction.save_counts(tree.id, {first: (a_count(bytes_in=1), late), new_id(): (a_count(bytes_in=2),)})
+        transaction.save_counts(tree.id, {second: (a_count(), a_count(agent="b", place=1))})
+        transaction.save_counts(tree.id, {first: (replace(big, place=2), replace(late, place=3), a_count(epoch="e"))})
+        transaction.save_counts(tree.id, {first: (big, late)})
 
     with store.read() as transaction:
-        assert transaction.statistics(tree.id) == {first: big, second: Statistics()}
+        assert transaction.counts(tree.id) == {first: (big, late), second: (a_count(), a_count(agent="b"))}
 
     @store.write
     def _(transaction: Transaction) -> None:
         transaction.update_tree(tree, tree.without(first))
 
     with store.read() as transaction:
-        assert transaction.statistics(tree.id) == {second: Statistics()}
+        assert transaction.counts(tree.id) == {second: (a_count(), a_count(agent="b"))}
 
 
 def test_agents_are_listed_with_their_load(store: UnitOfWork) -> None:

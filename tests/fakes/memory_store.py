@@ -17,12 +17,12 @@ from tests.fakes.memory_lists import find_records
 
 from evenload.interfaces import AgentBus, AgentRecord, T, Transaction
 from evenload.model.balancer import AnyRecord, MonitorTemplate
-from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Overtaken
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
 from evenload.model.status import is_pending
+from evenload.model.totals import Count
 from evenload.model.tree import Tree, kind_of
 from evenload.service.views import relations_of
 from evenload.store.hints import Hint, hints_of
@@ -33,7 +33,7 @@ V = TypeVar("V")
 @dataclass(slots=True)
 class _State:
     trees: dict[str, Tree] = field(default_factory=dict)
-    statistics: dict[str, Statistics] = field(default_factory=dict)
+    counts: dict[str, tuple[Count, ...]] = field(default_factory=dict)
     agents: dict[str, AgentRecord] = field(default_factory=dict)
     templates: dict[str, MonitorTemplate] = field(default_factory=dict)
     quotas: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -71,18 +71,18 @@ class MemoryTransaction:
         state = self._writable()
         _require(state.trees, before.id)
         state.trees[after.id] = after
-        self._forget_statistics(set(before.listeners) - set(after.listeners))
+        self._forget_counts(set(before.listeners) - set(after.listeners))
         self.hints += hints_of(before, after)
 
     def remove_tree(self, before: Tree) -> None:
         state = self._writable()
         _require(state.trees, before.id)
         del state.trees[before.id]
-        self._forget_statistics(before.listeners)
+        self._forget_counts(before.listeners)
 
-    def _forget_statistics(self, listener_ids: Iterable[str]) -> None:
+    def _forget_counts(self, listener_ids: Iterable[str]) -> None:
         for identifier in listener_ids:
-            self._state.statistics.pop(identifier, None)
+            self._state.counts.pop(identifier, None)
 
     def view(self, kind: Kind, identifier: str) -> View[AnyRecord] | None:
         for tree, record in self._records(kind):
@@ -96,15 +96,16 @@ class MemoryTransaction:
     def count(self, kind: Kind, query: Query) -> int:
         return sum(not view.record.deleting for view in self.find(kind, query).views)
 
-    def statistics(self, load_balancer_id: str) -> dict[str, Statistics]:
+    def counts(self, load_balancer_id: str) -> dict[str, tuple[Count, ...]]:
         tree = self._state.trees.get(load_balancer_id)
-        known = self._state.statistics
-        return {key: known[key] for key in tree.listeners if key in known} if tree else {}
+        stored = self._state.counts
+        return {key: stored[key] for key in tree.listeners if key in stored} if tree else {}
 
-    def save_statistics(self, load_balancer_id: str, statistics: Mapping[str, Statistics]) -> None:
+    def save_counts(self, load_balancer_id: str, by_listener: Mapping[str, tuple[Count, ...]]) -> None:
         state = self._writable()
         tree = state.trees.get(load_balancer_id)
-        state.statistics.update({key: value for key, value in statistics.items() if tree and key in tree.listeners})
+        for key in by_listener.keys() & (tree.listeners.keys() if tree else set()):
+            state.counts[key] = tuple(sorted(by_listener[key], key=lambda count: (count.agent, count.place)))
 
     def assignments(self, agent: str) -> dict[str, int]:
         trees = self._state.trees.values()

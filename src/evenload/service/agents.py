@@ -16,6 +16,7 @@ from evenload.interfaces import Transaction
 from evenload.model.desired import Desired, Gone, Health, Report
 from evenload.model.errors import ForeignDatabase, ServerUnavailable, StoreUnavailable
 from evenload.model.registration import Registration, Welcome, is_foreign
+from evenload.model.totals import renamed
 from evenload.service import reports
 from evenload.service.context import Context
 from evenload.service.documents import build_desired
@@ -66,6 +67,8 @@ class AgentGateway:
             moved = sorted(transaction.bound_to(former))
             for tree in filter(None, map(transaction.tree, moved)):
                 transaction.update_tree(tree, replace(tree, agent=name))
+                counts = transaction.counts(tree.id)
+                transaction.save_counts(tree.id, {key: renamed(each, former, name) for key, each in counts.items()})
                 if tree.hosted and tree.applied_generation:
                     self._context.ports.bind_vip_port(transaction, tree.load_balancer.item, name)
             transaction.remove_agent(former)

@@ -1,7 +1,8 @@
 """Sees to it that nothing stays pending for ever. ``main`` calls ``sweep`` every few seconds, from one thread.
 
-A hint that was lost is sent again. What has waited too long becomes ERROR with the reason; it is not given up by that:
-an agent that comes back applies it at its next resync, and its report makes it ACTIVE, or lets it go.
+A hint that was lost is sent again. What has waited too long becomes ERROR where its agent is away or gave a reason; it
+is not given up by that: an agent that comes back applies it at its next resync, and its report makes it ACTIVE, or lets
+it go. An agent that is alive and has said nothing yet has much to do: what waits for it stays pending.
 """
 
 from datetime import datetime, timedelta
@@ -47,7 +48,9 @@ class Housekeeping:
             before = transaction.tree(load_balancer_id)
             if before is None or load_balancer_id not in transaction.pending_since(now - self._pending_timeout):
                 return None
-            reason = self._why(before, agent, now)
+            reason = choose_failure(before, agent, now=now, agent_timeout=self._agent_timeout)
+            if reason is None:
+                return None
             transaction.update_tree(before, status.given_up(before, before.generation, reason))
             return before, reason
 
@@ -62,10 +65,11 @@ class Housekeeping:
                 reason=reason,
             )
 
-    def _why(self, tree: Tree, agent: AgentRecord | None, now: datetime) -> str:
-        if agent is None:
-            return f"The agent {tree.agent} is not registered."
-        if now - agent.seen_at > self._agent_timeout:
-            return f"The agent {tree.agent} has not been heard of since {agent.seen_at:%Y-%m-%d %H:%M:%S} UTC."
-        fault = next((record.fault for record in tree.records() if record.fault and status.is_pending(record)), None)
-        return fault or f"The agent {tree.agent} has not said for {self._pending_timeout} what became of it."
+
+def choose_failure(tree: Tree, agent: AgentRecord | None, *, now: datetime, agent_timeout: timedelta) -> str | None:
+    """Why a change that has waited too long has failed; None: it has not, and may still wait."""
+    if agent is None:
+        return f"The agent {tree.agent} is not registered."
+    if now - agent.seen_at > agent_timeout:
+        return f"The agent {tree.agent} has not been heard of since {agent.seen_at:%Y-%m-%d %H:%M:%S} UTC."
+    return next((record.fault for record in tree.records() if record.fault and status.is_pending(record)), None)

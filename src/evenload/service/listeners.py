@@ -8,6 +8,7 @@ from evenload.model.balancer import Listener, Record
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.query import Page, Query, View
+from evenload.model.totals import totals_of
 from evenload.model.tree import Tree
 from evenload.service import drafts, guards
 from evenload.service.commands import Changes, ListenerDraft
@@ -75,7 +76,7 @@ class Listeners:
             owner = transaction.owner_of(Kind.LISTENER, identifier)
             if owner is None:
                 raise guards.not_found(Kind.LISTENER, identifier)
-            return transaction.statistics(owner).get(identifier, Statistics())
+            return totals_of(transaction.counts(owner).get(identifier, ()))
 
 
 def _require_valid(tree: Tree, listener: Listener) -> None:

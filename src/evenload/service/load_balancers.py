@@ -12,6 +12,7 @@ from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import Immutable
 from evenload.model.query import Page, Query, View
+from evenload.model.totals import totals_of
 from evenload.model.tree import Tree
 from evenload.service import drafts, guards
 from evenload.service.commands import BalancerDraft, Changes
@@ -104,7 +105,7 @@ class LoadBalancers:
         """The sum of its listeners."""
         with self._context.uow.read() as transaction:
             guards.read_view(transaction, Kind.LOAD_BALANCER, identifier)
-            return sum(transaction.statistics(identifier).values(), Statistics())
+            return sum(map(totals_of, transaction.counts(identifier).values()), Statistics())
 
     def tree(self, identifier: str) -> Tree:
         with self._context.uow.read() as transaction:

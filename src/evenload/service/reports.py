@@ -12,7 +12,8 @@ import structlog
 
 from evenload.interfaces import PortProvider, Transaction
 from evenload.model import status
-from evenload.model.desired import Health, Outcome, Report, Statistics
+from evenload.model.desired import Health, Outcome, Report
+from evenload.model.totals import Count, with_report
 from evenload.model.tree import Tree
 
 log = structlog.get_logger(__name__)
@@ -29,10 +30,10 @@ class Reception(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """``tree`` after a look at the load balancer; ``statistics`` those that differ from what was known."""
+    """``tree`` after a look at the load balancer; ``counts`` by listener, of those for which more was counted."""
 
     tree: Tree
-    statistics: Mapping[str, Statistics]
+    counts: Mapping[str, tuple[Count, ...]]
 
 
 def concerns(tree: Tree | None, agent: str) -> bool:
@@ -79,13 +80,14 @@ def log_reception(reception: Reception, agent: str, report: Report) -> None:
         log.info("load balancer gone", **about)
 
 
-def plan_health(tree: Tree, known: Mapping[str, Statistics], health: Health) -> Findings:
-    return Findings(
-        tree=status.seen(tree, health),
-        statistics={
-            key: value for key, value in health.statistics.items() if key in tree.listeners and known.get(key) != value
-        },
-    )
+def plan_health(tree: Tree, counts: Mapping[str, tuple[Count, ...]], agent: str, health: Health) -> Findings:
+    reported = {
+        key: with_report(counts.get(key, ()), agent, health.epoch, value)
+        for key, value in health.statistics.items()
+        if key in tree.listeners
+    }
+    news = {key: value for key, value in reported.items() if set(value) != set(counts.get(key, ()))}
+    return Findings(tree=status.seen(tree, health), counts=news)
 
 
 def differs(transaction: Transaction, agent: str, health: Health) -> bool:
@@ -93,16 +95,16 @@ def differs(transaction: Transaction, agent: str, health: Health) -> bool:
     tree = transaction.tree(health.load_balancer_id)
     if tree is None or not concerns(tree, agent):
         return False
-    findings = plan_health(tree, transaction.statistics(tree.id), health)
-    return bool(findings.statistics) or findings.tree != tree
+    findings = plan_health(tree, transaction.counts(tree.id), agent, health)
+    return bool(findings.counts) or findings.tree != tree
 
 
 def apply_health(transaction: Transaction, agent: str, health: Health) -> None:
     before = transaction.tree(health.load_balancer_id)
     if before is None or not concerns(before, agent):
         return
-    findings = plan_health(before, transaction.statistics(before.id), health)
+    findings = plan_health(before, transaction.counts(before.id), agent, health)
     if findings.tree != before:
         transaction.update_tree(before, findings.tree)
-    if findings.statistics:
-        transaction.save_statistics(before.id, findings.statistics)
+    if findings.counts:
+        transaction.save_counts(before.id, findings.counts)

@@ -212,10 +212,14 @@ OBJECT_TAGS = Table(
     Column("tag", String(255), primary_key=True, index=True),
 )
 
-LISTENER_STATISTICS = Table(
-    "listener_statistics",
+# What each agent counted for a listener in each of its epochs (model/totals.py).
+LISTENER_COUNTS = Table(
+    "listener_counts",
     METADATA,
     Column("listener_id", _Id, ForeignKey("listeners.id", ondelete="CASCADE"), primary_key=True),
+    Column("agent", String(255), primary_key=True),
+    Column("epoch", String(64), primary_key=True),
+    Column("place", Integer, nullable=False),
     Column("bytes_in", BigInteger, nullable=False),
     Column("bytes_out", BigInteger, nullable=False),
     Column("active_connections", BigInteger, nullable=False),

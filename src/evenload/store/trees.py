@@ -13,7 +13,6 @@ from typing import Any, Generic, cast
 from sqlalchemy import Connection, Table, bindparam, delete, insert, or_, select, union, update
 
 from evenload.model.balancer import AnyRecord, HealthMonitor, Item, Listener, LoadBalancer, Member, Pool, Record, T
-from evenload.model.desired import Statistics
 from evenload.model.enums import Kind, ProvisioningStatus
 from evenload.model.errors import Overtaken
 from evenload.model.tree import KINDS, Tree, kind_of
@@ -225,41 +224,6 @@ def _write_tags(
         connection.execute(_DELETE_TAGS, stale)
     if fresh:
         connection.execute(_INSERT_TAGS, fresh)
-
-
-# ------------------------------------------------------------------------------------------------------- statistics
-
-_STATISTICS: RowCodec[Statistics] = RowCodec(Statistics, tables.LISTENER_STATISTICS)
-_READ_STATISTICS = (
-    select(tables.LISTENERS.c.id, tables.LISTENER_STATISTICS.c.listener_id, *_STATISTICS.columns)
-    .select_from(
-        tables.LISTENERS.outerjoin(
-            tables.LISTENER_STATISTICS, tables.LISTENERS.c.id == tables.LISTENER_STATISTICS.c.listener_id
-        )
-    )
-    .where(tables.LISTENERS.c.load_balancer_id == bindparam("tree"))
-)
-_INSERT_STATISTICS = insert(tables.LISTENER_STATISTICS)
-_UPDATE_STATISTICS = (
-    update(tables.LISTENER_STATISTICS)
-    .where(tables.LISTENER_STATISTICS.c.listener_id == bindparam("identifier"))
-    .values({column.name: bindparam(column.name) for column in _STATISTICS.columns})
-)
-
-
-def read_statistics(connection: Connection, load_balancer_id: str) -> dict[str, Statistics]:
-    rows = connection.execute(_READ_STATISTICS, {"tree": load_balancer_id})
-    return {row[0]: _STATISTICS.decode(row, 2) for row in rows if row[1] is not None}
-
-
-def write_statistics(connection: Connection, load_balancer_id: str, statistics: Mapping[str, Statistics]) -> None:
-    """Leaves out listeners that this load balancer does not have, or no longer."""
-    known = {row[0]: row[1] for row in connection.execute(_READ_STATISTICS, {"tree": load_balancer_id})}
-    rows = [(key, _STATISTICS.encode(value)) for key, value in statistics.items() if key in known]
-    if added := [{**row, "listener_id": key} for key, row in rows if known[key] is None]:
-        connection.execute(_INSERT_STATISTICS, added)
-    if changed := [{**row, "identifier": key} for key, row in rows if known[key] is not None]:
-        connection.execute(_UPDATE_STATISTICS, changed)
 
 
 # ----------------------------------------------------------------------------------------------------------- pending

@@ -16,13 +16,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from evenload.interfaces import AgentBus, AgentRecord, T, Transaction
 from evenload.model.balancer import AnyRecord, MonitorTemplate
-from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import Overtaken, StoreUnavailable
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
+from evenload.model.totals import Count
 from evenload.model.tree import Tree
-from evenload.store import agents, networks, queries, quotas, templates, trees
+from evenload.store import agents, counts, networks, queries, quotas, templates, trees
 from evenload.store.hints import Hint, hints_of
 from evenload.store.identity import ensure_identity, read_identity
 from evenload.store.writer_queue import WriterQueue
@@ -80,11 +80,11 @@ class SqlTransaction:
     def count(self, kind: Kind, query: Query) -> int:
         return queries.read_count(self._connection, kind, query)
 
-    def statistics(self, load_balancer_id: str) -> dict[str, Statistics]:
-        return trees.read_statistics(self._connection, load_balancer_id)
+    def counts(self, load_balancer_id: str) -> dict[str, tuple[Count, ...]]:
+        return counts.read_counts(self._connection, load_balancer_id)
 
-    def save_statistics(self, load_balancer_id: str, statistics: Mapping[str, Statistics]) -> None:
-        trees.write_statistics(self._writable(), load_balancer_id, statistics)
+    def save_counts(self, load_balancer_id: str, by_listener: Mapping[str, tuple[Count, ...]]) -> None:
+        counts.write_counts(self._writable(), load_balancer_id, by_listener)
 
     def assignments(self, agent: str) -> dict[str, int]:
         return agents.read_assignments(self._connection, agent)

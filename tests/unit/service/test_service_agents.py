@@ -139,6 +139,31 @@ def test_health_reaches_the_records(world: World, lb: str) -> None:
     assert world.load_balancers.get(lb).record.operating_status is OperatingStatus.ERROR
 
 
+def test_totals_never_fall_when_an_agent_has_lost_its_counters(world: World, lb: str) -> None:
+    listener = next(iter(world.load_balancers.tree(lb).listeners))
+
+    def report(epoch: str, bytes_in: int, active: int = 0) -> Statistics:
+        counted = {listener: Statistics(bytes_in=bytes_in, active_connections=active)}
+        world.gateway.health("host-1", [Health(load_balancer_id=lb, statuses={}, statistics=counted, epoch=epoch)])
+        assert world.load_balancers.statistics(lb) == world.listeners.statistics(listener)
+        return world.load_balancers.statistics(lb)
+
+    assert report("", 100, 2) == Statistics(bytes_in=100, active_connections=2)
+    assert report("", 90, 1) == Statistics(bytes_in=100, active_connections=1)
+    assert report("lost", 0) == Statistics(bytes_in=100)
+    assert report("lost", 7, 1) == Statistics(bytes_in=107, active_connections=1)
+    world.gateway.register("host-9", Registration(former="host-1"))
+    assert world.load_balancers.statistics(lb) == Statistics(bytes_in=107, active_connections=1)
+    for number in range(20):
+        assert report(f"e{number}", 1).bytes_in == 107 + number, "what host-1 says is no longer believed"
+        counted = {listener: Statistics(bytes_in=1)}
+        health = Health(load_balancer_id=lb, statuses={}, statistics=counted, epoch=f"e{number}")
+        world.gateway.health("host-9", [health])
+    assert world.load_balancers.statistics(lb).bytes_in == 127
+    with world.context.uow.read() as transaction:
+        assert len(transaction.counts(lb)[listener]) <= 4
+
+
 def test_health_of_what_is_not_there_is_passed_over(world: World, lb: str) -> None:
     strange = {"x": Statistics(bytes_in=1)}
     world.gateway.health(
@@ -282,6 +307,21 @@ def test_living_agent_that_cannot_get_on_leaves_its_reason(world: World, lb: str
     housekeeping.sweep()
     record = world.load_balancers.get(lb).record
     assert (record.provisioning_status, record.fault) == (P.ERROR, "the bridge is missing")
+
+
+def test_what_waits_for_a_busy_agent_stays_pending(world: World, lb: str, housekeeping: Housekeeping) -> None:
+    """In a burst a change may wait for minutes; clients give up at ERROR."""
+    world.load_balancers.update(lb, Changes())
+    world.hints.sent.clear()
+    for _ in range(20):
+        world.clock.advance(30)
+        world.gateway.assignments("host-1")
+        housekeeping.sweep()
+        record = world.load_balancers.get(lb).record
+        assert (record.provisioning_status, record.fault) == (P.PENDING_UPDATE, None)
+    assert world.hints.sent == [("host-1", lb, 2)] * 20
+    world.settle()
+    assert world.load_balancers.get(lb).record.provisioning_status is P.ACTIVE
 
 
 def test_a_host_of_another_database_is_refused_and_nothing_is_written(world: World, lb: str) -> None:

@@ -8,10 +8,11 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect
+from tests.contract.samples import a_count, a_tree
 from tests.fakes.hints import NotedHints
 
 from evenload.model.errors import EvenloadError
-from evenload.store import migrate
+from evenload.store import migrate, trees
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.tables import METADATA
 from evenload.store.unit_of_work import SqlUnitOfWork
@@ -144,3 +145,26 @@ _ROWS_OF_0002 = (
     f" '[]', 1, 1, 1, 0, '[]', {_RECORD[0]})",
     "INSERT INTO agents (name, seen_at) VALUES ('host-1', '2026-01-01 00:00:00.000000')",
 )
+
+
+def test_what_was_counted_before_there_were_epochs_is_kept(tmp_path: Path) -> None:
+    engine = engine_at(tmp_path)
+    tree = a_tree(agent="host-1", ports=(80, 443))
+    counted = next(iter(tree.listeners))
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        command.upgrade(migrate._config(connection), "0005")
+        trees.insert_tree(connection, tree)
+        connection.exec_driver_sql("INSERT INTO listener_statistics VALUES (?, 1, 2, 3, 4, 5)", (counted,))
+        connection.commit()
+    migrate.upgrade(engine)
+    store = SqlUnitOfWork(engine, NotedHints())
+    with store.read() as transaction:
+        assert transaction.counts(tree.id) == {
+            counted: (
+                a_count(
+                    "host-1", "", bytes_in=1, bytes_out=2, active_connections=3, total_connections=4, request_errors=5
+                ),
+            )
+        }
+    store.close()

@@ -4,7 +4,7 @@ A pool comes before its VIP. Until then it stands alone in a tree on no host, bo
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from evenload.interfaces import StatisticsPart, TemplatePart, Transaction, TreePart
 from evenload.model import rules, status
@@ -13,6 +13,7 @@ from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import ForeignProject, NotFound, PoolInUse, PoolMonitorAssociationExists
 from evenload.model.query import Query
+from evenload.model.totals import totals_of
 from evenload.model.tree import Tree
 from evenload.service import drafts, guards, quotas
 from evenload.service.commands import Changes
@@ -154,7 +155,7 @@ class V1Pools:
         """What its listeners counted for it, those that are gone too."""
         with self._context.uow.read() as transaction:
             tree = read_pool(transaction, identifier)
-            return _counted_before(tree.pools[identifier]) + counted_now(transaction, tree, identifier)
+            return _not_negative(_counted_before(tree.pools[identifier]) + counted_now(transaction, tree, identifier))
 
     def _associated(
         self, transaction: Transaction, tree: Tree, pool_id: str, monitor_ids: Sequence[str]
@@ -194,8 +195,8 @@ def read_pool(transaction: TreePart, identifier: str) -> Tree:
 
 def counted_now(transaction: StatisticsPart, tree: Tree, pool_id: str) -> Statistics:
     """What the listeners that use the pool have counted."""
-    known = transaction.statistics(tree.id)
-    return sum((known.get(listener.id, Statistics()) for listener in tree.listeners_of(pool_id)), Statistics())
+    counts = transaction.counts(tree.id)
+    return sum((totals_of(counts.get(listener.id, ())) for listener in tree.listeners_of(pool_id)), Statistics())
 
 
 def credited(record: Record[Pool], counted: Statistics, sign: int = 1) -> Record[Pool]:
@@ -217,6 +218,11 @@ def _counted_before(record: Record[Pool]) -> Statistics:
     if v1 is None:
         return Statistics()
     return Statistics(bytes_in=v1.bytes_in, bytes_out=v1.bytes_out, total_connections=v1.total_connections)
+
+
+def _not_negative(statistics: Statistics) -> Statistics:
+    """A listener that Octavia's API took away from the pool has taken its counts with it."""
+    return Statistics(**{each.name: max(0, getattr(statistics, each.name)) for each in fields(Statistics)})
 
 
 def _association(tree: Tree, pool_id: str, template_id: str) -> str:

@@ -15,7 +15,6 @@ from typing import Any
 from evenload.interfaces import AgentPart, Transaction, TreePart, VipPort, VipWish
 from evenload.model import moves, rules, status
 from evenload.model.balancer import Listener, Record
-from evenload.model.desired import Statistics
 from evenload.model.enums import Kind, PersistenceType, PoolProtocol
 from evenload.model.errors import (
     AddressLetGo,
@@ -27,6 +26,7 @@ from evenload.model.errors import (
     VipExists,
 )
 from evenload.model.query import Query, Value
+from evenload.model.totals import totals_of
 from evenload.model.tree import Tree
 from evenload.service import drafts, guards, quotas
 from evenload.service.commands import Changes
@@ -214,7 +214,7 @@ class Vips:
             raise ForeignProject(f"Pool {wanted} belongs to another project.")
         _require_same_protocol(listener.item.protocol, pool.item.protocol)
         _require_free(source, wanted)
-        counted = transaction.statistics(before.id).get(identifier, Statistics())
+        counted = totals_of(transaction.counts(before.id).get(identifier, ()))
         former_id = listener.item.default_pool_id
         former = edited.pools.get(former_id) if former_id is not None else None
         persistence: Any = changes.session_persistence if changes.persists else None

@@ -360,6 +360,20 @@ def test_what_stands_alone_is_no_load_balancer_for_anybody(world: World, pool: s
 # --------------------------------------------------------------------------------------------------------- statistics
 
 
+def test_a_pool_never_shows_less_than_nothing(world: World, pool: str, vip: str) -> None:
+    """Its totals are its own and its listener's, less what that one had counted for another pool before."""
+    count(world, vip, 99)
+    other = world.v1_pools.create("project", a_v1_pool()).pool.id
+    world.vips.update(vip, VipChanges(pool_id=other))
+    world.settle()
+    count(world, vip, 0)  # the agent has lost its counters and begun anew
+    assert world.v1_pools.statistics(other) == Statistics()
+    count(world, vip, 99)
+    world.listeners.update(vip, Changes(item={"default_pool_id": None}))
+    world.settle()
+    assert world.v1_pools.statistics(other) == Statistics()
+
+
 def test_a_pools_totals_outlive_its_vips_and_are_its_own(world: World, pool: str, vip: str) -> None:
     other = world.v1_pools.create("project", a_v1_pool()).pool.id
     count(world, vip, 5)
