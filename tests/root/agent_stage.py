@@ -120,8 +120,9 @@ class Stage:
         assert state is not None
         return state.pid
 
-    def restart_agent(self) -> None:
-        """Another agent and host, as after a restart of the service."""
+    def restart_agent(self, **settings: Any) -> None:
+        """Another agent and host, as after a restart of the service, with other settings where some are given."""
+        self._agent_settings = replace(self._agent_settings, **settings)
         self.agent.stop()
         self.host, self.agent = self._agent()
         self.agent.start()

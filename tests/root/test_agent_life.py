@@ -12,7 +12,7 @@ from tests.root.openvswitch import Openvswitch
 from tests.waiting import eventually
 
 from evenload.host import netns
-from evenload.model.desired import Change, Gone
+from evenload.model.desired import Change, Desired, Gone
 from evenload.model.observed import Observed
 
 pytestmark = pytest.mark.root
@@ -121,23 +121,49 @@ def test_a_failover_builds_everything_anew(stage: Stage) -> None:
     assert stage.bodies() == {"0", "1"}
 
 
+def many(stage: Stage, lab: Lab, number: int) -> list[Desired]:
+    """So many load balancers, each with a VIP of its own."""
+    wishes = []
+    for each in range(number):
+        stage.id = lab.load_balancer_id()
+        wanted = stage.wish()
+        port = make_port(f"10.7.0.{10 + each}/24")
+        vip = replace(wanted.load_balancer.vips[0], address=port.ips[0].address)
+        balancer = replace(wanted.load_balancer, vips=(vip,), port_id=port.id)
+        wishes.append(replace(wanted, port=port, load_balancer=balancer))
+    return wishes
+
+
+def serves(stage: Stage, wanted: Desired) -> bool:
+    return Client(stage.client).get(wanted.load_balancer.vips[0].address).status == 200
+
+
 def test_many_load_balancers_come_and_go_in_parallel(lab: Lab) -> None:
     with staged(lab) as stage:
-        wishes = []
-        for number in range(12):
-            stage.id = lab.load_balancer_id()
-            wanted = stage.wish()
-            port = make_port(f"10.7.0.{10 + number}/24")
-            vip = replace(wanted.load_balancer.vips[0], address=port.ips[0].address)
-            balancer = replace(wanted.load_balancer, vips=(vip,), port_id=port.id)
-            wishes.append(replace(wanted, port=port, load_balancer=balancer))
+        wishes = many(stage, lab, 12)
         for wanted in wishes:
             stage.server.wish(wanted)
             stage.agent.hint(wanted.id, 1)
         assert eventually(lambda: len(stage.server.reports) == len(wishes))
-        for wanted in wishes:
-            assert Client(stage.client).get(wanted.load_balancer.vips[0].address).status == 200
+        assert all(serves(stage, wanted) for wanted in wishes)
         for wanted in wishes:
             stage.server.wish(Gone(load_balancer_id=wanted.id, generation=2))
             stage.agent.hint(wanted.id, 2)
+        assert eventually(lambda: stage.host.known() == [])
+
+
+def test_a_server_that_knows_nothing_takes_nothing_from_a_host_that_serves(lab: Lab) -> None:
+    with staged(lab) as stage:
+        wishes = many(stage, lab, 3)
+        for wanted in wishes:
+            stage.server.wish(wanted)
+            stage.agent.hint(wanted.id, 1)
+        assert eventually(lambda: len(stage.server.reports) == len(wishes))
+        stage.server.wishes.clear()
+        stage.restart_agent()
+        asked = stage.server.fetches
+        assert eventually(lambda: stage.server.fetches >= asked + 3 and stage.agent.settled())
+        assert all(serves(stage, wanted) for wanted in wishes)
+        assert len(stage.host.known()) == 3
+        stage.restart_agent(removal_share=1.0)
         assert eventually(lambda: stage.host.known() == [])

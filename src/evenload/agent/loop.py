@@ -17,7 +17,7 @@ import structlog
 
 from evenload.agent.memory import Memories
 from evenload.agent.monitoring import Monitoring
-from evenload.agent.orphans import Orphans
+from evenload.agent.orphans import Orphans, warn_of_held_back
 from evenload.agent.reconcile import Reconciler
 from evenload.agent.requeue import Requeue, requeue_fault
 from evenload.agent.resync import choose_batches, plan_resync
@@ -104,10 +104,13 @@ class Agent:
 
     def resync(self) -> None:
         """Asks for a look at everything: what is assigned here, and what is here (``plan_resync``)."""
-        documents = {memory.load_balancer_id: memory.desired.document for memory in self._memories.all()}
+        memories = self._memories.all()
+        documents = {memory.load_balancer_id: memory.desired.document for memory in memories}
         here, assigned = self._see_what_is_here(), self._ask_what_is_assigned()
         if assigned is not None:
             self._orphans.count(here, documents, assigned)
+            held_back = [memory.load_balancer_id for memory in memories if memory.desired.held_back]
+            warn_of_held_back(held_back, len(memories))
         spread = self._settings.resync_interval / 2 if self._synced else 0.0
         alone, batches = choose_batches(plan_resync(here, documents, assigned, spread))
         for each in alone:

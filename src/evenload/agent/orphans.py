@@ -12,6 +12,8 @@ import structlog
 
 from evenload.model.desired import Desired, Gone
 
+ADVICE = "check [database] connection; to have them removed, restart with [agent] removal_share = 1"
+
 log = structlog.get_logger(__name__)
 
 _ALWAYS = 2
@@ -31,6 +33,18 @@ def choose_removable(orphans: Collection[str], present: int, share: float) -> fr
     return frozenset(orphans) if len(orphans) <= max(_ALWAYS, int(share * present)) else frozenset()
 
 
+def warn_of_held_back(held_back: Collection[str], present: int) -> None:
+    """``held_back``: the load balancers of which the server has said that it knows them not, and which serve on."""
+    if held_back:
+        log.error(
+            "the server knows too many of this host's load balancers no more: none of them is removed",
+            unknown=len(held_back),
+            present=present,
+            among_them=",".join(sorted(held_back)[:_NAMED]),
+            advice=ADVICE,
+        )
+
+
 class Orphans:
     """Which of them may be removed, as the last resync found. May be used from any thread."""
 
@@ -44,18 +58,9 @@ class Orphans:
     ) -> None:
         """To be called by a resync before it asks for rounds."""
         orphans = find_orphans(here, documents, assigned)
-        present = len({*here, *documents})
-        removable = choose_removable(orphans, present, self._share)
+        removable = choose_removable(orphans, len({*here, *documents}), self._share)
         with self._lock:
             self._removable = removable
-        if orphans and not removable:
-            log.error(
-                "the server knows too many of this host's load balancers no more: none of them is removed",
-                unknown=len(orphans),
-                present=present,
-                among_them=",".join(sorted(orphans)[:_NAMED]),
-                advice="check [database] connection; to have them removed, restart with [agent] removal_share = 1",
-            )
 
     def may_remove(self, load_balancer_id: str) -> bool:
         with self._lock:

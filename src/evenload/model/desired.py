@@ -63,7 +63,8 @@ class Desired:
 class Gone:
     """The server's definite answer: this host must not have that load balancer.
 
-    ``generation`` is that of the deletion, None where the server knows no such load balancer (or gave it elsewhere).
+    ``generation`` is that of the deletion, or of the load balancer that was given elsewhere; None where the server
+    knows no such load balancer.
     """
 
     load_balancer_id: str

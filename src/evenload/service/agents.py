@@ -90,9 +90,9 @@ class AgentGateway:
 
     def _desired(self, transaction: Transaction, agent: str, load_balancer_id: str) -> Desired | Gone:
         tree = transaction.tree(load_balancer_id)
-        if tree is None or not tree.hosted or not reports.concerns(tree, agent):
+        if tree is None:
             return Gone(load_balancer_id=load_balancer_id)
-        if tree.load_balancer.deleting:
+        if not tree.hosted or not reports.concerns(tree, agent) or tree.load_balancer.deleting:
             return Gone(load_balancer_id=load_balancer_id, generation=tree.generation)
         return build_desired(tree, self._context.ports.describe(transaction, tree.load_balancer.item))
 

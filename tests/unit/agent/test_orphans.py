@@ -91,7 +91,7 @@ def test_a_server_that_knows_nothing_takes_nothing_away_until_it_is_confirmed(re
         with capture_logs() as logs:
             world.resync()
         assert str(world.host) == before
-    [complaint] = [each for each in logs if each["log_level"] == "error"]
+    [complaint] = [each for each in logs if each["log_level"] == "error"]  # not again for each of them
     assert (complaint["unknown"], complaint["present"]) == (5, 5)
     assert "removal_share" in complaint["advice"]
     assert [report.load_balancer_id for report in world.server.reports] == world.ids  # of when they were made
