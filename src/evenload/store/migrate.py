@@ -46,7 +46,8 @@ class Migrations:
                     raise EvenloadError(f"The database has schema {found}, which this version does not know.")
                 self._run(connection)
         except SQLAlchemyError as error:
-            raise EvenloadError(f"The database's schema could not be upgraded: {error}") from error
+            words = getattr(error, "orig", None) or error  # the driver's own, without statement and advice
+            raise EvenloadError(f"The database's schema could not be upgraded: {words}") from error
 
     def _run(self, connection: Connection) -> None:
         sqlite = connection.dialect.name == "sqlite"

@@ -52,7 +52,7 @@ def test_a_state_path_that_cannot_be_made_is_said(tmp_path: Path, taken_port: in
     assert "Not a directory" in refused(tmp_path, taken_port, state="file/state")
 
 
-@pytest.mark.parametrize("url", ["postgresql://user:s3cret@db/x", "postgresql//user:s3cret@db/x"])
+@pytest.mark.parametrize("url", ["postgresql+pg8000://user:s3cret@db/x", "postgresql//user:s3cret@db/x"])
 def test_a_database_that_cannot_be_used_is_said_without_its_password(open_path: Path, url: str) -> None:
     said = refused(open_path, 0, f"[database]\nconnection = {url}\n", role="server")
     assert "database connection cannot be used" in said

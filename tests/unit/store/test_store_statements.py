@@ -40,7 +40,7 @@ def said(engine: Engine) -> list[str]:
     statements: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_others: object) -> None:
-        if not statement.startswith("BEGIN"):
+        if not statement.startswith(("BEGIN", "PRAGMA busy_timeout")):
             statements.append(" ".join(statement.split()))
 
     event.listen(engine, "before_cursor_execute", note)
