@@ -15,8 +15,8 @@ from evenload.threads import Faults, LastingThread
 _NEVER = 2**31 - 1
 _ENOUGH = 10
 """Collections of young objects, after which Python itself would consider a full one."""
-_LITTLE = 200_000
-"""Blocks of memory beyond those of the start: some 10 ms for a full collection."""
+_LITTLE = 100_000
+"""Blocks of memory beyond those of the start: some 10 ms at most for a full collection."""
 _LONGEST_WAIT = 300
 """Looks at a process that always holds a lot, before it is collected all the same."""
 

@@ -17,8 +17,8 @@ from evenload.threads import Faults
         (0, 0, 0, False),
         (9, 0, 300, False),  # hardly anything was made since the last one
         (10, 0, 0, True),
-        (10, 199_999, 0, True),
-        (10, 200_000, 0, False),  # a huge request is being worked on
+        (10, 99_999, 0, True),
+        (10, 100_000, 0, False),  # a huge request is being worked on
         (500, 1_000_000, 299, False),
         (10, 1_000_000, 300, True),  # it never ends
     ],
