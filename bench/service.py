@@ -56,7 +56,13 @@ class Service:
         self.pid = process.pid
         self._process = process
         self._room = room
-        self._subnet_id = _make_subnet(api)
+        self.port = process.port
+        self.subnet_id = _make_subnet(api)
+
+    @property
+    def server_pid(self) -> int:
+        """The process that answers HTTP."""
+        return self._process.roles()["server"]
 
     @property
     def processes(self) -> list[int]:
@@ -75,7 +81,7 @@ class Service:
             "members": [{"address": address, "protocol_port": BACKEND_PORT} for address in members],
         }
         listener = {"name": f"{name}-listener", "protocol": "HTTP", "protocol_port": 80, "default_pool": pool}
-        wish = {"name": name, "vip_subnet_id": self._subnet_id, "listeners": [listener]}
+        wish = {"name": name, "vip_subnet_id": self.subnet_id, "listeners": [listener]}
         made: dict[str, Any] = self.api.send("POST", f"{LBAAS}/loadbalancers", {"loadbalancer": wish})["loadbalancer"]
         self._room.lab.adopt(made["id"])
         return made

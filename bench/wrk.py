@@ -1,4 +1,4 @@
-"""Runs of wrk in the client's namespace: started, stopped or ended by themselves, counted."""
+"""Runs of wrk, in the client's namespace or beside the service: started, stopped or ended by themselves, counted."""
 
 import json
 import signal
@@ -64,6 +64,12 @@ def loading(room: Room, url: str, *, seconds: int, close: bool) -> Iterator[Run]
     finally:
         if not run.over:
             run.kill()
+
+
+def on_loopback(url: str, *, connections: int, seconds: int) -> Count:
+    """A run to its end against what listens on 127.0.0.1, over kept connections."""
+    words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(_SCRIPT), url]
+    return read_count(subprocess.run(words, check=True, capture_output=True, text=True, timeout=seconds + 30).stdout)
 
 
 def read_count(output: str) -> Count:
