@@ -1,0 +1,26 @@
+"""``evenload server`` under watch: notes every module that is imported after it gave up its rights.
+
+python late_imports.py NOTES --config-file FILE
+"""
+
+import sys
+
+from evenload.host.privileges import Account
+from evenload.main import server_role
+
+NOTES = sys.argv[1]
+DROP = server_role._drop
+
+
+def drop_and_watch(account: Account | None, parent: int | None) -> None:
+    def note(event: str, values: tuple[object, ...]) -> None:
+        if event == "import":
+            notes.write(f"{values[0]}\n")
+
+    notes = open(NOTES, "a", buffering=1, encoding="utf-8")  # noqa: SIM115 open until the end
+    DROP(account, parent)
+    sys.addaudithook(note)
+
+
+server_role._drop = drop_and_watch
+sys.exit(server_role.run(sys.argv[2:]))

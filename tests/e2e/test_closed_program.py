@@ -1,0 +1,110 @@
+"""Evenload from a directory that only root can enter: the server has all in memory before it becomes its user."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from demo.lab import Lab
+from demo.service import Service, free_port
+
+import evenload
+
+NET = 60.0
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab() as lab:
+        yield lab
+
+
+def ask(port: int, method: str, path: str, body: Any = None) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        payload = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        connection.request(method, path, payload, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        response.read()
+        return response.status
+    finally:
+        connection.close()
+
+
+def await_answer(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + NET
+    while True:
+        assert process.poll() is None, "the server ended"
+        try:
+            if ask(port, "GET", "/") == 200:
+                return
+        except OSError:
+            pass
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def use(port: int) -> list[int]:
+    """Something of everything, refusals too; returns the statuses."""
+    subnet = {"subnet": {"network_id": "none", "ip_version": 4, "cidr": "10.0.0.0/24"}}
+    return [
+        ask(port, "GET", "/v2.0/lbaas/loadbalancers?sort=name&limit=2"),
+        ask(port, "GET", "/v2.0/lb/pools"),
+        ask(port, "GET", "/healthcheck"),
+        ask(port, "POST", "/v2.0/networks", {"network": {"name": "ä", "shared": True}}),
+        ask(port, "POST", "/v2.0/subnets", subnet),
+        ask(port, "POST", "/v2.0/lbaas/loadbalancers", {"loadbalancer": {"vip_subnet_id": "none"}}),
+        ask(port, "POST", "/v2.0/lbaas/loadbalancers", b'{"loadbalancer": '),
+        ask(port, "PUT", "/v2.0/lbaas/loadbalancers/none", {"loadbalancer": {"name": 7}}),
+        ask(port, "DELETE", "/v2.0/lbaas/pools/none"),
+    ]
+
+
+EXPECTED = [200, 200, 200, 201, 400, 400, 400, 404, 404]
+
+
+def test_nothing_is_imported_after_the_change_of_user(lab: Lab) -> None:
+    service = Service(lab)
+    notes = lab.directory / "imported"
+    program = Path(__file__).with_name("late_imports.py")
+    command = [sys.executable, str(program), str(notes), "--config-file", str(service.config)]
+    with (lab.directory / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        await_answer(process, service.port)
+        statuses = use(service.port)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(NET) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert statuses == EXPECTED
+    assert notes.read_text() == ""
+
+
+def test_a_clone_of_mode_0700_serves(lab: Lab) -> None:
+    clone = lab.directory / "clone"
+    shutil.copytree(Path(evenload.__file__).parent, clone / "evenload", ignore=shutil.ignore_patterns("__pycache__"))
+    for directory, _, _ in os.walk(clone):
+        os.chmod(directory, 0o700)
+    service = Service(lab, port=free_port())
+    command = [sys.executable, "-P", "-m", "evenload.main.command", "--config-file", str(service.config)]
+    environment = {**os.environ, "PYTHONPATH": str(clone), "PYTHONDONTWRITEBYTECODE": "1"}
+    with (lab.directory / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+    try:
+        await_answer(process, service.port)
+        assert use(service.port) == EXPECTED
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(NET) == 0
+    finally:
+        process.kill()
+        process.wait()
