@@ -64,11 +64,12 @@ def use(port: int) -> list[int]:
         ask(port, "POST", "/v2.0/lbaas/loadbalancers", {"loadbalancer": {"vip_subnet_id": "none"}}),
         ask(port, "POST", "/v2.0/lbaas/loadbalancers", b'{"loadbalancer": '),
         ask(port, "PUT", "/v2.0/lbaas/loadbalancers/none", {"loadbalancer": {"name": 7}}),
+        ask(port, "POST", "/v2.0/networks", {"network": {"name": "\a"}}),
         ask(port, "DELETE", "/v2.0/lbaas/pools/none"),
     ]
 
 
-EXPECTED = [200, 200, 200, 201, 400, 400, 400, 404, 404]
+EXPECTED = [200, 200, 200, 201, 400, 400, 400, 404, 400, 404]
 
 
 def test_nothing_is_imported_after_the_change_of_user(lab: Lab) -> None:

@@ -12,9 +12,13 @@ from oslo_policy import _checks
 _PACKAGES = ("api", "bus", "model", "payloads", "ports", "render", "service", "store")
 _LAZY = (
     # the standard library's
-    "encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.utf_8", "encodings.utf_16", "encodings.utf_32",
     "concurrent.futures.thread", "email.parser", "http.client", "linecache", "sqlite3.dbapi2", "stringprep",
     "traceback", "unicodedata", "zipfile",
+    *(f"encodings.{name}" for name in (
+        "ascii", "base64_codec", "charmap", "hex_codec", "idna", "iso8859_1", "latin_1", "punycode",
+        "raw_unicode_escape", "undefined", "unicode_escape", "utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be",
+        "utf_32_le", "utf_7", "utf_8", "utf_8_sig",
+    )),
 )  # fmt: skip
 
 
