@@ -165,7 +165,6 @@ def validate_listeners(tree: Tree, listeners: Sequence[Listener]) -> list[Violat
     places: dict[tuple[str, int], list[Listener]] = {}
     for listener in _living(tree.listeners.values()):
         places.setdefault((PORT_SPACES[listener.protocol], listener.port), []).append(listener)
-    looping = {member.port: member for member in _looping(tree, _living(tree.members.values()))}
     for listener in listeners:
         sharing = places.get((PORT_SPACES[listener.protocol], listener.port), ())
         other = next((other for other in sharing if other.id != listener.id), None)
@@ -189,16 +188,20 @@ def validate_listeners(tree: Tree, listeners: Sequence[Listener]) -> list[Violat
         for pool in filter(None, map(tree.pools.get, pools_used_by(listener))):
             if pool.item.protocol not in COMPATIBLE[listener.protocol]:
                 found.append(_mismatch(listener, pool.item, "default_pool_id"))
-        member = looping.get(listener.port)
-        if member is not None:
-            found.append(
-                Violation(
-                    detail=f"Member {member.id} at {member.address} port {member.port} would make this listener "
-                    "send traffic to itself.",
-                    field="port",
-                )
-            )
-    return found
+    return found + _validate_loops(tree, listeners)
+
+
+def _validate_loops(tree: Tree, listeners: Sequence[Listener]) -> list[Violation]:
+    looping = {member.port: member for member in _looping(tree, _living(tree.members.values()))}
+    members = [(listener, looping[listener.port]) for listener in listeners if listener.port in looping]
+    return [
+        Violation(
+            detail=f"Member {member.id} at {member.address} port {listener.port} would make this listener "
+            "send traffic to itself.",
+            field="port",
+        )
+        for listener, member in members
+    ]
 
 
 def validate_pool(tree: Tree, pool: Pool) -> list[Violation]:
@@ -315,7 +318,8 @@ def validate_monitor(monitor: HealthMonitor | MonitorTemplate) -> list[Violation
 
 
 def validate_tree(tree: Tree) -> list[Violation]:
-    """Everything at once, for a load balancer that is made with all its parts."""
+    """Everything at once, for a load balancer that is made with all its parts. Where it has no VIP yet ``validate_vip``
+    says the rest."""
     found = validate_listeners(tree, [record.item for record in tree.listeners.values()])
     for pool in tree.pools.values():
         found += validate_pool(tree, pool.item)
@@ -323,6 +327,13 @@ def validate_tree(tree: Tree) -> list[Violation]:
     for monitor in tree.monitors.values():
         found += validate_only_monitor(tree, monitor.item) + validate_monitor(monitor.item)
     return found
+
+
+def validate_vip(tree: Tree) -> list[Violation]:
+    """Of a load balancer that has passed ``validate_tree``, once its addresses are chosen."""
+    listeners = [record.item for record in tree.listeners.values()]
+    cidrs = [violation for listener in listeners for violation in _validate_allowed_cidrs(tree, listener)]
+    return cidrs + _validate_loops(tree, listeners)
 
 
 def validate_removal(tree: Tree) -> list[Violation]:
@@ -351,7 +362,7 @@ def _validate_allowed_cidrs(tree: Tree, listener: Listener) -> list[Violation]:
         except ValueError:
             found.append(Violation(detail=f"'{cidr}' is not a network.", field="allowed_cidrs"))
             continue
-        if version not in families:
+        if families and version not in families:
             found.append(
                 Violation(
                     detail=f"The CIDR {cidr} is of IP version {version}, and no VIP of the load balancer is.",

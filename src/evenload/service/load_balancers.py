@@ -7,7 +7,7 @@ import structlog
 
 from evenload.interfaces import AgentRecord, Transaction
 from evenload.model import rules, status
-from evenload.model.balancer import LoadBalancer, Record
+from evenload.model.balancer import LoadBalancer, Record, pools_used_by
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import Immutable
@@ -17,7 +17,7 @@ from evenload.model.tree import Tree
 from evenload.service import drafts, guards
 from evenload.service.commands import BalancerDraft, Changes
 from evenload.service.context import Context
-from evenload.service.plans import drafts_of, plan_tree
+from evenload.service.plans import drafts_of, hosted_at, plan_tree
 from evenload.service.scheduler import choose_agent
 from evenload.service.views import view_of
 
@@ -35,19 +35,20 @@ class LoadBalancers:
             guards.require_tags(part)
         context = self._context
         now = context.now()
+        # Whatever needs no transaction is done before the writer's turn: others wait for that.
+        planned = plan_tree(context.new_id(), draft, drafts.Birth(project_id, 1, now), context.new_id)
+        for listener in planned.listeners.values():
+            for pool_id in pools_used_by(listener.item):
+                if pool_id not in planned.pools:
+                    raise guards.not_found(Kind.POOL, pool_id, field="default_pool_id")
+        guards.require(rules.validate_tree(planned))
+        members = [record.item for record in planned.members.values()]
 
         def work(transaction: Transaction) -> tuple[Tree, AgentRecord]:
             agent = choose_agent(transaction.agents(), now=now)
-            identifier = context.new_id()
-            vip = context.ports.make_vip_port(transaction, identifier, project_id, draft.vip)
-            birth = drafts.Birth(project_id, 1, now)
-            tree = plan_tree(identifier, draft, vip, agent.name, birth, context.new_id)
-            for listener in tree.listeners.values():
-                pool_id = listener.item.default_pool_id
-                if pool_id is not None and pool_id not in tree.pools:
-                    raise guards.not_found(Kind.POOL, pool_id, field="default_pool_id")
-            guards.require(rules.validate_tree(tree))
-            members = [record.item for record in tree.members.values()]
+            vip = context.ports.make_vip_port(transaction, planned.id, project_id, draft.vip)
+            tree = hosted_at(planned, vip, agent.name)
+            guards.require(rules.validate_vip(tree))
             guards.require_subnets(transaction, context.ports, project_id, members)
             transaction.insert_tree(tree)
             return tree, agent

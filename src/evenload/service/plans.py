@@ -67,20 +67,11 @@ def plan_pool(load_balancer_id: str, draft: PoolDraft, birth: Birth, new_id: New
     )
 
 
-def plan_tree(
-    load_balancer_id: str, draft: BalancerDraft, vip: VipPort, agent: str, birth: Birth, new_id: NewId
-) -> Tree:
-    """A load balancer with all its parts at its first generation. Raises Invalid for names of pools that are ambiguous
-    or that nobody has."""
-    load_balancer = LoadBalancer(
-        id=load_balancer_id,
-        network_id=vip.network_id,
-        port_id=vip.port_id,
-        own_port=vip.own_port,
-        vips=vip.vips,
-        **draft.item,
-    )
-    empty = Tree(load_balancer=birth.record(load_balancer, draft), agent=agent, generation=birth.generation)
+def plan_tree(load_balancer_id: str, draft: BalancerDraft, birth: Birth, new_id: NewId) -> Tree:
+    """A load balancer with all its parts at its first generation, without VIP and on no host yet (``hosted_at``).
+    Raises Invalid for names of pools that are ambiguous or that nobody has."""
+    load_balancer = LoadBalancer(id=load_balancer_id, **draft.item)
+    empty = Tree(load_balancer=birth.record(load_balancer, draft), agent="", generation=birth.generation)
     made: list[AnyRecord] = []
     by_name: dict[str, str] = {}
     default_pools: dict[int, str] = {}
@@ -111,6 +102,13 @@ def plan_tree(
             item = replace(item, default_pool_id=default_pools[index])
         made.append(birth.record(item, listener))
     return empty.with_records(made)
+
+
+def hosted_at(tree: Tree, vip: VipPort, agent: str) -> Tree:
+    """The tree with its VIP, on its host."""
+    record = tree.load_balancer
+    item = replace(record.item, network_id=vip.network_id, port_id=vip.port_id, own_port=vip.own_port, vips=vip.vips)
+    return replace(tree, load_balancer=replace(record, item=item), agent=agent)
 
 
 # ------------------------------------------------------------------------------------------------- all members at once

@@ -88,6 +88,7 @@ def _health(tree: Tree) -> Health:
     "work",
     [
         rules.validate_tree,
+        rules.validate_vip,
         lambda tree: tree.with_records(tree.records()),
         lambda tree: status.advance(tree, now=NOW, changed=[each.id for each in tree.records()]),
         lambda tree: status.removed(tree, "lb", now=NOW),
