@@ -54,6 +54,9 @@ def test_a_fresh_database_is_taken_by_those_who_mean_it(fragile_world: World) ->
     world = fragile_world
     made = world.balancer("web1")
     world.wait_answer(made.vip)
+    others = [world.balancer("web1", name=f"lb{number}") for number in range(2)]
+    for other in others:
+        world.wait_answer(other.vip)
     networks = world.lab.state / "server"
     assert world.service.stop() == 0
     aside = world.lab.state / "aside2"
@@ -67,6 +70,8 @@ def test_a_fresh_database_is_taken_by_those_who_mean_it(fragile_world: World) ->
         world.service.start()
         world.wait(lambda: not read_haproxy_pids(made.id), "what nobody knows is removed")
         world.wait(lambda: not (NETNS / f"qlbaas-{made.id}").exists(), "its namespace, too")
+        for other in others:  # more than the agent would remove without being told
+            world.wait(lambda key=other.id: not (NETNS / f"qlbaas-{key}").exists(), 20, "the others, too")  # type: ignore[misc]
         assert not (world.lab.state / "adopt-database").exists()
         assert world.service.stop() == 0
     finally:

@@ -1,8 +1,8 @@
 """Totals of a listener over all the processes that ever served it. Pure; ``monitoring`` feeds and keeps them.
 
-HAProxy counts from its start. Each process is known by its worker number; what it was last seen at stays in the sum
-after it ended, so reloads, crashes and restarts of the agent lose nothing that was seen. A worker that does not answer
-once may answer again: its last values stay apart until several newer ones have come.
+HAProxy counts from its start. Each process is known by its worker number; what it had counted at the last look stays in
+the sum after it ended, so reloads, crashes and restarts of the agent lose nothing that was read. A worker that does not
+answer once may answer again: its last values stay apart until several newer ones have come.
 
 The server sums over epochs. An agent that cannot be sure that its totals are at least what it last reported begins a
 new epoch, with totals of nothing (``resume``).
@@ -27,7 +27,7 @@ class Counters:
     """``epoch``: what the totals belong to; within one they never fall.
 
     ``ended``: what folded workers and earlier lives amount to, less what was counted before the epoch; ``workers``:
-    last seen, by worker; ``alive``: those that answered at the last look.
+    as last read, by worker; ``alive``: those that answered at the last look.
     ``active``: the connections that were open at the last look, by listener; they are not kept.
     """
 
@@ -53,9 +53,9 @@ def count(before: Counters, rows: Mapping[int, tuple[ProxyStatistics, ...]], lis
     ended = {key: value for key, value in before.ended.items() if key in listeners}
     workers = {number: _only(counts, listeners) for number, counts in before.workers.items()}
     active: dict[str, int] = {}
-    for number, seen in rows.items():
+    for number, answered in rows.items():
         counts = dict(workers.get(number, {}))
-        for row in seen:
+        for row in answered:
             if row.server != FRONTEND or row.proxy not in listeners:
                 continue
             now, former = replace(row.statistics, active_connections=0), counts.get(row.proxy)
@@ -64,8 +64,8 @@ def count(before: Counters, rows: Mapping[int, tuple[ProxyStatistics, ...]], lis
             counts[row.proxy] = now
             active[row.proxy] = active.get(row.proxy, 0) + row.statistics.active_connections
         workers[number] = counts
-    silent = sorted(number for number in workers if number not in rows)
-    for number in silent[: max(0, len(workers) - _KEPT)]:
+    unanswered = sorted(number for number in workers if number not in rows)
+    for number in unanswered[: max(0, len(workers) - _KEPT)]:
         for listener, statistics in workers.pop(number).items():
             ended[listener] = ended.get(listener, Statistics()) + statistics
     return Counters(before.epoch, ended, workers, frozenset(rows), active)
@@ -85,7 +85,7 @@ def resume(
     own = {number for number in rows if first_own is not None and number >= first_own}
     if kept is None:
         # Whatever these workers counted may have been reported under an epoch that is lost.
-        adopted = {number: _counts(seen) for number, seen in rows.items() if number not in own}
+        adopted = {number: _counts(answered) for number, answered in rows.items() if number not in own}
         return Counters(new_epoch, _sum(adopted.values(), sign=-1), adopted)
     workers = {number: counts for number, counts in kept.workers.items() if number not in own}
     former = [counts for number, counts in kept.workers.items() if number in own]
@@ -119,13 +119,13 @@ def load_counters(content: str) -> Counters:
         raise ValueError(f"not a record of counters: {error!r}") from error
 
 
-def _counts(seen: Iterable[ProxyStatistics]) -> Counts:
-    return {row.proxy: replace(row.statistics, active_connections=0) for row in seen if row.server == FRONTEND}
+def _counts(rows: Iterable[ProxyStatistics]) -> Counts:
+    return {row.proxy: replace(row.statistics, active_connections=0) for row in rows if row.server == FRONTEND}
 
 
-def _goes_on(former: Counts, seen: Iterable[ProxyStatistics]) -> bool:
+def _goes_on(former: Counts, rows: Iterable[ProxyStatistics]) -> bool:
     """Whether the rows can be of the process that counted so much before."""
-    counts = _counts(seen)
+    counts = _counts(rows)
     return not any(key in counts and _restarted(value, counts[key]) for key, value in former.items())
 
 

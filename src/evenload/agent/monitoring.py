@@ -1,4 +1,4 @@
-"""Every second: statistics of all load balancers, turned into statuses and totals, and what changed told to the server.
+"""Every second: statistics of all load balancers, turned into statuses and totals; what changed is reported.
 
 A thread of its own beside the rounds; it reads what they remember and changes nothing on the host but the file that
 keeps the counters. ``health``, ``counters`` and ``vetoes`` do the thinking.
@@ -36,7 +36,7 @@ _STOP_TIMEOUT = 10.0
 
 
 @dataclass(slots=True)
-class _Seen:
+class _Account:
     """``statuses`` and ``statistics``: what the server has acknowledged of the generation ``reported``.
 
     ``saved``: the counters on disk, with the workers in ``noted`` among them as alive; None where there are none.
@@ -49,7 +49,7 @@ class _Seen:
     saved_at: float
     unsaved: bool = False
     worker: int | None = None
-    silent: int = 0
+    unanswered: int = 0
     resting_until: float = 0.0
     reported: int = 0
     refreshed_at: float = 0.0
@@ -80,7 +80,7 @@ class Monitoring:
         self._on_veto = on_veto
         self._faults = faults
         self._new_epoch = new_epoch
-        self._seen: dict[str, _Seen] = {}
+        self._accounts: dict[str, _Account] = {}
         self._stopping = threading.Event()
         self._thread: LastingThread | None = None
         self._away = False
@@ -97,28 +97,28 @@ class Monitoring:
             self._thread.join(_STOP_TIMEOUT)
             self._thread = None
         for memory in self._memories.all():
-            seen = self._seen.get(memory.load_balancer_id)
-            if seen is not None and memory.host.serving is not None:
-                self._save(memory, seen, self._clock.monotonic())
+            account = self._accounts.get(memory.load_balancer_id)
+            if account is not None and memory.host.serving is not None:
+                self._save(memory, account, self._clock.monotonic())
 
     def look(self) -> None:
         """One look at everything, and one message to the server at most."""
         memories = self._memories.all()
-        for gone in self._seen.keys() - {memory.load_balancer_id for memory in memories}:
-            del self._seen[gone]
+        for gone in self._accounts.keys() - {memory.load_balancer_id for memory in memories}:
+            del self._accounts[gone]
         news = []
         for memory in memories:
             if memory.host.serving is None:
                 continue
             try:
                 health = self._look_at(memory)
-            except Exception:  # noqa: BLE001 one load balancer must not keep the others from being seen
+            except Exception:  # noqa: BLE001 one load balancer must not keep the others from being looked at
                 self._faults.note("monitoring", load_balancer=memory.load_balancer_id)
                 continue
             if health is not None:
                 news.append(health)
         if news:
-            self._tell(news)
+            self._report(news)
 
     def _look_and_wait(self) -> bool:
         if self._stopping.is_set():
@@ -133,30 +133,30 @@ class Monitoring:
         if serving is None:
             return None
         now = self._clock.monotonic()
-        seen = self._seen.get(serving.desired.id)
-        if seen is not None and now < seen.resting_until and serving.worker == seen.worker:
+        account = self._accounts.get(serving.desired.id)
+        if account is not None and now < account.resting_until and serving.worker == account.worker:
             return None
         rows = self._read(serving)
-        seen = seen or self._begin(serving, rows, now)
+        account = account or self._begin(serving, rows, now)
         spent = self._clock.monotonic() - now
         current = memory.host.serving
         listeners = [listener.id for listener in serving.desired.listeners]
         newer = [] if current is None else [listener.id for listener in current.desired.listeners]
-        # Always: a worker that is finishing may have said its last words just now.
-        seen.counters = count(seen.counters, rows, {*listeners, *newer})
+        # Always: a worker that is finishing may have given its last numbers just now.
+        account.counters = count(account.counters, rows, {*listeners, *newer})
         if current is not serving:  # changed meanwhile: the rows may belong to either
             return None
         # A worker is noted before anything of it is reported: an agent that begins later has to know that it counted.
-        if now - seen.saved_at >= _SAVE_EVERY or not seen.counters.alive <= seen.noted:
-            self._save(memory, seen, now)
+        if now - account.saved_at >= _SAVE_EVERY or not account.counters.alive <= account.noted:
+            self._save(memory, account, now)
         if serving.worker is not None and plan_vetoes(
             serving.desired, rows.get(serving.worker, ()), memory.probes.verdicts
         ):
             self._on_veto(serving.desired.id)
-        statuses = self._statuses(serving, seen, rows, memory.probes.verdicts)
-        hangs = seen.silent >= _PATIENCE and spent >= _SLOW
-        seen.worker, seen.resting_until = serving.worker, now + spent * _REST if hangs else 0.0
-        return self._news(serving, seen, statuses, seen.counters.totals(listeners), now)
+        statuses = self._statuses(serving, account, rows, memory.probes.verdicts)
+        hangs = account.unanswered >= _PATIENCE and spent >= _SLOW
+        account.worker, account.resting_until = serving.worker, now + spent * _REST if hangs else 0.0
+        return self._news(serving, account, statuses, account.counters.totals(listeners), now)
 
     def _read(self, serving: Serving) -> dict[int, tuple[ProxyStatistics, ...]]:
         try:
@@ -165,7 +165,7 @@ class Monitoring:
             log.debug("no statistics", load_balancer=serving.desired.id, reason=str(error))
             return {}
 
-    def _begin(self, serving: Serving, rows: Mapping[int, tuple[ProxyStatistics, ...]], now: float) -> _Seen:
+    def _begin(self, serving: Serving, rows: Mapping[int, tuple[ProxyStatistics, ...]], now: float) -> _Account:
         content, kept = None, None
         try:
             content = self._host.load_counters(serving.desired.id)
@@ -178,67 +178,67 @@ class Monitoring:
             log.info("a new epoch of counters", load_balancer=serving.desired.id, epoch=counters.epoch)
             content = None
         noted = counters.alive if content is not None else frozenset()
-        seen = self._seen[serving.desired.id] = _Seen(counters, content, noted, now)
-        return seen
+        account = self._accounts[serving.desired.id] = _Account(counters, content, noted, now)
+        return account
 
     def _statuses(
         self,
         serving: Serving,
-        seen: _Seen,
+        account: _Account,
         rows: Mapping[int, tuple[ProxyStatistics, ...]],
         verdicts: Verdicts,
     ) -> dict[str, OperatingStatus]:
         if serving.worker is None or serving.worker in rows:
-            seen.silent = 0
+            account.unanswered = 0
             current = rows[serving.worker] if serving.worker is not None else ()
             return statuses_of(serving.desired, current, verdicts)
-        seen.silent += 1
-        return statuses_of(serving.desired, (), verdicts) if seen.silent >= _PATIENCE else {}
+        account.unanswered += 1
+        return statuses_of(serving.desired, (), verdicts) if account.unanswered >= _PATIENCE else {}
 
     def _news(
         self,
         serving: Serving,
-        seen: _Seen,
+        account: _Account,
         statuses: dict[str, OperatingStatus],
         statistics: dict[str, Statistics],
         now: float,
     ) -> Health | None:
-        stale = now - seen.refreshed_at >= self._settings.refresh_interval
-        if seen.reported != serving.desired.generation or stale:
-            seen.statuses, seen.statistics = {}, {}
-            seen.reported, seen.refreshed_at = serving.desired.generation, now
-        changed = {key: value for key, value in statuses.items() if seen.statuses.get(key) is not value}
-        counted = {key: value for key, value in statistics.items() if seen.statistics.get(key) != value}
+        stale = now - account.refreshed_at >= self._settings.refresh_interval
+        if account.reported != serving.desired.generation or stale:
+            account.statuses, account.statistics = {}, {}
+            account.reported, account.refreshed_at = serving.desired.generation, now
+        changed = {key: value for key, value in statuses.items() if account.statuses.get(key) is not value}
+        counted = {key: value for key, value in statistics.items() if account.statistics.get(key) != value}
         if not changed and not counted:
             return None
         return Health(
-            load_balancer_id=serving.desired.id, statuses=changed, statistics=counted, epoch=seen.counters.epoch
+            load_balancer_id=serving.desired.id, statuses=changed, statistics=counted, epoch=account.counters.epoch
         )
 
-    def _tell(self, news: list[Health]) -> None:
+    def _report(self, news: list[Health]) -> None:
         try:
             self._server.health(news)
         except ServerUnavailable as error:
             if not self._away:
-                log.warning("health is not heard", reason=str(error))
+                log.warning("health is not reported", reason=str(error))
             self._away = True
             return
         self._away = False
         for health in news:
-            seen = self._seen[health.load_balancer_id]
-            seen.statuses |= health.statuses
-            seen.statistics |= health.statistics
+            account = self._accounts[health.load_balancer_id]
+            account.statuses |= health.statuses
+            account.statistics |= health.statistics
 
-    def _save(self, memory: Memory, seen: _Seen, now: float) -> None:
-        seen.saved_at = now
-        content = dump_counters(seen.counters)
-        if content == seen.saved:
+    def _save(self, memory: Memory, account: _Account, now: float) -> None:
+        account.saved_at = now
+        content = dump_counters(account.counters)
+        if content == account.saved:
             return
         try:
             self._host.save_counters(memory.load_balancer_id, content)
         except HostError as error:
-            if memory.host.serving is not None and not seen.unsaved:  # otherwise it is just being removed
+            if memory.host.serving is not None and not account.unsaved:  # otherwise it is just being removed
                 log.warning("counters are not kept", load_balancer=memory.load_balancer_id, reason=str(error))
-            seen.unsaved = True
+            account.unsaved = True
             return
-        seen.saved, seen.noted, seen.unsaved = content, seen.counters.alive, False
+        account.saved, account.noted, account.unsaved = content, account.counters.alive, False

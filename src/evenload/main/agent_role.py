@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 import structlog
 
@@ -112,8 +113,11 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
         keep_capabilities(CAPABILITIES)
         server = SocketServer(server_path(settings.run_path), settings.host_name, users)
         stack.callback(server.close)
-        host = LinuxHost(settings.host)
-        agent = Agent(server, host, settings.render, SystemClock(), settings.agent)
+        faults = Faults()
+        host = LinuxHost(settings.host, faults)
+        confirmed = state.adopts_any_database()  # whoever says so means what the new one does not know, too
+        behaviour = replace(settings.agent, removal_share=1.0) if confirmed else settings.agent
+        agent = Agent(server, host, settings.render, SystemClock(), behaviour, faults)
         registrar = Registrar(server, state, settings.host_name, host.known, agent.resync, ended.set)
         stack.callback(registrar.stop)
         registrar.start()
@@ -131,7 +135,7 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
             driver=settings.host.vif_driver.value,
             bridges=",".join(f"{physical}:{bridge}" for physical, bridge in mappings.items()),
         )
-        garbage = GarbageCollection(Faults())
+        garbage = GarbageCollection(faults)
         stack.callback(garbage.stop)
         garbage.start()
         registrar.working(control.ready)
