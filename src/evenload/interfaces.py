@@ -367,6 +367,14 @@ class Host(Protocol):
 
     # HAProxy
 
+    def begin_haproxy(self, load_balancer_id: str, text: str, worker: int, *, takeover: bool) -> None:
+        """Begins a process that loads, reads the text and waits: it binds nothing, and where it is to take over, the
+        running one serves on. ``start_haproxy`` (``takeover``: ``reload_haproxy``) with the same text and number lets
+        it go on, and begins one itself where this was not done."""
+
+    def abandon_haproxy(self, load_balancer_id: str) -> None:
+        """Ends a process that was begun and not let go on; quiet where there is none."""
+
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
         """Starts a process by the text, which becomes the live file; returns its pid once it listens. Raises
         InvalidConfiguration where HAProxy refuses the text; after any failure the former live file is there."""

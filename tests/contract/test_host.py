@@ -79,6 +79,13 @@ def haproxy(site: Site, desired: Desired) -> HaproxyProcess:
     return found
 
 
+def haproxy_after(site: Site, desired: Desired, pid: int) -> HaproxyProcess:
+    """The process, which must be that one."""
+    found = haproxy(site, desired)
+    assert found.pid == pid
+    return found
+
+
 def bring_to(site: Site, desired: Desired | Gone) -> Plan:
     port = desired.port if isinstance(desired, Desired) else None
     planned = plan(desired, site.host.observe(site.id, port), site.options)
@@ -199,6 +206,59 @@ def test_a_started_process_is_seen_with_its_text_and_its_servers(site: Site) -> 
     assert seen.haproxy.process.servers is not None
     states = {key[1]: (state.address, state.port, state.weight) for key, state in seen.haproxy.process.servers.items()}
     assert states == {each.id: (each.address, each.port, each.weight) for each in desired.members}
+
+
+def test_a_begun_process_serves_nobody_and_goes_on_when_it_is_started(site: Site) -> None:
+    desired = site.wish()
+    furnish(site, desired.port)
+    text = render_haproxy(desired, site.options, 1)
+    for _ in range(2):
+        site.host.begin_haproxy(site.id, text, 1, takeover=False)
+        seen = site.host.observe(site.id, desired.port).haproxy
+        assert (seen.process, seen.config, seen.orphan) == (None, None, False)
+        assert site.host.known() == [site.id]
+    pid = site.host.start_haproxy(site.id, text, 1)
+    assert haproxy(site, desired).pid == pid
+
+
+def test_a_begun_process_that_is_abandoned_leaves_nothing(site: Site) -> None:
+    desired = site.wish()
+    furnish(site, desired.port)
+    text = render_haproxy(desired, site.options, 1)
+    for _ in range(2):
+        site.host.begin_haproxy(site.id, text, 1, takeover=False)
+        site.host.abandon_haproxy(site.id)
+        site.host.abandon_haproxy(site.id)
+        seen = site.host.observe(site.id, desired.port).haproxy
+        assert (seen.process, seen.config, seen.orphan) == (None, None, False)
+    other = render_haproxy(desired, site.options, 2)
+    site.host.begin_haproxy(site.id, text, 1, takeover=False)
+    assert haproxy_after(site, desired, site.host.start_haproxy(site.id, other, 2)).text == other
+
+
+def test_a_begun_takeover_that_is_abandoned_leaves_the_process_and_its_connections(site: Site) -> None:
+    desired = site.wish()
+    pid, text = serve(site, desired)
+    new = render_haproxy(desired, site.options, 2)
+    site.host.begin_haproxy(site.id, new, 2, takeover=True)
+    assert haproxy(site, desired).pid == pid
+    site.host.abandon_haproxy(site.id)
+    seen = site.host.observe(site.id, desired.port).haproxy
+    assert seen.process is not None
+    assert (seen.process.pid, seen.process.text, seen.config) == (pid, text, text)
+    site.host.begin_haproxy(site.id, new, 2, takeover=True)
+    assert haproxy_after(site, desired, site.host.reload_haproxy(site.id, new, 2, None)).worker == 2
+
+
+def test_a_begun_process_ends_with_its_load_balancer(site: Site) -> None:
+    desired = site.wish()
+    furnish(site, desired.port)
+    site.host.begin_haproxy(site.id, render_haproxy(desired, site.options, 1), 1, takeover=False)
+    site.host.stop_haproxy(site.id)
+    site.host.remove_namespace(site.id)
+    site.host.remove_state(site.id)
+    assert site.host.observe(site.id, desired.port).nothing
+    assert site.host.known() == []
 
 
 def test_a_disabled_member_is_in_maintenance(site: Site) -> None:

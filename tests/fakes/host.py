@@ -61,13 +61,14 @@ class Place:
     outside: set[str] = field(default_factory=set)
     process: FakeHaproxy | None = None
     finishing: list[FakeHaproxy] = field(default_factory=list)
+    begun: tuple[str, int] | None = None
     watcher: Callable[[str], None] | None = None
     targets: tuple[PingTarget, ...] = ()
     on_verdict: Callable[[str, Verdict], None] | None = None
 
     def end(self) -> None:
         """Of all processes, and of what only they kept alive."""
-        self.process, self.watcher = None, None
+        self.process, self.watcher, self.begun = None, None, None
         self.finishing.clear()
         self.outside.clear()
 
@@ -232,6 +233,21 @@ class FakeHost:
 
     # HAProxy
 
+    def begin_haproxy(self, load_balancer_id: str, text: str, worker: int, *, takeover: bool) -> None:
+        with self._operation("begin_haproxy"):
+            place = self._place(load_balancer_id)
+            self._directory(load_balancer_id)
+            self._devices(load_balancer_id)
+            if takeover and place.process is None:
+                raise HostError("there is no process to take over from")
+            if not takeover:
+                place.end()  # one that nobody knew of
+            place.begun = (text, worker)
+
+    def abandon_haproxy(self, load_balancer_id: str) -> None:
+        with self.lock:
+            self._place(load_balancer_id).begun = None
+
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
         with self._operation("start_haproxy"):
             self._place(load_balancer_id).end()  # one that nobody knew of
@@ -329,6 +345,7 @@ class FakeHost:
     def _start(self, load_balancer_id: str, text: str, worker: int, server_states: str | None) -> int:
         place, directory = self._place(load_balancer_id), self._directory(load_balancer_id)
         self._devices(load_balancer_id)
+        place.begun = None
         fault = find_fault(text)
         if fault is not None:
             raise InvalidConfiguration(f"HAProxy refuses the configuration: {fault}")
@@ -408,6 +425,7 @@ def _print(load_balancer_id: str, place: Place) -> str:
             for route in sorted(device.routes.values(), key=lambda route: route.destination):
                 onlink = " onlink" if route.onlink else ""
                 lines.append(f"      route {route.destination} via {route.nexthop}{onlink}")
+    lines += ["  begun process"] if place.begun is not None else []
     lines += [f"  outside {port}" for port in sorted(place.outside)]
     if place.process is not None:
         lines.append(f"  process{', watched' if place.watcher is not None else ''}")

@@ -61,6 +61,15 @@ class WriteConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class BeginHaproxy:
+    """Loads beside the network's actions; started or reloaded by the same text and worker number."""
+
+    text: str
+    worker: int
+    takeover: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StartHaproxy:
     text: str
     worker: int
@@ -118,6 +127,7 @@ Action = (
     | WriteFiles
     | RemoveFiles
     | WriteConfig
+    | BeginHaproxy
     | StartHaproxy
     | ReloadHaproxy
     | FinishHaproxy
@@ -134,14 +144,16 @@ State = TypeVar("State", NetworkObserved, HaproxyObserved)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part(Generic[State]):
-    """What one engine asks for. ``after``: its part of the host when the plan has succeeded.
+    """What one engine asks for. ``early``: what goes on beside the other engines' actions, begun before them.
 
-    ``files``: what its texts name; ``kept``: names of further files that something running still works by.
+    ``after``: its part of the host when the plan has succeeded. ``files``: what its texts name; ``kept``: names of
+    further files that something running still works by.
     """
 
     actions: tuple[Action, ...]
     change: Change
     after: State
+    early: tuple[Action, ...] = ()
     files: tuple[NamedFile, ...] = ()
     kept: frozenset[str] = frozenset()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from evenload.agent.actions import (
     Action,
+    BeginHaproxy,
     ChangeServers,
     Configure,
     EnsureNamespace,
@@ -56,11 +57,14 @@ def apply(plan: Plan, host: Host) -> Attempt:
     if plan.tolerant:
         return _remove(plan, host)
     pid = None
-    for action in plan.actions:
-        try:
+    try:
+        for action in plan.actions:
             pid = perform(plan.load_balancer_id, action, host) or pid
-        except HostError as error:
-            return _failed(plan, error)
+    except HostError as error:
+        return _failed(plan, error)
+    finally:
+        if any(isinstance(action, BeginHaproxy) for action in plan.actions):
+            host.abandon_haproxy(plan.load_balancer_id)  # one that waits for what did not come
     return Attempt(outcome=Outcome.DONE, change=plan.change, pid=pid)
 
 
@@ -114,6 +118,8 @@ def perform(load_balancer_id: str, action: Action, host: Host) -> int | None:
             host.remove_files(load_balancer_id, names)
         case WriteConfig(text):
             host.write_config(load_balancer_id, text)
+        case BeginHaproxy(text, worker, takeover):
+            host.begin_haproxy(load_balancer_id, text, worker, takeover=takeover)
         case StartHaproxy(text, worker):
             return host.start_haproxy(load_balancer_id, text, worker)
         case ReloadHaproxy():

@@ -108,14 +108,18 @@ class United:
 
 
 def unite(files: frozenset[str], parts: Sequence[AnyPart]) -> United:
-    """The parts in order. ``files``: the names of those that are there. Files are written before anything asks for
-    them, and removed when no text names them any more."""
+    """The parts in order, what is early in any of them first. ``files``: the names of those that are there. Files are
+    written before anything asks for them, and removed when no text names them any more."""
     wanted = {file.name: file for part in parts for file in part.files}
     missing = tuple(file for name, file in wanted.items() if name not in files)
     surplus = files - wanted.keys() - frozenset(name for part in parts for name in part.kept)
     write = (WriteFiles(missing),) if missing else ()
     return United(
-        actions=(*write, *(action for part in parts for action in part.actions)),
+        actions=(
+            *write,
+            *(action for part in parts for action in part.early),
+            *(action for part in parts for action in part.actions),
+        ),
         late=(RemoveFiles(tuple(sorted(surplus))),) if surplus else (),
         change=max(
             [*(part.change for part in parts), *([Change.FILE] if missing or surplus else [])],

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from evenload.agent.actions import (
     NEW,
+    BeginHaproxy,
     ChangeServers,
     FinishHaproxy,
     Part,
@@ -75,7 +76,9 @@ def servers_of(text: str) -> list[ServerKey]:
 
 def _new_process(action: StartHaproxy | ReloadHaproxy, change: Change) -> Part[HaproxyObserved]:
     process = HaproxyProcess(pid=NEW, worker=action.worker, text=action.text)
-    return Part(actions=(action,), change=change, after=HaproxyObserved(config=action.text, process=process))
+    begin = BeginHaproxy(action.text, action.worker, takeover=isinstance(action, ReloadHaproxy))
+    after = HaproxyObserved(config=action.text, process=process)
+    return Part(early=(begin,), actions=(action,), change=change, after=after)
 
 
 def _with_file(part: Part[HaproxyObserved], observed: HaproxyObserved, text: str) -> Part[HaproxyObserved]:

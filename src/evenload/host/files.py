@@ -5,6 +5,7 @@ beside its place and renamed. Nothing is synced to the disk: what a power cut co
 kernel then, and is built anew from the server.
 """
 
+import errno
 import os
 import re
 import secrets
@@ -15,6 +16,7 @@ from evenload.host.refusal import refusal
 from evenload.model.named_file import DIRECTORY, NamedFile
 
 _TEMPORARY = ".new-"
+_NEW_FILES = 8
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
@@ -111,6 +113,20 @@ class StateFiles:
             target.unlink(missing_ok=True)
         except OSError as error:
             raise refusal(f"remove {target}", error) from error
+
+    def ensure_room(self, load_balancer_id: str, size: int) -> None:
+        """Raises HostError where the disk has no room for so many bytes in some new files. A look, no reservation: to
+        take it and give it back costs milliseconds on some file systems."""
+        directory = self.path(load_balancer_id)
+        try:
+            found = os.statvfs(directory)
+        except OSError as error:
+            raise refusal(f"look for room in {directory}", error) from error
+        free = found.f_bavail * found.f_frsize
+        # A file system without a limit of files says that it has none at all.
+        if free < size or (found.f_files and found.f_favail < _NEW_FILES):
+            cause = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise refusal(f"write {size} bytes to {directory}, where {free} are free", cause)
 
     def names(self, load_balancer_id: str) -> frozenset[str]:
         """Of the named files that lie here; what is not named as we name them is not ours."""

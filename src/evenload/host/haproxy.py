@@ -5,18 +5,18 @@ configuration says is none of its business. It touches no network beyond being i
 process, and holds no state but the conversations with workers that are finishing.
 """
 
-import os
 import re
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from evenload.host import haproxy_process
 from evenload.host.files import StateFiles
-from evenload.host.haproxy_process import Ended
+from evenload.host.haproxy_launch import Launcher
 from evenload.host.haproxy_runtime import (
     LONGEST_PATH,
     SERVER_STATISTICS,
@@ -30,17 +30,15 @@ from evenload.host.haproxy_runtime import (
 )
 from evenload.host.haproxy_workers import LIVE, STATES, Running, Worker, Workers
 from evenload.host.listening import anything_listens
-from evenload.host.refusal import refusal
 from evenload.host.settings import HostSettings
 from evenload.model.desired import ProxyStatistics
-from evenload.model.errors import Hopeless, HostError, InvalidConfiguration
+from evenload.model.errors import Hopeless, HostError
 from evenload.model.observed import HaproxyObserved, HaproxyProcess
 
 log = structlog.get_logger(__name__)
 
 _OLDEST = (2, 6)
 _VERSION = re.compile(r"version ([0-9]+)\.([0-9]+)")
-_ALERT = re.compile(r"\[ALERT\]\s+\([0-9]+\) : (.*)")
 _FRONTEND = "FRONTEND"
 _STATISTICS_TIMEOUT = 1.0
 _CLOSING_TIMEOUT = 1.0
@@ -51,6 +49,15 @@ _NO_STATES = "1\n"
 """A state file that says nothing: just the version of its format."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Former:
+    """The worker that a begun one shall take over from. ``last_words``: None where it could not be asked."""
+
+    worker: Worker
+    last_words: Conversation | None
+    hangs: bool
+
+
 class Haproxy:
     """Different load balancers may be worked on in parallel; statistics may be read at any time."""
 
@@ -59,7 +66,8 @@ class Haproxy:
         self._files = files
         self._workers = Workers(files, settings.netns_dir)
         self._finishing: dict[tuple[str, int], Conversation] = {}
-        self._starting: set[tuple[str, int]] = set()
+        self._launcher = Launcher(settings.haproxy, files, self._workers)
+        self._former: dict[str, _Former] = {}
         self._orphans: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
@@ -104,9 +112,7 @@ class Haproxy:
     def find_orphans(self) -> frozenset[str]:
         """The load balancers that have a HAProxy of which nothing is recorded here; kept for ``has_orphan``. One look
         at all processes of the machine: for a resync, not for each load balancer."""
-        with self._lock:
-            starting = {load_balancer_id for load_balancer_id, _ in self._starting}
-        found = frozenset(self._workers.with_orphans() - starting)
+        found = frozenset(self._workers.with_orphans() - self._launcher.starting().keys())
         with self._lock:
             self._orphans = found
         return found
@@ -125,35 +131,53 @@ class Haproxy:
     def write_config(self, load_balancer_id: str, text: str) -> None:
         self._files.write(load_balancer_id, LIVE, text)
 
-    def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
-        """Workers that are finishing are left to it; any other one of this load balancer is ended first."""
-        living = self._workers.living(load_balancer_id)
-        for other in living:
-            if not self._is_finishing(load_balancer_id, other):
-                self._workers.end(load_balancer_id, other.pid)
-        self._end_orphans(load_balancer_id)
+    def begin_haproxy(self, load_balancer_id: str, text: str, worker: int, *, takeover: bool) -> None:
+        """A start leaves workers that are finishing to it; any other one of this load balancer is ended first."""
+        self.abandon_haproxy(load_balancer_id)
+        if takeover:
+            self._begin_takeover(load_balancer_id, text, worker)
+            return
         self._make_room(load_balancer_id, worker)
         self._files.write(load_balancer_id, STATES, _NO_STATES)
-        return self._launch(load_balancer_id, text, worker, [])
+        self._launcher.write(load_balancer_id, text, worker)  # nothing ends where the disk refuses this
+        try:
+            for other in self._workers.living(load_balancer_id):
+                if not self._is_finishing(load_balancer_id, other):
+                    self._workers.end(load_balancer_id, other.pid)
+            self._end_orphans(load_balancer_id)
+        except BaseException:
+            self._launcher.forget(load_balancer_id, worker)
+            raise
+        self._launcher.begin(load_balancer_id, text, worker)
+
+    def abandon_haproxy(self, load_balancer_id: str) -> None:
+        self._launcher.abandon(load_balancer_id)
+        with self._lock:
+            former = self._former.pop(load_balancer_id, None)
+        if former is not None and former.last_words is not None:
+            former.last_words.close()
+
+    def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
+        if not self._launcher.has_begun(load_balancer_id, text, worker):
+            self.begin_haproxy(load_balancer_id, text, worker, takeover=False)
+        return self._finish(load_balancer_id, text)
 
     def reload_haproxy(self, load_balancer_id: str, text: str, worker: int, server_states: str | None) -> int:
-        self._make_room(load_balancer_id, worker)
-        old = self._last(load_balancer_id, self._workers.living(load_balancer_id))
-        if old is None:
-            raise HostError("cannot reload HAProxy: none is running")
-        self._files.write(load_balancer_id, STATES, server_states or _NO_STATES)
+        if not self._launcher.has_begun(load_balancer_id, text, worker):
+            self.abandon_haproxy(load_balancer_id)
+            self._begin_takeover(load_balancer_id, text, worker)
         try:
-            last_words = Conversation(self._socket(load_balancer_id, old))
-        except HostError as error:
-            return self._replace(load_balancer_id, text, worker, old, error)
-        socket = str(self._socket(load_balancer_id, old))
-        try:
-            pid = self._launch(load_balancer_id, text, worker, ["-x", socket, "-sf", str(old.pid)])
+            self._files.write(load_balancer_id, STATES, server_states or _NO_STATES)
+            pid = self._finish(load_balancer_id, text)
         except BaseException:
-            last_words.close()
+            self.abandon_haproxy(load_balancer_id)
             raise
         with self._lock:
-            self._finishing[load_balancer_id, old.number] = last_words
+            former = self._former.pop(load_balancer_id)
+            if former.last_words is not None:
+                self._finishing[load_balancer_id, former.worker.number] = former.last_words
+        if former.hangs:
+            self._workers.end(load_balancer_id, former.worker.pid)
         return pid
 
     def finish_haproxy(self, load_balancer_id: str) -> None:
@@ -177,6 +201,7 @@ class Haproxy:
         self._workers.forget_running(load_balancer_id)
 
     def stop_haproxy(self, load_balancer_id: str) -> None:
+        self.abandon_haproxy(load_balancer_id)
         for worker in self._workers.living(load_balancer_id):
             self._workers.end(load_balancer_id, worker.pid)
         self._end_orphans(load_balancer_id)
@@ -231,6 +256,7 @@ class Haproxy:
 
     def close(self) -> None:
         """Ends the conversations; the processes run on."""
+        self._launcher.close()
         with self._lock:
             conversations = list(self._finishing.values())
             self._finishing.clear()
@@ -239,62 +265,47 @@ class Haproxy:
 
     # Inside
 
-    def _launch(self, load_balancer_id: str, text: str, worker: int, takeover: list[str]) -> int:
-        """Starts the worker by a file of its own, which becomes the live one when the process listens: whatever
-        fails, the live file was not touched. HAProxy judges the file itself before it binds anything."""
-        with self._lock:
-            self._starting.add((load_balancer_id, worker))
+    def _begin_takeover(self, load_balancer_id: str, text: str, worker: int) -> None:
+        """A process that does not answer cannot be asked for its listening sockets: the new one shares the ports with
+        it for a moment. One that only lost its socket finishes what it has; one that hangs would keep its connections,
+        and the new ones that the kernel gives it, for ever."""
+        self._make_room(load_balancer_id, worker)
+        old = self._last(load_balancer_id, self._workers.living(load_balancer_id))
+        if old is None:
+            raise HostError("cannot reload HAProxy: none is running")
+        last_words, hangs = None, False
         try:
-            started = self._spawn(load_balancer_id, text, worker, takeover)
-        finally:
-            with self._lock:
-                self._starting.discard((load_balancer_id, worker))
+            last_words = Conversation(self._socket(load_balancer_id, old))
+        except HostError as error:
+            log.warning("HAProxy is replaced without a word", load_balancer=load_balancer_id, reason=str(error))
+            hangs = not isinstance(error, Unreachable)
+        handover = [] if last_words is None else ["-x", str(self._socket(load_balancer_id, old))]
+        try:
+            self._launcher.write(load_balancer_id, text, worker)
+            self._launcher.begin(load_balancer_id, text, worker, [*handover, "-sf", str(old.pid)])
+        except BaseException:
+            if last_words is not None:
+                last_words.close()
+            raise
+        with self._lock:
+            self._former[load_balancer_id] = _Former(old, last_words, hangs)
+
+    def _finish(self, load_balancer_id: str, text: str) -> int:
+        """The worker's file becomes the live one when the process listens: whatever fails, the live file was not
+        touched."""
+        started = self._launcher.finish(load_balancer_id)
         self._files.write(load_balancer_id, LIVE, text)
         self._record(load_balancer_id, started, text)
-        self._workers.point_at(load_balancer_id, worker)
+        self._workers.point_at(load_balancer_id, started.number)
         return started.pid
-
-    def _spawn(self, load_balancer_id: str, text: str, worker: int, takeover: list[str]) -> Worker:
-        self._ensure_chroot()
-        config = self._files.write(load_balancer_id, f"haproxy-{worker}.cfg", text)
-        pid_file = self._workers.file(load_balancer_id, worker, "pid")
-        if len(str(self._workers.file(load_balancer_id, worker, "sock"))) > LONGEST_PATH:
-            raise Hopeless(f"the state directory {self._files.state_dir} is too long a path for a unix socket in it")
-        arguments = [self._settings.binary, "-D", "-f", str(config), "-p", str(pid_file), *takeover]
-        try:
-            namespace = self._workers.namespace_path(load_balancer_id)
-            ended = haproxy_process.run(arguments, namespace, self._settings.start_timeout)
-            if ended.code != 0:
-                raise _start_failure(ended)
-            started = next(
-                (each for each in self._workers.living(load_balancer_id) if each.number == worker),
-                None,
-            )
-            if started is None:
-                raise HostError(f"HAProxy started and ended at once: {_alerts(ended)}")
-        except HostError:
-            self._clear_away(load_balancer_id, worker)
-            raise
-        return started
-
-    def _replace(self, load_balancer_id: str, text: str, worker: int, old: Worker, why: HostError) -> int:
-        """A reload of a process that cannot be asked for its listening sockets: the new one shares the ports with it
-        for a moment. One that only lost its socket finishes what it has; one that hangs would keep its connections,
-        and the new ones that the kernel gives it, for ever."""
-        log.warning("HAProxy is replaced without a word", load_balancer=load_balancer_id, reason=str(why))
-        pid = self._launch(load_balancer_id, text, worker, ["-sf", str(old.pid)])
-        if not isinstance(why, Unreachable):
-            self._workers.end(load_balancer_id, old.pid)
-        return pid
 
     def _sweep(self, load_balancer_id: str) -> list[Worker]:
         """The living, after removing what dead ones left. In this order, so that a worker that is being started
         meanwhile loses nothing: whoever had files is starting or living when it is asked for that."""
         numbers = self._workers.numbers(load_balancer_id)
-        with self._lock:
-            starting = {number for key, number in self._starting if key == load_balancer_id}
+        starting = self._launcher.starting().get(load_balancer_id)
         living = self._workers.living(load_balancer_id)
-        dead = numbers - starting - {worker.number for worker in living}
+        dead = numbers - {starting} - {worker.number for worker in living}
         self._workers.sweep(load_balancer_id, dead)
         for number in dead:
             self._hang_up(load_balancer_id, number)
@@ -312,14 +323,6 @@ class Haproxy:
                 conversation = self._finishing.pop((load_balancer_id, number), None)
                 if conversation is not None:
                     self._finishing[load_balancer_id, other] = conversation
-
-    def _clear_away(self, load_balancer_id: str, worker: int) -> None:
-        """After a failed start; a process that came up although its starter was too slow goes too."""
-        for other in self._workers.living(load_balancer_id):
-            if other.number == worker:
-                self._workers.end(load_balancer_id, other.pid)
-        for suffix in ("cfg", "pid", "sock"):
-            self._files.remove(load_balancer_id, f"haproxy-{worker}.{suffix}")
 
     def _last(self, load_balancer_id: str, living: list[Worker]) -> Worker | None:
         """The newest worker in the load balancer's present namespace."""
@@ -382,17 +385,6 @@ class Haproxy:
         if conversation is not None:
             conversation.close()
 
-    def _ensure_chroot(self) -> None:
-        chroot = self._settings.chroot
-        try:
-            chroot.mkdir(mode=0o555, parents=True, exist_ok=True)
-            found = chroot.stat()
-            if found.st_uid != 0 or found.st_mode & 0o777 != 0o555:
-                os.chown(chroot, 0, 0)
-                chroot.chmod(0o555)
-        except OSError as error:
-            raise refusal(f"make the empty directory {chroot}", error) from error
-
     def _check_version(self) -> None:
         ended = haproxy_process.run([self._settings.binary, "-v"], None, self._settings.start_timeout)
         match = _VERSION.search(ended.output)
@@ -400,17 +392,3 @@ class Haproxy:
             raise Hopeless(f"{self._settings.binary} is no HAProxy")
         if (int(match[1]), int(match[2])) < _OLDEST:
             raise Hopeless(f"{self._settings.binary} is HAProxy {match[1]}.{match[2]}; 2.6 is the oldest that will do")
-
-
-def _alerts(ended: Ended) -> str:
-    """HAProxy's own words about why, without its process ids; warnings are left out where there are alerts."""
-    alerts = [match[1] for line in ended.output.splitlines() if (match := _ALERT.match(line))]
-    return "; ".join(alerts) or ended.output.strip() or f"it ended with {ended.code} and said nothing"
-
-
-def _start_failure(ended: Ended) -> HostError:
-    """A configuration stays wrong however often it is tried; an address that is not there yet may come."""
-    alerts = _alerts(ended)
-    if any(line.startswith("config : ") for line in alerts.split("; ")):
-        return InvalidConfiguration(f"HAProxy refuses the configuration: {alerts}")
-    return HostError(f"HAProxy does not start: {alerts}")

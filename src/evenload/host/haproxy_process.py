@@ -1,6 +1,6 @@
 """HAProxy as a process: started without forking the agent, recognised, waited for, ended.
 
-Used by ``haproxy`` and ``haproxy_workers`` alone. A process is ours if its command line names a pid file in our state
+A process is ours if its command line names a pid file in our state
 directory, which no other process has a reason to do; a pid by itself proves nothing.
 """
 
@@ -29,23 +29,65 @@ class Ended:
     output: str
 
 
+@dataclass(slots=True, eq=False)
+class Begun:
+    """A command at work. ``gate``: our end of the pipe that is its standard input, None once it is closed."""
+
+    name: str
+    pid: int
+    output: int
+    gate: int | None
+    ended: bool = False
+
+
 def run(arguments: Sequence[str], namespace: Path | None, timeout: float) -> Ended:
-    """Runs a command to its end, inside the namespace where one is given. Raises HostError beyond ``timeout`` seconds.
+    """Runs a command to its end, inside the namespace where one is given. ``timeout`` in seconds, then HostError."""
+    return finish(begin(arguments, namespace), timeout)
+
+
+def begin(arguments: Sequence[str], namespace: Path | None) -> Begun:
+    """Starts a command, whose standard input stays empty and open. To be followed by ``finish`` or ``abandon``.
 
     posix_spawn does not copy this process, and the child is in the namespace of the calling thread: no ``ip netns``.
     """
     output = os.memfd_create("haproxy-output", os.MFD_CLOEXEC)
+    inside, gate = os.pipe()
     try:
         if namespace is None:
-            pid = _spawn(arguments, output)
+            pid = _spawn(arguments, inside, output)
         else:
             with visit(namespace):
-                pid = _spawn(arguments, output)
-        code = _wait(pid, arguments, timeout)
-        size = os.fstat(output).st_size
-        return Ended(code, os.pread(output, min(size, 65536), 0).decode(errors="replace"))
-    finally:
+                pid = _spawn(arguments, inside, output)
+    except BaseException:
         os.close(output)
+        os.close(gate)
+        raise
+    finally:
+        os.close(inside)
+    return Begun(arguments[0], pid, output, gate)
+
+
+def finish(begun: Begun, timeout: float) -> Ended:
+    """Ends its standard input and waits for its end. ``timeout`` in seconds: then it is killed; HostError."""
+    _open_gate(begun)
+    try:
+        code = _wait(begun, timeout)
+        size = os.fstat(begun.output).st_size
+        return Ended(code, os.pread(begun.output, min(size, 65536), 0).decode(errors="replace"))
+    finally:
+        if begun.ended:
+            os.close(begun.output)
+
+
+def abandon(begun: Begun) -> None:
+    """Kills it before it has gone on; quiet about one that has ended."""
+    if begun.ended:
+        return
+    os.kill(begun.pid, signal.SIGKILL)  # before its input ends; nobody else waits for this child of ours
+    os.waitpid(begun.pid, 0)
+    begun.ended = True
+    _open_gate(begun)
+    os.close(begun.output)
 
 
 def start_time(pid: int) -> int | None:
@@ -118,9 +160,15 @@ def _sent(pid: int, pid_file: Path, number: signal.Signals) -> Iterator[int | No
         os.close(descriptor)
 
 
-def _spawn(arguments: Sequence[str], output: int) -> int:
+def _open_gate(begun: Begun) -> None:
+    if begun.gate is not None:
+        os.close(begun.gate)
+        begun.gate = None
+
+
+def _spawn(arguments: Sequence[str], inside: int, output: int) -> int:
     actions = [
-        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, inside, 0),
         (os.POSIX_SPAWN_DUP2, output, 1),
         (os.POSIX_SPAWN_DUP2, output, 2),
     ]
@@ -139,18 +187,19 @@ def _spawn(arguments: Sequence[str], output: int) -> int:
         raise refusal(f"run {arguments[0]}", error) from error
 
 
-def _wait(pid: int, arguments: Sequence[str], timeout: float) -> int:
+def _wait(begun: Begun, timeout: float) -> int:
     """Our own child: its pid cannot pass to another process before we have waited for it."""
-    descriptor = os.pidfd_open(pid)
+    descriptor = os.pidfd_open(begun.pid)
     try:
         in_time = _readable(descriptor, timeout)
         if not in_time:
-            os.kill(pid, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
+            os.kill(begun.pid, signal.SIGKILL)
+        _, status = os.waitpid(begun.pid, 0)
+        begun.ended = True
     finally:
         os.close(descriptor)
     if not in_time:
-        raise HostError(f"{arguments[0]} did not come to an end within {timeout:g} s and was killed")
+        raise HostError(f"{begun.name} did not come to an end within {timeout:g} s and was killed")
     return os.waitstatus_to_exitcode(status)
 
 

@@ -130,6 +130,12 @@ class LinuxHost:
 
     # HAProxy
 
+    def begin_haproxy(self, load_balancer_id: str, text: str, worker: int, *, takeover: bool) -> None:
+        self._haproxy.begin_haproxy(load_balancer_id, text, worker, takeover=takeover)
+
+    def abandon_haproxy(self, load_balancer_id: str) -> None:
+        self._haproxy.abandon_haproxy(load_balancer_id)
+
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
         return self._haproxy.start_haproxy(load_balancer_id, text, worker)
 

@@ -217,7 +217,7 @@ def test_a_refused_runtime_change_becomes_a_reload(world: World) -> None:
 
 def test_a_process_that_does_not_answer_is_reloaded_all_the_same(world: World) -> None:
     world.apply(wish())
-    world.host.fail(error=HostError("no answer"))  # to the question for its members' health
+    world.host.fail(after=1, error=HostError("no answer"))  # to the question for its members' health
     world.apply(changed(wish(), listeners=(listener(port=8080),)))
     assert world.server.reports[-1].outcome is DONE
     assert world.server.reports[-1].change is Change.RELOAD
@@ -423,6 +423,37 @@ def test_verdicts_of_pings_reach_haproxy_and_every_new_process(world: World) -> 
     world.apply(changed(changed(pinged), monitors=()))
     assert place.targets == ()
     assert all(server.up for server in place.process.servers.values())
+
+
+@pytest.mark.parametrize("late", range(12))
+def test_a_process_that_was_begun_is_ended_where_a_later_step_fails(world: World, late: int) -> None:
+    world.host.fail(after=late)
+    world.apply(wish())
+    assert "begun" not in str(world.host)
+    world.clock.advance(1.0)
+    world.run()
+    assert world.server.outcomes[-1] == (1, DONE)
+    running = str(world.host)
+    world.host.fail(after=late)
+    world.apply(changed(wish(), listeners=(listener(), listener(1))))
+    assert "begun" not in str(world.host)
+    assert running.count("process") == str(world.host).count("process")
+    world.clock.advance(1.0)
+    world.run()
+    assert world.server.outcomes[-1] == (2, DONE)
+
+
+def test_a_fault_of_the_program_after_a_process_was_begun_ends_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*_: object) -> None:
+        raise ZeroDivisionError("a fault")
+
+    with monkeypatch.context() as patched:  # no fake can be asked to have a fault of the program's own
+        patched.setattr(world.host, "plug", fault)
+        world.apply(wish())
+    assert "begin_haproxy" in world.host.operations
+    assert "begun" not in str(world.host)
 
 
 def test_a_fault_of_the_program_is_told_and_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

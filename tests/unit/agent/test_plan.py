@@ -19,6 +19,7 @@ from tests.fakes.wishes import (
 )
 
 from evenload.agent.actions import (
+    BeginHaproxy,
     ChangeServers,
     Configure,
     EnsureNamespace,
@@ -82,7 +83,10 @@ def with_network(observed: Observed, **fields: Any) -> Observed:
 def test_from_nothing_to_everything() -> None:
     planned = plan(wish(), NOTHING, OPTIONS)
     assert planned.change is Change.START
-    assert kinds(planned) == [EnsureState, EnsureNamespace, Plug, Configure, StartHaproxy, Remember]
+    assert kinds(planned) == [
+        *(EnsureState, EnsureNamespace, BeginHaproxy),
+        *(Plug, Configure, StartHaproxy, Remember),
+    ]
 
 
 def test_nothing_where_all_is_as_wished() -> None:
@@ -119,8 +123,8 @@ def test_a_member_comes_and_goes_at_run_time() -> None:
 def test_a_listener_needs_a_reload_by_a_new_worker() -> None:
     planned = plan(changed(wish(), listeners=(listener(), listener(1))), settled(wish()), OPTIONS)
     assert planned.change is Change.RELOAD
-    assert kinds(planned) == [ReloadHaproxy, Remember]
-    reload = planned.actions[0]
+    assert kinds(planned) == [BeginHaproxy, ReloadHaproxy, Remember]
+    reload = planned.actions[1]
     assert isinstance(reload, ReloadHaproxy)
     assert reload.worker == 2
     assert "haproxy-2.sock" in reload.text
@@ -133,8 +137,8 @@ def test_a_refused_runtime_change_is_a_reload() -> None:
 
 def test_a_dead_process_is_started_by_a_worker_number_that_was_not_used() -> None:
     planned = plan(wish(), with_haproxy(settled(wish()), process=None), OPTIONS)
-    assert kinds(planned) == [StartHaproxy]
-    [start] = planned.actions
+    assert kinds(planned) == [BeginHaproxy, StartHaproxy]
+    _, start = planned.actions
     assert isinstance(start, StartHaproxy)
     assert start.worker == 2
     planned = plan(wish(), with_haproxy(settled(wish()), process=None, config=None), OPTIONS, last_worker=4)
@@ -194,6 +198,7 @@ def test_a_lost_namespace_ends_what_still_runs_in_it() -> None:
         StopHaproxy,
         Unplug,
         EnsureNamespace,
+        BeginHaproxy,
         Plug,
         Configure,
         StartHaproxy,
@@ -202,7 +207,7 @@ def test_a_lost_namespace_ends_what_still_runs_in_it() -> None:
 
 def test_a_lost_directory_ends_what_nobody_knows_of() -> None:
     observed = replace(settled(wish()), state_directory=False, applied=None, haproxy=HaproxyObserved())
-    assert kinds(plan(wish(), observed, OPTIONS)) == [EnsureState, StopHaproxy, StartHaproxy, Remember]
+    assert kinds(plan(wish(), observed, OPTIONS)) == [EnsureState, StopHaproxy, BeginHaproxy, StartHaproxy, Remember]
 
 
 def test_foreign_devices_go_and_routes_that_may_go_with_them_come_again() -> None:
@@ -214,7 +219,10 @@ def test_another_port_is_plugged_and_the_former_one_unplugged() -> None:
     other = port(ip("10.0.0.9"), number=1)
     observed = with_network(settled(wish()), vif=None, addresses=frozenset(), foreign_devices=("ns-old",))
     planned = plan(changed(wish(at=other)), observed, OPTIONS)
-    assert kinds(planned) == [Unplug, RemoveForeignDevice, Plug, Configure, ReloadHaproxy, Remember]
+    assert kinds(planned) == [
+        *(Unplug, RemoveForeignDevice, BeginHaproxy),
+        *(Plug, Configure, ReloadHaproxy, Remember),
+    ]
     assert planned.actions[0] == Unplug(port().id)
 
 
@@ -223,7 +231,7 @@ def test_a_failover_takes_everything_away_but_its_directory_and_builds_anew() ->
     assert planned.change is Change.START
     assert kinds(planned) == [
         *(StopHaproxy, RemoveNamespace, Unplug),
-        *(EnsureNamespace, Plug, Configure, StartHaproxy, Remember),
+        *(EnsureNamespace, BeginHaproxy, Plug, Configure, StartHaproxy, Remember),
     ]
 
 

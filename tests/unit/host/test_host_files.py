@@ -58,6 +58,16 @@ def test_named_files_are_roots_alone_and_what_is_named_otherwise_is_not_ours(fil
     assert files.names(LB) == frozenset()
 
 
+def test_room_is_looked_for_before_it_is_needed(files: StateFiles) -> None:
+    files.ensure(LB)
+    files.ensure_room(LB, 1)
+    with pytest.raises(HostError, match=rf"cannot write \d+ bytes to .*{LB}, where \d+ are free: .*ENOSPC"):
+        files.ensure_room(LB, 1 << 60)
+    with pytest.raises(HostError, match="cannot look for room"):
+        files.ensure_room("no-such-directory", 1)
+    assert list(files.path(LB).iterdir()) == []
+
+
 def test_a_failed_write_leaves_the_former_file_and_nothing_else(files: StateFiles) -> None:
     (files.ensure(LB) / "haproxy.cfg").mkdir()
     with pytest.raises(HostError, match=r"cannot write .*haproxy\.cfg"):

@@ -1,0 +1,161 @@
+"""Starts HAProxy processes in two steps: a begun one loads, reads its configuration and waits; it binds nothing and
+takes nothing over before it is let go on.
+
+Loading alone takes most of a start, and needs nothing of the load balancer's network. A begun process waits because the
+last of its configuration files is its standard input, an empty pipe that we hold: it reads to the end, which comes when
+we close our end, or end ourselves.
+"""
+
+import os
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from evenload.host import haproxy_process
+from evenload.host.files import StateFiles
+from evenload.host.haproxy_process import Begun, Ended
+from evenload.host.haproxy_runtime import LONGEST_PATH
+from evenload.host.haproxy_workers import Worker, Workers
+from evenload.host.refusal import refusal
+from evenload.host.settings import HaproxySettings
+from evenload.model.errors import Hopeless, HostError, InvalidConfiguration
+
+log = structlog.get_logger(__name__)
+
+_GATE = ["-f", "/dev/stdin"]
+_ALERT = re.compile(r"\[ALERT\]\s+\([0-9]+\) : (.*)")
+_ROOM = 65536
+"""Bytes, beside what is as long as the text: the pid file, a state file, a record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Launch:
+    worker: int
+    text: str
+    process: Begun
+
+
+class Launcher:
+    """At most one begun process per load balancer; different ones in parallel."""
+
+    def __init__(self, settings: HaproxySettings, files: StateFiles, workers: Workers) -> None:
+        self._settings = settings
+        self._files = files
+        self._workers = workers
+        self._launches: dict[str, _Launch] = {}
+        self._starting: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def starting(self) -> dict[str, int]:
+        """The load balancers whose process is begun or going on, with the worker's number."""
+        with self._lock:
+            return dict(self._starting)
+
+    def has_begun(self, load_balancer_id: str, text: str, worker: int) -> bool:
+        with self._lock:
+            launch = self._launches.get(load_balancer_id)
+        return launch is not None and (launch.worker, launch.text) == (worker, text)
+
+    def write(self, load_balancer_id: str, text: str, worker: int) -> None:
+        """The worker's own file, which HAProxy judges itself before it binds anything.
+
+        Raises HostError where the disk has no room for what the worker and we write while it starts: one that cannot
+        write its pid file serves, and nobody can find it.
+        """
+        if len(str(self._workers.file(load_balancer_id, worker, "sock"))) > LONGEST_PATH:
+            raise Hopeless(f"the state directory {self._files.state_dir} is too long a path for a unix socket in it")
+        self._ensure_chroot()
+        with self._lock:
+            self._starting[load_balancer_id] = worker
+        try:
+            self._files.ensure_room(load_balancer_id, _ROOM + 4 * len(text))
+            self._files.write(load_balancer_id, f"haproxy-{worker}.cfg", text)
+        except BaseException:
+            self.forget(load_balancer_id, worker)
+            raise
+
+    def begin(self, load_balancer_id: str, text: str, worker: int, takeover: Sequence[str] = ()) -> None:
+        """After ``write``."""
+        config, pid_file = (self._workers.file(load_balancer_id, worker, suffix) for suffix in ("cfg", "pid"))
+        arguments = [self._settings.binary, "-D", "-f", str(config), "-p", str(pid_file), *_GATE, *takeover]
+        try:
+            process = haproxy_process.begin(arguments, self._workers.namespace_path(load_balancer_id))
+        except BaseException:
+            self.forget(load_balancer_id, worker)
+            raise
+        with self._lock:
+            self._launches[load_balancer_id] = _Launch(worker=worker, text=text, process=process)
+
+    def finish(self, load_balancer_id: str) -> Worker:
+        """Lets the begun process go on, and waits until it listens. After a failure nothing of it is left."""
+        with self._lock:
+            launch = self._launches.pop(load_balancer_id)
+        worker = launch.worker
+        try:
+            ended = haproxy_process.finish(launch.process, self._settings.start_timeout)
+            if ended.code != 0:
+                raise _start_failure(ended)
+            living = self._workers.living(load_balancer_id)
+            started = next((each for each in living if each.number == worker), None)
+            if started is None:
+                raise HostError(f"HAProxy started and ended at once: {_alerts(ended)}")
+        except BaseException:
+            haproxy_process.abandon(launch.process)
+            self.forget(load_balancer_id, worker)
+            raise
+        with self._lock:
+            self._starting.pop(load_balancer_id, None)
+        return started
+
+    def abandon(self, load_balancer_id: str) -> None:
+        """Ends a process that was begun and not let go on; quiet where there is none."""
+        with self._lock:
+            launch = self._launches.pop(load_balancer_id, None)
+        if launch is not None:
+            haproxy_process.abandon(launch.process)
+            self.forget(load_balancer_id, launch.worker)
+
+    def close(self) -> None:
+        with self._lock:
+            begun = list(self._launches)
+        for load_balancer_id in begun:
+            self.abandon(load_balancer_id)
+
+    def forget(self, load_balancer_id: str, worker: int) -> None:
+        """A process that came up although its starter was too slow goes, too, and so do its files."""
+        try:
+            for other in self._workers.living(load_balancer_id):
+                if other.number == worker:
+                    self._workers.end(load_balancer_id, other.pid)
+            self._workers.sweep(load_balancer_id, [worker])
+        finally:
+            with self._lock:
+                self._starting.pop(load_balancer_id, None)
+
+    def _ensure_chroot(self) -> None:
+        chroot = self._settings.chroot
+        try:
+            chroot.mkdir(mode=0o555, parents=True, exist_ok=True)
+            found = chroot.stat()
+            if found.st_uid != 0 or found.st_mode & 0o777 != 0o555:
+                os.chown(chroot, 0, 0)
+                chroot.chmod(0o555)
+        except OSError as error:
+            raise refusal(f"make the empty directory {chroot}", error) from error
+
+
+def _alerts(ended: Ended) -> str:
+    """HAProxy's own words about why, without its process ids; warnings are left out where there are alerts."""
+    alerts = [match[1] for line in ended.output.splitlines() if (match := _ALERT.match(line))]
+    return "; ".join(alerts) or ended.output.strip() or f"it ended with {ended.code} and said nothing"
+
+
+def _start_failure(ended: Ended) -> HostError:
+    """A configuration stays wrong however often it is tried; an address that is not there yet may come."""
+    alerts = _alerts(ended)
+    if any(line.startswith("config : ") for line in alerts.split("; ")):
+        return InvalidConfiguration(f"HAProxy refuses the configuration: {alerts}")
+    return HostError(f"HAProxy does not start: {alerts}")

@@ -1,0 +1,92 @@
+"""A disk without room: a change waits and says so, the process that runs serves on."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.root.agent_stage import Stage, staged
+from tests.root.lab import Lab, eventually
+
+from evenload.model.desired import Desired, Outcome
+
+pytestmark = pytest.mark.root
+
+_PAGE = 4096
+
+
+@pytest.fixture
+def disk(lab: Lab) -> Iterator[Path]:
+    """The state directory, on a disk of 2 MiB of its own."""
+    directory = lab.directory / "balancers"
+    directory.mkdir(mode=0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "none", str(directory)], check=True)
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", "--lazy", str(directory)], check=True)
+
+
+@pytest.fixture
+def stage(lab: Lab, disk: Path) -> Iterator[Stage]:
+    with staged(lab) as stage:
+        yield stage
+
+
+def fill(disk: Path, pages: int) -> Path:
+    """Takes all room but so many pages; returns what takes it."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(_PAGE))
+        except OSError:
+            file.truncate(ballast.stat().st_size // _PAGE * _PAGE - pages * _PAGE)
+    return ballast
+
+
+def refused(stage: Stage, desired: Desired) -> str:
+    """Why the agent did not apply it at its first attempt; names a place in the state directory."""
+    before = len(stage.server.reports)
+    stage.server.wish(desired)
+    stage.agent.hint(stage.id, desired.generation)
+    assert eventually(lambda: len(stage.server.reports) > before, 10.0)
+    report = stage.server.reports[before]
+    assert report.outcome in (Outcome.RETRY, Outcome.GIVE_UP)
+    reason = report.reason or ""
+    assert str(stage.settings.state_dir / stage.id) in reason
+    return reason
+
+
+@pytest.mark.parametrize("pages", [0, 1, 2, 4])
+def test_a_change_that_needs_a_new_process_waits_for_room(stage: Stage, disk: Path, pages: int) -> None:
+    stage.apply(stage.wish())
+    pid = stage.pid()
+    ballast = fill(disk, pages)
+    two = stage.wish(2, listeners=(stage.listener(), stage.listener(1)))
+    assert "ENOSPC" in refused(stage, two)
+    assert stage.answers()
+    assert stage.pid() == pid
+    stage.agent.resync()
+    assert stage.answers()
+    ballast.unlink()
+    assert eventually(lambda: stage.answers(81), 40.0)
+    assert stage.answers()
+
+
+def test_a_change_at_run_time_is_in_force_although_it_cannot_be_written_down(stage: Stage, disk: Path) -> None:
+    desired = stage.wish()
+    stage.apply(desired)
+    pid = stage.pid()
+    ballast = fill(disk, 0)
+    first, second = desired.members
+    assert "ENOSPC" in refused(
+        stage, replace(desired, generation=2, members=(replace(first, admin_state_up=False), second))
+    )
+    assert stage.bodies() == {"1"}
+    assert stage.pid() == pid
+    ballast.unlink()
+    assert eventually(lambda: stage.server.reports[-1].outcome is Outcome.DONE, 40.0)
+    assert stage.bodies() == {"1"}
+    assert stage.pid() == pid
