@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.root.agent_stage import Stage, staged
-from tests.root.lab import Lab, eventually
+from tests.root.lab import Lab
+from tests.waiting import eventually
 
 from evenload.model.desired import Desired, Outcome
 
@@ -51,7 +52,7 @@ def refused(stage: Stage, desired: Desired) -> str:
     before = len(stage.server.reports)
     stage.server.wish(desired)
     stage.agent.hint(stage.id, desired.generation)
-    assert eventually(lambda: len(stage.server.reports) > before, 10.0)
+    assert eventually(lambda: len(stage.server.reports) > before)
     report = stage.server.reports[before]
     assert report.outcome in (Outcome.RETRY, Outcome.GIVE_UP)
     reason = report.reason or ""
@@ -71,7 +72,7 @@ def test_a_change_that_needs_a_new_process_waits_for_room(stage: Stage, disk: Pa
     stage.agent.resync()
     assert stage.answers()
     ballast.unlink()
-    assert eventually(lambda: stage.answers(81), 40.0)
+    assert eventually(lambda: stage.answers(81))
     assert stage.answers()
 
 
@@ -87,6 +88,6 @@ def test_a_change_at_run_time_is_in_force_although_it_cannot_be_written_down(sta
     assert stage.bodies() == {"1"}
     assert stage.pid() == pid
     ballast.unlink()
-    assert eventually(lambda: stage.server.reports[-1].outcome is Outcome.DONE, 40.0)
+    assert eventually(lambda: stage.server.reports[-1].outcome is Outcome.DONE)
     assert stage.bodies() == {"1"}
     assert stage.pid() == pid
