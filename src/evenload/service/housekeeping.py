@@ -2,7 +2,8 @@
 
 A hint that was lost is sent again. What has waited too long becomes ERROR where its agent is away or gave a reason; it
 is not given up by that: an agent that comes back applies it at its next resync, and its report makes it ACTIVE, or lets
-it go. An agent that is alive and has said nothing yet has much to do: what waits for it stays pending.
+it go. A load balancer that is being deleted is gone then, its address free: no host is waited for that may never come
+back. An agent that is alive and has said nothing yet has much to do: what waits for it stays pending.
 """
 
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from evenload.interfaces import AgentBus, AgentRecord, Transaction
 from evenload.model import status
 from evenload.model.tree import Tree
 from evenload.service.context import Context
+from evenload.service.scheduler import is_alive
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +53,11 @@ class Housekeeping:
             reason = choose_failure(before, agent, now=now, agent_timeout=self._agent_timeout)
             if reason is None:
                 return None
+            if before.load_balancer.deleting and not is_alive(agent, now=now, alive_for=self._agent_timeout):
+                # Nobody is there to remove it; an agent that comes back with it is told that it is gone.
+                transaction.remove_tree(before)
+                self._context.ports.release_vip_port(transaction, before.load_balancer.item)
+                return before, f"{reason} It is gone without it."
             transaction.update_tree(before, status.given_up(before, before.generation, reason))
             return before, reason
 

@@ -18,7 +18,7 @@ from evenload.service import drafts, guards
 from evenload.service.commands import BalancerDraft, Changes
 from evenload.service.context import Context
 from evenload.service.plans import drafts_of, hosted_at, plan_tree
-from evenload.service.scheduler import choose_agent
+from evenload.service.scheduler import choose_agent, choose_new_home
 from evenload.service.views import view_of
 
 log = structlog.get_logger(__name__)
@@ -82,14 +82,22 @@ class LoadBalancers:
         self._context.uow.write(work)
 
     def failover(self, identifier: str) -> None:
-        """Has the host build everything anew."""
+        """Has the host build everything anew; where its agent is away, another host, if one is there. The one that had
+        it is told to remove it when it comes back."""
 
         def work(transaction: Transaction) -> None:
             before = _read_living(transaction, identifier)
             record = before.load_balancer
             item = replace(record.item, incarnation=record.item.incarnation + 1)
-            edited = replace(before, load_balancer=replace(record, item=item))
-            after = status.advance(edited, changed=[identifier], now=self._context.now())
+            now = self._context.now()
+            agent = choose_new_home(transaction.agents(), before.agent, now=now)
+            edited = replace(
+                before,
+                load_balancer=replace(record, item=item),
+                agent=agent,
+                applied_generation=before.applied_generation if agent == before.agent else 0,
+            )
+            after = status.advance(edited, changed=[identifier], now=now)
             transaction.update_tree(before, after)
 
         self._context.uow.write(work)

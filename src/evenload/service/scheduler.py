@@ -1,6 +1,6 @@
 """Which host serves a new load balancer. Pure; called by the use case that creates one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from evenload.interfaces import AgentRecord
@@ -10,12 +10,26 @@ ALIVE_FOR = timedelta(seconds=75)
 """An agent speaks up at each resync (30 s by default): two may be missed."""
 
 
+def is_alive(agent: AgentRecord | None, *, now: datetime, alive_for: timedelta = ALIVE_FOR) -> bool:
+    """None: an agent that is registered no more."""
+    return agent is not None and now - agent.seen_at <= alive_for
+
+
+def choose_new_home(agents: Sequence[AgentRecord], holder: str, *, now: datetime) -> str:
+    """Which host has a load balancer after a failover: the one that has it, unless its agent is away and another, alive
+    and switched on, can take its place."""
+    if is_alive(next((agent for agent in agents if agent.name == holder), None), now=now):
+        return holder
+    fit = [agent for agent in agents if agent.name != holder and is_alive(agent, now=now) and agent.admin_state_up]
+    return choose_agent(fit, now=now).name if fit else holder
+
+
 def choose_agent(agents: Iterable[AgentRecord], *, now: datetime, alive_for: timedelta = ALIVE_FOR) -> AgentRecord:
     """The least loaded of those that were heard of lately; where none was, of all: one of them is being restarted, and
     will find its work waiting. Those that an administrator has switched off get nothing. Equal load is decided by name.
     Raises NoHost."""
-    known = [agent for agent in agents if agent.admin_state_up]
-    if not known:
+    fit = [agent for agent in agents if agent.admin_state_up]
+    if not fit:
         raise NoHost("No agent is registered that could serve a load balancer.")
-    alive = [agent for agent in known if now - agent.seen_at <= alive_for]
-    return min(alive or known, key=lambda agent: (agent.load, agent.name))
+    alive = [agent for agent in fit if is_alive(agent, now=now, alive_for=alive_for)]
+    return min(alive or fit, key=lambda agent: (agent.load, agent.name))

@@ -12,7 +12,7 @@ from tests.unit.service.conftest import World, make_world
 from evenload.interfaces import UnitOfWork
 from evenload.model.desired import Desired, Gone, Health, Outcome, Statistics
 from evenload.model.enums import OperatingStatus, ProvisioningStatus
-from evenload.model.errors import ForeignDatabase, ServerUnavailable, StoreUnavailable
+from evenload.model.errors import ForeignDatabase, NotFound, ServerUnavailable, StoreUnavailable
 from evenload.model.registration import Registration
 from evenload.service.agents import AT_ONCE, AgentGateway
 from evenload.service.commands import Changes
@@ -288,15 +288,70 @@ def test_silent_agent_makes_an_error_and_its_return_repairs_it(
     assert world.load_balancers.get(lb).record.provisioning_status is P.PENDING_UPDATE
     world.clock.advance(2)
     housekeeping.sweep()
-    for identifier in (lb, doomed):
-        record = world.load_balancers.get(identifier).record
-        assert record.provisioning_status is P.ERROR
-        assert record.fault is not None
-        assert "host-1 has not been heard of since 2026-01-01 00:00:00" in record.fault
-    assert world.ports.released == []
+    record = world.load_balancers.get(lb).record
+    assert record.provisioning_status is P.ERROR
+    assert record.fault is not None
+    assert "host-1 has not been heard of since 2026-01-01 00:00:00" in record.fault
     world.settle()
     assert world.load_balancers.get(lb).record.provisioning_status is P.ACTIVE
-    assert world.ports.released == [doomed]
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_a_deletion_does_not_wait_for_an_agent_that_never_comes_back(
+    world: World, lb: str, housekeeping: Housekeeping, forgotten: bool
+) -> None:
+    world.load_balancers.delete(lb, cascade=True)
+    if forgotten:
+        world.context.uow.write(lambda transaction: transaction.remove_agent("host-1"))
+    world.clock.advance(119)
+    housekeeping.sweep()
+    assert world.load_balancers.get(lb).record.provisioning_status is P.PENDING_DELETE
+    assert world.ports.released == []
+    world.clock.advance(2)
+    housekeeping.sweep()
+    with pytest.raises(NotFound):
+        world.load_balancers.get(lb)
+    assert world.ports.released == [lb]
+    assert world.gateway.fetch("host-1", [lb])[lb] == Gone(load_balancer_id=lb)
+    world.report(lb, 2)
+
+
+def test_a_deletion_waits_for_an_agent_that_is_alive(world: World, lb: str, housekeeping: Housekeeping) -> None:
+    world.load_balancers.delete(lb, cascade=True)
+    world.report(lb, 2, Outcome.RETRY, "busy")
+    world.clock.advance(121)
+    world.gateway.assignments("host-1")
+    housekeeping.sweep()
+    assert world.load_balancers.get(lb).record.provisioning_status is P.ERROR
+    assert world.ports.released == []
+
+
+@pytest.mark.parametrize(("away", "other", "moves"), [(True, True, True), (True, False, False), (False, True, False)])
+def test_a_failover_leaves_a_host_whose_agent_is_away(
+    world: World, lb: str, away: bool, other: bool, moves: bool
+) -> None:
+    before = world.load_balancers.tree(lb)
+    world.clock.advance(80)
+    if not away:
+        world.gateway.register("host-1", Registration())
+    if other:
+        world.gateway.register("host-2", Registration())
+    world.hints.sent.clear()
+    world.load_balancers.failover(lb)
+    after = world.load_balancers.tree(lb)
+    assert after.load_balancer.item.incarnation == before.load_balancer.item.incarnation + 1
+    assert after.generation == before.generation + 1
+    home = "host-2" if moves else "host-1"
+    assert after.agent == home
+    assert {hint[0] for hint in world.hints.sent} == {"host-1", home}
+    assert world.gateway.assignments(home) == {lb: after.generation}
+    if moves:
+        assert world.gateway.fetch("host-1", [lb])[lb] == Gone(load_balancer_id=lb, generation=after.generation)
+        world.report(lb, after.generation)  # the former host has removed it
+        assert world.load_balancers.get(lb).record.provisioning_status is P.PENDING_UPDATE
+    world.report(lb, after.generation, agent=home)
+    assert world.load_balancers.get(lb).record.provisioning_status is P.ACTIVE
+    assert world.ports.bound[lb] == home
 
 
 def test_living_agent_that_cannot_get_on_leaves_its_reason(world: World, lb: str, housekeeping: Housekeeping) -> None:
