@@ -6,7 +6,7 @@ Called by queries.py inside a transaction, with its connection.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Column, ColumnElement, Connection, bindparam, select
 
 from evenload.model.balancer import pools_used_by
 from evenload.model.enums import Kind
@@ -18,36 +18,40 @@ from evenload.store import tables
 _CHUNK = 900
 
 
-def _children(table: Any, parent: Any) -> Select[Any]:
-    return select(parent, table.c.id).where(parent.in_(bindparam("parents", expanding=True))).order_by(table.c.position)
+class _Ids:
+    """The ids of the children of some parents, in their order. One parent, as where a single object is shown, has a
+    statement of its own: it is compiled once, where a list of parents is written into the text each time."""
+
+    def __init__(self, parent: Column[Any], child: Column[Any], *order: Any, where: ColumnElement[bool] | None = None):
+        statement = select(parent, child).order_by(*order)
+        if where is not None:
+            statement = statement.where(where)
+        self._of_one = statement.where(parent == bindparam("parent"))
+        self._of_many = statement.where(parent.in_(bindparam("parents", expanding=True)))
+
+    def by_parent(self, connection: Connection, parents: Sequence[str]) -> dict[str, list[str]]:
+        if len(parents) == 1:
+            rows = connection.execute(self._of_one, {"parent": parents[0]})
+            children = [child for _, child in rows]
+            return {parents[0]: children} if children else {}
+        found: dict[str, list[str]] = {}
+        for start in range(0, len(parents), _CHUNK):
+            for parent, child in connection.execute(self._of_many, {"parents": parents[start : start + _CHUNK]}):
+                found.setdefault(parent, []).append(child)
+        return found
 
 
-_LISTENERS_OF_TREE = _children(tables.LISTENERS, tables.LISTENERS.c.load_balancer_id)
-_POOLS_OF_TREE = _children(tables.POOLS, tables.POOLS.c.load_balancer_id)
-_LISTENERS_OF_POOL = _children(tables.LISTENERS, tables.LISTENERS.c.default_pool_id)
-_MEMBERS_OF_POOL = _children(tables.MEMBERS, tables.MEMBERS.c.pool_id)
+_LISTENERS, _POOLS = tables.LISTENERS.c, tables.POOLS.c
+_MEMBERS, _MONITORS, _LOAD_BALANCERS = tables.MEMBERS.c, tables.HEALTH_MONITORS.c, tables.LOAD_BALANCERS.c
+_LISTENERS_OF_TREE = _Ids(_LISTENERS.load_balancer_id, _LISTENERS.id, _LISTENERS.position)
+_POOLS_OF_TREE = _Ids(_POOLS.load_balancer_id, _POOLS.id, _POOLS.position)
+_LISTENERS_OF_POOL = _Ids(_LISTENERS.default_pool_id, _LISTENERS.id, _LISTENERS.position)
+_MEMBERS_OF_POOL = _Ids(_MEMBERS.pool_id, _MEMBERS.id, _MEMBERS.position)
 # The first is the one that Tree.monitor_of would choose.
-_MONITORS_OF_POOL = (
-    _children(tables.HEALTH_MONITORS, tables.HEALTH_MONITORS.c.pool_id)
-    .order_by(None)
-    .order_by(
-        tables.HEALTH_MONITORS.c.deleting,
-        tables.HEALTH_MONITORS.c.admin_state_up.desc(),
-        tables.HEALTH_MONITORS.c.position,
-    )
+_MONITORS_OF_POOL = _Ids(
+    _MONITORS.pool_id, _MONITORS.id, _MONITORS.deleting, _MONITORS.admin_state_up.desc(), _MONITORS.position
 )
-_STANDING_ALONE = select(tables.LOAD_BALANCERS.c.id, tables.LOAD_BALANCERS.c.id).where(
-    tables.LOAD_BALANCERS.c.port_id.is_(None),
-    tables.LOAD_BALANCERS.c.id.in_(bindparam("parents", expanding=True)),
-)
-
-
-def _ids_by_parent(connection: Connection, statement: Select[Any], parents: Sequence[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for start in range(0, len(parents), _CHUNK):
-        for parent, child in connection.execute(statement, {"parents": parents[start : start + _CHUNK]}):
-            found.setdefault(parent, []).append(child)
-    return found
+_STANDING_ALONE = _Ids(_LOAD_BALANCERS.id, _LOAD_BALANCERS.id, where=_LOAD_BALANCERS.port_id.is_(None))
 
 
 def read_relations(
@@ -56,8 +60,8 @@ def read_relations(
     ids = [record.item.id for record in records]
     match kind:
         case Kind.LOAD_BALANCER:
-            listeners = _ids_by_parent(connection, _LISTENERS_OF_TREE, ids)
-            pools = _ids_by_parent(connection, _POOLS_OF_TREE, ids)
+            listeners = _LISTENERS_OF_TREE.by_parent(connection, ids)
+            pools = _POOLS_OF_TREE.by_parent(connection, ids)
             return [
                 Relations(
                     load_balancer_id=key,
@@ -75,11 +79,11 @@ def read_relations(
                 for record in records
             ]
         case Kind.POOL:
-            listeners = _ids_by_parent(connection, _LISTENERS_OF_POOL, ids)
-            members = _ids_by_parent(connection, _MEMBERS_OF_POOL, ids)
-            monitors = _ids_by_parent(connection, _MONITORS_OF_POOL, ids)
+            listeners = _LISTENERS_OF_POOL.by_parent(connection, ids)
+            members = _MEMBERS_OF_POOL.by_parent(connection, ids)
+            monitors = _MONITORS_OF_POOL.by_parent(connection, ids)
             owners = sorted({record.item.load_balancer_id for record in records})
-            alone = _ids_by_parent(connection, _STANDING_ALONE, owners)
+            alone = _STANDING_ALONE.by_parent(connection, owners)
             return [
                 Relations(
                     load_balancer_id=None if record.item.load_balancer_id in alone else record.item.load_balancer_id,

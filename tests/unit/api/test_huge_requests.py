@@ -110,3 +110,11 @@ def test_a_status_tree_of_more_members_than_are_shown(world: World, monkeypatch:
     fault = world.call("GET", path, expect=409)["faultstring"]
     assert "20 members" in fault
     assert "ask for the pools" in fault
+
+
+def test_a_status_tree_is_read_in_one_transaction(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    balancer = shared_pool(world, listeners=1, members=2)
+    with counted(monkeypatch, world.uow, "read") as transactions:
+        world.call("GET", f"{LBAAS}/loadbalancers/{balancer['id']}/status", expect=200)
+        assert len(transactions) == 1
+        world.call("GET", f"{LBAAS}/loadbalancers/{balancer['id']}/status", user="red:member", expect=403)

@@ -78,8 +78,9 @@ class LoadBalancerStatistics(LoadBalancerPart):
 
 class LoadBalancerStatus(LoadBalancerPart):
     def on_get(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
-        self._require(request, id, "get_status")
-        answer(response, {"statuses": present_status(self._service.tree(id))})
+        tree = self._service.tree(id)
+        self._facade.require(request, rule(Kind.LOAD_BALANCER, "get_status"), tree.load_balancer.project_id)
+        answer(response, {"statuses": present_status(tree)})
 
 
 class LoadBalancerFailover(LoadBalancerPart):

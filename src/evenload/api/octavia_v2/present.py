@@ -224,7 +224,9 @@ def present_status(tree: Tree) -> Json:
             f"The status tree of load balancer {tree.id} has {entries} members, each pool's under every listener that "
             f"uses it, and no more than {_MAX_STATUSES} are shown: ask for the pools and their members."
         )
-    pools = {pool_id: Encoded(encode([status])) for pool_id, status in shown.items()}
+    pools = {
+        pool_id: [status] if used[pool_id] == 1 else Encoded(encode([status])) for pool_id, status in shown.items()
+    }
     return {
         "loadbalancer": {
             **_status(tree.load_balancer),
