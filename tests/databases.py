@@ -110,6 +110,7 @@ def _home(name: str) -> Iterator[tuple[Path, str | None]]:
     """A directory, and the user that owns it; None where the tests are not root's, and the server runs as they do."""
     user = name if os.geteuid() == 0 else None
     home = Path(tempfile.mkdtemp(prefix="evenload-"))
+    home.chmod(0o711)  # the socket is for everybody; the data have a directory of their own
     try:
         if user is not None:
             entry = pwd.getpwnam(user)

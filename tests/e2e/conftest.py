@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from demo.lab import Lab
 from demo.service import Sections
+from tests.databases import KINDS, Databases, running_databases
 from tests.e2e.building import build_world, make_networks
 from tests.e2e.v1_world import V1
 from tests.e2e.world import World
@@ -65,6 +66,24 @@ def fragile_world(fragile_module_world: World) -> Iterator[World]:
     if not fragile_module_world.service.running:
         fragile_module_world.service.start()
     fragile_module_world.clear()
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    with running_databases() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", *KINDS])
+def churn_world(request: pytest.FixtureRequest, databases: Databases) -> Iterator[World]:
+    """A world on each kind of database, for tests that kill its roles."""
+    sections: dict[str, dict[str, str | int | float]] = {"agent": {"resync_interval": 1}}
+    if request.param in KINDS:
+        sections["database"] = {"connection": databases.empty(request.param).url}
+    with Lab() as lab:
+        world = _furnished(lab, request.config, sections)
+        yield world
+        world.clear()
 
 
 @pytest.hookimpl(wrapper=True)

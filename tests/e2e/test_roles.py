@@ -7,14 +7,13 @@ import os
 import pwd
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from demo.lab import NETNS
 from demo.traces import read_haproxy_pids
-from demo.traffic import Load
+from tests.e2e.killing import BURST, await_role, kill_role, undisturbed
 from tests.e2e.world import Balanced, World
 
 from evenload.bus.hints import HintSender
@@ -26,7 +25,6 @@ HAPROXY = pwd.getpwnam("haproxy").pw_uid
 REFUSED = (errno.EACCES, errno.EPERM)
 _PTRACE_SEIZE = 0x4206
 _libc = ctypes.CDLL(None, use_errno=True)
-BURST = 30
 
 
 @pytest.fixture
@@ -187,32 +185,6 @@ def test_the_same_attempts_succeed_where_they_may(world: World) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------ kill -9
-
-
-@contextmanager
-def undisturbed(world: World, made: Balanced) -> Iterator[Load]:
-    """Traffic through the VIP, of which not one request may fail, on the same HAProxy from begin to end."""
-    pids = read_haproxy_pids(made.id)
-    kept = world.client.open(made.vip)
-    assert kept.ask().status == 200
-    with Load(world.client, made.vip) as load:
-        yield load
-        assert kept.ask().status == 200
-        before = load.requests
-        world.wait(lambda: load.requests >= before + BURST, "traffic after it")
-    kept.close()
-    assert not load.failures, load.failures[:5]
-    assert read_haproxy_pids(made.id) == pids
-
-
-def kill_role(world: World, role: str) -> int:
-    pid = world.service.roles()[role]
-    os.kill(pid, signal.SIGKILL)
-    return pid
-
-
-def await_role(world: World, role: str, former: int) -> None:
-    world.wait(lambda: world.service.roles().get(role, former) != former, f"another {role}")
 
 
 @pytest.mark.parametrize("role", ["server", "agent"])
