@@ -35,7 +35,7 @@ def workers(world: World) -> list[int]:
 
 
 def await_workers(world: World, former: set[int]) -> None:
-    world.wait(lambda: len(workers(world)) == WORKERS and not former & set(workers(world)), 30, "other workers")
+    world.wait(lambda: len(workers(world)) == WORKERS and not former & set(workers(world)), "other workers")
 
 
 def test_each_is_as_unprivileged_as_one_alone(world: World) -> None:
@@ -65,7 +65,7 @@ def test_changes_through_all_of_them_are_applied_whole(world: World) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
-    world.wait_active(made.id, 30)
+    world.wait_active(made.id)
     members = world.lbaas("GET", f"pools/{made.pool_id}/members").body["members"]
     assert len(members) == 41
     text = world.config_of(made.id)
@@ -89,10 +89,10 @@ def test_workers_that_are_killed_come_back_and_lose_nothing(world: World, which:
         except OSError:  # the connection of a worker that was just killed
             return False
 
-    world.wait(changed, 30, "a change")
+    world.wait(changed, "a change")
     await_workers(world, set(victims) if which != "their parent" else set(found))
-    world.wait_active(made.id, 30)
-    world.wait(lambda: " weight 55\n" in world.config_of(made.id), 30, "the change in force")
+    world.wait_active(made.id)
+    world.wait(lambda: " weight 55\n" in world.config_of(made.id), "the change in force")
     assert read_haproxy_pids(made.id) == pids
 
 

@@ -157,15 +157,15 @@ class World:
 
     # Waiting
 
-    def wait(self, look: Callable[[], T | None], *what: object) -> T:
+    def wait(self, look: Callable[[], T | None], what: str) -> T:
         """The first true thing seen."""
         deadline = time.monotonic() + NET
         while not (seen := look()):
-            assert time.monotonic() < deadline, f"not within {NET:.0f} s: {what[-1]}"
+            assert time.monotonic() < deadline, f"not within {NET:.0f} s: {what}"
             time.sleep(0.01)
         return seen
 
-    def wait_active(self, load_balancer_id: str, *more: object, **others: object) -> float:
+    def wait_active(self, load_balancer_id: str) -> float:
         """Until nothing of it is PENDING; it has to end ACTIVE. Returns the seconds it took."""
         begun = time.monotonic()
         look = f"loadbalancers/{load_balancer_id}"
@@ -176,14 +176,14 @@ class World:
         assert self.show("loadbalancers", load_balancer_id)["provisioning_status"] == "ACTIVE"
         return time.monotonic() - begun
 
-    def wait_status(self, path: str, status: str, *more: object, **others: object) -> float:
+    def wait_status(self, path: str, status: str) -> float:
         """Until an object's operating_status is that; returns the seconds it took."""
         begun = time.monotonic()
         collection, _, identifier = path.rpartition("/")
         self.wait(lambda: self.show(collection, identifier)["operating_status"] == status, f"{path} {status}")
         return time.monotonic() - begun
 
-    def wait_answer(self, vip: str, port: int = 80, *, backend: str | None = None, **others: object) -> float:
+    def wait_answer(self, vip: str, port: int = 80, *, backend: str | None = None) -> float:
         begun = time.monotonic()
         moment = self.client.first(vip, port, backend=backend)
         assert moment is not None, f"no 200 from {vip}:{port}"

@@ -18,7 +18,7 @@ from evenload.agent.settings import AgentSettings
 from evenload.model.desired import Desired, Gone, Health, Outcome, ProxyStatistics, Report, Unreadable
 from evenload.render.options import RenderOptions
 
-LONG = 20.0
+LONG = 60.0
 WORKERS = 3
 TIMES = 3
 
