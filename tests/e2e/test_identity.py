@@ -71,7 +71,7 @@ def test_a_fresh_database_is_taken_by_those_who_mean_it(fragile_world: World) ->
         world.wait(lambda: not read_haproxy_pids(made.id), "what nobody knows is removed")
         world.wait(lambda: not (NETNS / f"qlbaas-{made.id}").exists(), "its namespace, too")
         for other in others:  # more than the agent would remove without being told
-            world.wait(lambda key=other.id: not (NETNS / f"qlbaas-{key}").exists(), 20, "the others, too")  # type: ignore[misc]
+            world.wait(lambda key=other.id: not (NETNS / f"qlbaas-{key}").exists(), "the others, too")  # type: ignore[misc]
         assert not (world.lab.state / "adopt-database").exists()
         assert world.service.stop() == 0
     finally:
