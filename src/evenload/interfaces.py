@@ -53,6 +53,15 @@ class AgentRecord:
     description: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortReservation:
+    """A VIP port that was taken for a load balancer which is not there yet. ``own_port`` as in ``VipPort``."""
+
+    port_id: str
+    own_port: bool
+    made_at: datetime
+
+
 # A transaction in parts: a function takes the part that it needs. ``insert_*`` makes what was not there, ``update_*``
 # changes what is: neither does the other's work, so that nothing comes back that somebody has removed meanwhile. Where
 # what is to be changed is gone they raise Overtaken, which ``UnitOfWork.write`` answers by running the work again.
@@ -189,6 +198,14 @@ class NetworkPart(Protocol):
     def remove_port(self, identifier: str) -> None: ...
     def addresses_taken(self, subnet_id: str) -> set[str]: ...
 
+    def insert_reservation(self, reservation: PortReservation) -> None: ...
+
+    def remove_reservation(self, port_id: str) -> bool:
+        """Whether there was one: of two who ask, one gets True."""
+
+    def reservation(self, port_id: str) -> PortReservation | None: ...
+    def reservations_before(self, moment: datetime) -> list[PortReservation]: ...
+
 
 class Transaction(TreePart, ListPart, StatisticsPart, AgentPart, TemplatePart, QuotaPart, NetworkPart, Protocol):
     """One transaction: all of it or nothing. Methods raise nothing of the database's own words.
@@ -249,8 +266,14 @@ class VipPort:
 class PortProvider(Protocol):
     """Where VIP ports come from: the built-in IPAM, later Neutron."""
 
-    def make_vip_port(self, transaction: Transaction, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
-        """Raises Invalid or Conflict naming the field of the wish; nothing is taken then."""
+    def reserve_vip_port(self, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
+        """Outside of any transaction: it may take its time, or fail. The reservation that it leaves in the store is
+        removed together with the insertion of the load balancer. Raises Invalid or Conflict naming the field of the
+        wish; nothing is taken then."""
+
+    def give_back(self, port_id: str) -> None:
+        """What was reserved and came to nothing, outside of any transaction. May be repeated; a port whose reservation
+        is gone stays."""
 
     def bind_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer, agent: str) -> None:
         """That agent has the port plugged in and up, for whoever looks at the port. May be repeated."""

@@ -61,11 +61,9 @@ def test_no_address_twice_however_many_ask(url: str) -> None:
 
     def vips(store: SqlUnitOfWork, seed: int) -> Callable[[], object]:
         # Few different numbers, so that MAC addresses collide as well.
-        ipam = Ipam(clock, new_id, random.Random(seed % 3))
+        ipam = Ipam(store, clock, new_id, random.Random(seed % 3))
 
-        return lambda: store.write(
-            lambda transaction: ipam.make_vip_port(transaction, new_id(), "p", VipWish(subnet_id=subnet.id))
-        )
+        return lambda: ipam.reserve_vip_port(new_id(), "p", VipWish(subnet_id=subnet.id))
 
     def ports(store: SqlUnitOfWork, seed: int) -> Callable[[], object]:
         networks = networks_of(store, seed % 3)

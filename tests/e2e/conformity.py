@@ -38,7 +38,7 @@ def read_differences(settings: Settings) -> list[str]:
     engine = open_database(settings)
     clock = SystemClock()
     uow = SqlUnitOfWork(engine, NotedHints())
-    ports = Ipam(clock, new_id, random.SystemRandom())
+    ports = Ipam(uow, clock, new_id, random.SystemRandom())
     gateway = AgentGateway(Context(uow=uow, ports=ports, clock=clock, new_id=new_id))
     host = LinuxHost(settings.host)
     try:

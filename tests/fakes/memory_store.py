@@ -15,7 +15,7 @@ from typing import TypeVar
 from tests.fakes.hints import NotedHints
 from tests.fakes.memory_lists import find_records
 
-from evenload.interfaces import AgentBus, AgentRecord, T, Transaction
+from evenload.interfaces import AgentBus, AgentRecord, PortReservation, T, Transaction
 from evenload.model.balancer import AnyRecord, MonitorTemplate
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Overtaken
@@ -40,6 +40,7 @@ class _State:
     networks: dict[str, Network] = field(default_factory=dict)
     subnets: dict[str, Subnet] = field(default_factory=dict)
     ports: dict[str, Port] = field(default_factory=dict)
+    reservations: dict[str, PortReservation] = field(default_factory=dict)
 
     def copied(self) -> "_State":
         return _State(**{name: dict(getattr(self, name)) for name in self.__slots__})
@@ -270,6 +271,18 @@ class MemoryTransaction:
 
     def addresses_taken(self, subnet_id: str) -> set[str]:
         return {ip.address for port in self._state.ports.values() for ip in port.fixed_ips if ip.subnet_id == subnet_id}
+
+    def insert_reservation(self, reservation: PortReservation) -> None:
+        _put_new(self._writable().reservations, reservation.port_id, reservation)
+
+    def remove_reservation(self, port_id: str) -> bool:
+        return self._writable().reservations.pop(port_id, None) is not None
+
+    def reservation(self, port_id: str) -> PortReservation | None:
+        return self._state.reservations.get(port_id)
+
+    def reservations_before(self, moment: datetime) -> list[PortReservation]:
+        return [each for _, each in sorted(self._state.reservations.items()) if each.made_at < moment]
 
     def _records(self, kind: Kind) -> Iterator[tuple[Tree, AnyRecord]]:
         for tree in self._state.trees.values():

@@ -1,38 +1,51 @@
 """A port provider that hands out addresses by counting, for tests that are not about addresses."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from evenload.interfaces import Transaction, VipPort, VipWish
+from evenload.interfaces import PortReservation, Transaction, UnitOfWork, VipPort, VipWish
 from evenload.model.balancer import LoadBalancer, Vip
 from evenload.model.desired import DesiredIp, DesiredPort
 from evenload.model.enums import NetworkType
 from evenload.model.errors import Invalid
 from evenload.model.network import Segment
 
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
 
 @dataclass(slots=True)
 class CountingPorts:
     """Knows the subnets ``subnet-1`` and ``subnet-2``. ``released``: ids of load balancers whose port went."""
 
+    uow: UnitOfWork
     made: list[str] = field(default_factory=list)
     bound: dict[str, str] = field(default_factory=dict)
     released: list[str] = field(default_factory=list)
+    given_back: list[str] = field(default_factory=list)
 
-    def make_vip_port(self, transaction: Transaction, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
+    def reserve_vip_port(self, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
         subnet_id = wish.subnet_id or "subnet-1"
-        self.check_subnet(transaction, subnet_id, project_id, every_project=wish.every_project)
+        with self.uow.read() as transaction:
+            self.check_subnet(transaction, subnet_id, project_id, every_project=wish.every_project)
         self.made.append(load_balancer_id)
         number = len(self.made)
         vips = [Vip(address=wish.address or f"10.0.0.{number}", subnet_id=subnet_id)]
         vips += [
             Vip(address=address or f"2001:db8::{number}", subnet_id=subnet) for subnet, address, _ in wish.additional
         ]
+        port_id = wish.port_id or f"port-{number}"
+        reservation = PortReservation(port_id=port_id, own_port=wish.port_id is None, made_at=START)
+        self.uow.write(lambda transaction: transaction.insert_reservation(reservation))
         return VipPort(
-            port_id=wish.port_id or f"port-{number}",
+            port_id=port_id,
             network_id=wish.network_id or "network-1",
             vips=tuple(vips),
             own_port=wish.port_id is None,
         )
+
+    def give_back(self, port_id: str) -> None:
+        if self.uow.write(lambda transaction: transaction.remove_reservation(port_id)):
+            self.given_back.append(port_id)
 
     def bind_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer, agent: str) -> None:
         self.bound[load_balancer.id] = agent

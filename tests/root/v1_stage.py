@@ -122,7 +122,7 @@ class V1Stage:
         upgrade(engine)
         self._bus, clock, source = LocalBus(), SystemClock(), random.SystemRandom()
         self.uow = SqlUnitOfWork(engine, self._bus)
-        context = Context(uow=self.uow, ports=Ipam(clock, new_id, source), clock=clock, new_id=new_id)
+        context = Context(uow=self.uow, ports=Ipam(self.uow, clock, new_id, source), clock=clock, new_id=new_id)
         limits = Quotas(self.uow, QuotaSettings())
         self.pools = V1Pools(context, limits, "evenload")
         self.vips = Vips(context, limits)

@@ -55,7 +55,8 @@ def build_foundation(settings: Settings, bus: AgentBus, migrations: Migrations) 
     engine = open_database(settings)
     migrations.upgrade(engine)
     clock, source = SystemClock(), random.SystemRandom()
-    context = Context(uow=SqlUnitOfWork(engine, bus), ports=Ipam(clock, new_id, source), clock=clock, new_id=new_id)
+    uow = SqlUnitOfWork(engine, bus)
+    context = Context(uow=uow, ports=Ipam(uow, clock, new_id, source), clock=clock, new_id=new_id)
     return Foundation(engine=engine, bus=bus, clock=clock, source=source, context=context)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
 
-from evenload.interfaces import Clock, NetworkPart, VipPort, VipWish
+from evenload.interfaces import Clock, NetworkPart, PortReservation, UnitOfWork, VipPort, VipWish
 from evenload.model.addresses import Address, is_in, parse_address
 from evenload.model.balancer import LoadBalancer, Vip
 from evenload.model.desired import DesiredIp, DesiredPort
@@ -28,13 +28,36 @@ from evenload.service.allocation import (
 class Ipam:
     """``source`` makes MAC addresses; ``new_id`` the text of a new UUID."""
 
-    def __init__(self, clock: Clock, new_id: Callable[[], str], source: random.Random) -> None:
+    def __init__(self, uow: UnitOfWork, clock: Clock, new_id: Callable[[], str], source: random.Random) -> None:
+        self._uow = uow
         self._clock = clock
         self._new_id = new_id
         self._source = source
 
-    def make_vip_port(self, transaction: NetworkPart, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
-        """Fields of its errors: vip_port_id, vip_network_id, vip_subnet_id, vip_address, additional_vips."""
+    def reserve_vip_port(self, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
+        """The port and its reservation in one transaction. Fields of its errors: vip_port_id, vip_network_id,
+        vip_subnet_id, vip_address, additional_vips."""
+
+        def work(transaction: NetworkPart) -> VipPort:
+            made = self._take(transaction, load_balancer_id, project_id, wish)
+            transaction.insert_reservation(
+                PortReservation(port_id=made.port_id, own_port=made.own_port, made_at=self._clock.now())
+            )
+            return made
+
+        return self._uow.write(work)
+
+    def give_back(self, port_id: str) -> None:
+        def work(transaction: NetworkPart) -> None:
+            port, reservation = transaction.locked_port(port_id), transaction.reservation(port_id)
+            if reservation is None or not transaction.remove_reservation(port_id):
+                return
+            if port is not None:
+                self._free(transaction, port, own_port=reservation.own_port)
+
+        self._uow.write(work)
+
+    def _take(self, transaction: NetworkPart, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
         if wish.port_id is not None:
             port, ips = _given_port(transaction, project_id, wish.port_id, wish)
             transaction.update_port(
@@ -78,7 +101,10 @@ class Ipam:
         port = _locked_port_of(transaction, load_balancer)
         if port is None or port.device_id != load_balancer.id:
             return
-        if load_balancer.own_port:
+        self._free(transaction, port, own_port=load_balancer.own_port)
+
+    def _free(self, transaction: NetworkPart, port: Port, *, own_port: bool) -> None:
+        if own_port:
             transaction.remove_port(port.id)
         else:
             transaction.update_port(

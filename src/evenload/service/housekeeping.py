@@ -14,6 +14,7 @@ from evenload.interfaces import AgentBus, AgentRecord, Transaction
 from evenload.model import status
 from evenload.model.tree import Tree
 from evenload.service.context import Context
+from evenload.service.reserving import RESERVED_FOR, give_back
 from evenload.service.scheduler import is_alive
 
 log = structlog.get_logger(__name__)
@@ -32,6 +33,10 @@ class Housekeeping:
 
     def sweep(self) -> None:
         now = self._context.now()
+        with self._context.uow.read() as transaction:
+            reservations = transaction.reservations_before(now - RESERVED_FOR)
+        for reservation in reservations:
+            give_back(self._context, reservation.port_id)
         with self._context.uow.read() as transaction:
             waiting = transaction.pending_since(now - min(HINT_AGAIN_AFTER, self._pending_timeout))
             overdue = set(transaction.pending_since(now - self._pending_timeout)) if waiting else set()

@@ -18,6 +18,7 @@ from evenload.service import drafts, guards
 from evenload.service.commands import BalancerDraft, Changes
 from evenload.service.context import Context
 from evenload.service.plans import drafts_of, hosted_at, plan_tree
+from evenload.service.reserving import complete, reserved_vip_port
 from evenload.service.scheduler import choose_agent, choose_new_home
 from evenload.service.views import view_of
 
@@ -44,16 +45,20 @@ class LoadBalancers:
         guards.require(rules.validate_tree(planned))
         members = [record.item for record in planned.members.values()]
 
-        def work(transaction: Transaction) -> tuple[Tree, AgentRecord]:
-            agent = choose_agent(transaction.agents(), now=now)
-            vip = context.ports.make_vip_port(transaction, planned.id, project_id, draft.vip)
-            tree = hosted_at(planned, vip, agent.name)
-            guards.require(rules.validate_vip(tree))
-            guards.require_subnets(transaction, context.ports, project_id, members)
-            transaction.insert_tree(tree)
-            return tree, agent
+        with context.uow.read() as reader:
+            agent = choose_agent(reader.agents(), now=now)
+            guards.require_subnets(reader, context.ports, project_id, members)
+        with reserved_vip_port(context, planned.id, project_id, draft.vip) as port:
+            guards.require(rules.validate_vip(hosted_at(planned, port, agent.name)))
 
-        tree, agent = context.uow.write(work)
+            def work(transaction: Transaction) -> tuple[Tree, AgentRecord]:
+                chosen = choose_agent(transaction.agents(), now=now)
+                made = hosted_at(planned, port, chosen.name)
+                complete(transaction, port)
+                transaction.insert_tree(made)
+                return made, chosen
+
+            tree, agent = context.uow.write(work)
         log.info("load balancer scheduled", load_balancer=tree.id, agent=tree.agent, load=agent.load)
         return tree
 

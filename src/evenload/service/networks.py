@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Any, TypeVar
 
-from evenload.interfaces import Clock, ListPart, NetworkPart, Transaction, UnitOfWork
+from evenload.interfaces import Clock, NetworkPart, Transaction, UnitOfWork
 from evenload.model import addresses
 from evenload.model.balancer import LoadBalancer
 from evenload.model.enums import Kind
@@ -419,8 +419,10 @@ def _checked_addressing(transaction: NetworkPart, subnet: Subnet, fields: Mappin
     return checked
 
 
-def _check_unused(transaction: ListPart, port: Port, consequence: str, *, field: str | None = None) -> None:
+def _check_unused(transaction: Transaction, port: Port, consequence: str, *, field: str | None = None) -> None:
     """The port is locked: who takes it for a load balancer, or gives it back, waits for that lock."""
+    if transaction.reservation(port.id) is not None:
+        raise Conflict(f"Port {port.id} is about to be used by a load balancer, {consequence}.", field=field)
     user = transaction.view(Kind.LOAD_BALANCER, port.device_id) if port.device_id else None
     item = None if user is None else user.record.item
     if isinstance(item, LoadBalancer) and item.port_id == port.id:  # anybody may have written that id there

@@ -266,6 +266,15 @@ QUOTAS = Table(
     Column("limit", Integer, nullable=False),
 )
 
+# VIP ports of load balancers that are not there yet.
+PORT_RESERVATIONS = Table(
+    "port_reservations",
+    METADATA,
+    Column("port_id", _Id, primary_key=True),
+    Column("own_port", Boolean, nullable=False),
+    Column("made_at", _Moment, nullable=False),
+)
+
 # Nothing but a row to lock while a project's objects are counted.
 PROJECTS = Table("projects", METADATA, Column("id", String(255), primary_key=True))
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from evenload.interfaces import AgentBus, AgentRecord, T, Transaction
+from evenload.interfaces import AgentBus, AgentRecord, PortReservation, T, Transaction
 from evenload.model.balancer import AnyRecord, MonitorTemplate
 from evenload.model.enums import Kind
 from evenload.model.errors import Overtaken, StoreUnavailable
@@ -22,7 +22,7 @@ from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
 from evenload.model.totals import Count
 from evenload.model.tree import Tree
-from evenload.store import agents, counts, networks, queries, quotas, templates, trees
+from evenload.store import agents, counts, networks, queries, quotas, reservations, templates, trees
 from evenload.store.hints import Hint, hints_of
 from evenload.store.identity import ensure_identity, read_identity
 from evenload.store.writer_queue import WriterQueue
@@ -191,6 +191,18 @@ class SqlTransaction:
 
     def addresses_taken(self, subnet_id: str) -> set[str]:
         return networks.read_addresses_taken(self._connection, subnet_id)
+
+    def insert_reservation(self, reservation: PortReservation) -> None:
+        reservations.insert_reservation(self._writable(), reservation)
+
+    def remove_reservation(self, port_id: str) -> bool:
+        return reservations.remove_reservation(self._writable(), port_id)
+
+    def reservation(self, port_id: str) -> PortReservation | None:
+        return reservations.read_reservation(self._connection, port_id)
+
+    def reservations_before(self, moment: datetime) -> list[PortReservation]:
+        return reservations.read_before(self._connection, moment)
 
     def _writable(self) -> Connection:
         if not self._writing:

@@ -227,7 +227,7 @@ def make_world(directory: Path, settings: ApiSettings | None = None) -> World:
         text = f"{source.getrandbits(128):032x}"
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-8{text[17:20]}-{text[20:]}"
 
-    context = Context(uow=uow, ports=Ipam(clock, new_id, source), clock=clock, new_id=new_id)
+    context = Context(uow=uow, ports=Ipam(uow, clock, new_id, source), clock=clock, new_id=new_id)
     gateway = AgentGateway(context)
     gateway.register("host-1", Registration())
     networks = NetworkSettings(

@@ -33,7 +33,7 @@ class World:
             default_physical_network="p", physical_networks=("p",), vlan_ranges=(("p", 1, 9),), default_mtu=1450
         )
         self.networks = Networks(store, settings, clock, new_id, random.Random(1))
-        self.ipam = Ipam(clock, new_id, random.Random(2))
+        self.ipam = Ipam(store, clock, new_id, random.Random(2))
         self.network = self.networks.create_network("project-1", {}).network
         self.shared = self.networks.create_network("project-9", {"shared": True}).network
         self.six = self.subnet(self.network, "2001:db8::/64")
@@ -54,9 +54,10 @@ class World:
         return self.networks.create_port(project_id, {"network_id": self.network.id, "fixed_ips": wishes, **fields})
 
     def make(self, project_id: str = "project-1", load_balancer_id: str = "lb-1", **wish: Any) -> VipPort:
-        return self.store.write(
-            lambda transaction: self.ipam.make_vip_port(transaction, load_balancer_id, project_id, VipWish(**wish))
-        )
+        """As a creation does, whose transaction ends the reservation."""
+        made = self.ipam.reserve_vip_port(load_balancer_id, project_id, VipWish(**wish))
+        assert self.store.write(lambda transaction: transaction.remove_reservation(made.port_id))
+        return made
 
     def release(self, made: VipPort, load_balancer_id: str = "lb-1") -> None:
         self.store.write(lambda transaction: self.ipam.release_vip_port(transaction, balancer(made, load_balancer_id)))
@@ -326,3 +327,25 @@ def test_member_subnets(world: World) -> None:
             with pytest.raises(Invalid, match=f"Subnet {identifier} not found") as caught:
                 world.ipam.check_subnet(transaction, identifier, "project-1", every_project=False)
             assert caught.value.field == "subnet_id"
+
+
+def test_a_port_that_was_made_goes_when_it_is_given_back(world: World) -> None:
+    made = world.ipam.reserve_vip_port("lb-1", "project-1", VipWish(subnet_id=world.four.id))
+    with pytest.raises(Conflict, match="about to be used"):
+        world.networks.delete_port(made.port_id)
+    for _ in range(2):
+        world.ipam.give_back(made.port_id)
+    assert world.networks.ports() == []
+
+
+def test_a_given_port_is_free_again_when_it_is_given_back(world: World) -> None:
+    port = world.port("10.0.0.4")
+    world.ipam.reserve_vip_port("lb-1", "project-1", VipWish(port_id=port.id))
+    world.ipam.give_back(port.id)
+    assert world.networks.port(port.id).device_id == ""
+
+
+def test_a_port_whose_load_balancer_is_there_is_not_given_back(world: World) -> None:
+    made = world.make(subnet_id=world.four.id)
+    world.ipam.give_back(made.port_id)
+    assert world.networks.port(made.port_id).device_id == "lb-1"

@@ -86,7 +86,7 @@ class World:
 def make_world(uow: UnitOfWork, hints: NotedHints | None = None) -> World:
     """``hints``: those of the store, for tests that look at them."""
     hints = hints or NotedHints()
-    ports, clock = CountingPorts(), StillClock()
+    ports, clock = CountingPorts(uow), StillClock()
     numbers = itertools.count(1)
     context = Context(uow=uow, ports=ports, clock=clock, new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012}")
     gateway = AgentGateway(context)

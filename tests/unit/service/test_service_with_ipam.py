@@ -83,7 +83,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     for project, physical, cidr in (("project", "one", "10.0.0.0/24"), ("stranger", "two", "10.9.0.0/24")):
         network = networks.create_network(project, {"type": NetworkType.FLAT, "physical_network": physical}).network
         subnets.append(networks.create_subnet(project, {"network_id": network.id, "cidr": cidr, "ip_version": 4}).id)
-    context = Context(uow=uow, ports=Ipam(clock, new_id, source), clock=clock, new_id=new_id)
+    context = Context(uow=uow, ports=Ipam(uow, clock, new_id, source), clock=clock, new_id=new_id)
     gateway = AgentGateway(context)
     gateway.register("host-1", Registration())
     yield Site(

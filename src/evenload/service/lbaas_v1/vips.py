@@ -7,14 +7,15 @@ gets a new place to stand alone in.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from evenload.interfaces import AgentPart, Transaction, TreePart, VipPort, VipWish
 from evenload.model import moves, rules, status
-from evenload.model.balancer import Listener, Record
+from evenload.model.balancer import Listener, Pool, Record
 from evenload.model.enums import Kind, PersistenceType, PoolProtocol
 from evenload.model.errors import (
     AddressLetGo,
@@ -23,6 +24,7 @@ from evenload.model.errors import (
     Invalid,
     NotFound,
     ProtocolMismatch,
+    StoreUnavailable,
     VipExists,
 )
 from evenload.model.query import Query, Value
@@ -36,6 +38,7 @@ from evenload.service.lbaas_v1.commands import VipChanges, VipDraft, VipView
 from evenload.service.lbaas_v1.patience import until_let_go
 from evenload.service.lbaas_v1.pools import counted_now, credited, read_pool
 from evenload.service.quotas import Quotas
+from evenload.service.reserving import complete, reserved_vip_port
 from evenload.service.scheduler import ALIVE_FOR, choose_agent
 
 _COOKIES = frozenset({PersistenceType.HTTP_COOKIE, PersistenceType.APP_COOKIE})
@@ -64,23 +67,19 @@ class Vips:
         context = self._context
         now = context.now()
 
-        def work(transaction: Transaction) -> VipView:
+        def work(transaction: Transaction, place: str, identifier: str, port: VipPort) -> VipView:
             held = read_pool(transaction, draft.pool_id)
-            pool = held.pools[draft.pool_id]
-            guards.require_living(held.load_balancer, pool)
-            if pool.project_id != project_id:
-                raise ForeignProject(f"Pool {pool.id} belongs to another project.")
-            _require_same_protocol(draft.item["protocol"], pool.item.protocol)
-            _require_free(held, pool.id)
+            pool = self._require_fit(held, draft, project_id)
             self._limits.require_room(transaction, quotas.VIP, project_id)
             steps: list[_Step] = []
             if held.hosted:  # left over on a load balancer whose VIP went by Octavia's API
                 rest = status.advance(moves.without_pool(held, pool.id), changed=[held.id], now=now)
                 steps.append(_Step(held, rest))
-                held = self._alone(held, pool.id, now)
+                held = self._alone(held, pool.id, now, place)
                 steps.append(_Step(None, held))
-            identifier = context.new_id()
-            port = self._make_port(transaction, held.id, project_id, draft, f"vip-{identifier}")
+            if held.id != place:
+                raise StoreUnavailable(f"Pool {pool.id} has changed its place meanwhile.")
+            complete(transaction, port)
             hosted = replace(
                 held.load_balancer.item,
                 network_id=port.network_id,
@@ -107,7 +106,14 @@ class Vips:
             _write(transaction, steps)
             return views.vip_view(after, identifier)
 
-        return context.uow.write(work)
+        with context.uow.read() as reader:
+            held = read_pool(reader, draft.pool_id)
+            self._require_fit(held, draft, project_id)
+            _agent_for(reader, held.agent, now)
+        place = context.new_id() if held.hosted else held.id
+        identifier = context.new_id()
+        with self._reserved(place, project_id, draft, f"vip-{identifier}") as port:
+            return context.uow.write(lambda transaction: work(transaction, place, identifier, port))
 
     def update(self, identifier: str, changes: VipChanges) -> VipView:
         """A new pool is taken over without a request lost: the listener's port stays open all the while."""
@@ -174,21 +180,32 @@ class Vips:
         with self._context.uow.read() as transaction:
             return views.list_vips(transaction, replace(query, v1=True))
 
-    def _make_port(
-        self, transaction: Transaction, load_balancer_id: str, project_id: str, draft: VipDraft, name: str
-    ) -> VipPort:
+    def _require_fit(self, held: Tree, draft: VipDraft, project_id: str) -> Record[Pool]:
+        pool = held.pools[draft.pool_id]
+        guards.require_living(held.load_balancer, pool)
+        if pool.project_id != project_id:
+            raise ForeignProject(f"Pool {pool.id} belongs to another project.")
+        _require_same_protocol(draft.item["protocol"], pool.item.protocol)
+        _require_free(held, pool.id)
+        return pool
+
+    @contextmanager
+    def _reserved(self, load_balancer_id: str, project_id: str, draft: VipDraft, name: str) -> Iterator[VipPort]:
         wish = VipWish(
             subnet_id=draft.subnet_id, address=draft.address, every_project=draft.every_project, port_name=name
         )
         try:
-            return self._context.ports.make_vip_port(transaction, load_balancer_id, project_id, wish)
+            with reserved_vip_port(self._context, load_balancer_id, project_id, wish) as port:
+                yield port
         except AddressTaken as taken:
             place: dict[str, tuple[Value, ...]] = {
                 "vip_subnet_id": (draft.subnet_id,),
                 "vip_address": (draft.address,),
             }
-            owners = transaction.find(Kind.LOAD_BALANCER, Query(filters=place)).views
-            if any(view.record.deleting for view in owners):
+            with self._context.uow.read() as reader:
+                owners = reader.find(Kind.LOAD_BALANCER, Query(filters=place)).views
+                taken_now = draft.address in reader.addresses_taken(draft.subnet_id)
+            if not taken_now or any(view.record.deleting for view in owners):
                 raise AddressLetGo(taken.detail, field=taken.field) from taken
             raise
 
@@ -242,9 +259,9 @@ class Vips:
         record = persisting(credited(tree.pools[pool_id], counted), None)
         return self._alone(tree.with_record(record), pool_id, now)
 
-    def _alone(self, tree: Tree, pool_id: str, now: datetime) -> Tree:
+    def _alone(self, tree: Tree, pool_id: str, now: datetime, identifier: str | None = None) -> Tree:
         return moves.tree_for(
-            self._context.new_id(),
+            identifier or self._context.new_id(),
             moves.parts_of(tree, pool_id),
             agent=tree.agent,
             provider=tree.load_balancer.item.provider,
