@@ -5,6 +5,7 @@ in the backend. So the listeners of a pool are put into groups that agree in the
 ``render``, and by the agent to relate what HAProxy calls things to objects.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evenload.model.balancer import Listener, Pool, pools_used_by
@@ -33,8 +34,8 @@ def listeners_in_service(desired: Desired) -> tuple[Listener, ...]:
 
 def choose_groups(desired: Desired) -> tuple[Group, ...]:
     """In the order of the pools, within a pool of the listeners. Disabled and unused pools have none."""
-    listeners = listeners_in_service(desired)
-    return tuple(group for pool in desired.pools if pool.admin_state_up for group in _groups_of(pool, listeners))
+    users = _users_by_pool(desired)
+    return tuple(group for pool in desired.pools if pool.admin_state_up for group in _groups_of(pool, users))
 
 
 def pool_of(backend: str) -> str:
@@ -42,13 +43,22 @@ def pool_of(backend: str) -> str:
     return backend.partition(":")[0]
 
 
-def _groups_of(pool: Pool, listeners: tuple[Listener, ...]) -> list[Group]:
-    alike: dict[tuple[bool, int, int], list[str]] = {}
-    for listener in listeners:
-        if pool.id in pools_used_by(listener):
-            http = listener.protocol is ListenerProtocol.HTTP
-            key = (http, listener.timeout_member_connect, listener.timeout_member_data)
-            alike.setdefault(key, []).append(listener.id)
+_Terms = tuple[bool, int, int]
+"""What listeners of one backend agree in: HTTP or not, connect and server timeout."""
+
+
+def _users_by_pool(desired: Desired) -> dict[str, dict[_Terms, list[str]]]:
+    """Pool id → terms → ids of the listeners in service that use the pool on these terms."""
+    users: dict[str, dict[_Terms, list[str]]] = {}
+    for listener in listeners_in_service(desired):
+        http = listener.protocol is ListenerProtocol.HTTP
+        terms = (http, listener.timeout_member_connect, listener.timeout_member_data)
+        for pool_id in dict.fromkeys(pools_used_by(listener)):
+            users.setdefault(pool_id, {}).setdefault(terms, []).append(listener.id)
+    return users
+
+
+def _groups_of(pool: Pool, users: Mapping[str, Mapping[_Terms, list[str]]]) -> list[Group]:
     return [
         Group(
             name=pool.id if place == 0 else f"{pool.id}:{ids[0]}",
@@ -58,5 +68,5 @@ def _groups_of(pool: Pool, listeners: tuple[Listener, ...]) -> list[Group]:
             server=server,
             listener_ids=tuple(ids),
         )
-        for place, ((http, connect, server), ids) in enumerate(alike.items())
+        for place, ((http, connect, server), ids) in enumerate(users.get(pool.id, {}).items())
     ]
