@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from evenload.interfaces import T, Transaction, UnitOfWork
 from evenload.model.errors import EvenloadError
+from evenload.model.tree import Tree
 
 _WAITING = {
     "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted",
@@ -60,6 +61,9 @@ class Interrupted:
 
     def identity(self) -> str:
         return self._store.identity()
+
+    def prepare(self, tree: Tree) -> object:
+        return self._store.prepare(tree)
 
     def read(self) -> AbstractContextManager[Transaction]:
         return self._store.read()

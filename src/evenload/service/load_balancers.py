@@ -44,6 +44,7 @@ class LoadBalancers:
                     raise guards.not_found(Kind.POOL, pool_id, field="default_pool_id")
         guards.require(rules.validate_tree(planned))
         members = [record.item for record in planned.members.values()]
+        prepared = context.uow.prepare(planned)
 
         with context.uow.read() as reader:
             agent = choose_agent(reader.agents(), now=now)
@@ -55,7 +56,7 @@ class LoadBalancers:
                 chosen = choose_agent(transaction.agents(), now=now)
                 made = hosted_at(planned, port, chosen.name)
                 complete(transaction, port)
-                transaction.insert_tree(made)
+                transaction.insert_tree(made, prepared)
                 return made, chosen
 
             tree, agent = context.uow.write(work)

@@ -138,7 +138,7 @@ def _unwrap(hint: Any) -> tuple[Any, bool]:
 
 
 def _enum_value(member: Enum) -> Any:
-    return member.value
+    return member._value_  # as ``value`` without its descriptor: there is one for each row and column
 
 
 def _tuple(element: Any) -> tuple[_Codec, _Codec]:

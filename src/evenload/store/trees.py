@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Generic, cast
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, or_, select, union, update
+from sqlalchemy import Connection, Dialect, Table, bindparam, delete, insert, or_, select, union, update
 
 from evenload.model.balancer import AnyRecord, HealthMonitor, Item, Listener, LoadBalancer, Member, Pool, Record, T
 from evenload.model.enums import Kind, ProvisioningStatus
@@ -18,6 +18,7 @@ from evenload.model.errors import Overtaken
 from evenload.model.tree import KINDS, Tree, kind_of
 from evenload.store import tables
 from evenload.store.mapping import RowCodec, to_moment
+from evenload.store.prepared import DriverInsert, Prepared, Row
 
 _PENDING = (
     ProvisioningStatus.PENDING_CREATE.value,
@@ -26,6 +27,7 @@ _PENDING = (
 )
 
 
+SQLITE = "sqlite"
 OWNER = "load_balancer_id"
 """The tree's id in the rows of every kind but the load balancer's own, whether the model's object names it or not."""
 
@@ -48,6 +50,7 @@ class RecordTable(Generic[T]):
             self.by_id = self.by_id.where(table.c.port_id.is_not(None))
         self.owner = select(tree).where(table.c.id == bindparam("identifier"))
         self.insert = insert(table)
+        self._driver_insert: DriverInsert | None = None
         written = [column.name for column in table.columns if column.name not in ("position", "id")]
         self.update = (
             update(table)
@@ -61,6 +64,13 @@ class RecordTable(Generic[T]):
 
     def encode(self, record: Record[T], extra: Mapping[str, Any]) -> dict[str, Any]:
         return {**self._items.encode(record.item), **self._records.encode(record), **extra}
+
+    def driver_insert(self, dialect: Dialect, extra: Iterable[str]) -> DriverInsert:
+        """``extra``: names of the columns beside the record's own."""
+        if self._driver_insert is None:
+            names = [column.name for column in (*self._items.columns, *self._records.columns)]
+            self._driver_insert = DriverInsert(self.table, [*names, *extra], dialect)
+        return self._driver_insert
 
 
 LOAD_BALANCERS = RecordTable(LoadBalancer, tables.LOAD_BALANCERS, ("agent", "tree_generation", "applied_generation"))
@@ -119,8 +129,19 @@ class _Differences:
     removed: list[str] = field(default_factory=list)
 
 
-def insert_tree(connection: Connection, tree: Tree) -> None:
-    _write_tree(connection, None, tree)
+def prepare_tree(dialect: Dialect, tree: Tree) -> Prepared:
+    """The children's rows, ready for ``insert_tree`` of the same records. Touches no database."""
+    prepared = Prepared()
+    if dialect.name == SQLITE:
+        for kind in KINDS:
+            if kind is not Kind.LOAD_BALANCER:
+                for record in tree.of_kind(kind).values():
+                    prepared.add(record, _driver_row(dialect, tree, record))
+    return prepared
+
+
+def insert_tree(connection: Connection, tree: Tree, prepared: Prepared | None = None) -> None:
+    _write_tree(connection, None, tree, prepared)
 
 
 def update_tree(connection: Connection, before: Tree, after: Tree) -> None:
@@ -131,7 +152,9 @@ def remove_tree(connection: Connection, before: Tree) -> None:
     _write_tree(connection, before, None)
 
 
-def _write_tree(connection: Connection, before: Tree | None, after: Tree | None) -> None:
+def _write_tree(
+    connection: Connection, before: Tree | None, after: Tree | None, prepared: Prepared | None = None
+) -> None:
     """Writes the records that differ: a statement per kind and sort of change, however many records.
 
     Raises Overtaken where a record that is to be changed or removed is gone.
@@ -144,7 +167,7 @@ def _write_tree(connection: Connection, before: Tree | None, after: Tree | None)
             rows = BY_KIND[kind]
             added, changed = differences[kind].added, differences[kind].changed
             if added:
-                connection.execute(rows.insert, [rows.encode(record, _extra(after, record)) for record in added])
+                _insert(connection, after, kind, added, prepared or Prepared())
             if changed:
                 encoded = [
                     {**rows.encode(record, _extra(after, record)), "identifier": record.id} for record in changed
@@ -155,6 +178,20 @@ def _write_tree(connection: Connection, before: Tree | None, after: Tree | None)
             gone = [{"identifier": identifier} for identifier in removed]
             _require_all(connection.execute(BY_KIND[kind].delete, gone).rowcount, kind, len(removed))
     _write_tags(connection, before, after, differences.values())
+
+
+def _insert(connection: Connection, tree: Tree, kind: Kind, added: list[AnyRecord], prepared: Prepared) -> None:
+    rows, dialect = BY_KIND[kind], connection.dialect
+    if dialect.name != SQLITE:
+        connection.execute(rows.insert, [rows.encode(record, _extra(tree, record)) for record in added])
+        return
+    ready = [prepared.rows.get(id(record)) or _driver_row(dialect, tree, record) for record in added]
+    rows.driver_insert(dialect, _extra(tree, added[0])).run(connection, ready)
+
+
+def _driver_row(dialect: Dialect, tree: Tree, record: AnyRecord) -> Row:
+    rows, extra = BY_KIND[kind_of(record.item)], _extra(tree, record)
+    return rows.driver_insert(dialect, extra).row(rows.encode(record, extra))
 
 
 def _require_all(found: int, kind: Kind, wanted: int) -> None:

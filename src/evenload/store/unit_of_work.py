@@ -25,6 +25,7 @@ from evenload.model.tree import Tree
 from evenload.store import agents, counts, networks, queries, quotas, reservations, templates, trees
 from evenload.store.hints import Hint, hints_of
 from evenload.store.identity import ensure_identity, read_identity
+from evenload.store.prepared import Prepared
 from evenload.store.writer_queue import WriterQueue
 
 _TRIES = 5
@@ -60,8 +61,9 @@ class SqlTransaction:
     def owner_of(self, kind: Kind, identifier: str) -> str | None:
         return trees.read_owner(self._connection, kind, identifier)
 
-    def insert_tree(self, tree: Tree) -> None:
-        trees.insert_tree(self._writable(), tree)
+    def insert_tree(self, tree: Tree, prepared: object = None) -> None:
+        ready = prepared if isinstance(prepared, Prepared) else None
+        trees.insert_tree(self._writable(), tree, ready)
         self.hints += hints_of(None, tree)
 
     def update_tree(self, before: Tree, after: Tree) -> None:
@@ -238,6 +240,9 @@ class SqlUnitOfWork:
             else:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield SqlTransaction(connection, writing=False)
+
+    def prepare(self, tree: Tree) -> object:
+        return trees.prepare_tree(self._engine.dialect, tree)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         return self._write(work)
