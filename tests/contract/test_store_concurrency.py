@@ -16,11 +16,12 @@ from tests.unit.service.conftest import make_world
 
 from evenload.interfaces import Transaction, UnitOfWork
 from evenload.model.enums import Kind
-from evenload.model.errors import Conflict, Invalid, NotFound, OverQuota
+from evenload.model.errors import Conflict, Invalid, NotFound, OverQuota, StoreUnavailable
 from evenload.model.query import Query
 from evenload.service.commands import Changes
 from evenload.service.lbaas_v1.commands import V1PoolDraft
 from evenload.service.networks import Networks, NetworkSettings
+from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 SETTINGS = NetworkSettings(
@@ -179,6 +180,30 @@ def test_monitors_of_one_template_are_changed_by_two_pools_at_once(database: Dat
     assert found is not None
     assert {(item.delay, item.rise) for item in (*items, found)} == {(9, 4)}  # type: ignore[attr-defined]
     assert interrupted.tries == 1, "in one order nobody has to be ended"
+
+
+def test_a_writer_waits_for_a_lock_within_bounds_and_leaves_nothing(database: Database, store: UnitOfWork) -> None:
+    tree = a_tree()
+    store.write(lambda transaction: transaction.insert_tree(tree))
+    engine = open_engine(StoreSettings(url=database.engine.url.render_as_string(hide_password=False), busy_timeout=1.0))
+    impatient = SqlUnitOfWork(engine, NotedHints())
+    refused: list[str] = []
+
+    def rename(transaction: Transaction) -> None:
+        before = transaction.tree(tree.id)
+        assert before is not None
+        transaction.update_tree(before, replace(before, generation=before.generation + 1))
+
+    def hold(transaction: Transaction) -> None:
+        transaction.tree(tree.id)
+        with pytest.raises(StoreUnavailable) as caught:
+            impatient.write(rename)
+        refused.append(str(caught.value))
+
+    store.write(hold)
+    assert len(refused) == 1
+    impatient.write(rename)
+    impatient.close()
 
 
 def test_two_who_wait_for_each_other_both_succeed(store: UnitOfWork) -> None:

@@ -12,7 +12,7 @@ import pkgutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import Engine, QueuePool, create_engine, event
+from sqlalchemy import URL, Engine, QueuePool, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
@@ -36,7 +36,7 @@ def open_engine(settings: StoreSettings) -> Engine:
     try:
         url = make_url(settings.url)
         if url.get_backend_name() != "sqlite":
-            return create_engine(url, pool_pre_ping=True)
+            return _open_server(url, settings)
     except (ArgumentError, ImportError) as error:
         reason = f"no driver is installed for it ({error})" if isinstance(error, ImportError) else "it is no valid URL"
         raise EvenloadError(f"The database connection cannot be used: {reason}.") from error
@@ -51,6 +51,35 @@ def open_engine(settings: StoreSettings) -> Engine:
         connect_args={"timeout": settings.busy_timeout, "isolation_level": None, "check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+_LOCK_WAITS = {
+    "postgresql": "SET lock_timeout = '{milliseconds}ms'",
+    "mysql": "SET SESSION innodb_lock_wait_timeout = {seconds}",
+    "mariadb": "SET SESSION innodb_lock_wait_timeout = {seconds}",
+}
+"""By backend. The servers' own defaults are to wait for ever, and for 50 seconds."""
+
+
+def _open_server(url: URL, settings: StoreSettings) -> Engine:
+    """A database with a server. Who waits for another's lock is refused after ``busy_timeout``."""
+    engine = create_engine(url, pool_pre_ping=True)
+    milliseconds = max(1, round(settings.busy_timeout * 1000))
+    statement = _LOCK_WAITS.get(url.get_backend_name(), "").format(
+        milliseconds=milliseconds, seconds=max(1, round(settings.busy_timeout))
+    )
+
+    def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        try:
+            cursor.execute(statement)
+        finally:
+            cursor.close()
+        connection.commit()  # PostgreSQL takes a setting back with its transaction
+
+    if statement:
+        event.listen(engine, "connect", prepare)
     return engine
 
 
