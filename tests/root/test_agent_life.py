@@ -160,8 +160,8 @@ def test_a_server_that_knows_nothing_takes_nothing_from_a_host_that_serves(lab: 
             stage.agent.hint(wanted.id, 1)
         assert eventually(lambda: len(stage.server.reports) == len(wishes))
         stage.server.wishes.clear()
-        stage.restart_agent()
         asked = stage.server.fetches
+        stage.restart_agent()
         assert eventually(lambda: stage.server.fetches >= asked + 3 and stage.agent.settled())
         assert all(serves(stage, wanted) for wanted in wishes)
         assert len(stage.host.known()) == 3

@@ -11,6 +11,8 @@ REQUEST_SECONDS = 60.0
 """From a request's first byte, or from the connection's start, to the request's last."""
 STALLED_SECONDS = 60.0
 """A client that takes no byte of an answer for so long is let go."""
+FIRST_REQUEST_SECONDS = 0.5
+"""After the server was asked to stop: a client that was accepted just before may still send its first request."""
 
 
 class LimitedConnection(HttpToolsProtocol):
@@ -22,6 +24,8 @@ class LimitedConnection(HttpToolsProtocol):
         self._head_bytes: int | None = 0
         self._late: TimerHandle | None = None
         self._stalled: TimerHandle | None = None
+        self._last = False
+        self._served = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -46,11 +50,25 @@ class LimitedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_bytes = None
         super().on_headers_complete()
+        self._served = True
+        if self._last:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self._head_bytes = 0
         self._request_is_complete()
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        if self._served:
+            super().shutdown()
+            return
+        self._last = True
+        self.loop.call_later(FIRST_REQUEST_SECONDS, self._end_silent)
+
+    def _end_silent(self) -> None:
+        if not self._served:
+            self.transport.close()
 
     def pause_writing(self) -> None:
         super().pause_writing()

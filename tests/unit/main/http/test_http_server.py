@@ -100,6 +100,29 @@ def test_stop_lets_a_request_in_progress_end() -> None:
     assert answers == [b"hello"]
 
 
+def test_a_client_that_was_accepted_before_a_stop_is_answered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "FIRST_REQUEST_SECONDS", NET)
+    stopped = threading.Event()
+    shutdown = limits.LimitedConnection.shutdown
+
+    def noted(connection: limits.LimitedConnection) -> None:
+        shutdown(connection)
+        stopped.set()
+
+    monkeypatch.setattr(limits.LimitedConnection, "shutdown", noted)
+    with serving() as server:
+        connection = connect(server)
+        assert ask(server) == b"hello"  # so the connection before it was accepted
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        assert stopped.wait(NET)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        assert (answer.read(), answer.headers["connection"]) == (b"hello", "close")
+        stopping.join(NET)
+        connection.close()
+
+
 def test_a_client_that_comes_between_bind_and_start_is_answered() -> None:
     server = HttpServer(hello, host="127.0.0.1", port=0, threads=2)
     server.bind()
