@@ -7,7 +7,7 @@ from tests.contract.samples import START, a_record, a_tree, moment, new_id, reto
 
 from evenload.interfaces import Transaction, UnitOfWork
 from evenload.model import moves
-from evenload.model.balancer import HttpCheck, MonitorTemplate, V1Pool
+from evenload.model.balancer import HttpCheck, MonitorTemplate, V1Monitor, V1Pool, V1Vip
 from evenload.model.enums import Kind, MonitorType
 from evenload.model.query import Query
 from evenload.model.tree import Tree, kind_of
@@ -18,7 +18,7 @@ def a_v1_tree(agent: str = "host-1", project_id: str = "project-1") -> Tree:
     tree = a_tree(agent=agent)
     [listener], [pool] = tree.listeners.values(), tree.pools.values()
     origin = V1Pool(subnet_id=new_id(), provider="haproxy", bytes_in=-7, bytes_out=2**40, total_connections=3)
-    for record in (retouched(listener, v1=True), retouched(pool, v1=origin)):
+    for record in (replace(listener, v1=V1Vip()), replace(pool, v1=origin)):
         tree = tree.with_record(replace(record, project_id=project_id))
     return tree
 
@@ -109,6 +109,20 @@ def test_lists_of_v1_have_what_v1_knows(store: UnitOfWork, kind: Kind) -> None:
         assert transaction.count(kind, Query(v1=True, filters={"project_id": ("stranger",)})) == 0
 
 
+def test_what_v1_counts_is_saved_without_another_generation(store: UnitOfWork) -> None:
+    before = a_v1_tree()
+    [pool], [listener] = before.pools.values(), before.listeners.values()
+    put(store, before)
+    assert isinstance(pool.v1, V1Pool)
+    after = before.with_records([replace(pool, v1=replace(pool.v1, bytes_in=11)), replace(listener, v1=None)])
+    bare = after.with_record(replace(pool, v1=None))
+    for former, tree in ((before, after), (after, bare), (bare, before)):
+        store.write(lambda transaction, former=former, tree=tree: transaction.update_tree(former, tree))  # type: ignore[misc]
+        with store.read() as transaction:
+            assert transaction.tree(before.id) == tree
+            assert transaction.assignments("host-1") == {before.id: before.generation}
+
+
 def test_what_is_being_deleted_does_not_count(store: UnitOfWork) -> None:
     tree = a_v1_tree()
     [pool] = tree.pools.values()
@@ -123,7 +137,7 @@ def test_the_first_monitor_that_is_on_is_the_pools(store: UnitOfWork) -> None:
     [first] = tree.monitors.values()
     template = new_id()
     tree = tree.with_record(retouched(first, admin_state_up=False))
-    second = a_record(replace(first.item, id=new_id(), template_id=template))
+    second = a_record(replace(first.item, id=new_id()), v1=V1Monitor(template_id=template))
     tree = tree.with_record(second).with_record(a_record(replace(first.item, id=new_id())))
     put(store, tree)
     [pool] = tree.pools

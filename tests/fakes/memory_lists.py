@@ -18,6 +18,7 @@ from evenload.model.balancer import (
     Pool,
     Record,
     SessionPersistence,
+    template_of,
 )
 from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
@@ -78,13 +79,11 @@ def find_records(kind: Kind, entries: Sequence[Entry], query: Query) -> Page[Any
 def _known_to_v1(tree: Tree, record: AnyRecord) -> bool:
     match record.item:
         case LoadBalancer():
-            return any(listener.item.v1 for listener in tree.listeners.values())
-        case Listener():
-            return record.item.v1
-        case Pool():
-            return record.item.v1 is not None
+            return any(listener.v1 is not None for listener in tree.listeners.values())
+        case Listener() | Pool():
+            return record.v1 is not None
         case _:  # a part of a pool
-            return any(tree.pools[pool_id].item.v1 is not None for pool_id in parents_of(record.item))
+            return any(tree.pools[pool_id].v1 is not None for pool_id in parents_of(record.item))
 
 
 def _ordered(entries: Sequence[Entry], query: Query) -> list[Entry]:
@@ -124,6 +123,8 @@ def _value(entry: Entry, name: str) -> Any:
             "vip_port_id": item.port_id,
             "vip_network_id": item.network_id,
         }[name]
+    if isinstance(item, HealthMonitor) and name == "template_id":
+        return template_of(record)
     if name == "agent":
         return tree.agent
     if isinstance(item, Pool) and name == "monitor_id":
@@ -149,6 +150,8 @@ def _types(kind: Kind) -> dict[str, type]:
         if name not in _UNASKED
     }
     types["load_balancer_id"] = str
+    if kind is Kind.HEALTH_MONITOR:
+        types["template_id"] = str
     if kind is Kind.LOAD_BALANCER:
         del types["load_balancer_id"]
         types |= dict.fromkeys(("vip_address", "vip_subnet_id", "vip_port_id", "vip_network_id", "agent"), str)

@@ -3,6 +3,7 @@
 Ids look like UUIDs and say what they are: ``uuid(1)`` is a load balancer's, further ones are numbered by kind.
 """
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from evenload.model.desired import Desired, DesiredIp, DesiredPort
 from evenload.model.enums import Algorithm, ListenerProtocol, MonitorType, NetworkType, PoolProtocol
 from evenload.model.network import Route, Segment
 from evenload.model.verdict import CheckKey, Verdict
+from evenload.payloads.documents import dump_desired
 
 PHYSICAL = "physnet1"
 
@@ -84,6 +86,16 @@ def wish(generation: int = 1, *, at: DesiredPort | None = None, size: int = 2, *
         "members": tuple(member(number) for number in range(size)),
     }
     return Desired(generation=generation, project_id=uuid(9), port=where, **(fields | more))
+
+
+def document_of_version_1() -> bytes:
+    """A wish with a monitor as version 1 of the payloads wrote it: with what LBaaS v1 alone knows of its objects."""
+    kept: dict[str, Any] = json.loads(dump_desired(wish(monitors=(monitor(),))))
+    counted = {"bytes_in": 7, "bytes_out": 8, "total_connections": 9}
+    kept["listeners"][0]["v1"] = True
+    kept["pools"][0]["v1"] = {"subnet_id": uuid(8), "provider": "haproxy", **counted}
+    kept["monitors"][0]["template_id"] = uuid(10)
+    return json.dumps(kept).encode()
 
 
 def changed(desired: Desired, **fields: Any) -> Desired:

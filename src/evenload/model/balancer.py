@@ -1,8 +1,9 @@
 """The load balancer and its parts: what the data plane has to know of each, and the record that is kept around it.
 
 The dataclasses ``LoadBalancer`` to ``HealthMonitor`` hold only what makes a difference to packets; they travel
-unchanged from the store to the agent inside ``Desired``. What only people and the API care about (name, project, tags,
-statuses, times) stands once, in ``Record``, so that renaming a pool is visibly not a change of the data plane.
+unchanged from the store to the agent inside ``Desired``. What only people and the APIs care about (name, project, tags,
+statuses, times, LBaaS v1's own) stands once, in ``Record``, so that renaming a pool is visibly not a change of the data
+plane.
 """
 
 from collections.abc import Collection
@@ -53,7 +54,6 @@ class LoadBalancer:
 class Listener:
     """Times are in milliseconds. ``connection_limit`` is -1 for the agent's default.
 
-    ``v1``: it is a VIP of LBaaS v1, alone on its load balancer unless somebody added to that by Octavia's API.
     ``allowed_cidrs``: normalised networks that may connect; empty means everyone. ``headers_off``: headers that were
     named in order not to be inserted; nothing comes of them, but whoever named them is shown them again.
     """
@@ -72,7 +72,6 @@ class Listener:
     timeout_member_data: int = 50_000
     timeout_tcp_inspect: int = 0
     allowed_cidrs: tuple[str, ...] = ()
-    v1: bool = False
 
 
 def pools_used_by(listener: Listener) -> tuple[str, ...]:
@@ -94,31 +93,13 @@ class SessionPersistence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class V1Pool:
-    """What a pool of LBaaS v1 has beside its successor's: a subnet and a provider of its own, and a life without VIP.
-
-    The counters are what listeners that the pool had before have left to it, less what its present one had counted for
-    others when it came: the pool's totals are these and its listener's.
-    """
-
-    subnet_id: str
-    provider: str
-    bytes_in: int = 0
-    bytes_out: int = 0
-    total_connections: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """``v1`` is set for pools made by LBaaS v1."""
-
     id: str
     load_balancer_id: str
     protocol: PoolProtocol
     algorithm: Algorithm
     admin_state_up: bool = True
     session_persistence: SessionPersistence | None = None
-    v1: V1Pool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,8 +133,7 @@ class HttpCheck:
 class HealthMonitor:
     """``delay`` and ``timeout`` in seconds; ``rise`` and ``fall`` are checks in a row (max_retries, max_retries_down).
 
-    ``http`` is set for HTTP and HTTPS and for nothing else. A pool of LBaaS v1 may have several: each is what the
-    template ``template_id`` amounts to for that pool.
+    ``http`` is set for HTTP and HTTPS and for nothing else. A pool of LBaaS v1 may have several (``V1Monitor``).
     """
 
     id: str
@@ -165,7 +145,6 @@ class HealthMonitor:
     fall: int = 3
     admin_state_up: bool = True
     http: HttpCheck | None = None
-    template_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +162,36 @@ class MonitorTemplate:
     http: HttpCheck | None = None
     created_at: datetime
     updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class V1Vip:
+    """The listener is a VIP of LBaaS v1, alone on its load balancer unless somebody added to that by Octavia's API."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class V1Pool:
+    """What a pool of LBaaS v1 has beside its successor's: a subnet and a provider of its own, and a life without VIP.
+
+    The counters are what listeners that the pool had before have left to it, less what its present one had counted for
+    others when it came: the pool's totals are these and its listener's.
+    """
+
+    subnet_id: str
+    provider: str
+    bytes_in: int = 0
+    bytes_out: int = 0
+    total_connections: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class V1Monitor:
+    """The health monitor is what the template ``template_id`` amounts to for its pool."""
+
+    template_id: str
+
+
+V1Part: TypeAlias = V1Vip | V1Pool | V1Monitor
 
 
 class Item(Protocol):
@@ -208,7 +217,8 @@ class Record(Generic[U]):
     ``generation`` is the load balancer's generation that last changed this object; ``fault`` is the reason of an
     ERROR, for people. ``deleting``: its deletion was asked for, which is final even where the status is ERROR because
     the host has not managed it yet. ``created_at`` and ``updated_at`` are in UTC, never naive. Members and monitors
-    have no description on the wire; theirs stays empty.
+    have no description on the wire; theirs stays empty. ``v1`` is what LBaaS v1 alone knows of it, None for what
+    was not made by it: a ``V1Vip`` for a listener, a ``V1Pool`` for a pool, a ``V1Monitor`` for a health monitor.
     """
 
     item: U
@@ -223,6 +233,7 @@ class Record(Generic[U]):
     fault: str | None = None
     created_at: datetime
     updated_at: datetime | None = None
+    v1: V1Part | None = None
 
     @property
     def id(self) -> str:
@@ -230,3 +241,8 @@ class Record(Generic[U]):
 
 
 AnyRecord: TypeAlias = Record[Item]
+
+
+def template_of(record: AnyRecord) -> str | None:
+    """The id of the template of a health monitor made by LBaaS v1, None for anything else."""
+    return record.v1.template_id if isinstance(record.v1, V1Monitor) else None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-PAYLOAD_VERSION = 1
+PAYLOAD_VERSION = 2
 """Raised with every field, kind or value that ``Desired``, ``Report`` or ``Health`` gains or loses."""
 
 FEATURES: frozenset[str] = frozenset()

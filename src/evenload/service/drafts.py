@@ -18,6 +18,7 @@ from evenload.model.balancer import (
     Pool,
     Record,
     SessionPersistence,
+    V1Part,
 )
 from evenload.model.enums import PersistenceType, ProvisioningStatus
 from evenload.model.errors import Invalid
@@ -38,7 +39,7 @@ class Birth:
     now: datetime
     _made: int = field(default=0, init=False)
 
-    def record(self, item: R, draft: Changes, *, monitored: bool = False) -> Record[R]:
+    def record(self, item: R, draft: Changes, *, monitored: bool = False, v1: V1Part | None = None) -> Record[R]:
         moment = self.now + timedelta(microseconds=self._made)
         self._made += 1
         return Record(
@@ -48,6 +49,7 @@ class Birth:
             operating_status=initial_operating_status(item, monitored=monitored),
             generation=self.generation,
             created_at=moment,
+            v1=v1,
             **_completed(Record, draft.record),
         )
 

@@ -9,7 +9,7 @@ from typing import cast
 
 from evenload.interfaces import ListPart, Transaction
 from evenload.model import rules, status
-from evenload.model.balancer import AnyRecord, HealthMonitor, MonitorTemplate, Record
+from evenload.model.balancer import AnyRecord, HealthMonitor, MonitorTemplate, Record, V1Monitor, template_of
 from evenload.model.enums import Kind
 from evenload.model.query import Page, Query, View
 from evenload.service import drafts, guards
@@ -35,11 +35,12 @@ class HealthMonitors:
             birth = drafts.Birth(pool.project_id, before.generation + 1, now)
             identifier = self._context.new_id()
             monitor = drafts.new_monitor(identifier, pool_id, draft)
-            if pool.item.v1 is not None:
+            v1: V1Monitor | None = None
+            if pool.v1 is not None:
                 template = templates.template_from(monitor, identifier, pool.project_id, now)
                 transaction.insert_template(template)
-                monitor = templates.monitor_from(template, identifier, pool_id)
-            record = birth.record(monitor, draft)
+                v1 = V1Monitor(template_id=template.id)
+            record = birth.record(monitor, draft, v1=v1)
             edited = before.with_record(record)
             guards.require(rules.validate_only_monitor(edited, monitor))
             guards.require(rules.validate_monitor(monitor))
@@ -99,11 +100,11 @@ def _template_of(transaction: Transaction, identifier: str) -> MonitorTemplate |
     """Locked, and with it the trees of all pools that have it, before any of these is read: two who change monitors of
     the same template by different pools would wait for each other otherwise."""
     view = transaction.view(Kind.HEALTH_MONITOR, identifier)
-    item = None if view is None else view.record.item
-    if not isinstance(item, HealthMonitor) or item.template_id is None:
+    template_id = None if view is None else template_of(view.record)
+    if template_id is None:
         return None
-    template = transaction.template(item.template_id)
-    transaction.lock_trees(each.relations.load_balancer_id for each in _alike(transaction, item.template_id))
+    template = transaction.template(template_id)
+    transaction.lock_trees(each.relations.load_balancer_id for each in _alike(transaction, template_id))
     return template
 
 

@@ -1,8 +1,9 @@
 """The tables, as SQLAlchemy metadata, so that they mean the same in every database.
 
 Used by the other modules of ``store`` and by the migrations' environment. A column is named after the model's field
-that it holds, a field that is itself a dataclass takes columns ``<field>_<its field>`` (see mapping.py); the further
-columns are said here with their reason. Times are in UTC without zone, tuples are JSON text.
+that it holds, a field that is itself a dataclass takes columns ``<field>_<its field>`` (see mapping.py); those of
+``Record.v1`` stand in lbaas_v1.py; the further columns are said here with their reason. Times are in UTC without zone,
+tuples are JSON text.
 """
 
 from typing import Any

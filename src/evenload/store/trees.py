@@ -17,6 +17,7 @@ from evenload.model.enums import Kind, ProvisioningStatus
 from evenload.model.errors import Overtaken
 from evenload.model.tree import KINDS, Tree, kind_of
 from evenload.store import tables
+from evenload.store.lbaas_v1 import V1_COLUMNS
 from evenload.store.mapping import RowCodec, to_moment
 from evenload.store.prepared import DriverInsert, Prepared, Row
 
@@ -33,15 +34,20 @@ OWNER = "load_balancer_id"
 
 
 class RecordTable(Generic[T]):
-    """One kind's table with the statements on it. Rows are item columns, record columns, then ``extra``."""
+    """One kind's table with the statements on it. Rows are item columns, record columns, LBaaS v1's, then ``extra``."""
 
     def __init__(self, cls: type[T], table: Table, extra: Sequence[str] = ()) -> None:
         self.table = table
         self._items: RowCodec[T] = RowCodec(cls, table)
-        self._records: RowCodec[Record[T]] = RowCodec(Record, table, skip=("item",))
+        self._records: RowCodec[Record[T]] = RowCodec(Record, table, skip=("item", "v1"))
+        self._v1 = V1_COLUMNS.get(table.name)
         self._offset = len(self._items.columns)
+        self._own = [*self._items.columns, *self._records.columns]
+        self._v1_at = len(self._own)
+        if self._v1 is not None:
+            self._own += [table.c[name] for name in self._v1.names]
         self.names_owner = OWNER in extra
-        self.columns = [*self._items.columns, *self._records.columns, *(table.c[name] for name in extra)]
+        self.columns = [*self._own, *(table.c[name] for name in extra)]
         tree = table.c.id if table is tables.LOAD_BALANCERS else table.c.load_balancer_id
         self.of_tree = select(*self.columns).where(tree == bindparam("tree")).order_by(table.c.position)
         self.of_tree_locked = self.of_tree.with_for_update()
@@ -60,15 +66,22 @@ class RecordTable(Generic[T]):
         self.delete = delete(table).where(table.c.id == bindparam("identifier"))
 
     def decode(self, row: Sequence[Any]) -> Record[T]:
-        return self._records.decode(row, self._offset, item=self._items.decode(row))
+        v1 = None if self._v1 is None else self._v1.decode(row[self._v1_at : len(self._own)])
+        return self._records.decode(row, self._offset, item=self._items.decode(row), v1=v1)
 
     def encode(self, record: Record[T], extra: Mapping[str, Any]) -> dict[str, Any]:
-        return {**self._items.encode(record.item), **self._records.encode(record), **extra}
+        """Raises TypeError where LBaaS v1 knows something of the object that this kind has no place for."""
+        row = {**self._items.encode(record.item), **self._records.encode(record), **extra}
+        if self._v1 is not None:
+            row.update(self._v1.encode(record.v1))
+        elif record.v1 is not None:
+            raise TypeError(f"{self.table.name} have no columns for {record.v1!r}")
+        return row
 
     def driver_insert(self, dialect: Dialect, extra: Iterable[str]) -> DriverInsert:
         """``extra``: names of the columns beside the record's own."""
         if self._driver_insert is None:
-            names = [column.name for column in (*self._items.columns, *self._records.columns)]
+            names = [column.name for column in self._own]
             self._driver_insert = DriverInsert(self.table, [*names, *extra], dialect)
         return self._driver_insert
 

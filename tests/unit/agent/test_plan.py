@@ -8,6 +8,7 @@ from tests.fakes.wishes import (
     BALANCER,
     changed,
     disabled,
+    document_of_version_1,
     failed_over,
     ip,
     listener,
@@ -43,6 +44,7 @@ from evenload.model.balancer import HttpCheck
 from evenload.model.desired import Change, Desired, Gone
 from evenload.model.errors import Hopeless
 from evenload.model.observed import HaproxyObserved, Observed, ServerState
+from evenload.payloads.documents import load_desired
 from evenload.render.options import RenderOptions
 
 OPTIONS = RenderOptions(state_dir="/run/evenload")
@@ -97,6 +99,13 @@ def test_nothing_where_all_is_as_wished() -> None:
 def test_a_document_that_changes_nothing_on_the_host_is_remembered_all_the_same() -> None:
     planned = plan(changed(wish()), settled(wish()), OPTIONS)
     assert (kinds(planned), planned.change) == ([Remember], Change.NOTHING)
+
+
+def test_a_remembered_document_of_version_1_that_names_lbaas_v1_changes_nothing() -> None:
+    desired = wish(monitors=(monitor(),))
+    observed = replace(settled(desired), applied=load_desired(document_of_version_1()))
+    planned = plan(desired, observed, OPTIONS)
+    assert (planned.actions, planned.change) == ((), Change.NOTHING)
 
 
 def test_a_weight_is_changed_at_run_time() -> None:

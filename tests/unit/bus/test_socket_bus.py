@@ -18,7 +18,7 @@ from evenload.bus.socket_client import SocketServer
 from evenload.bus.socket_server import SocketGateway
 from evenload.model.desired import Gone, Unreadable
 from evenload.model.errors import ForeignDatabase, ServerUnavailable, Unwelcome
-from evenload.model.registration import Registration
+from evenload.model.registration import PAYLOAD_VERSION, Registration
 from evenload.payloads import messages
 
 LONG = 10.0
@@ -139,7 +139,7 @@ def test_a_document_that_cannot_be_read_says_so_and_leaves_the_others(site: Site
         messages.pack_answers({"good": desired, "bad": desired, "gone": Gone(load_balancer_id="gone")})
     )
     answers["bad"]["desired"]["listeners"][0]["tls"] = {}
-    read = messages.read_answers(answers, ["good", "bad", "gone"], 1)
+    read = messages.read_answers(answers, ["good", "bad", "gone"], PAYLOAD_VERSION)
     assert read["good"] == desired
     assert read["gone"] == Gone(load_balancer_id="gone")
     bad = read["bad"]

@@ -1,11 +1,14 @@
 """Documents on disk and on the wire: what an earlier version wrote, and what a later one says."""
 
 import json
+import re
 from typing import Any
 
 import pytest
-from tests.fakes.wishes import wish
+from pydantic import TypeAdapter
+from tests.fakes.wishes import document_of_version_1, monitor, wish
 
+from evenload.model.desired import Desired
 from evenload.model.registration import PAYLOAD_VERSION
 from evenload.payloads.documents import UnknownContent, dump_desired, load_desired, read_desired
 
@@ -19,6 +22,20 @@ def test_a_document_comes_back_as_it_was() -> None:
     desired = wish()
     assert load_desired(dump_desired(desired)) == desired
     assert read_desired(document()) == desired
+
+
+def test_nothing_of_lbaas_v1_travels() -> None:
+    fields = re.findall(r'"(\w+)": ', json.dumps(TypeAdapter(Desired).json_schema()))
+    assert {"listeners", "default_pool_id", "session_persistence"} <= set(fields)
+    assert [name for name in fields if name.lower().startswith(("v1", "template"))] == []
+
+
+def test_what_version_1_said_of_lbaas_v1_is_passed_over() -> None:
+    kept, desired = json.loads(document_of_version_1()), wish(monitors=(monitor(),))
+    assert load_desired(json.dumps(kept).encode()) == desired
+    assert read_desired(kept, version=1) == desired
+    with pytest.raises(UnknownContent, match=r"the field listeners\.0\.v1 is unknown to version"):
+        read_desired(kept)
 
 
 def test_a_document_on_disk_of_an_earlier_version_is_read() -> None:

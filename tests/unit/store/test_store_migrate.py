@@ -122,8 +122,8 @@ def test_what_an_earlier_version_kept_is_there_after_the_upgrade(tmp_path: Path)
         agents = transaction.agents()
     assert tree is not None
     assert tree.hosted
-    assert [record.item.v1 for record in tree.listeners.values()] == [False]
-    assert [record.item.v1 for record in tree.pools.values()] == [None]
+    assert [record.v1 for record in tree.listeners.values()] == [None]
+    assert [record.v1 for record in tree.pools.values()] == [None]
     assert [(agent.name, agent.admin_state_up, agent.created_at) for agent in agents] == [("host-1", True, None)]
     engine.dispose()
 

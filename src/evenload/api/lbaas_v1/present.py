@@ -11,7 +11,16 @@ from typing import Any
 
 from evenload.api.fields import address_or_text, integer_of, truth_of
 from evenload.api.paging import Column
-from evenload.model.balancer import AnyRecord, HealthMonitor, Member, Pool, Record, SessionPersistence
+from evenload.model.balancer import (
+    AnyRecord,
+    HealthMonitor,
+    Member,
+    Pool,
+    Record,
+    SessionPersistence,
+    V1Pool,
+    template_of,
+)
 from evenload.model.desired import Statistics
 from evenload.model.enums import OperatingStatus, ProvisioningStatus
 from evenload.model.query import Value
@@ -60,7 +69,7 @@ def _session_persistence(pool: Record[Pool] | None) -> Json | None:
 def present_pool(view: PoolView) -> Json:
     """Raises ValueError for a pool of which LBaaS v1 knows nothing."""
     record, pool = view.pool, view.pool.item
-    if pool.v1 is None:
+    if not isinstance(record.v1, V1Pool):
         raise ValueError(f"Pool {pool.id} was not made by LBaaS v1")
     return {
         "id": pool.id,
@@ -68,14 +77,14 @@ def present_pool(view: PoolView) -> Json:
         "vip_id": view.vip_id,
         "name": record.name,
         "description": record.description,
-        "subnet_id": pool.v1.subnet_id,
+        "subnet_id": record.v1.subnet_id,
         "protocol": pool.protocol.value,
-        "provider": pool.v1.provider,
+        "provider": record.v1.provider,
         "lb_method": pool.algorithm.value,
         "members": list(view.member_ids),
-        "health_monitors": [monitor.item.template_id for monitor in view.monitors],
+        "health_monitors": [template_of(monitor) for monitor in view.monitors],
         "health_monitors_status": [
-            {"monitor_id": monitor.item.template_id, **_status(monitor)} for monitor in view.monitors
+            {"monitor_id": template_of(monitor), **_status(monitor)} for monitor in view.monitors
         ],
         "admin_state_up": pool.admin_state_up,
         **_status(record),
@@ -123,7 +132,7 @@ def present_monitor(view: MonitorView) -> Json:
 
 
 def present_association(monitor: Record[HealthMonitor]) -> Json:
-    return {"id": monitor.item.template_id, "tenant_id": monitor.project_id}
+    return {"id": template_of(monitor), "tenant_id": monitor.project_id}
 
 
 def present_statistics(statistics: Statistics) -> Json:

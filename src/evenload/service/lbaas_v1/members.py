@@ -87,7 +87,7 @@ class V1Members:
 
 def _read_member(transaction: TreePart, identifier: str) -> Tree:
     tree = guards.read_tree(transaction, Kind.MEMBER, identifier)
-    if tree.pools[tree.members[identifier].item.pool_id].item.v1 is None:
+    if tree.pools[tree.members[identifier].item.pool_id].v1 is None:
         raise guards.not_found(Kind.MEMBER, identifier)
     return tree
 

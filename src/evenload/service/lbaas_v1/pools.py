@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 
 from evenload.interfaces import StatisticsPart, TemplatePart, Transaction, TreePart
 from evenload.model import rules, status
-from evenload.model.balancer import LoadBalancer, Pool, Record, V1Pool
+from evenload.model.balancer import LoadBalancer, Pool, Record, V1Monitor, V1Pool, template_of
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import ForeignProject, NotFound, PoolInUse, PoolMonitorAssociationExists
@@ -44,12 +44,10 @@ class V1Pools:
             agent = choose_agent(transaction.agents(), now=now)
             birth = drafts.Birth(project_id, 1, now)
             holder = LoadBalancer(id=context.new_id(), provider=self._provider)
-            pool = replace(
-                drafts.new_pool(context.new_id(), holder.id, draft),
-                v1=V1Pool(subnet_id=draft.subnet_id, provider=draft.provider),
-            )
+            pool = drafts.new_pool(context.new_id(), holder.id, draft)
+            v1 = V1Pool(subnet_id=draft.subnet_id, provider=draft.provider)
             empty = Tree(load_balancer=birth.record(holder, Changes()), agent=agent.name, generation=0)
-            edited = empty.with_record(birth.record(pool, draft))
+            edited = empty.with_record(birth.record(pool, draft, v1=v1))
             edited, associated = self._associated(transaction, edited, pool.id, monitor_ids)
             guards.require(rules.validate_pool(edited, pool))
             tree = status.advance(edited, changed=[pool.id, *associated], now=now)
@@ -71,7 +69,7 @@ class V1Pools:
             associated: Sequence[str] = ()
             gone: Sequence[str] = ()
             if monitor_ids is not None:
-                present = {each.item.template_id: each for each in views.pool_view(before, identifier).monitors}
+                present = {template_of(each): each for each in views.pool_view(before, identifier).monitors}
                 gone = [each.id for template_id, each in present.items() if template_id not in monitor_ids]
                 fresh = [each for each in monitor_ids if each not in present]
                 edited, associated = self._associated(transaction, edited, identifier, fresh)
@@ -148,7 +146,7 @@ class V1Pools:
                 views.pool_view(tree, record.id)
                 for tree in trees
                 for record in tree.pools.values()
-                if record.item.v1 is not None and not record.deleting
+                if record.v1 is not None and not record.deleting
             ]
 
     def statistics(self, identifier: str) -> Statistics:
@@ -169,11 +167,12 @@ class V1Pools:
                 raise NotFound("Health Monitor", template_id, field="health_monitor")
             if template.project_id != tree.load_balancer.project_id:
                 raise ForeignProject(f"Health monitor {template_id} belongs to another project.")
-            if any(each.item.template_id == template_id for each in views.pool_view(tree, pool_id).monitors):
+            if any(template_of(each) == template_id for each in views.pool_view(tree, pool_id).monitors):
                 raise PoolMonitorAssociationExists(
                     f"Health monitor {template_id} is already associated with Pool {pool_id}."
                 )
-            record = birth.record(monitor_from(template, self._context.new_id(), pool_id), Changes())
+            monitor = monitor_from(template, self._context.new_id(), pool_id)
+            record = birth.record(monitor, Changes(), v1=V1Monitor(template_id=template_id))
             tree = tree.with_record(record)
             made.append(record.id)
         return tree, made
@@ -188,7 +187,7 @@ def _lock_templates(transaction: TemplatePart, identifiers: Iterable[str]) -> No
 def read_pool(transaction: TreePart, identifier: str) -> Tree:
     """The tree with that pool. Raises NotFound also for a pool that LBaaS v1 does not know."""
     tree = guards.read_tree(transaction, Kind.POOL, identifier)
-    if tree.pools[identifier].item.v1 is None:
+    if tree.pools[identifier].v1 is None:
         raise guards.not_found(Kind.POOL, identifier)
     return tree
 
@@ -201,8 +200,8 @@ def counted_now(transaction: StatisticsPart, tree: Tree, pool_id: str) -> Statis
 
 def credited(record: Record[Pool], counted: Statistics, sign: int = 1) -> Record[Pool]:
     """The pool with what a listener has counted added to its totals; ``sign`` -1: taken off."""
-    v1 = record.item.v1
-    if v1 is None:
+    v1 = record.v1
+    if not isinstance(v1, V1Pool):
         return record
     kept = replace(
         v1,
@@ -210,12 +209,12 @@ def credited(record: Record[Pool], counted: Statistics, sign: int = 1) -> Record
         bytes_out=v1.bytes_out + sign * counted.bytes_out,
         total_connections=v1.total_connections + sign * counted.total_connections,
     )
-    return replace(record, item=replace(record.item, v1=kept))
+    return replace(record, v1=kept)
 
 
 def _counted_before(record: Record[Pool]) -> Statistics:
-    v1 = record.item.v1
-    if v1 is None:
+    v1 = record.v1
+    if not isinstance(v1, V1Pool):
         return Statistics()
     return Statistics(bytes_in=v1.bytes_in, bytes_out=v1.bytes_out, total_connections=v1.total_connections)
 
@@ -227,6 +226,6 @@ def _not_negative(statistics: Statistics) -> Statistics:
 
 def _association(tree: Tree, pool_id: str, template_id: str) -> str:
     for record in views.pool_view(tree, pool_id).monitors:
-        if record.item.template_id == template_id:
+        if template_of(record) == template_id:
             return record.id
     raise NotFound("PoolMonitorAssociation", f"of Pool {pool_id} with Health Monitor {template_id}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from evenload.interfaces import Transaction
 from evenload.model import status
-from evenload.model.balancer import HealthMonitor, MonitorTemplate
+from evenload.model.balancer import HealthMonitor, MonitorTemplate, template_of
 from evenload.model.enums import Kind
 from evenload.model.query import Query
 from evenload.model.tree import Tree
@@ -25,7 +25,7 @@ _SHARED = frozenset(each.name for each in fields(HealthMonitor)) & frozenset(
 
 def monitor_from(template: MonitorTemplate, identifier: str, pool_id: str) -> HealthMonitor:
     shared = {name: getattr(template, name) for name in _SHARED}
-    return HealthMonitor(id=identifier, pool_id=pool_id, template_id=template.id, **shared)
+    return HealthMonitor(id=identifier, pool_id=pool_id, **shared)
 
 
 def template_from(monitor: HealthMonitor, identifier: str, project_id: str, now: datetime) -> MonitorTemplate:
@@ -59,6 +59,6 @@ def put_into(tree: Tree, template_id: str, item: Mapping[str, Any]) -> tuple[Tre
     edited = [
         drafts.changed(record, Changes(item=item))
         for record in tree.monitors.values()
-        if record.item.template_id == template_id and not record.deleting
+        if template_of(record) == template_id and not record.deleting
     ]
     return tree.with_records(edited), [record.id for record in edited]

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeVar, cast
 
 from evenload.interfaces import Transaction
-from evenload.model.balancer import HealthMonitor, Item, Listener, LoadBalancer, Member, Pool, Record
+from evenload.model.balancer import HealthMonitor, Item, Listener, LoadBalancer, Member, Pool, Record, template_of
 from evenload.model.enums import Kind
 from evenload.model.query import Query, Value
 from evenload.model.tree import Tree
@@ -39,7 +39,7 @@ def pool_view(tree: Tree, identifier: str) -> PoolView:
 
 def vip_of(tree: Tree, pool_id: str) -> str | None:
     """The VIP that a pool has; one that is going is none any more."""
-    return next((record.id for record in _living(tree.listeners_of(pool_id)) if record.item.v1), None)
+    return next((record.id for record in _living(tree.listeners_of(pool_id)) if record.v1 is not None), None)
 
 
 def list_vips(transaction: Transaction, query: Query) -> list[VipView]:
@@ -60,7 +60,7 @@ def list_pools(transaction: Transaction, query: Query) -> list[PoolView]:
     pools = cast(list[Record[Pool]], _all(transaction, Kind.POOL, query))
     ids = [record.id for record in pools]
     listeners = cast(list[Record[Listener]], _where(transaction, Kind.LISTENER, "default_pool_id", ids))
-    vips = {record.item.default_pool_id: record.id for record in listeners if record.item.v1}
+    vips = {record.item.default_pool_id: record.id for record in listeners if record.v1 is not None}
     members: dict[str, list[str]] = {}
     for member in cast(list[Record[Member]], _where(transaction, Kind.MEMBER, "pool_id", ids)):
         members.setdefault(member.item.pool_id, []).append(member.id)
@@ -87,7 +87,7 @@ def list_monitors(transaction: Transaction, project_id: str | None) -> list[Moni
     found: dict[str | None, list[Record[HealthMonitor]]] = {}
     for record in _where(transaction, Kind.HEALTH_MONITOR, "template_id", [template.id for template in templates]):
         monitor = cast(Record[HealthMonitor], record)
-        found.setdefault(monitor.item.template_id, []).append(monitor)
+        found.setdefault(template_of(monitor), []).append(monitor)
     return [MonitorView(template=each, associations=tuple(found.get(each.id, ()))) for each in templates]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from evenload.interfaces import AgentPart, Transaction, TreePart, VipPort, VipWish
 from evenload.model import moves, rules, status
-from evenload.model.balancer import Listener, Pool, Record
+from evenload.model.balancer import Listener, Pool, Record, V1Vip
 from evenload.model.enums import Kind, PersistenceType, PoolProtocol
 from evenload.model.errors import (
     AddressLetGo,
@@ -97,9 +97,9 @@ class Vips:
                 agent=_agent_for(transaction, held.agent, now),
                 applied_generation=0,
             ).with_record(persisting(held.pools[pool.id], draft.session_persistence))
-            item = {**draft.item, "default_pool_id": pool.id, "v1": True}
+            item = {**draft.item, "default_pool_id": pool.id}
             listener = drafts.new_listener(identifier, held.id, Changes(item=item))
-            edited = edited.with_record(birth.record(listener, draft))
+            edited = edited.with_record(birth.record(listener, draft, v1=V1Vip()))
             _require_valid(edited, identifier)
             after = status.advance(edited, changed=[record.id for record in edited.records()], now=now)
             steps.append(_Step(held, after))
@@ -291,7 +291,7 @@ def _read_vip(transaction: TreePart, identifier: str) -> Tree:
     if transaction.owner_of(Kind.LISTENER, identifier) is None:
         raise NotFound("Vip", identifier)
     tree = guards.read_tree(transaction, Kind.LISTENER, identifier)
-    if not tree.listeners[identifier].item.v1:
+    if tree.listeners[identifier].v1 is None:
         raise NotFound("Vip", identifier)
     return tree
 
@@ -335,7 +335,7 @@ def _require_valid(tree: Tree, identifier: str) -> None:
 def _only_user(tree: Tree, pool_id: str, identifier: str) -> bool:
     """Whether no other listener than this one uses the pool, which is one of v1's."""
     users = {record.id for record in tree.listeners_of(pool_id) if not record.deleting}
-    return users <= {identifier} and tree.pools[pool_id].item.v1 is not None
+    return users <= {identifier} and tree.pools[pool_id].v1 is not None
 
 
 def _agent_for(transaction: AgentPart, bound: str, now: datetime) -> str:

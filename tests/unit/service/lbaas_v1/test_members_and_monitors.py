@@ -7,7 +7,7 @@ from tests.fakes.sample_drafts import a_member, a_monitor
 from tests.fakes.v1_drafts import a_template, a_v1_pool, a_vip
 from tests.unit.service.conftest import World
 
-from evenload.model.balancer import HttpCheck
+from evenload.model.balancer import HttpCheck, template_of
 from evenload.model.desired import Desired
 from evenload.model.enums import MonitorType, ProvisioningStatus
 from evenload.model.errors import (
@@ -130,10 +130,10 @@ def test_a_pool_with_a_vip_is_in_use(world: World, served: str) -> None:
 def test_monitors_come_and_go_with_the_list(world: World, served: str, monitor: str) -> None:
     second = world.v1_monitors.create("project", a_template(MonitorType.TCP)).template.id
     view = world.v1_pools.update(served, Changes(record={"name": "new"}), [monitor, second])
-    assert [each.item.template_id for each in view.monitors] == [monitor, second]
+    assert [template_of(each) for each in view.monitors] == [monitor, second]
     view = world.v1_pools.update(served, Changes(), [second])
-    assert [each.item.template_id for each in view.monitors] == [second]
-    assert [each.template_id for each in wish_with(world, served).monitors] == [second]
+    assert [template_of(each) for each in view.monitors] == [second]
+    assert [each.id for each in wish_with(world, served).monitors] == [each.id for each in view.monitors]
     with pytest.raises(NotFound):
         world.v1_pools.update(served, Changes(), [served])
 
@@ -154,9 +154,10 @@ def test_every_association_is_a_monitor_of_its_own_pool(world: World, alone: str
         world.v1_pools.associate(pool, monitor)
     world.v1_pools.associate(served, second)
     wish = wish_with(world, served)
-    assert [(each.template_id, each.type, each.fall) for each in wish.monitors] == [
-        (monitor, MonitorType.HTTP, 3),
-        (second, MonitorType.PING, 1),
+    assert [(each.type, each.fall) for each in wish.monitors] == [(MonitorType.HTTP, 3), (MonitorType.PING, 1)]
+    made = world.v1_pools.get(served).monitors
+    assert [(each.id, template_of(each)) for each in made] == [
+        (carried.id, template) for carried, template in zip(wish.monitors, (monitor, second), strict=True)
     ]
     shown = world.v1_monitors.get(monitor)
     assert [(each.item.pool_id, each.provisioning_status) for each in shown.associations] == [

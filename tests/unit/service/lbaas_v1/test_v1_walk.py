@@ -17,6 +17,7 @@ from tests.fakes.v1_drafts import a_template, a_v1_pool, a_vip
 from tests.unit.service.conftest import make_world
 
 from evenload.interfaces import UnitOfWork
+from evenload.model.balancer import template_of
 from evenload.model.desired import Desired, Gone
 from evenload.model.enums import MonitorType, PersistenceType, ProvisioningStatus
 from evenload.model.errors import Conflict, Invalid, NotFound
@@ -239,7 +240,7 @@ class Walk(RuleBasedStateMachine):
             members, templates = self.pools[identifier]
             assert view.vip_id == vips.get(identifier)
             assert set(view.member_ids) == set(members)
-            assert [each.item.template_id for each in view.monitors] == templates
+            assert [template_of(each) for each in view.monitors] == templates
         assert {record.id for record in self.world.v1_members.list(Query())} == set(self.homes())
         assert {view.template.id for view in self.world.v1_monitors.list(None)} == set(self.templates)
         for vip in self.world.vips.list(Query()):
@@ -255,7 +256,9 @@ class Walk(RuleBasedStateMachine):
             if pool is not None:
                 members, templates = self.pools[pool]
                 assert {each.id for each in wish.members_of(pool)} == set(members)
-                assert [each.template_id for each in wish.monitors if each.pool_id == pool] == templates
+                monitors = self.world.v1_pools.get(pool).monitors
+                assert [each.id for each in wish.monitors_of(pool)] == [each.id for each in monitors]
+                assert [template_of(each) for each in monitors] == templates
 
     @invariant()
     def what_stands_alone_is_one_pool_in_force(self) -> None:
@@ -292,7 +295,7 @@ class Walk(RuleBasedStateMachine):
     def used_by_another(self, pool: str) -> bool:
         """By a listener that Octavia's API made."""
         return any(
-            not record.deleting and not record.item.v1 for tree in self.trees() for record in tree.listeners_of(pool)
+            not record.deleting and record.v1 is None for tree in self.trees() for record in tree.listeners_of(pool)
         )
 
     def one(self, known: Iterable[str], pick: int) -> str:
