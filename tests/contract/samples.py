@@ -29,6 +29,7 @@ from evenload.model.enums import (
     ProvisioningStatus,
 )
 from evenload.model.network import AllocationPool, FixedIp, Network, Port, Route, Segment, Subnet
+from evenload.model.placement import alone_on
 from evenload.model.totals import Count
 from evenload.model.tree import Tree
 
@@ -103,7 +104,7 @@ def a_tree(
         rise=2,
         http=HttpCheck(method="HEAD", url_path="/ok?a=ü", expected_codes="200-204", version="1.1", domain_name="x.org"),
     )
-    empty = Tree(load_balancer=a_record(balancer, **fields), agent=agent, generation=7, applied_generation=6)
+    empty = Tree(load_balancer=a_record(balancer, **fields), generation=7, placements=alone_on(agent, 6))
     return empty.with_records(
         [
             *(a_record(item) for item in listeners),
@@ -112,6 +113,11 @@ def a_tree(
             a_record(monitor),
         ]
     )
+
+
+def an_empty_tree(agent: str = "a", **fields: Any) -> Tree:
+    """Just the load balancer, on one agent."""
+    return Tree(load_balancer=a_tree(**fields).load_balancer, generation=1, placements=alone_on(agent))
 
 
 def retouched(record: Record[T], **fields: Any) -> Record[T]:

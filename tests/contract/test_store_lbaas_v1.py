@@ -25,7 +25,7 @@ def a_v1_tree(agent: str = "host-1", project_id: str = "project-1") -> Tree:
 
 def alone(tree: Tree) -> Tree:
     [pool] = tree.pools
-    return moves.tree_for(new_id(), moves.parts_of(tree, pool), agent=tree.agent, provider="evenload", now=START)
+    return moves.tree_for(new_id(), moves.parts_of(tree, pool), agent=tree.home, provider="evenload", now=START)
 
 
 def a_template(**fields: object) -> MonitorTemplate:

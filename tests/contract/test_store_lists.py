@@ -13,6 +13,7 @@ from evenload.interfaces import Transaction, UnitOfWork
 from evenload.model.balancer import AnyRecord
 from evenload.model.enums import Kind, ProvisioningStatus
 from evenload.model.errors import Invalid
+from evenload.model.placement import alone_on
 from evenload.model.query import Page, Query, Relations
 from evenload.model.tree import Tree, kind_of
 
@@ -36,7 +37,11 @@ def ids(page: Page[AnyRecord]) -> list[str]:
 
 def test_records_are_found_whole_with_their_relations(store: UnitOfWork) -> None:
     tree = a_tree(members=3, ports=(80, 443), tags=("x",))
-    lonely = Tree(load_balancer=a_tree(address="10.0.0.9", created_at=moment(1)).load_balancer, agent="a", generation=1)
+    lonely = Tree(
+        load_balancer=a_tree(address="10.0.0.9", created_at=moment(1)).load_balancer,
+        generation=1,
+        placements=alone_on("a"),
+    )
     put(store, tree, lonely)
     pool, monitor = next(iter(tree.pools)), next(iter(tree.monitors))
     expected = {
@@ -273,7 +278,9 @@ _RECORDS = st.lists(
 def test_pages_in_both_directions_make_up_the_list(
     store: UnitOfWork, records: list[dict[str, Any]], sort: list[tuple[str, bool]], size: int
 ) -> None:
-    trees = [Tree(load_balancer=a_tree(**fields).load_balancer, agent="a", generation=1) for fields in records]
+    trees = [
+        Tree(load_balancer=a_tree(**fields).load_balancer, generation=1, placements=alone_on("a")) for fields in records
+    ]
     put(store, *trees)
     try:
         whole = find(store, Kind.LOAD_BALANCER, sort=tuple(sort))

@@ -90,7 +90,7 @@ def test_a_new_kind_of_object(store: SqlUnitOfWork) -> None:
     note_record = going.get(note.id)
     assert note_record is not None
     assert note_record.provisioning_status is ProvisioningStatus.PENDING_DELETE
-    gone = status.applied(going, going.generation)
+    gone = status.applied(going, going.home, going.generation)
     assert gone is not None
     assert gone.get(note.id) is None
     store.write(lambda transaction: transaction.update_tree(changed, gone))

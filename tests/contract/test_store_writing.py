@@ -11,6 +11,7 @@ from tests.fakes.hints import NotedHints
 
 from evenload.interfaces import Transaction, UnitOfWork
 from evenload.model.errors import Overtaken, StoreUnavailable
+from evenload.model.placement import Placement, Role, alone_on
 
 
 def test_what_the_work_returns_is_the_answer(store: UnitOfWork) -> None:
@@ -149,7 +150,7 @@ def test_only_what_concerns_an_agent_is_told(store: UnitOfWork, hints: NotedHint
     store.write(lambda transaction: transaction.insert_tree(tree))
     store.write(lambda transaction: transaction.insert_tree(held))
     hints.sent.clear()
-    applied = replace(tree, applied_generation=7)
+    applied = replace(tree, placements=alone_on("a", 7))
     store.write(lambda transaction: transaction.update_tree(tree, applied))
     store.write(lambda transaction: transaction.update_tree(held, replace(held, generation=9)))
     assert hints.sent == [], "a report is no news for an agent, and what stands alone is on no host"
@@ -157,7 +158,7 @@ def test_only_what_concerns_an_agent_is_told(store: UnitOfWork, hints: NotedHint
     store.write(lambda transaction: transaction.update_tree(applied, changed))
     assert hints.sent == [("a", tree.id, 8)]
     hints.sent.clear()
-    store.write(lambda transaction: transaction.update_tree(changed, replace(changed, agent="b")))
+    store.write(lambda transaction: transaction.update_tree(changed, replace(changed, placements=alone_on("b"))))
     assert sorted(hints.sent) == [("a", tree.id, 8), ("b", tree.id, 8)], "who has it and who had it"
     hints.sent.clear()
     store.write(lambda transaction: transaction.remove_tree(changed))
@@ -173,3 +174,24 @@ def test_nothing_is_told_of_what_was_undone(store: UnitOfWork, hints: NotedHints
         store.write(work)
     assert hints.sent == []
     assert store.write(lambda _: new_id())
+
+
+def test_every_placement_is_kept_found_and_told(store: UnitOfWork, hints: NotedHints) -> None:
+    pair = (Placement("b", Role.MASTER, 6), Placement("a", Role.BACKUP, 5))
+    tree = replace(a_tree(), placements=pair)
+    store.write(lambda transaction: transaction.insert_tree(tree))
+    assert hints.sent == [("b", tree.id, 7), ("a", tree.id, 7)]
+    with store.read() as transaction:
+        assert transaction.tree(tree.id) == tree
+        assert transaction.assignments("a") == transaction.assignments("b") == {tree.id: 7}
+        assert transaction.bound_to("a") == [tree.id]
+    hints.sent.clear()
+    changed = replace(tree, placements=(Placement("c", Role.MASTER), Placement("a", Role.BACKUP, 7)))
+    store.write(lambda transaction: transaction.update_tree(tree, changed))
+    assert hints.sent == [(agent, tree.id, 7) for agent in ("c", "a", "b")]
+    with store.read() as transaction:
+        assert transaction.tree(tree.id) == changed
+        assert transaction.bound_to("b") == []
+    store.write(lambda transaction: transaction.remove_tree(changed))
+    with store.read() as transaction:
+        assert transaction.bound_to("a") == transaction.bound_to("c") == []

@@ -8,6 +8,7 @@ from tests.contract.samples import a_count, a_network, a_record, a_tree, moment,
 
 from evenload.interfaces import AgentRecord, Transaction, UnitOfWork
 from evenload.model.enums import Kind, OperatingStatus, ProvisioningStatus
+from evenload.model.placement import alone_on
 from evenload.model.tree import Tree, kind_of
 
 
@@ -56,7 +57,7 @@ def test_changes_of_every_kind_are_saved_in_one_go(store: UnitOfWork) -> None:
     first, second, third = before.members.values()
     extra = a_record(replace(second.item, id=new_id(), port=99), tags=("new",))
     after = (
-        replace(before, generation=8, applied_generation=7, agent="host-2")
+        replace(before, generation=8, placements=alone_on("host-2", 7))
         .with_record(replace(before.load_balancer, name="renamed", generation=8, updated_at=moment(1)))
         .with_record(retouched(listener, insert_headers=(), default_pool_id=None))
         .with_record(replace(retouched(first, weight=77), operating_status=OperatingStatus.ERROR, fault="it broke"))
@@ -175,7 +176,7 @@ def test_a_tree_that_was_prepared_is_the_tree_that_is_inserted(store: UnitOfWork
     planned = a_tree()
     prepared = store.prepare(planned)
     pool = next(iter(planned.pools.values()))
-    tree = replace(planned.with_record(replace(pool, name="changed later", tags=("x",))), agent="host-9")
+    tree = replace(planned.with_record(replace(pool, name="changed later", tags=("x",))), placements=alone_on("host-9"))
     store.write(lambda transaction: transaction.insert_tree(tree, prepared))
     assert get(store, tree) == tree
 

@@ -13,6 +13,7 @@ from demo.traffic import FAILURES, Client
 from tests.e2e.building import connect
 from tests.e2e.world import BACKEND_PORT, World
 from tests.root.openvswitch import Openvswitch
+from tests.waiting import eventually
 
 _BACKEND_FILE = Path(demo.__file__).with_name("backend.py")
 _BRIDGE = "br-ev"
@@ -38,7 +39,8 @@ def switched(request: pytest.FixtureRequest) -> Iterator[tuple[World, Openvswitc
             service = Service(lab, sections=sections)
             try:
                 service.start()
-                assert _BRIDGE in switch.vsctl("list-br").split()
+                # The API answers as soon as the server can; the agent makes its bridge meanwhile.
+                assert eventually(lambda: _BRIDGE in switch.vsctl("list-br").split())
                 client = switch.machine("client", _BRIDGE, "10.101.0.250/24", vlan=_VLAN)
                 world = World(lab, service, Client(client), connect(service.url), "", "", "", {})
                 yield world, switch

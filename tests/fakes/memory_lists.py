@@ -125,8 +125,6 @@ def _value(entry: Entry, name: str) -> Any:
         }[name]
     if isinstance(item, HealthMonitor) and name == "template_id":
         return template_of(record)
-    if name == "agent":
-        return tree.agent
     if isinstance(item, Pool) and name == "monitor_id":
         return relations_of(tree, item).monitor_id
     if isinstance(item, Pool) and name.startswith("session_persistence_"):
@@ -154,7 +152,7 @@ def _types(kind: Kind) -> dict[str, type]:
         types["template_id"] = str
     if kind is Kind.LOAD_BALANCER:
         del types["load_balancer_id"]
-        types |= dict.fromkeys(("vip_address", "vip_subnet_id", "vip_port_id", "vip_network_id", "agent"), str)
+        types |= dict.fromkeys(("vip_address", "vip_subnet_id", "vip_port_id", "vip_network_id"), str)
     if kind is Kind.POOL:
         types |= {f"session_persistence_{part.name}": str for part in fields(SessionPersistence)}
         types["monitor_id"] = str

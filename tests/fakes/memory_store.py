@@ -110,10 +110,10 @@ class MemoryTransaction:
 
     def assignments(self, agent: str) -> dict[str, int]:
         trees = self._state.trees.values()
-        return {tree.id: tree.generation for tree in trees if tree.agent == agent and tree.hosted}
+        return {tree.id: tree.generation for tree in trees if agent in tree.agents and tree.hosted}
 
     def bound_to(self, agent: str) -> list[str]:
-        return [tree.id for tree in self._state.trees.values() if tree.agent == agent]
+        return [tree.id for tree in self._state.trees.values() if agent in tree.agents]
 
     def pending_since(self, moment: datetime) -> list[str]:
         return sorted(
@@ -125,7 +125,7 @@ class MemoryTransaction:
         )
 
     def agents(self) -> list[AgentRecord]:
-        served = [tree.agent for tree in self._state.trees.values()]
+        served = [agent for tree in self._state.trees.values() for agent in tree.agents]
         return [replace(agent, load=served.count(name)) for name, agent in sorted(self._state.agents.items())]
 
     def insert_agent(self, name: str, moment: datetime) -> None:

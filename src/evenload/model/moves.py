@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from evenload.model.balancer import HealthMonitor, Item, LoadBalancer, Member, Pool, Record, listener_without_pools
 from evenload.model.enums import ProvisioningStatus
+from evenload.model.placement import alone_on
 from evenload.model.status import initial_operating_status, is_monitored
 from evenload.model.tree import Tree
 
@@ -80,7 +81,7 @@ def tree_for(
         generation=generation,
         created_at=now,
     )
-    empty = Tree(load_balancer=holder, agent=agent, generation=generation, applied_generation=generation)
+    empty = Tree(load_balancer=holder, generation=generation, placements=alone_on(agent, generation))
 
     def in_force(record: Record[R]) -> Record[R]:
         return replace(record, provisioning_status=ProvisioningStatus.ACTIVE, generation=generation, fault=None)

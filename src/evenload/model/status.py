@@ -7,7 +7,7 @@ A generation numbers the changes of one load balancer. Whatever a change touches
 that the report of an earlier generation can never pass for the answer to a later change.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
@@ -16,6 +16,7 @@ from typing import TypeVar
 from evenload.model.balancer import HealthMonitor, Item, Member, Record, listener_without_pools
 from evenload.model.desired import Health
 from evenload.model.enums import OperatingStatus, ProvisioningStatus
+from evenload.model.placement import applied_by_all, with_applied
 from evenload.model.tree import Tree, parents_of
 
 R = TypeVar("R", bound=Item)
@@ -109,7 +110,8 @@ def advance(tree: Tree, *, now: datetime, changed: Collection[str] = (), deleted
     advanced = replace(tree.stepped(step), generation=generation)
     if tree.hosted:
         return advanced
-    return applied(advanced, generation) or advanced
+    everywhere = tuple(replace(placement, applied_generation=generation) for placement in advanced.placements)
+    return in_force(replace(advanced, placements=everywhere), generation) or advanced
 
 
 def removed(tree: Tree, identifier: str, *, now: datetime) -> Tree:
@@ -135,8 +137,15 @@ def is_monitored(tree: Tree, pool_id: str) -> bool:
 # -------------------------------------------------------------------------------------------- what agents answer
 
 
-def applied(tree: Tree, generation: int) -> Tree | None:
-    """The tree after its agent has brought the host to that generation; None: the load balancer is gone."""
+def applied(tree: Tree, agent: str, generation: int, away: Set[str] = frozenset()) -> Tree | None:
+    """The tree after that agent has brought its host to that generation; None: the load balancer is gone. ``away``: the
+    agents that are not waited for."""
+    placements = with_applied(tree.placements, agent, generation)
+    return in_force(replace(tree, placements=placements), applied_by_all(placements, away))
+
+
+def in_force(tree: Tree, generation: int) -> Tree | None:
+    """The tree when that generation is in force; None: the load balancer is gone."""
     if tree.load_balancer.deleting and tree.load_balancer.generation <= generation:
         return None
     gone = tree.descendants_of(
@@ -162,7 +171,7 @@ def applied(tree: Tree, generation: int) -> Tree | None:
             result = with_operating_status(result, OperatingStatus.NO_MONITOR)
         return result
 
-    return replace(tree, applied_generation=max(tree.applied_generation, generation)).stepped(step)
+    return tree.stepped(step)
 
 
 def capped(reason: str) -> str:
@@ -170,13 +179,14 @@ def capped(reason: str) -> str:
     return reason if len(reason) <= LONGEST_FAULT else reason[: LONGEST_FAULT - 1] + "…"
 
 
-def given_up(tree: Tree, generation: int, reason: str) -> Tree:
-    """The tree after its agent has given up on that generation. Which change was at fault is unknown, so everything
-    that is pending since the last applied generation has failed."""
+def given_up(tree: Tree, generation: int, reason: str, agent: str | None = None) -> Tree:
+    """The tree after an agent has given up on that generation. Which change was at fault is unknown, so everything
+    that is pending since the last generation that it applied has failed; without ``agent``: that all have applied."""
     fault = capped(reason)
+    applied_before = _applied_by(tree, agent)
 
     def step(record: Record[R]) -> Record[R]:
-        if not (is_pending(record) and tree.applied_generation < record.generation <= generation):
+        if not (is_pending(record) and applied_before < record.generation <= generation):
             return record
         failed = replace(
             record, provisioning_status=TRANSITIONS[record.provisioning_status, Event.GIVEN_UP], fault=fault
@@ -188,15 +198,20 @@ def given_up(tree: Tree, generation: int, reason: str) -> Tree:
     return tree.stepped(step)
 
 
-def delayed(tree: Tree, generation: int, reason: str) -> Tree:
+def delayed(tree: Tree, generation: int, reason: str, agent: str | None = None) -> Tree:
     """The tree after an attempt that is going to be repeated: still pending, with the reason noted."""
     fault = capped(reason)
+    applied_before = _applied_by(tree, agent)
 
     def step(record: Record[R]) -> Record[R]:
-        waits = is_pending(record) and tree.applied_generation < record.generation <= generation
+        waits = is_pending(record) and applied_before < record.generation <= generation
         return replace(record, fault=fault) if waits and record.fault != fault else record
 
     return tree.stepped(step)
+
+
+def _applied_by(tree: Tree, agent: str | None) -> int:
+    return applied_by_all([each for each in tree.placements if agent in (None, each.agent)], ())
 
 
 def seen(tree: Tree, health: Health) -> Tree:

@@ -20,6 +20,7 @@ from evenload.model.balancer import (
     pools_used_by,
 )
 from evenload.model.enums import Kind
+from evenload.model.placement import Placement, in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,12 @@ class Tree:
 
     ``hosted`` False: it has no VIP yet and is on no host; it holds a pool of LBaaS v1 that stands alone, and nobody is
     shown the load balancer itself. Whatever is changed in it is in force at once. ``children``: by kind, from id to
-    record, in the order of creation. ``agent`` is the host that serves it; ``applied_generation`` the newest one that
-    agent has reported as applied, 0 for none.
+    record, in the order of creation. ``placements``: the agents that have it, one each; none only while it is planned.
     """
 
     load_balancer: Record[LoadBalancer]
-    agent: str
     generation: int
-    applied_generation: int = 0
+    placements: tuple[Placement, ...] = ()
     children: Mapping[Kind, Children] = field(default_factory=dict)
     _by_parent: dict[tuple[Kind, str], dict[str, list[Record[Any]]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -88,6 +87,7 @@ class Tree:
     def __post_init__(self) -> None:
         complete = {kind: self.children.get(kind, {}) for kind in KINDS if kind is not Kind.LOAD_BALANCER}
         object.__setattr__(self, "children", complete)
+        object.__setattr__(self, "placements", in_order(self.placements))
 
     @property
     def id(self) -> str:
@@ -96,6 +96,19 @@ class Tree:
     @property
     def hosted(self) -> bool:
         return self.load_balancer.item.port_id is not None
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """The names of those that have it."""
+        return tuple(placement.agent for placement in self.placements)
+
+    @property
+    def home(self) -> str:
+        """The agent that serves it, for those who are shown one; empty while it is being planned."""
+        return next(iter(self.agents), "")
+
+    def placement_of(self, agent: str) -> Placement | None:
+        return next((placement for placement in self.placements if placement.agent == agent), None)
 
     @property
     def listeners(self) -> dict[str, Record[Listener]]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from evenload.interfaces import Transaction
+from evenload.model import placement
 from evenload.model.desired import Desired, Gone, Health, Report
 from evenload.model.errors import ForeignDatabase, ServerUnavailable, StoreUnavailable
 from evenload.model.registration import Registration, Welcome, is_foreign
@@ -66,10 +67,12 @@ class AgentGateway:
         def work(transaction: Transaction) -> int:
             moved = sorted(transaction.bound_to(former))
             for tree in filter(None, map(transaction.tree, moved)):
-                transaction.update_tree(tree, replace(tree, agent=name))
+                transaction.update_tree(
+                    tree, replace(tree, placements=placement.renamed(tree.placements, former, name))
+                )
                 counts = transaction.counts(tree.id)
                 transaction.save_counts(tree.id, {key: renamed(each, former, name) for key, each in counts.items()})
-                if tree.hosted and tree.applied_generation:
+                if tree.hosted and reports.has_port(tree.placement_of(former)):
                     self._context.ports.bind_vip_port(transaction, tree.load_balancer.item, name)
             transaction.remove_agent(former)
             return len(moved)
@@ -106,7 +109,7 @@ class AgentGateway:
     def report(self, agent: str, report: Report) -> None:
         with _translated():
             reception = self._context.uow.write(
-                lambda transaction: reports.apply_report(transaction, self._context.ports, agent, report)
+                lambda transaction: reports.apply_report(self._context, transaction, agent, report)
             )
             reports.log_reception(reception, agent, report)
             with self._lock:  # objects have come, gone or changed their state
@@ -126,12 +129,12 @@ class AgentGateway:
 
     def _write_news(self, agent: str, healths: Sequence[Health]) -> None:
         with self._context.uow.read() as transaction:
-            news = [health for health in healths if reports.differs(transaction, agent, health)]
+            news = [health for health in healths if reports.differs(self._context, transaction, agent, health)]
         news.sort(key=lambda health: health.load_balancer_id)  # the order of locks
 
         def work(transaction: Transaction) -> None:
             for health in news:
-                reports.apply_health(transaction, agent, health)
+                reports.apply_health(self._context, transaction, agent, health)
 
         if news:
             self._context.uow.write(work)

@@ -6,16 +6,18 @@ it go. A load balancer that is being deleted is gone then, its address free: no 
 back. An agent that is alive and has said nothing yet has much to do: what waits for it stays pending.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
 
 from evenload.interfaces import AgentBus, AgentRecord, Transaction
 from evenload.model import status
+from evenload.model.placement import applied_by_all
 from evenload.model.tree import Tree
 from evenload.service.context import Context
 from evenload.service.reserving import RESERVED_FOR, give_back
-from evenload.service.scheduler import is_alive
+from evenload.service.scheduler import agents_away
 
 log = structlog.get_logger(__name__)
 
@@ -40,28 +42,36 @@ class Housekeeping:
         with self._context.uow.read() as transaction:
             waiting = transaction.pending_since(now - min(HINT_AGAIN_AFTER, self._pending_timeout))
             overdue = set(transaction.pending_since(now - self._pending_timeout)) if waiting else set()
-            agents = {agent.name: agent for agent in transaction.agents()} if overdue else {}
+            agents = transaction.agents() if overdue else []
             trees = [tree for tree in map(transaction.tree, waiting) if tree is not None]
         for tree in trees:
             if tree.id in overdue:
-                self._fail(tree.id, agents.get(tree.agent), now)
+                self._fail(tree.id, agents, now)
             if tree.hosted:
-                self._bus.hint(tree.agent, tree.id, tree.generation)
+                for agent in tree.agents:
+                    self._bus.hint(agent, tree.id, tree.generation)
 
-    def _fail(self, load_balancer_id: str, agent: AgentRecord | None, now: datetime) -> None:
+    def _fail(self, load_balancer_id: str, agents: Sequence[AgentRecord], now: datetime) -> None:
         """In a transaction of its own, looking again: the report may have come meanwhile."""
 
         def work(transaction: Transaction) -> tuple[Tree, str] | None:
             before = transaction.tree(load_balancer_id)
             if before is None or load_balancer_id not in transaction.pending_since(now - self._pending_timeout):
                 return None
-            reason = choose_failure(before, agent, now=now, agent_timeout=self._agent_timeout)
+            away = agents_away(before.placements, agents, now=now, alive_for=self._agent_timeout)
+            settled = status.in_force(before, applied_by_all(before.placements, away))
+            if settled is None:  # those that are alive have removed it
+                self._remove(transaction, before)
+                return None
+            if settled != before:  # those that are alive have applied it
+                transaction.update_tree(before, settled)
+                return None
+            reason = choose_failure(before, agents, now=now, agent_timeout=self._agent_timeout)
             if reason is None:
                 return None
-            if before.load_balancer.deleting and not is_alive(agent, now=now, alive_for=self._agent_timeout):
+            if before.load_balancer.deleting and away.issuperset(before.agents):
                 # Nobody is there to remove it; an agent that comes back with it is told that it is gone.
-                transaction.remove_tree(before)
-                self._context.ports.release_vip_port(transaction, before.load_balancer.item)
+                self._remove(transaction, before)
                 return before, f"{reason} It is gone without it."
             transaction.update_tree(before, status.given_up(before, before.generation, reason))
             return before, reason
@@ -72,16 +82,21 @@ class Housekeeping:
             log.warning(
                 "change failed: pending for too long",
                 load_balancer=load_balancer_id,
-                agent=tree.agent,
+                agent=tree.home,
                 generation=tree.generation,
                 reason=reason,
             )
 
+    def _remove(self, transaction: Transaction, tree: Tree) -> None:
+        transaction.remove_tree(tree)
+        self._context.ports.release_vip_port(transaction, tree.load_balancer.item)
 
-def choose_failure(tree: Tree, agent: AgentRecord | None, *, now: datetime, agent_timeout: timedelta) -> str | None:
+
+def choose_failure(tree: Tree, agents: Sequence[AgentRecord], *, now: datetime, agent_timeout: timedelta) -> str | None:
     """Why a change that has waited too long has failed; None: it has not, and may still wait."""
-    if agent is None:
-        return f"The agent {tree.agent} is not registered."
-    if now - agent.seen_at > agent_timeout:
-        return f"The agent {tree.agent} has not been heard of since {agent.seen_at:%Y-%m-%d %H:%M:%S} UTC."
+    if agents_away(tree.placements, agents, now=now, alive_for=agent_timeout).issuperset(tree.agents):
+        agent = next((agent for agent in agents if agent.name == tree.home), None)
+        if agent is None:
+            return f"The agent {tree.home} is not registered."
+        return f"The agent {tree.home} has not been heard of since {agent.seen_at:%Y-%m-%d %H:%M:%S} UTC."
     return next((record.fault for record in tree.records() if record.fault and status.is_pending(record)), None)

@@ -19,7 +19,7 @@ from evenload.service.commands import BalancerDraft, Changes
 from evenload.service.context import Context
 from evenload.service.plans import drafts_of, hosted_at, plan_tree
 from evenload.service.reserving import complete, reserved_vip_port
-from evenload.service.scheduler import choose_agent, choose_new_home
+from evenload.service.scheduler import choose_agent, choose_new_homes
 from evenload.service.views import view_of
 
 log = structlog.get_logger(__name__)
@@ -60,7 +60,7 @@ class LoadBalancers:
                 return made, chosen
 
             tree, agent = context.uow.write(work)
-        log.info("load balancer scheduled", load_balancer=tree.id, agent=tree.agent, load=agent.load)
+        log.info("load balancer scheduled", load_balancer=tree.id, agent=agent.name, load=agent.load)
         return tree
 
     def update(self, identifier: str, changes: Changes) -> View[Record[LoadBalancer]]:
@@ -96,12 +96,11 @@ class LoadBalancers:
             record = before.load_balancer
             item = replace(record.item, incarnation=record.item.incarnation + 1)
             now = self._context.now()
-            agent = choose_new_home(transaction.agents(), before.agent, now=now)
+            placements = choose_new_homes(before.placements, transaction.agents(), now=now)
             edited = replace(
                 before,
                 load_balancer=replace(record, item=item),
-                agent=agent,
-                applied_generation=before.applied_generation if agent == before.agent else 0,
+                placements=placements,
             )
             after = status.advance(edited, changed=[identifier], now=now)
             transaction.update_tree(before, after)

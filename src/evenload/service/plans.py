@@ -8,6 +8,7 @@ from evenload.interfaces import VipPort
 from evenload.model import status
 from evenload.model.balancer import AnyRecord, HealthMonitor, LoadBalancer, Member, Pool, Record
 from evenload.model.errors import Conflict, Invalid
+from evenload.model.placement import alone_on
 from evenload.model.rules import canonical_address
 from evenload.model.tree import Tree
 from evenload.service import drafts
@@ -71,7 +72,7 @@ def plan_tree(load_balancer_id: str, draft: BalancerDraft, birth: Birth, new_id:
     """A load balancer with all its parts at its first generation, without VIP and on no host yet (``hosted_at``).
     Raises Invalid for names of pools that are ambiguous or that nobody has."""
     load_balancer = LoadBalancer(id=load_balancer_id, **draft.item)
-    empty = Tree(load_balancer=birth.record(load_balancer, draft), agent="", generation=birth.generation)
+    empty = Tree(load_balancer=birth.record(load_balancer, draft), generation=birth.generation)
     made: list[AnyRecord] = []
     by_name: dict[str, str] = {}
     default_pools: dict[int, str] = {}
@@ -108,7 +109,7 @@ def hosted_at(tree: Tree, vip: VipPort, agent: str) -> Tree:
     """The tree with its VIP, on its host."""
     record = tree.load_balancer
     item = replace(record.item, network_id=vip.network_id, port_id=vip.port_id, own_port=vip.own_port, vips=vip.vips)
-    return replace(tree, load_balancer=replace(record, item=item), agent=agent)
+    return replace(tree, load_balancer=replace(record, item=item), placements=alone_on(agent))
 
 
 # ------------------------------------------------------------------------------------------------- all members at once

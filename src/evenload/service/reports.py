@@ -4,17 +4,20 @@ Called by the gateway and by housekeeping inside a writing transaction. Reports 
 what they say about a generation is true of that generation for ever, and only of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from enum import Enum
 
 import structlog
 
-from evenload.interfaces import PortProvider, Transaction
+from evenload.interfaces import AgentPart, Transaction
 from evenload.model import status
 from evenload.model.desired import Health, Outcome, Report
+from evenload.model.placement import Placement, Role, counts_for_health
 from evenload.model.totals import Count, with_report
 from evenload.model.tree import Tree
+from evenload.service.context import Context
+from evenload.service.scheduler import agents_away
 
 log = structlog.get_logger(__name__)
 
@@ -38,21 +41,33 @@ class Findings:
 
 def concerns(tree: Tree | None, agent: str) -> bool:
     """Whether that agent has a say about the load balancer."""
-    return tree is not None and tree.agent == agent
+    return tree is not None and tree.placement_of(agent) is not None
 
 
-def plan_report(tree: Tree, report: Report) -> Tree | None:
+def has_port(placement: Placement | None) -> bool:
+    """Whether the VIP's port is up on the placement's host: it serves the load balancer and has applied something."""
+    return placement is not None and placement.role is not Role.BACKUP and placement.applied_generation > 0
+
+
+def read_away(context: Context, transaction: AgentPart, tree: Tree, agent: str) -> frozenset[str]:
+    """The other agents of the load balancer that are away; ``agent`` is speaking just now."""
+    if len(tree.placements) <= 1:
+        return frozenset()
+    return agents_away(tree.placements, transaction.agents(), now=context.now()) - {agent}
+
+
+def plan_report(tree: Tree, agent: str, report: Report, away: Set[str] = frozenset()) -> Tree | None:
     """The tree after the report; None: the load balancer is gone."""
     match report.outcome:
         case Outcome.DONE:
-            return status.applied(tree, report.generation)
+            return status.applied(tree, agent, report.generation, away)
         case Outcome.RETRY:
-            return status.delayed(tree, report.generation, report.reason or "The host is not ready yet.")
+            return status.delayed(tree, report.generation, report.reason or "The host is not ready yet.", agent)
         case Outcome.GIVE_UP:
-            return status.given_up(tree, report.generation, report.reason or "The host gave no reason.")
+            return status.given_up(tree, report.generation, report.reason or "The host gave no reason.", agent)
 
 
-def apply_report(transaction: Transaction, ports: PortProvider, agent: str, report: Report) -> Reception:
+def apply_report(context: Context, transaction: Transaction, agent: str, report: Report) -> Reception:
     """May be repeated; what concerns no load balancer of that agent is passed over. A generation that was never given
     is not believed: it stems from a database that has been put back to an earlier state."""
     before = transaction.tree(report.load_balancer_id)
@@ -60,15 +75,15 @@ def apply_report(transaction: Transaction, ports: PortProvider, agent: str, repo
         return Reception.PASSED_OVER
     if report.generation > before.generation:
         return Reception.NEVER_GIVEN
-    after = plan_report(before, report)
+    after = plan_report(before, agent, report, read_away(context, transaction, before, agent))
     if after is None:
         transaction.remove_tree(before)
-        ports.release_vip_port(transaction, before.load_balancer.item)
+        context.ports.release_vip_port(transaction, before.load_balancer.item)
         return Reception.GONE
     if after != before:
         transaction.update_tree(before, after)
-        if before.applied_generation == 0 < after.applied_generation:
-            ports.bind_vip_port(transaction, after.load_balancer.item, agent)
+        if has_port(after.placement_of(agent)) and not has_port(before.placement_of(agent)):
+            context.ports.bind_vip_port(transaction, after.load_balancer.item, agent)
     return Reception.NOTED
 
 
@@ -80,30 +95,42 @@ def log_reception(reception: Reception, agent: str, report: Report) -> None:
         log.info("load balancer gone", **about)
 
 
-def plan_health(tree: Tree, counts: Mapping[str, tuple[Count, ...]], agent: str, health: Health) -> Findings:
+def plan_health(
+    tree: Tree,
+    counts: Mapping[str, tuple[Count, ...]],
+    agent: str,
+    health: Health,
+    away: Set[str] = frozenset(),
+) -> Findings:
+    """Every agent's counters count; the statuses are those that the serving agent saw."""
     reported = {
         key: with_report(counts.get(key, ()), agent, health.epoch, value)
         for key, value in health.statistics.items()
         if key in tree.listeners
     }
     news = {key: value for key, value in reported.items() if set(value) != set(counts.get(key, ()))}
-    return Findings(tree=status.seen(tree, health), counts=news)
+    counting = counts_for_health(tree.placements, away) == agent
+    return Findings(tree=status.seen(tree, health) if counting else tree, counts=news)
 
 
-def differs(transaction: Transaction, agent: str, health: Health) -> bool:
+def differs(context: Context, transaction: Transaction, agent: str, health: Health) -> bool:
     """Whether there is anything to write; asked in a reading transaction, which keeps nobody waiting."""
     tree = transaction.tree(health.load_balancer_id)
     if tree is None or not concerns(tree, agent):
         return False
-    findings = plan_health(tree, transaction.counts(tree.id), agent, health)
+    findings = plan_health(
+        tree, transaction.counts(tree.id), agent, health, read_away(context, transaction, tree, agent)
+    )
     return bool(findings.counts) or findings.tree != tree
 
 
-def apply_health(transaction: Transaction, agent: str, health: Health) -> None:
+def apply_health(context: Context, transaction: Transaction, agent: str, health: Health) -> None:
     before = transaction.tree(health.load_balancer_id)
     if before is None or not concerns(before, agent):
         return
-    findings = plan_health(before, transaction.counts(before.id), agent, health)
+    findings = plan_health(
+        before, transaction.counts(before.id), agent, health, read_away(context, transaction, before, agent)
+    )
     if findings.tree != before:
         transaction.update_tree(before, findings.tree)
     if findings.counts:

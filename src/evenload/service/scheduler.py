@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from evenload.interfaces import AgentRecord
 from evenload.model.errors import NoHost
+from evenload.model.placement import Placements, moved
 
 ALIVE_FOR = timedelta(seconds=75)
 """An agent speaks up at each resync (30 s by default): two may be missed."""
@@ -22,6 +23,24 @@ def choose_new_home(agents: Sequence[AgentRecord], holder: str, *, now: datetime
         return holder
     fit = [agent for agent in agents if agent.name != holder and is_alive(agent, now=now) and agent.admin_state_up]
     return choose_agent(fit, now=now).name if fit else holder
+
+
+def choose_new_homes(placements: Placements, agents: Sequence[AgentRecord], *, now: datetime) -> Placements:
+    """The placements after a failover: each that finds a new home is replaced, and no two are on one host."""
+    result = placements
+    for placement in placements:
+        taken = {each.agent for each in result} - {placement.agent}
+        free = [agent for agent in agents if agent.name not in taken]
+        result = moved(result, placement.agent, choose_new_home(free, placement.agent, now=now))
+    return result
+
+
+def agents_away(
+    placements: Placements, agents: Iterable[AgentRecord], *, now: datetime, alive_for: timedelta = ALIVE_FOR
+) -> frozenset[str]:
+    """The agents of these placements that nothing is heard of, or that are registered no more."""
+    alive = {agent.name for agent in agents if is_alive(agent, now=now, alive_for=alive_for)}
+    return frozenset(placement.agent for placement in placements) - alive
 
 
 def choose_agent(agents: Iterable[AgentRecord], *, now: datetime, alive_for: timedelta = ALIVE_FOR) -> AgentRecord:

@@ -10,16 +10,19 @@ from evenload.model.errors import Overtaken
 from evenload.store import tables
 from evenload.store.mapping import from_moment, to_moment
 
-_BOUND = select(tables.LOAD_BALANCERS.c.id).where(tables.LOAD_BALANCERS.c.agent == bindparam("name"))
-_ASSIGNMENTS = _BOUND.add_columns(tables.LOAD_BALANCERS.c.tree_generation).where(
-    tables.LOAD_BALANCERS.c.port_id.is_not(None)
+_PLACEMENTS = tables.PLACEMENTS.c
+_BOUND = select(_PLACEMENTS.load_balancer_id).where(_PLACEMENTS.agent == bindparam("name"))
+_ASSIGNMENTS = (
+    _BOUND.add_columns(tables.LOAD_BALANCERS.c.tree_generation)
+    .join_from(tables.PLACEMENTS, tables.LOAD_BALANCERS)
+    .where(tables.LOAD_BALANCERS.c.port_id.is_not(None))
 )
 _AGENT_COLUMNS = [
     tables.AGENTS.c[name] for name in ("name", "seen_at", "created_at", "started_at", "admin_state_up", "description")
 ]
 _LOADS = (
-    select(*_AGENT_COLUMNS, func.count(tables.LOAD_BALANCERS.c.id).label("load"))
-    .select_from(tables.AGENTS.outerjoin(tables.LOAD_BALANCERS, tables.LOAD_BALANCERS.c.agent == tables.AGENTS.c.name))
+    select(*_AGENT_COLUMNS, func.count(_PLACEMENTS.load_balancer_id).label("load"))
+    .select_from(tables.AGENTS.outerjoin(tables.PLACEMENTS, _PLACEMENTS.agent == tables.AGENTS.c.name))
     .group_by(*_AGENT_COLUMNS)
     .order_by(tables.AGENTS.c.name)
 )

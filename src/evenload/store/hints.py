@@ -18,10 +18,10 @@ def hints_of(before: Tree | None, after: Tree) -> list[Hint]:
     """Of a tree that was saved: none where nothing changed for an agent, one for each agent that has it or had it."""
     if not after.hosted:
         return []
-    changed = before is None or after.generation > before.generation or after.agent != before.agent
+    changed = before is None or after.generation > before.generation or set(after.agents) != set(before.agents)
     if not changed:
         return []
-    agents = [after.agent]
-    if before is not None and before.hosted and before.agent != after.agent:
-        agents.append(before.agent)
+    agents = list(after.agents)
+    if before is not None and before.hosted:
+        agents += [agent for agent in before.agents if agent not in agents]
     return [Hint(agent, after.id, after.generation) for agent in agents]

@@ -57,7 +57,6 @@ _HIDDEN = frozenset(
     {
         "position",
         "tree_generation",
-        "applied_generation",
         "vips",
         "tags",
         "insert_headers",

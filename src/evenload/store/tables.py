@@ -125,10 +125,17 @@ LOAD_BALANCERS = Table(
     Column("vip_address", _Address),
     Column("vip_subnet_id", _Id),
     # What the tree as a whole carries; ``generation`` above is that of the load balancer's own record.
-    Column("agent", String(255), nullable=False, index=True),
     Column("tree_generation", BigInteger, nullable=False),
-    Column("applied_generation", BigInteger, nullable=False),
     Index("ix_load_balancers_project_id", "project_id"),
+)
+
+PLACEMENTS = Table(
+    "placements",
+    METADATA,
+    Column("load_balancer_id", _Id, ForeignKey("load_balancers.id", ondelete="CASCADE"), primary_key=True),
+    Column("agent", String(255), primary_key=True, index=True),
+    Column("role", _Word, nullable=False),
+    Column("applied_generation", BigInteger, nullable=False),
 )
 
 POOLS = Table(

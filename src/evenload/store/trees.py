@@ -16,7 +16,7 @@ from evenload.model.balancer import AnyRecord, HealthMonitor, Item, Listener, Lo
 from evenload.model.enums import Kind, ProvisioningStatus
 from evenload.model.errors import Overtaken
 from evenload.model.tree import KINDS, Tree, kind_of
-from evenload.store import tables
+from evenload.store import placements, tables
 from evenload.store.lbaas_v1 import V1_COLUMNS
 from evenload.store.mapping import RowCodec, to_moment
 from evenload.store.prepared import DriverInsert, Prepared, Row
@@ -86,7 +86,7 @@ class RecordTable(Generic[T]):
         return self._driver_insert
 
 
-LOAD_BALANCERS = RecordTable(LoadBalancer, tables.LOAD_BALANCERS, ("agent", "tree_generation", "applied_generation"))
+LOAD_BALANCERS = RecordTable(LoadBalancer, tables.LOAD_BALANCERS, ("tree_generation",))
 
 BY_KIND: dict[Kind, RecordTable[Any]] = {
     Kind.LOAD_BALANCER: LOAD_BALANCERS,
@@ -117,9 +117,8 @@ def read_tree(connection: Connection, load_balancer_id: str, *, lock: bool) -> T
         return None
     return Tree(
         load_balancer=LOAD_BALANCERS.decode(row),
-        agent=row[-3],
-        generation=row[-2],
-        applied_generation=row[-1],
+        generation=row[-1],
+        placements=placements.read_placements(connection, load_balancer_id),
         children={
             kind: _read_children(connection, BY_KIND[kind], key) for kind in KINDS if kind is not Kind.LOAD_BALANCER
         },
@@ -186,6 +185,7 @@ def _write_tree(
                     {**rows.encode(record, _extra(after, record)), "identifier": record.id} for record in changed
                 ]
                 _require_all(connection.execute(rows.update, encoded).rowcount, kind, len(changed))
+        placements.write_placements(connection, after.id, () if before is None else before.placements, after.placements)
     for kind in reversed(KINDS):
         if removed := differences[kind].removed:
             gone = [{"identifier": identifier} for identifier in removed]
@@ -231,11 +231,7 @@ def _differences(before: Mapping[str, AnyRecord], after: Mapping[str, AnyRecord]
 
 
 def _heads_differ(before: Tree, after: Tree) -> bool:
-    return (before.agent, before.generation, before.applied_generation) != (
-        after.agent,
-        after.generation,
-        after.applied_generation,
-    )
+    return before.generation != after.generation
 
 
 def _extra(tree: Tree, record: AnyRecord) -> dict[str, Any]:
@@ -247,9 +243,7 @@ def _extra(tree: Tree, record: AnyRecord) -> dict[str, Any]:
     return {
         "vip_address": primary and primary.address,
         "vip_subnet_id": primary and primary.subnet_id,
-        "agent": tree.agent,
         "tree_generation": tree.generation,
-        "applied_generation": tree.applied_generation,
     }
 
 

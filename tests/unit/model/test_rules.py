@@ -33,6 +33,7 @@ from evenload.model.enums import (
     ProvisioningStatus,
 )
 from evenload.model.errors import Conflict
+from evenload.model.placement import alone_on
 from evenload.model.tree import Tree
 
 L: TypeAlias = ListenerProtocol
@@ -54,7 +55,7 @@ def tree_of(*items: Item, vips: tuple[str, ...] = ("10.0.0.5",), going: tuple[st
     load_balancer = LoadBalancer(
         id="lb", network_id="n", port_id="p", vips=tuple(Vip(address=vip, subnet_id="s") for vip in vips)
     )
-    tree = Tree(load_balancer=record(load_balancer), agent="a", generation=1)
+    tree = Tree(load_balancer=record(load_balancer), generation=1, placements=alone_on("a"))
     records: list[AnyRecord] = [record(item, deleting=item.id in going) for item in items]
     for each in records:
         tree = tree.with_record(each)

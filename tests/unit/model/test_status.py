@@ -17,6 +17,7 @@ from evenload.model.enums import (
     PoolProtocol,
     ProvisioningStatus,
 )
+from evenload.model.placement import Placement, Role, alone_on
 from evenload.model.tree import Tree
 
 P: TypeAlias = ProvisioningStatus
@@ -53,9 +54,7 @@ def tree_at(**changed: dict[str, Any]) -> Tree:
     ]
     vip = Vip(address="192.0.2.1", subnet_id="s")
     load_balancer = LoadBalancer(id="lb", network_id="n", port_id="p", vips=(vip,))
-    tree = Tree(
-        load_balancer=record(load_balancer, **changed.pop("lb", {})), agent="a", generation=1, applied_generation=1
-    )
+    tree = Tree(load_balancer=record(load_balancer, **changed.pop("lb", {})), generation=1, placements=alone_on("a", 1))
     for item in items:
         new: AnyRecord = record(item, **changed.pop(item.id, {}))
         tree = tree.with_record(new)
@@ -164,18 +163,18 @@ def test_deletion_asked_for_again() -> None:
 @pytest.mark.parametrize("before", [P.PENDING_CREATE, P.PENDING_UPDATE, P.ACTIVE, P.ERROR])
 def test_applied_makes_active(before: P) -> None:
     tree = replace(tree_at(l2={"provisioning_status": before, "generation": 3, "fault": "x"}), generation=3)
-    early = status.applied(tree, 2)
+    early = status.applied(tree, "a", 2)
     assert of(early, "l2") == tree.listeners["l2"]
-    done = of(status.applied(tree, 3), "l2")
+    done = of(status.applied(tree, "a", 3), "l2")
     assert (done.provisioning_status, done.fault) == (P.ACTIVE, None)
 
 
 def test_applied_twice_is_applied_once() -> None:
-    once = status.applied(status.removed(tree_at(), "m1", now=NOW), 2)
+    once = status.applied(status.removed(tree_at(), "m1", now=NOW), "a", 2)
     assert once is not None
     assert "m1" not in once.members
-    assert status.applied(once, 2) == once
-    assert status.applied(once, 1) == once
+    assert status.applied(once, "a", 2) == once
+    assert status.applied(once, "a", 1) == once
 
 
 def test_children_never_outlive_their_pool() -> None:
@@ -183,7 +182,7 @@ def test_children_never_outlive_their_pool() -> None:
     failed = status.given_up(tree, 2, "busy")
     again = status.removed(failed, "m1", now=NOW)
     assert of(again, "m1").generation == 3
-    late = status.applied(again, 2)
+    late = status.applied(again, "a", 2)
     assert late is not None
     assert set(late.pools) == {"p2"}
     assert set(late.members) == {"m2"}
@@ -192,8 +191,8 @@ def test_children_never_outlive_their_pool() -> None:
 
 def test_load_balancer_goes_only_when_its_deletion_was_applied() -> None:
     tree = status.removed(status.advance(tree_at(), now=NOW, changed=["lb"]), "lb", now=NOW)
-    assert status.applied(tree, 2) == replace(tree, applied_generation=2)
-    assert status.applied(tree, 3) is None
+    assert status.applied(tree, "a", 2) == replace(tree, placements=alone_on("a", 2))
+    assert status.applied(tree, "a", 3) is None
 
 
 def test_give_up_fails_what_is_pending_since_the_last_success() -> None:
@@ -204,7 +203,7 @@ def test_give_up_fails_what_is_pending_since_the_last_success() -> None:
     failed = status.given_up(tree, 3, "no")
     assert marked(failed) == {"lb", "l2", "p2", "m2"}
     assert {each.fault for each in failed.records() if each.id in marked(failed)} == {"no"}
-    applied = status.applied(tree, 3)
+    applied = status.applied(tree, "a", 3)
     assert applied is not None
     assert status.given_up(applied, 3, "no") == applied
 
@@ -223,20 +222,20 @@ def test_delayed_stays_pending() -> None:
 
 def test_monitors_and_disabled_objects_when_applied() -> None:
     tree = tree_at(h1={"operating_status": Op.OFFLINE})
-    assert of(status.applied(tree, 1), "h1").operating_status is Op.ONLINE
+    assert of(status.applied(tree, "a", 1), "h1").operating_status is Op.ONLINE
     member = tree.members["m1"]
     off = tree.with_record(replace(member, item=replace(member.item, admin_state_up=False)))
     assert of(off, "m1").operating_status is Op.ONLINE
-    assert of(status.applied(off, 1), "m1").operating_status is Op.OFFLINE
+    assert of(status.applied(off, "a", 1), "m1").operating_status is Op.OFFLINE
 
 
 def test_members_without_their_monitor() -> None:
-    gone = status.applied(status.removed(tree_at(), "h1", now=NOW), 2)
+    gone = status.applied(status.removed(tree_at(), "h1", now=NOW), "a", 2)
     assert of(gone, "m1").operating_status is Op.NO_MONITOR
     assert of(gone, "m2").operating_status is Op.ONLINE
     replaced = status.removed(tree_at(), "h1", now=NOW)
     new: AnyRecord = record(replace(replaced.monitors["h1"].item, id="h2"), provisioning_status=P.PENDING_CREATE)
-    assert of(status.applied(replaced.with_record(new), 2), "m1").operating_status is Op.ONLINE
+    assert of(status.applied(replaced.with_record(new), "a", 2), "m1").operating_status is Op.ONLINE
 
 
 def test_seen() -> None:
@@ -261,3 +260,30 @@ def test_initial_operating_status() -> None:
     assert status.initial_operating_status(replace(member, admin_state_up=False)) is Op.OFFLINE
     for item in (tree.load_balancer.item, tree.pools["p1"].item, tree.monitors["h1"].item):
         assert status.initial_operating_status(item) is Op.OFFLINE
+
+
+# ------------------------------------------------------------------------------------------------------------- pairs
+
+
+def on_a_pair(tree: Tree) -> Tree:
+    return replace(tree, placements=(Placement("a", Role.MASTER, 1), Placement("b", Role.BACKUP, 1)))
+
+
+def test_a_change_of_a_pair_is_in_force_when_both_have_applied_it() -> None:
+    tree = status.advance(on_a_pair(tree_at()), now=NOW, changed=["l1"])
+    once = status.applied(tree, "b", 2)
+    assert of(once, "l1").provisioning_status is P.PENDING_UPDATE
+    assert once is not None
+    assert of(status.applied(once, "a", 2), "l1").provisioning_status is P.ACTIVE
+    assert of(status.applied(tree, "b", 2, {"a"}), "l1").provisioning_status is P.ACTIVE
+    assert of(status.given_up(once, 2, "late", "b"), "l1").provisioning_status is P.PENDING_UPDATE
+    assert of(status.given_up(once, 2, "no", "a"), "l1").provisioning_status is P.ERROR
+
+
+def test_a_pair_is_gone_when_both_have_removed_it() -> None:
+    tree = status.removed(on_a_pair(tree_at()), "lb", now=NOW)
+    once = status.applied(tree, "a", 2)
+    assert once is not None
+    assert once.load_balancer.provisioning_status is P.PENDING_DELETE
+    assert status.applied(once, "b", 2) is None
+    assert status.applied(tree, "a", 2, {"b"}) is None

@@ -24,6 +24,7 @@ from evenload.model.balancer import (
 from evenload.model.desired import Health
 from evenload.model.enums import Algorithm, ListenerProtocol, MonitorType, OperatingStatus, PoolProtocol
 from evenload.model.enums import ProvisioningStatus as P
+from evenload.model.placement import alone_on
 from evenload.model.tree import KINDS, Tree, kind_of, parents_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,7 +37,9 @@ def record(item: Item) -> Record[Any]:
 def large_tree(listeners: int, members: int, pools: int) -> Tree:
     vip = Vip(address="10.0.0.9", subnet_id="s")
     empty = Tree(
-        load_balancer=record(LoadBalancer(id="lb", network_id="n", port_id="p", vips=(vip,))), agent="a", generation=1
+        load_balancer=record(LoadBalancer(id="lb", network_id="n", port_id="p", vips=(vip,))),
+        generation=1,
+        placements=alone_on("a"),
     )
     found: list[Item] = [
         Pool(id=f"p{each}", load_balancer_id="lb", protocol=PoolProtocol.TCP, algorithm=Algorithm.ROUND_ROBIN)
@@ -93,8 +96,8 @@ def _health(tree: Tree) -> Health:
         lambda tree: status.advance(tree, now=NOW, changed=[each.id for each in tree.records()]),
         lambda tree: status.removed(tree, "lb", now=NOW),
         lambda tree: status.removed(tree, "p0", now=NOW),
-        lambda tree: status.applied(status.advance(tree, now=NOW, changed=tree.members), 2),
-        lambda tree: status.applied(status.removed(tree, "p0", now=NOW), 2),
+        lambda tree: status.applied(status.advance(tree, now=NOW, changed=tree.members), "a", 2),
+        lambda tree: status.applied(status.removed(tree, "p0", now=NOW), "a", 2),
         lambda tree: status.given_up(status.advance(tree, now=NOW, changed=tree.members), 2, "no"),
         lambda tree: status.seen(tree, _health(tree)),
         lambda tree: moves.without_pool(tree, "p0"),

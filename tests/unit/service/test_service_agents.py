@@ -13,6 +13,7 @@ from evenload.interfaces import UnitOfWork
 from evenload.model.desired import Desired, Gone, Health, Outcome, Statistics
 from evenload.model.enums import OperatingStatus, ProvisioningStatus
 from evenload.model.errors import ForeignDatabase, NotFound, ServerUnavailable, StoreUnavailable
+from evenload.model.placement import Placement, Role, alone_on
 from evenload.model.registration import Registration
 from evenload.service.agents import AT_ONCE, AgentGateway
 from evenload.service.commands import Changes
@@ -64,7 +65,7 @@ def test_an_agent_that_is_renamed_keeps_what_it_has(world: World, lb: str) -> No
     world.gateway.register("host-2", Registration())
     assert world.gateway.assignments("host-1") == {}
     assert world.gateway.assignments("host-2") == {lb: before.generation, leaving: 2}
-    assert world.load_balancers.tree(lb) == replace(before, agent="host-2")
+    assert world.load_balancers.tree(lb) == replace(before, placements=alone_on("host-2", 1))
     assert world.ports.bound[lb] == "host-2"
     with world.context.uow.read() as transaction:
         assert [(agent.name, agent.load) for agent in transaction.agents()] == [("host-2", 2)]
@@ -97,7 +98,7 @@ def test_stale_reports_leave_newer_changes_pending(world: World, lb: str) -> Non
     world.report(lb, 2)
     tree = world.load_balancers.tree(lb)
     assert {record.provisioning_status for record in tree.records()} == {P.ACTIVE}
-    assert tree.applied_generation == 3
+    assert tree.placements[0].applied_generation == 3
 
 
 def test_retry_notes_the_reason_and_success_takes_it_away(world: World, lb: str) -> None:
@@ -342,7 +343,7 @@ def test_a_failover_leaves_a_host_whose_agent_is_away(
     assert after.load_balancer.item.incarnation == before.load_balancer.item.incarnation + 1
     assert after.generation == before.generation + 1
     home = "host-2" if moves else "host-1"
-    assert after.agent == home
+    assert after.agents == (home,)
     assert {hint[0] for hint in world.hints.sent} == {"host-1", home}
     assert world.gateway.assignments(home) == {lb: after.generation}
     if moves:
@@ -407,3 +408,61 @@ def test_a_database_that_was_exchanged_meanwhile_says_nothing(
     with pytest.raises(ServerUnavailable, match="another one than the agent registered with"):
         world.gateway.assignments("host-1")
     assert isinstance(world.gateway.fetch("host-1", [lb])[lb], Desired)
+
+
+# ------------------------------------------------------------------------------------------------------------- pairs
+
+
+@pytest.fixture
+def pair(world: World, lb: str) -> str:
+    """The load balancer, served by host-1, with host-2 standing by; both have applied what there is."""
+    world.gateway.register("host-2", Registration())
+    before = world.load_balancers.tree(lb)
+    applied = before.placements[0].applied_generation
+    both = (Placement("host-1", Role.MASTER, applied), Placement("host-2", Role.BACKUP, applied))
+    world.context.uow.write(lambda transaction: transaction.update_tree(before, replace(before, placements=both)))
+    return lb
+
+
+def test_a_pair_waits_for_both_while_both_are_alive(world: World, pair: str) -> None:
+    world.load_balancers.update(pair, Changes())
+    world.report(pair, 2)
+    assert world.load_balancers.get(pair).record.provisioning_status is P.PENDING_UPDATE
+    world.report(pair, 2, agent="host-2")
+    assert world.load_balancers.get(pair).record.provisioning_status is P.ACTIVE
+
+
+def test_a_pair_does_not_wait_for_an_agent_that_is_away(world: World, pair: str, housekeeping: Housekeeping) -> None:
+    world.load_balancers.update(pair, Changes())
+    world.report(pair, 2, agent="host-2")
+    world.clock.advance(121)
+    world.gateway.assignments("host-2")
+    housekeeping.sweep()
+    assert world.load_balancers.get(pair).record.provisioning_status is P.ACTIVE
+    world.load_balancers.update(pair, Changes())
+    world.report(pair, 3, agent="host-2")
+    assert world.load_balancers.get(pair).record.provisioning_status is P.ACTIVE
+    world.load_balancers.delete(pair, cascade=True)
+    world.report(pair, 4, agent="host-2")
+    assert world.ports.released == [pair]
+
+
+def test_the_health_of_a_pair_is_that_of_who_serves_it(world: World, pair: str) -> None:
+    def tell(agent: str, status: OperatingStatus) -> OperatingStatus:
+        world.gateway.health(agent, [Health(load_balancer_id=pair, epoch="e", statuses={pair: status}, statistics={})])
+        return world.load_balancers.get(pair).record.operating_status
+
+    assert tell("host-1", OperatingStatus.ONLINE) is OperatingStatus.ONLINE
+    assert tell("host-2", OperatingStatus.ERROR) is OperatingStatus.ONLINE
+    world.clock.advance(80)
+    assert tell("host-2", OperatingStatus.ERROR) is OperatingStatus.ERROR
+
+
+def test_the_lost_half_of_a_pair_finds_a_host_that_has_not_got_it(world: World, pair: str) -> None:
+    world.clock.advance(80)
+    for agent in ("host-2", "host-3"):
+        world.gateway.register(agent, Registration())
+    world.load_balancers.failover(pair)
+    after = world.load_balancers.tree(pair)
+    assert [(each.agent, each.role) for each in after.placements] == [("host-3", Role.MASTER), ("host-2", Role.BACKUP)]
+    assert after.placements[0].applied_generation == 0

@@ -17,6 +17,7 @@ from evenload.model.balancer import HttpCheck
 from evenload.model.desired import Desired, Gone, Outcome, Statistics
 from evenload.model.enums import ListenerProtocol, MonitorType, ProvisioningStatus
 from evenload.model.errors import Conflict, Immutable, Invalid, NoHost, NotFound, Rejected, StoreUnavailable
+from evenload.model.placement import alone_on
 from evenload.model.query import Query
 from evenload.model.registration import Registration
 from evenload.service.commands import BalancerDraft, Changes, PoolName
@@ -31,7 +32,7 @@ def test_create_alone(world: World) -> None:
     tree = world.load_balancers.create("project", a_balancer())
     record = tree.load_balancer
     assert (record.provisioning_status, record.operating_status.value) == (P.PENDING_CREATE, "OFFLINE")
-    assert (tree.agent, tree.generation, tree.applied_generation) == ("host-1", 1, 0)
+    assert (tree.generation, tree.placements) == (1, alone_on("host-1"))
     assert record.item.vips[0].address == "10.0.0.1"
     assert world.load_balancers.tree(tree.id) == tree
     assert world.load_balancers.get(tree.id).record == record
@@ -178,7 +179,7 @@ def test_a_slow_provider_holds_up_nobody_else(world: World) -> None:
 
 def test_work_is_spread_over_agents(world: World) -> None:
     world.gateway.register("host-2", Registration())
-    agents = [world.load_balancers.create("project", a_balancer()).agent for _ in range(4)]
+    agents = [world.load_balancers.create("project", a_balancer()).home for _ in range(4)]
     assert agents == ["host-1", "host-2", "host-1", "host-2"]
 
 
@@ -249,7 +250,7 @@ def test_delete_from_every_state_and_release_only_in_the_end(world: World) -> No
     assert world.gateway.fetch("host-1", [tree.id])[tree.id] == Gone(load_balancer_id=tree.id, generation=2)
 
     world.report(tree.id, 1)  # of the time before the deletion
-    assert world.load_balancers.tree(tree.id) == replace(deleting, applied_generation=1)
+    assert world.load_balancers.tree(tree.id) == replace(deleting, placements=alone_on("host-1", 1))
     world.report(tree.id, 2, Outcome.GIVE_UP, "the namespace is busy")
     record = world.load_balancers.get(tree.id).record
     assert (record.provisioning_status, record.fault) == (P.ERROR, "the namespace is busy")

@@ -197,7 +197,7 @@ class Walk(RuleBasedStateMachine):
         answered = max(
             (report.generation for report in self.delivered if report.outcome is not Outcome.RETRY), default=0
         )
-        assert tree.applied_generation == self.done_at
+        assert tree.placements[0].applied_generation == self.done_at
         for record in tree.records():
             if not is_pending(record):
                 assert record.generation <= answered

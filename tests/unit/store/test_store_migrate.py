@@ -8,11 +8,12 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect
-from tests.contract.samples import a_count, a_tree
+from tests.contract.samples import a_count
 from tests.fakes.hints import NotedHints
 
 from evenload.model.errors import EvenloadError
-from evenload.store import migrate, trees
+from evenload.model.placement import alone_on
+from evenload.store import migrate
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.tables import METADATA
 from evenload.store.unit_of_work import SqlUnitOfWork
@@ -122,6 +123,7 @@ def test_what_an_earlier_version_kept_is_there_after_the_upgrade(tmp_path: Path)
         agents = transaction.agents()
     assert tree is not None
     assert tree.hosted
+    assert tree.placements == alone_on("host-1", 1)
     assert [record.v1 for record in tree.listeners.values()] == [None]
     assert [record.v1 for record in tree.pools.values()] == [None]
     assert [(agent.name, agent.admin_state_up, agent.created_at) for agent in agents] == [("host-1", True, None)]
@@ -149,22 +151,48 @@ _ROWS_OF_0002 = (
 
 def test_what_was_counted_before_there_were_epochs_is_kept(tmp_path: Path) -> None:
     engine = engine_at(tmp_path)
-    tree = a_tree(agent="host-1", ports=(80, 443))
-    counted = next(iter(tree.listeners))
     with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")  # as migrate.py does
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+        command.upgrade(migrate._config(connection), "0002")
+        for statement in _ROWS_OF_0002:
+            connection.exec_driver_sql(statement)
         command.upgrade(migrate._config(connection), "0005")
-        trees.insert_tree(connection, tree)
-        connection.exec_driver_sql("INSERT INTO listener_statistics VALUES (?, 1, 2, 3, 4, 5)", (counted,))
+        connection.exec_driver_sql("INSERT INTO listener_statistics VALUES ('listener', 1, 2, 3, 4, 5)")
         connection.commit()
     migrate.upgrade(engine)
     store = SqlUnitOfWork(engine, NotedHints())
     with store.read() as transaction:
-        assert transaction.counts(tree.id) == {
-            counted: (
+        assert transaction.counts("lb") == {
+            "listener": (
                 a_count(
                     "host-1", "", bytes_in=1, bytes_out=2, active_connections=3, total_connections=4, request_errors=5
                 ),
             )
         }
     store.close()
+
+
+def test_placements_go_back_to_the_load_balancer_and_come_again(tmp_path: Path) -> None:
+    engine = engine_at(tmp_path)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        command.upgrade(migrate._config(connection), "0002")
+        for statement in _ROWS_OF_0002:
+            connection.exec_driver_sql(statement)
+        connection.commit()
+    migrate.upgrade(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("INSERT INTO placements VALUES ('lb', 'a-backup', 'BACKUP', 9)")
+        command.downgrade(migrate._config(connection), "0007")
+        found = connection.exec_driver_sql("SELECT agent, applied_generation FROM load_balancers").all()
+        assert [tuple(row) for row in found] == [("host-1", 1)]
+        connection.commit()
+    migrate.upgrade(engine)
+    with SqlUnitOfWork(engine, NotedHints()).read() as transaction:
+        tree = transaction.tree("lb")
+    assert tree is not None
+    assert tree.placements == alone_on("host-1", 1)
+    engine.dispose()

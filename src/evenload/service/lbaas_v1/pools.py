@@ -12,6 +12,7 @@ from evenload.model.balancer import LoadBalancer, Pool, Record, V1Monitor, V1Poo
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import ForeignProject, NotFound, PoolInUse, PoolMonitorAssociationExists
+from evenload.model.placement import alone_on
 from evenload.model.query import Query
 from evenload.model.totals import totals_of
 from evenload.model.tree import Tree
@@ -46,7 +47,7 @@ class V1Pools:
             holder = LoadBalancer(id=context.new_id(), provider=self._provider)
             pool = drafts.new_pool(context.new_id(), holder.id, draft)
             v1 = V1Pool(subnet_id=draft.subnet_id, provider=draft.provider)
-            empty = Tree(load_balancer=birth.record(holder, Changes()), agent=agent.name, generation=0)
+            empty = Tree(load_balancer=birth.record(holder, Changes()), generation=0, placements=alone_on(agent.name))
             edited = empty.with_record(birth.record(pool, draft, v1=v1))
             edited, associated = self._associated(transaction, edited, pool.id, monitor_ids)
             guards.require(rules.validate_pool(edited, pool))
@@ -136,7 +137,7 @@ class V1Pools:
 
     def agent_of(self, identifier: str) -> str:
         with self._context.uow.read() as transaction:
-            return read_pool(transaction, identifier).agent
+            return read_pool(transaction, identifier).home
 
     def of_agent(self, name: str) -> Sequence[PoolView]:
         """The pools that are bound to an agent."""

@@ -27,6 +27,7 @@ from evenload.model.errors import (
     StoreUnavailable,
     VipExists,
 )
+from evenload.model.placement import alone_on
 from evenload.model.query import Query, Value
 from evenload.model.totals import totals_of
 from evenload.model.tree import Tree
@@ -94,8 +95,7 @@ class Vips:
             edited = replace(
                 held,
                 load_balancer=birth.record(hosted, named),
-                agent=_agent_for(transaction, held.agent, now),
-                applied_generation=0,
+                placements=alone_on(_agent_for(transaction, held.home, now)),
             ).with_record(persisting(held.pools[pool.id], draft.session_persistence))
             item = {**draft.item, "default_pool_id": pool.id}
             listener = drafts.new_listener(identifier, held.id, Changes(item=item))
@@ -109,7 +109,7 @@ class Vips:
         with context.uow.read() as reader:
             held = read_pool(reader, draft.pool_id)
             self._require_fit(held, draft, project_id)
-            _agent_for(reader, held.agent, now)
+            _agent_for(reader, held.home, now)
         place = context.new_id() if held.hosted else held.id
         identifier = context.new_id()
         with self._reserved(place, project_id, draft, f"vip-{identifier}") as port:
@@ -263,7 +263,7 @@ class Vips:
         return moves.tree_for(
             identifier or self._context.new_id(),
             moves.parts_of(tree, pool_id),
-            agent=tree.agent,
+            agent=tree.home,
             provider=tree.load_balancer.item.provider,
             now=now,
         )
