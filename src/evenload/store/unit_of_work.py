@@ -6,7 +6,9 @@ the database leave here as StoreUnavailable. Work that another change has overta
 get their hints from here, after the commit.
 """
 
+import random
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -28,8 +30,9 @@ from evenload.store.identity import ensure_identity, read_identity
 from evenload.store.prepared import Prepared
 from evenload.store.writer_queue import WriterQueue
 
-_TRIES = 5
+_TRIES = 8
 """Of one piece of work: who is overtaken that often, under locks, is not going to succeed."""
+_LONGEST_PAUSE = 0.2
 
 
 class SqlTransaction:
@@ -254,6 +257,8 @@ class SqlUnitOfWork:
             except Overtaken:
                 if not tries_left:
                     raise
+                # Two who overtake each other must not meet again at the next try.
+                time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.005 * 2 ** (_TRIES - tries_left))))
             else:
                 for hint in hints:
                     self._bus.hint(hint.agent, hint.load_balancer_id, hint.generation)
