@@ -46,6 +46,7 @@ def undisturbed(world: World, made: Balanced) -> Iterator[Load]:
 
 
 def kill_role(world: World, role: str) -> int:
+    world.wait(lambda: role in world.service.roles(), f"a {role} to kill")
     pid = world.service.roles()[role]
     os.kill(pid, signal.SIGKILL)
     return pid
