@@ -33,7 +33,10 @@ def workers(world: World) -> list[int]:
     server = world.service.roles().get("server")
     if server is None:  # between two lives
         return []
-    return [int(pid) for pid in Path(f"/proc/{server}/task/{server}/children").read_text().split()]
+    try:
+        return [int(pid) for pid in Path(f"/proc/{server}/task/{server}/children").read_text().split()]
+    except OSError:  # it has just ended
+        return []
 
 
 def await_workers(world: World, former: set[int]) -> None:
