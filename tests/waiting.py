@@ -29,6 +29,17 @@ def grows(read: Callable[[], int], by: int) -> bool:
     return eventually(lambda: read() >= wanted)
 
 
+class ThreadsSince:
+    """Which threads began after this was made and live still: threads of other tests may end at any time."""
+
+    def __init__(self) -> None:
+        self._before = set(threading.enumerate())
+
+    def named(self, prefix: str = "") -> list[str]:
+        new = set(threading.enumerate()) - self._before
+        return sorted(thread.name for thread in new if thread.name.startswith(prefix))
+
+
 class Repeating:
     """Does ``once`` again and again in threads of its own during the ``with`` block; ``once`` returns what was wrong.
 

@@ -12,13 +12,14 @@ import structlog
 from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
 from tests.fakes.wishes import BALANCER, changed, uuid, wish
+from tests.waiting import NET, ThreadsSince
 
 from evenload.agent.loop import Agent
 from evenload.agent.settings import AgentSettings
 from evenload.model.desired import Desired, Gone, Health, Outcome, ProxyStatistics, Report, Unreadable
 from evenload.render.options import RenderOptions
 
-LONG = 60.0
+LONG = NET
 WORKERS = 3
 TIMES = 3
 
@@ -119,6 +120,7 @@ class World:
         clock = TroubledClock(self.trouble)
         self.agent = Agent(self.server, self.host, RenderOptions(state_dir="/run/x"), clock, settings)
         self.generation = 0
+        self._threads = ThreadsSince()
 
     def begin_a_change(self) -> None:
         self.generation += 1
@@ -133,7 +135,7 @@ class World:
 
     @property
     def threads(self) -> list[str]:
-        return sorted(thread.name for thread in threading.enumerate() if thread.name.startswith("agent-"))
+        return self._threads.named("agent-")
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from tests.fakes import host_damage
 from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
 from tests.fakes.wishes import uuid, wish
-from tests.waiting import NET
+from tests.waiting import NET, ThreadsSince
 
 from evenload.agent.loop import Agent
 from evenload.agent.settings import AgentSettings
@@ -64,7 +64,12 @@ def server() -> GatedServer:
 
 
 @pytest.fixture
-def agent(server: GatedServer) -> Iterator[Agent]:
+def threads() -> ThreadsSince:
+    return ThreadsSince()
+
+
+@pytest.fixture
+def agent(threads: ThreadsSince, server: GatedServer) -> Iterator[Agent]:
     settings = AgentSettings(workers=4, resync_interval=3600.0, statistics_interval=3600.0)
     agent = Agent(server, FakeHost(), RenderOptions(state_dir="/run/x"), RealClock(), settings)
     agent.start()
@@ -102,10 +107,12 @@ def test_hints_during_a_round_make_one_more_round_after_it(server: GatedServer, 
     assert server.fetches <= 2
 
 
-def test_it_stops_while_nothing_is_to_do_and_starts_again(server: GatedServer, agent: Agent) -> None:
+def test_it_stops_while_nothing_is_to_do_and_starts_again(
+    threads: ThreadsSince, server: GatedServer, agent: Agent
+) -> None:
     server.gate.set()
     agent.stop()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("agent-")]
+    assert threads.named("agent-") == []
     agent.start()
     server.wish(named(SECOND))
     agent.hint(SECOND, 1)

@@ -2,11 +2,10 @@
 
 import queue
 import subprocess
-import threading
 from collections.abc import Iterator
 
 import pytest
-from tests.waiting import NET
+from tests.waiting import NET, ThreadsSince
 
 from evenload.host.watch import Watcher
 
@@ -30,10 +29,11 @@ class News:
 
 @pytest.fixture
 def watcher() -> Iterator[Watcher]:
+    threads = ThreadsSince()
     watcher = Watcher()
     yield watcher
     watcher.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "haproxy-watch"]
+    assert threads.named("haproxy-watch") == []
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
+from tests.waiting import ThreadsSince
 
 from evenload.main.http import connection as limits
 from evenload.main.http import server as http_server
@@ -138,11 +139,11 @@ def test_a_client_that_comes_between_bind_and_start_is_answered() -> None:
 
 def test_a_server_that_was_bound_and_never_started_frees_its_address() -> None:
     server = HttpServer(hello, host="127.0.0.1", port=0, threads=2)
-    before = threading.active_count()
+    threads = ThreadsSince()
     server.bind()
     port = server.port
     server.stop()
-    assert threading.active_count() == before
+    assert threads.named() == []
     again = HttpServer(hello, host="127.0.0.1", port=port, threads=2)
     again.bind()
     again.stop()
