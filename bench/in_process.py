@@ -1,6 +1,6 @@
 """The real agent on the real host code in this process, with a server that is nothing but a note pad.
 
-For ``parts/create``, which starts its clock at the moment the agent has the wish.
+For ``parts/create``, which starts its clock at the moment the agent has the desired state.
 """
 
 import logging
@@ -30,25 +30,25 @@ _SWITCH_INTERVAL = 0.0005
 
 
 class NotePad:
-    """Fulfils ``interfaces.Server``: answers with the wish that was put down, notes when, keeps the report."""
+    """Fulfils ``interfaces.Server``: answers with the desired state that was put down, notes when, keeps the report."""
 
     def __init__(self) -> None:
-        self._wishes: dict[str, Desired | Gone] = {}
+        self._documents: dict[str, Desired | Gone] = {}
         self._fetched: dict[str, int] = {}
         self._reports: dict[str, Report] = {}
         self._reported = threading.Condition()
 
-    def put(self, load_balancer_id: str, wish: Desired | Gone) -> None:
+    def put(self, load_balancer_id: str, desired: Desired | Gone) -> None:
         self._fetched.pop(load_balancer_id, None)
         self._reports.pop(load_balancer_id, None)
-        self._wishes[load_balancer_id] = wish
+        self._documents[load_balancer_id] = desired
 
     def fetched(self, load_balancer_id: str) -> int:
-        """When the agent first had the wish; CLOCK_MONOTONIC in nanoseconds."""
+        """When the agent first had the desired state; CLOCK_MONOTONIC in nanoseconds."""
         return self._fetched[load_balancer_id]
 
     def await_done(self, load_balancer_id: str, timeout: float = 20.0) -> Report:
-        """Raises RuntimeError where the wish was not fulfilled at the first attempt."""
+        """Raises RuntimeError where the desired state was not fulfilled at the first attempt."""
         with self._reported:
             if not self._reported.wait_for(lambda: load_balancer_id in self._reports, timeout):
                 raise RuntimeError(f"no report about {load_balancer_id}")
@@ -64,10 +64,12 @@ class NotePad:
     def fetch(self, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone | Unreadable]:
         for identifier in load_balancer_ids:
             self._fetched.setdefault(identifier, time.monotonic_ns())
-        return {identifier: self._wishes[identifier] for identifier in load_balancer_ids}
+        return {identifier: self._documents[identifier] for identifier in load_balancer_ids}
 
     def assignments(self) -> dict[str, int]:
-        return {key: wish.generation for key, wish in list(self._wishes.items()) if isinstance(wish, Desired)}
+        return {
+            key: desired.generation for key, desired in list(self._documents.items()) if isinstance(desired, Desired)
+        }
 
     def report(self, report: Report) -> None:
         with self._reported:
@@ -115,7 +117,7 @@ def working(room: Room, pad: NotePad) -> Iterator[Agent]:
         sys.setswitchinterval(interval)
 
 
-def make_wish(load_balancer_id: str, port_id: str, vip: str, mac_address: str) -> Desired:
+def make_desired(load_balancer_id: str, port_id: str, vip: str, mac_address: str) -> Desired:
     """A HTTP listener on port 80 and a pool with both back ends."""
     pool = Pool(
         id=f"{load_balancer_id[:-1]}a",

@@ -81,8 +81,8 @@ class Service:
             "members": [{"address": address, "protocol_port": BACKEND_PORT} for address in members],
         }
         listener = {"name": f"{name}-listener", "protocol": "HTTP", "protocol_port": 80, "default_pool": pool}
-        wish = {"name": name, "vip_subnet_id": self.subnet_id, "listeners": [listener]}
-        made: dict[str, Any] = self.api.send("POST", f"{LBAAS}/loadbalancers", {"loadbalancer": wish})["loadbalancer"]
+        body = {"name": name, "vip_subnet_id": self.subnet_id, "listeners": [listener]}
+        made: dict[str, Any] = self.api.send("POST", f"{LBAAS}/loadbalancers", {"loadbalancer": body})["loadbalancer"]
         self._room.lab.adopt(made["id"])
         return made
 

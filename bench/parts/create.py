@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator
 from itertools import islice
 
-from bench.in_process import NotePad, make_wish, must_have_been, working
+from bench.in_process import NotePad, make_desired, must_have_been, working
 from bench.observer import Observer
 from bench.parts import seed
 from bench.room import Room, mac_addresses, vips
@@ -47,7 +47,7 @@ def _rounds(room: Room, agent: Agent, pad: NotePad, observer: Observer) -> Itera
     for vip, mac_address in zip(vips(2), mac_addresses(2), strict=False):
         identifier = room.load_balancer_id()
         observer.watch_http(vip, 80)
-        pad.put(identifier, make_wish(identifier, str(uuid.uuid4()), vip, mac_address))
+        pad.put(identifier, make_desired(identifier, str(uuid.uuid4()), vip, mac_address))
         agent.hint(identifier, 1)
         seen = observer.seen()
         must_have_been(pad.await_done(identifier), Change.START)

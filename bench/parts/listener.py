@@ -20,7 +20,7 @@ def measure(room: Room, service: Service) -> list[Row]:
 
 
 def _one(service: Service, observer: Observer, balancer: dict[str, Any], port: int) -> float:
-    wish = {
+    body = {
         "loadbalancer_id": balancer["id"],
         "protocol": "HTTP",
         "protocol_port": port,
@@ -28,7 +28,7 @@ def _one(service: Service, observer: Observer, balancer: dict[str, Any], port: i
     }
     observer.watch_http(balancer["vip_address"], port)
     begun = time.monotonic_ns()
-    listener = service.api.send("POST", f"{LBAAS}/listeners", {"listener": wish})["listener"]
+    listener = service.api.send("POST", f"{LBAAS}/listeners", {"listener": body})["listener"]
     milliseconds = (observer.seen() - begun) / 1e6
     service.await_active([balancer["id"]])
     service.api.send("DELETE", f"{LBAAS}/listeners/{listener['id']}")

@@ -50,10 +50,10 @@ def measure(room: Room, service: Service) -> list[Row]:
 
 def _add(service: Service, runtime: Observer, members: str, socket: Path) -> tuple[str, float]:
     """The new member's id, and the milliseconds. The id is not known before the answer; the address is."""
-    wish = {"address": _NEW, "protocol_port": BACKEND_PORT}
+    body = {"address": _NEW, "protocol_port": BACKEND_PORT}
     runtime.watch_runtime(socket, "show servers state", _server(_NEW, weight=1))
     begun = time.monotonic_ns()
-    member = service.api.send("POST", members, {"member": wish})["member"]
+    member = service.api.send("POST", members, {"member": body})["member"]
     return member["id"], (runtime.seen() - begun) / 1e6
 
 

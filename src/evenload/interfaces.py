@@ -241,7 +241,7 @@ class UnitOfWork(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VipWish:
+class VipRequest:
     """What a caller said about the VIP; at least one of port, network and subnet.
 
     ``additional``: (subnet id, address or None, port id or None). ``every_project``: the caller is an administrator,
@@ -259,7 +259,7 @@ class VipWish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VipPort:
-    """The port that was made or taken, with the VIPs in the order of the wish, the primary first."""
+    """The port that was made or taken, with the VIPs in the order of the request, the primary first."""
 
     port_id: str
     network_id: str
@@ -270,10 +270,10 @@ class VipPort:
 class PortProvider(Protocol):
     """Where VIP ports come from: the built-in IPAM, later Neutron."""
 
-    def reserve_vip_port(self, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
+    def reserve_vip_port(self, load_balancer_id: str, project_id: str, request: VipRequest) -> VipPort:
         """Outside of any transaction: it may take its time, or fail. The reservation that it leaves in the store is
         removed together with the insertion of the load balancer. Raises Invalid or Conflict naming the field of the
-        wish; nothing is taken then."""
+        request; nothing is taken then."""
 
     def give_back(self, port_id: str) -> None:
         """What was reserved and came to nothing, outside of any transaction. May be repeated; a port whose reservation

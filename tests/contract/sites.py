@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.fakes.desired import ip, listener, make_desired, member, pool, segment
 from tests.fakes.host import FakeHost
 from tests.fakes.host_damage import kill_haproxy, lose_directory, lose_namespace
-from tests.fakes.wishes import ip, listener, member, pool, segment, wish
 from tests.root.lab import PHYSICAL_NETWORK, Lab
 from tests.root.openvswitch import Openvswitch
 
@@ -47,7 +47,7 @@ class Site:
             ips=ips or (ip(),),
         )
 
-    def wish(self, port: DesiredPort | None = None, **fields: Any) -> Desired:
+    def put(self, port: DesiredPort | None = None, **fields: Any) -> Desired:
         """Two members behind an HTTP listener, unless ``fields`` says otherwise."""
         where = port or self.port()
         chosen: dict[str, Any] = {
@@ -55,7 +55,7 @@ class Site:
             "pools": (replace(pool(), load_balancer_id=self.id),),
             "members": (member(0), member(1)),
         }
-        made = wish(at=where, **(chosen | fields))
+        made = make_desired(at=where, **(chosen | fields))
         vips = tuple(Vip(address=each.address, subnet_id=str(uuid.uuid4())) for each in where.ips)
         return replace(made, load_balancer=replace(made.load_balancer, id=self.id, vips=vips))
 

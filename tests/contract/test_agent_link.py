@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from tests.fakes.desired import make_desired
 from tests.fakes.unix_sockets import MINE, stream_socket
-from tests.fakes.wishes import wish
 
 from evenload.bus.local import LocalServer
 from evenload.bus.socket_client import SocketServer
@@ -113,7 +113,7 @@ def test_before_it_nothing_is_said(link: Link) -> None:
 
 
 def test_several_documents_are_fetched_at_once(known: Link) -> None:
-    desired = wish()
+    desired = make_desired()
     known.gateway.documents = {desired.id: desired, "b": Gone(load_balancer_id="b", generation=4)}
     expected = {desired.id: desired, "b": Gone(load_balancer_id="b", generation=4), "c": Gone(load_balancer_id="c")}
     assert known.server.fetch([desired.id, "b", "c"]) == expected

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from tests.contract.sites import Site, fake_site, linux_site
-from tests.fakes.wishes import ip, member, monitor
+from tests.fakes.desired import ip, member, monitor
 from tests.root.openvswitch import Openvswitch
 from tests.waiting import eventually
 
@@ -167,7 +167,7 @@ def test_another_port_is_foreign_until_it_is_removed(site: Site) -> None:
 def test_files_beside_the_text_are_named_by_their_content(site: Site) -> None:
     page = NamedFile(SecretBytes(b"HTTP/1.0 503 Out\r\nConnection: close\r\n\r\nout\n"))
     key = NamedFile(SecretBytes(b"secret"))
-    desired = site.wish()
+    desired = site.put()
     furnish(site, desired.port)
     assert site.host.observe(site.id, desired.port).files == frozenset()
     for _ in range(2):
@@ -188,7 +188,7 @@ def test_files_beside_the_text_are_named_by_their_content(site: Site) -> None:
 
 
 def test_nothing_can_be_plugged_or_started_without_a_namespace(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     site.host.ensure_state(site.id)
     with pytest.raises(HostError):
         site.host.plug(site.id, desired.port)
@@ -197,7 +197,7 @@ def test_nothing_can_be_plugged_or_started_without_a_namespace(site: Site) -> No
 
 
 def test_a_started_process_is_seen_with_its_text_and_its_servers(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     pid, text = serve(site, desired)
     seen = site.host.observe(site.id, desired.port)
     assert seen.haproxy.config == text
@@ -209,7 +209,7 @@ def test_a_started_process_is_seen_with_its_text_and_its_servers(site: Site) -> 
 
 
 def test_a_begun_process_serves_nobody_and_goes_on_when_it_is_started(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     furnish(site, desired.port)
     text = render_haproxy(desired, site.options, 1)
     for _ in range(2):
@@ -222,7 +222,7 @@ def test_a_begun_process_serves_nobody_and_goes_on_when_it_is_started(site: Site
 
 
 def test_a_begun_process_that_is_abandoned_leaves_nothing(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     furnish(site, desired.port)
     text = render_haproxy(desired, site.options, 1)
     for _ in range(2):
@@ -237,7 +237,7 @@ def test_a_begun_process_that_is_abandoned_leaves_nothing(site: Site) -> None:
 
 
 def test_a_begun_takeover_that_is_abandoned_leaves_the_process_and_its_connections(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     pid, text = serve(site, desired)
     new = render_haproxy(desired, site.options, 2)
     site.host.begin_haproxy(site.id, new, 2, takeover=True)
@@ -251,7 +251,7 @@ def test_a_begun_takeover_that_is_abandoned_leaves_the_process_and_its_connectio
 
 
 def test_a_begun_process_ends_with_its_load_balancer(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     furnish(site, desired.port)
     site.host.begin_haproxy(site.id, render_haproxy(desired, site.options, 1), 1, takeover=False)
     site.host.stop_haproxy(site.id)
@@ -262,14 +262,14 @@ def test_a_begun_process_ends_with_its_load_balancer(site: Site) -> None:
 
 
 def test_a_disabled_member_is_in_maintenance(site: Site) -> None:
-    desired = site.wish(members=(member(0), member(1, admin_state_up=False)))
+    desired = site.put(members=(member(0), member(1, admin_state_up=False)))
     serve(site, desired)
     servers = haproxy(site, desired).servers or {}
     assert {key[1]: state.maintenance for key, state in servers.items()} == {member(0).id: False, member(1).id: True}
 
 
 def test_a_bad_text_is_refused_and_nothing_has_changed(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     furnish(site, desired.port)
     bad = render_haproxy(desired, site.options, 1) + "nonsense here\n"
     with pytest.raises(InvalidConfiguration, match="nonsense"):
@@ -279,7 +279,7 @@ def test_a_bad_text_is_refused_and_nothing_has_changed(site: Site) -> None:
 
 
 def test_a_bad_reload_leaves_the_process_and_the_file(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     pid, text = serve(site, desired)
     with pytest.raises(InvalidConfiguration, match="nonsense"):
         site.host.reload_haproxy(site.id, render_haproxy(desired, site.options, 2) + "nonsense here\n", 2, None)
@@ -290,7 +290,7 @@ def test_a_bad_reload_leaves_the_process_and_the_file(site: Site) -> None:
 
 
 def test_a_reload_puts_another_worker_in_place(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     pid, _ = serve(site, desired)
     other = replace(desired, listeners=(replace(desired.listeners[0], port=8080),))
     text = render_haproxy(other, site.options, 2)
@@ -301,7 +301,7 @@ def test_a_reload_puts_another_worker_in_place(site: Site) -> None:
 
 
 def test_without_a_process_there_is_nothing_to_reload_or_to_tell(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     furnish(site, desired.port)
     with pytest.raises(HostError):
         site.host.reload_haproxy(site.id, render_haproxy(desired, site.options, 1), 1, None)
@@ -311,7 +311,7 @@ def test_without_a_process_there_is_nothing_to_reload_or_to_tell(site: Site) -> 
 
 
 def test_runtime_commands_change_the_servers(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     serve(site, desired)
     first, second, third = ((desired.pools[0].id, member(number).id) for number in range(3))
     commands = [
@@ -339,7 +339,7 @@ def test_runtime_commands_change_the_servers(site: Site) -> None:
     ],
 )
 def test_what_cannot_be_is_refused(site: Site, command: str) -> None:
-    desired = site.wish()
+    desired = site.put()
     serve(site, desired)
     line = command.format(backend=desired.pools[0].id, member=member(0).id)
     [answer] = site.host.runtime(site.id, [line])
@@ -347,7 +347,7 @@ def test_what_cannot_be_is_refused(site: Site, command: str) -> None:
 
 
 def test_the_record_and_the_file_follow_runtime_changes(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     serve(site, desired)
     text = render_haproxy(replace(desired, members=(member(0, weight=9),)), site.options, 1)
     site.host.record_running(site.id, text)
@@ -358,7 +358,7 @@ def test_the_record_and_the_file_follow_runtime_changes(site: Site) -> None:
 
 
 def test_statistics_name_the_objects_and_health_is_told(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     serve(site, desired)
     down, up = desired.members
     site.host.runtime(site.id, [set_health(desired.pools[0].id, down.id, up=False)])
@@ -376,7 +376,7 @@ def test_vetoes_are_a_bit_of_their_own(site: Site) -> None:
     both = tuple(monitor(number=number, kind=MonitorType.TCP, delay=3600) for number in range(2))
     # Enabled later, so that the first checks of all, which nobody would answer, are not made.
     resting = tuple(member(number, admin_state_up=False) for number in range(2))
-    desired = replace(site.wish(), monitors=both, members=resting)
+    desired = replace(site.put(), monitors=both, members=resting)
     serve(site, desired)
     backend, first, new = desired.pools[0].id, member(0).id, member(7)
 
@@ -413,7 +413,7 @@ def test_vetoes_are_a_bit_of_their_own(site: Site) -> None:
 
 
 def test_health_that_is_kept_outlives_a_reload(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     serve(site, desired)
     pool = desired.pools[0].id
     site.host.runtime(site.id, [set_health(pool, member(0).id, up=False)])
@@ -435,7 +435,7 @@ def test_counters_are_kept(site: Site) -> None:
 
 
 def test_the_applied_document_is_remembered(site: Site) -> None:
-    desired = site.wish(site.port(ip(), ip("2001:db8::5/64", None)))
+    desired = site.put(site.port(ip(), ip("2001:db8::5/64", None)))
     site.host.ensure_state(site.id)
     assert site.host.observe(site.id, None).applied is None
     site.host.remember(desired)
@@ -443,14 +443,14 @@ def test_the_applied_document_is_remembered(site: Site) -> None:
 
 
 def test_the_remembered_port_is_looked_for_where_none_is_named(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     furnish(site, desired.port)
     site.host.remember(desired)
     assert site.host.observe(site.id, None).network.vif == wanted_vif(desired.port)
 
 
 def test_a_death_is_told_once(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     pid, _ = serve(site, desired)
     told: list[str] = []
     site.host.watch(site.id, told.append)
@@ -463,7 +463,7 @@ def test_a_death_is_told_once(site: Site) -> None:
 
 
 def test_a_worker_that_was_replaced_is_no_death(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     serve(site, desired)
     told: list[str] = []
     site.host.watch(site.id, told.append)
@@ -476,7 +476,7 @@ def test_a_worker_that_was_replaced_is_no_death(site: Site) -> None:
 
 
 def test_a_stopped_process_is_gone_and_no_death(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     serve(site, desired)
     told: list[str] = []
     site.host.watch(site.id, told.append)
@@ -488,7 +488,7 @@ def test_a_stopped_process_is_gone_and_no_death(site: Site) -> None:
 
 
 def test_a_process_that_was_let_finish_is_none_that_serves_and_no_death(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     serve(site, desired)
     told: list[str] = []
     site.host.watch(site.id, told.append)
@@ -502,7 +502,7 @@ def test_a_process_that_was_let_finish_is_none_that_serves_and_no_death(site: Si
 
 
 def test_a_start_makes_room_for_itself(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     first, _ = serve(site, desired)
     second = site.host.start_haproxy(site.id, render_haproxy(desired, site.options, 2), 2)
     assert second != first
@@ -510,7 +510,7 @@ def test_a_start_makes_room_for_itself(site: Site) -> None:
 
 
 def test_removal_leaves_nothing_and_may_be_repeated(site: Site) -> None:
-    desired = site.wish()
+    desired = site.put()
     serve(site, desired)
     for _ in range(2):
         site.host.stop_haproxy(site.id)
@@ -523,7 +523,7 @@ def test_removal_leaves_nothing_and_may_be_repeated(site: Site) -> None:
 
 def test_what_is_planned_and_applied_is_what_is_observed(site: Site) -> None:
     port = site.port(ip(), ip("2001:db8::5/64", "fe80::1"))
-    desired = site.wish(port)
+    desired = site.put(port)
     assert bring_to(site, desired).change is Change.START
     assert bring_to(site, desired).actions == ()
     heavier = replace(desired, generation=2, members=(member(0, weight=5), member(1), member(2)))
@@ -548,7 +548,7 @@ def test_what_is_planned_and_applied_is_what_is_observed(site: Site) -> None:
 @pytest.mark.parametrize("wanted", ["again", "gone"])
 def test_a_process_that_lost_name_and_directory_is_found_and_ended(site: Site, wanted: str) -> None:
     """By the next round after somebody asked what is here, and not before."""
-    desired = site.wish()
+    desired = site.put()
     lost, _ = serve(site, desired)
     site.host.remember(desired)
     site.lose()

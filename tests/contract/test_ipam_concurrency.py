@@ -11,7 +11,7 @@ from tests.databases import KINDS, Databases
 from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
 
-from evenload.interfaces import VipWish
+from evenload.interfaces import VipRequest
 from evenload.model.errors import Conflict
 from evenload.model.network import Port
 from evenload.ports.ipam import Ipam
@@ -63,7 +63,7 @@ def test_no_address_twice_however_many_ask(url: str) -> None:
         # Few different numbers, so that MAC addresses collide as well.
         ipam = Ipam(store, clock, new_id, random.Random(seed % 3))
 
-        return lambda: ipam.reserve_vip_port(new_id(), "p", VipWish(subnet_id=subnet.id))
+        return lambda: ipam.reserve_vip_port(new_id(), "p", VipRequest(subnet_id=subnet.id))
 
     def ports(store: SqlUnitOfWork, seed: int) -> Callable[[], object]:
         networks = networks_of(store, seed % 3)

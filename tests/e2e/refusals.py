@@ -143,19 +143,19 @@ def _balancers() -> list[Case]:
 
 
 def _listener(word: str, **changed: Any) -> Case:
-    wish = {"loadbalancer_id": "{lb}", "protocol": "HTTP", "protocol_port": 81, **changed}
-    return "POST", "listeners", {"listener": _without_none(wish)}, word
+    body = {"loadbalancer_id": "{lb}", "protocol": "HTTP", "protocol_port": 81, **changed}
+    return "POST", "listeners", {"listener": _without_none(body)}, word
 
 
 def _pool(word: str, **changed: Any) -> Case:
-    wish = {"loadbalancer_id": "{lb}", "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", **changed}
-    return "POST", "pools", {"pool": _without_none(wish)}, word
+    body = {"loadbalancer_id": "{lb}", "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", **changed}
+    return "POST", "pools", {"pool": _without_none(body)}, word
 
 
 def _balancer(word: str, **changed: Any) -> Case:
-    wish = {"name": "never", "vip_subnet_id": "{subnet}", **changed}
-    return "POST", "loadbalancers", {"loadbalancer": _without_none(wish)}, word
+    body = {"name": "never", "vip_subnet_id": "{subnet}", **changed}
+    return "POST", "loadbalancers", {"loadbalancer": _without_none(body)}, word
 
 
-def _without_none(wish: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in wish.items() if value is not None}
+def _without_none(body: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if value is not None}

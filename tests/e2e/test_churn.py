@@ -20,8 +20,8 @@ class _Client(ChurnClient):
         listed = self._world.lbaas("GET", "loadbalancers").body["loadbalancers"]
         balancers = [balancer for balancer in listed if balancer["name"] != STEADY]
         if not balancers or (len(balancers) < _BALANCERS and self._random.random() < 0.1):
-            wish = {"name": "churn", "vip_subnet_id": self._world.subnet_id}
-            self._ask("POST", "loadbalancers", {"loadbalancer": wish})
+            body = {"name": "churn", "vip_subnet_id": self._world.subnet_id}
+            self._ask("POST", "loadbalancers", {"loadbalancer": body})
             return
         balancer = self._random.choice(balancers)
         choices: list[tuple[float, Callable[[dict[str, Any]], None]]] = [
@@ -50,18 +50,18 @@ class _Client(ChurnClient):
             }
             self._ask("PUT", f"listeners/{self._of(balancer, 'listeners')}", {"listener": change})
             return
-        wish = {"protocol": self._random.choice(["HTTP", "TCP"]), "protocol_port": self._random.randint(80, 86)}
-        self._ask("POST", "listeners", {"listener": {"loadbalancer_id": balancer["id"], **wish}})
+        body = {"protocol": self._random.choice(["HTTP", "TCP"]), "protocol_port": self._random.randint(80, 86)}
+        self._ask("POST", "listeners", {"listener": {"loadbalancer_id": balancer["id"], **body}})
 
     def _pool(self, balancer: dict[str, Any]) -> None:
         if balancer["listeners"]:
-            wish = {
+            body = {
                 "listener_id": self._of(balancer, "listeners"),
                 "protocol": self._random.choice(["HTTP", "TCP"]),
                 "lb_algorithm": self._random.choice(["ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP"]),
                 "session_persistence": self._random.choice([None, {"type": "SOURCE_IP"}, {"type": "HTTP_COOKIE"}]),
             }
-            self._ask("POST", "pools", {"pool": wish})
+            self._ask("POST", "pools", {"pool": body})
 
     def _members(self, balancer: dict[str, Any]) -> None:
         if not balancer["pools"]:
@@ -88,9 +88,9 @@ class _Client(ChurnClient):
 
     def _monitor(self, balancer: dict[str, Any]) -> None:
         if balancer["pools"]:
-            wish = {"type": self._random.choice(["HTTP", "TCP", "PING", "TLS-HELLO"]), "delay": 1, "timeout": 1}
-            wish.update({"pool_id": self._of(balancer, "pools"), "max_retries": 1})
-            self._ask("POST", "healthmonitors", {"healthmonitor": wish})
+            body = {"type": self._random.choice(["HTTP", "TCP", "PING", "TLS-HELLO"]), "delay": 1, "timeout": 1}
+            body.update({"pool_id": self._of(balancer, "pools"), "max_retries": 1})
+            self._ask("POST", "healthmonitors", {"healthmonitor": body})
 
     def _remove_child(self, balancer: dict[str, Any]) -> None:
         kind = self._random.choice(["listeners", "pools"])

@@ -63,9 +63,9 @@ def test_all_calls_of_the_bindings(world: World, bindings: Bindings) -> None:
 
 def _make(world: World, bindings: Bindings) -> dict[str, dict[str, Any]]:
     """A pool with two members, a monitor and a VIP, and another pool that stands alone."""
-    wish = {"name": "a", "protocol": "HTTP", "lb_method": "ROUND_ROBIN", "subnet_id": world.subnet_id}
-    pool = bindings.call("create_pool", {"pool": wish})["pool"]
-    other = bindings.call("create_pool", {"pool": {**wish, "name": "b", "lb_method": "SOURCE_IP"}})["pool"]
+    body = {"name": "a", "protocol": "HTTP", "lb_method": "ROUND_ROBIN", "subnet_id": world.subnet_id}
+    pool = bindings.call("create_pool", {"pool": body})["pool"]
+    other = bindings.call("create_pool", {"pool": {**body, "name": "b", "lb_method": "SOURCE_IP"}})["pool"]
     members = [
         bindings.call(
             "create_member",
@@ -76,9 +76,9 @@ def _make(world: World, bindings: Bindings) -> dict[str, dict[str, Any]]:
     timing = {"delay": 2, "timeout": 1, "max_retries": 2}
     monitor = bindings.call("create_health_monitor", {"health_monitor": {"type": "TCP", **timing}})["health_monitor"]
     assert not {"http_method", "url_path", "expected_codes"} & set(monitor)  # for HTTP and HTTPS alone
-    body = {"health_monitor": {"id": monitor["id"]}}
-    assert "health_monitor" in bindings.call("associate_health_monitor", pool["id"], body)
-    vip_wish: dict[str, Any] = {
+    associated = {"health_monitor": {"id": monitor["id"]}}
+    assert "health_monitor" in bindings.call("associate_health_monitor", pool["id"], associated)
+    vip_body: dict[str, Any] = {
         "pool_id": pool["id"],
         "subnet_id": world.subnet_id,
         "protocol": "HTTP",
@@ -86,7 +86,7 @@ def _make(world: World, bindings: Bindings) -> dict[str, dict[str, Any]]:
         "address": "10.88.0.150",
         "session_persistence": {},
     }
-    vip = bindings.call("create_vip", {"vip": vip_wish})["vip"]
+    vip = bindings.call("create_vip", {"vip": vip_body})["vip"]
     assert (vip["address"], vip["name"], vip["session_persistence"]) == ("10.88.0.150", "", None)
     return {"pool": pool, "other": other, "member": members[0], "health_monitor": monitor, "vip": vip}
 

@@ -229,7 +229,7 @@ def _ask_as_tenants(url: str, subnet_id: str) -> None:
     mine = Neutron(url, "ada", "ada's word").read(made)
     assert mine["tenant_id"] == "project-a"
     assert Neutron(url, "ada", "a guess").refused("lb-pool-list")
-    wish = {"name": "yours", "lb_method": "ROUND_ROBIN", "protocol": "TCP", "subnet_id": subnet_id}
+    body = {"name": "yours", "lb_method": "ROUND_ROBIN", "protocol": "TCP", "subnet_id": subnet_id}
     with v1_clients.bindings(url, "bea", "bea's word") as bea:
         assert bea.call("list_pools") == {"pools": []}
         member = {"pool_id": mine["id"], "address": "10.88.0.11", "protocol_port": 1}
@@ -242,8 +242,8 @@ def _ask_as_tenants(url: str, subnet_id: str) -> None:
         ):
             assert bea.refused(method, *arguments).status == 404, method
         assert bea.refused("get_lbaas_agent_hosting_pool", mine["id"]).status in (403, 404)
-        assert bea.refused("create_pool", {"pool": {**wish, "tenant_id": "project-a"}}).status == 400
-        yours = bea.call("create_pool", {"pool": wish})["pool"]
+        assert bea.refused("create_pool", {"pool": {**body, "tenant_id": "project-a"}}).status == 400
+        yours = bea.call("create_pool", {"pool": body})["pool"]
         assert bea.refused("get_lbaas_agent_hosting_pool", yours["id"]).status == 403  # for administrators
         assert "default" in bea.call("list_service_providers")["service_providers"][0]
     with v1_clients.bindings(url, "root", "root's word") as root:
@@ -255,7 +255,7 @@ def _ask_as_tenants(url: str, subnet_id: str) -> None:
         assert [item["id"] for item in root.call("list_pools", tenant_id="project-b")["pools"]] == [yours["id"]]
         agent = root.call("get_lbaas_agent_hosting_pool", yours["id"])["agent"]
         assert len(root.call("list_pools_on_lbaas_agent", agent["id"])["pools"]) == 2
-        given = root.call("create_pool", {"pool": {**wish, "tenant_id": "project-a"}})["pool"]
+        given = root.call("create_pool", {"pool": {**body, "tenant_id": "project-a"}})["pool"]
         assert given["tenant_id"] == "project-a"
 
 

@@ -244,8 +244,8 @@ def test_without_cascade_children_are_an_obstacle(world: World) -> None:
 @pytest.mark.parametrize("kind", ["HTTP_COOKIE", "SOURCE_IP"])
 def test_session_persistence_keeps_to_one_back_end(world: World, kind: str) -> None:
     balanced = world.balancer("web1", "web2")
-    wish: dict[str, Any] = {"pool": {"session_persistence": {"type": kind}}}
-    assert world.lbaas("PUT", f"pools/{balanced.pool_id}", wish).status == 200
+    desired: dict[str, Any] = {"pool": {"session_persistence": {"type": kind}}}
+    assert world.lbaas("PUT", f"pools/{balanced.pool_id}", desired).status == 200
     world.wait_active(balanced.id)
     world.wait_answer(balanced.vip)
     answer = world.client.get(balanced.vip)

@@ -103,8 +103,11 @@ def test_a_vip_port_is_shown_in_neutrons_shape(world: World) -> None:
 
 
 def test_a_given_port_is_used_and_left(world: World) -> None:
-    wish = {"network_id": world.network_id, "fixed_ips": [{"subnet_id": world.subnet_id, "ip_address": "10.88.0.60"}]}
-    reply = world.ask("POST", "/v2.0/ports", {"port": wish})
+    body = {
+        "network_id": world.network_id,
+        "fixed_ips": [{"subnet_id": world.subnet_id, "ip_address": "10.88.0.60"}],
+    }
+    reply = world.ask("POST", "/v2.0/ports", {"port": body})
     assert reply.status == 201, reply
     port = reply.body["port"]
     made = world.create("loadbalancers", "loadbalancer", name="given", vip_port_id=port["id"])
@@ -118,7 +121,7 @@ def test_a_given_port_is_used_and_left(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("collection", "wish", "word"),
+    ("collection", "body", "word"),
     [
         ("networks", {"network": {"name": "a\nb"}}, "name"),
         ("networks", {"network": {"mtu": 10}}, "mtu"),
@@ -133,11 +136,11 @@ def test_a_given_port_is_used_and_left(world: World) -> None:
         ("subnets", {"subnet": {"ip_version": 4, "cidr": "10.9.0.0/24", "gateway_ip": "x"}}, "gateway_ip"),
     ],
 )
-def test_bad_networks_are_refused(world: World, collection: str, wish: dict[str, Any], word: str) -> None:
+def test_bad_networks_are_refused(world: World, collection: str, body: dict[str, Any], word: str) -> None:
     before = world.objects()
     if collection == "subnets":
-        wish = {"subnet": {"network_id": world.network_id, **wish["subnet"]}}
-    reply = world.ask("POST", f"/v2.0/{collection}", wish)
+        body = {"subnet": {"network_id": world.network_id, **body["subnet"]}}
+    reply = world.ask("POST", f"/v2.0/{collection}", body)
     assert reply.status in (400, 409), reply
     assert word in reply.fault, reply
     assert world.objects() == before

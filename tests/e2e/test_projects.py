@@ -59,8 +59,8 @@ def projects() -> Iterator[Projects]:
 def _make(projects: Projects, user: str) -> dict[str, Any]:
     """A whole tree for that user, on the shared network, and a network that is only theirs."""
 
-    def create(path: str, wrapper: str, **wish: Any) -> dict[str, Any]:
-        reply = projects.ask(who, "POST", path, {wrapper: wish})
+    def create(path: str, wrapper: str, **body: Any) -> dict[str, Any]:
+        reply = projects.ask(who, "POST", path, {wrapper: body})
         assert reply.status == 201, reply
         made: dict[str, Any] = reply.body[wrapper]
         return made

@@ -117,8 +117,8 @@ def test_a_connection_limit_holds(world: World) -> None:
 
 def test_an_application_cookie_leads_back(world: World) -> None:
     made = _made(world)
-    wish = {"pool": {"session_persistence": {"type": "APP_COOKIE", "cookie_name": "SESSION"}}}
-    assert world.lbaas("PUT", f"pools/{made.pool_id}", wish).status == 200
+    desired = {"pool": {"session_persistence": {"type": "APP_COOKIE", "cookie_name": "SESSION"}}}
+    assert world.lbaas("PUT", f"pools/{made.pool_id}", desired).status == 200
     world.wait_active(made.id)
     world.wait_answer(made.vip, 443)
     for number in range(6):
@@ -160,8 +160,8 @@ def _made(
     created = world.create("pools", "pool", listener_id=made["id"], protocol=pool, lb_algorithm=algorithm)
     members = {}
     for web, weight in zip(("web1", "web2"), weights, strict=True):
-        wish = world.member(web, BACKEND_PORT, weight=weight)
-        members[web] = world.create(f"pools/{created['id']}/members", "member", **wish)["id"]
+        desired = world.member(web, BACKEND_PORT, weight=weight)
+        members[web] = world.create(f"pools/{created['id']}/members", "member", **desired)["id"]
     world.wait_active(balancer["id"])
     return Balanced(
         id=balancer["id"],

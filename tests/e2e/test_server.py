@@ -95,7 +95,7 @@ def test_single_call_creation_answers_the_whole_tree_and_is_all_or_nothing(world
     member = world.member("web1")
     monitor = {"type": "HTTP", "delay": 1, "timeout": 1, "max_retries": 1}
     pool = {"name": "shared", "protocol": "HTTP", "lb_algorithm": "LEAST_CONNECTIONS", "members": [member]}
-    wish: dict[str, Any] = {
+    desired: dict[str, Any] = {
         "name": "tree",
         "vip_subnet_id": world.subnet_id,
         "pools": [{**pool, "healthmonitor": monitor}],
@@ -104,7 +104,7 @@ def test_single_call_creation_answers_the_whole_tree_and_is_all_or_nothing(world
             {"name": "l81", "protocol": "HTTP", "protocol_port": 81, "default_pool": {"name": "shared"}},
         ],
     }
-    made = world.create("loadbalancers", "loadbalancer", **wish)
+    made = world.create("loadbalancers", "loadbalancer", **desired)
     assert {listener["name"] for listener in made["listeners"]} == {"l80", "l81"}
     [answered] = made["pools"]
     assert [item["name"] for item in answered["members"]] == ["web1"]
@@ -116,11 +116,11 @@ def test_single_call_creation_answers_the_whole_tree_and_is_all_or_nothing(world
     assert shown["pools"] == [{"id": answered["id"]}]
 
     before = world.objects()
-    broken = {**wish, "listeners": [{**wish["listeners"][0], "default_pool": {"name": "unknown"}}]}
+    broken = {**desired, "listeners": [{**desired["listeners"][0], "default_pool": {"name": "unknown"}}]}
     reply = world.lbaas("POST", "loadbalancers", {"loadbalancer": broken})
     assert reply.status == 400, reply
     assert "unknown" in reply.fault
-    twice = {**wish, "listeners": [wish["listeners"][0], wish["listeners"][0]]}
+    twice = {**desired, "listeners": [desired["listeners"][0], desired["listeners"][0]]}
     assert world.lbaas("POST", "loadbalancers", {"loadbalancer": twice}).status == 409
     after = world.objects()
     assert after["ports"] == before["ports"]

@@ -21,8 +21,8 @@ class _Client(ChurnClient):
     def step(self) -> None:
         pools = [pool for pool in self._list("pool") if not pool["name"]]  # the steady load balancer's has a name
         if len(pools) < 3 or (len(pools) < _POOLS and self._random.random() < 0.1):
-            wish = {"protocol": "HTTP", "lb_method": "ROUND_ROBIN", "subnet_id": self._world.subnet_id}
-            self._post("pool", **wish)
+            desired = {"protocol": "HTTP", "lb_method": "ROUND_ROBIN", "subnet_id": self._world.subnet_id}
+            self._post("pool", **desired)
             return
         pool, other = self._random.sample(pools, 2)
         actions = (
@@ -39,8 +39,8 @@ class _Client(ChurnClient):
     def _vip(self, pool: dict[str, Any], other: dict[str, Any]) -> None:
         if pool["vip_id"] is None:
             kept = self._random.choice([None, {}, {"type": "SOURCE_IP"}, {"type": "HTTP_COOKIE"}])
-            wish = {"protocol": "HTTP", "protocol_port": 80, "subnet_id": self._world.subnet_id}
-            self._post("vip", pool_id=pool["id"], session_persistence=kept, **wish)
+            desired = {"protocol": "HTTP", "protocol_port": 80, "subnet_id": self._world.subnet_id}
+            self._post("vip", pool_id=pool["id"], session_persistence=kept, **desired)
             return
         change = self._random.choice(
             [{"pool_id": other["id"]}, {"connection_limit": 50}, {"admin_state_up": self._random.random() < 0.7}]
@@ -49,9 +49,9 @@ class _Client(ChurnClient):
 
     def _member(self, pool: dict[str, Any], other: dict[str, Any]) -> None:
         member = self._world.member(self._random.choice(WEBS), BACKEND_PORT + self._random.randint(0, 2))
-        wish = {"address": member["address"], "protocol_port": member["protocol_port"]}
+        desired = {"address": member["address"], "protocol_port": member["protocol_port"]}
         if not pool["members"] or self._random.random() < 0.5:
-            self._post("member", pool_id=pool["id"], **wish)
+            self._post("member", pool_id=pool["id"], **desired)
             return
         target = f"/v2.0/lb/members/{self._random.choice(pool['members'])}"
         if self._random.random() < 0.3:

@@ -74,8 +74,8 @@ def test_what_a_vip_stands_on_cannot_be_taken_away(world: World, v1: V1) -> None
 
 def test_the_gateways_address_is_no_vip(world: World, v1: V1) -> None:
     gateway = world.ask("GET", f"/v2.0/subnets/{world.subnet_id}").body["subnet"]["gateway_ip"]
-    wish = {"protocol": "HTTP", "protocol_port": 80, "subnet_id": world.subnet_id, "address": gateway}
-    reply = v1.ask("POST", "vips", {"vip": {"pool_id": v1.pool("web1"), **wish}})
+    body = {"protocol": "HTTP", "protocol_port": 80, "subnet_id": world.subnet_id, "address": gateway}
+    reply = v1.ask("POST", "vips", {"vip": {"pool_id": v1.pool("web1"), **body}})
     assert reply.status == 400
     assert gateway in reply.fault
 
@@ -94,10 +94,10 @@ def test_the_gateways_address_is_no_vip(world: World, v1: V1) -> None:
 def test_no_line_break_reaches_the_file(world: World, v1: V1, kind: str, attributes: dict[str, Any]) -> None:
     if kind == "vip":
         pool = v1.pool("web1")
-        wish = {"pool_id": pool, "protocol": "HTTP", "protocol_port": 80, "subnet_id": world.subnet_id}
+        body = {"pool_id": pool, "protocol": "HTTP", "protocol_port": 80, "subnet_id": world.subnet_id}
     else:
-        wish = {"delay": 5, "timeout": 3, "max_retries": 3}
-    reply = v1.ask("POST", f"{kind}s", {kind: {**wish, **attributes}})
+        body = {"delay": 5, "timeout": 3, "max_retries": 3}
+    reply = v1.ask("POST", f"{kind}s", {kind: {**body, **attributes}})
     assert reply.status == 400, reply
     assert reply.body["NeutronError"]["type"]
 

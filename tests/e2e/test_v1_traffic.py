@@ -59,13 +59,13 @@ def test_a_member_is_up_when_all_monitors_agree(v1: V1, second: str) -> None:
     odd = "10.88.0.99" if second == "PING" else "10.88.0.12"  # nobody has the former
     member = v1.make("member", pool_id=pool, address=odd, protocol_port=BACKEND_PORT)
     v1.vip(pool)
-    wishes: dict[str, dict[str, Any]] = {
+    documents: dict[str, dict[str, Any]] = {
         "HTTP": {"type": "HTTP", "url_path": "/status/503", "expected_codes": "503"},
         "TCP": {"type": "TCP"},
         "PING": {"type": "PING"},
     }
-    wish = {"delay": 1, "timeout": 1, "max_retries": 1}
-    monitors = [v1.make("health_monitor", **wish, **each) for each in ({"type": "HTTP"}, wishes[second])]
+    body = {"delay": 1, "timeout": 1, "max_retries": 1}
+    monitors = [v1.make("health_monitor", **body, **each) for each in ({"type": "HTTP"}, documents[second])]
     for monitor in monitors:
         assert v1.ask("POST", f"pools/{pool}/health_monitors", {"health_monitor": {"id": monitor}}).status == 201
     if second != "PING":

@@ -41,8 +41,8 @@ class V1:
         return pool
 
     def vip(self, pool: str, address: str = VIP, **attributes: Any) -> str:
-        wish = {"protocol": "HTTP", "protocol_port": 80, "subnet_id": self.world.subnet_id, "address": address}
-        vip = self.make("vip", pool_id=pool, **wish, **attributes)
+        desired = {"protocol": "HTTP", "protocol_port": 80, "subnet_id": self.world.subnet_id, "address": address}
+        vip = self.make("vip", pool_id=pool, **desired, **attributes)
         self.active(vip)
         return vip
 

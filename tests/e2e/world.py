@@ -114,8 +114,8 @@ class World:
         if monitor:
             pool["healthmonitor"] = {"type": "HTTP", "delay": 1, "timeout": 1, "max_retries": 1, "max_retries_down": 1}
         listener = {"name": "listener", "protocol": "HTTP", "protocol_port": 80, "default_pool": pool}
-        wish = {"name": name, "vip_subnet_id": self.subnet_id, "listeners": [listener], **attributes}
-        made = self.create("loadbalancers", "loadbalancer", **wish)
+        desired = {"name": name, "vip_subnet_id": self.subnet_id, "listeners": [listener], **attributes}
+        made = self.create("loadbalancers", "loadbalancer", **desired)
         made_pool = made["listeners"][0].get("default_pool") or made["pools"][0]
         self.wait_active(made["id"])
         return Balanced(

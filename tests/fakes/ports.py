@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from evenload.interfaces import PortReservation, Transaction, UnitOfWork, VipPort, VipWish
+from evenload.interfaces import PortReservation, Transaction, UnitOfWork, VipPort, VipRequest
 from evenload.model.balancer import LoadBalancer, Vip
 from evenload.model.desired import DesiredIp, DesiredPort
 from evenload.model.enums import NetworkType
@@ -23,24 +23,24 @@ class CountingPorts:
     released: list[str] = field(default_factory=list)
     given_back: list[str] = field(default_factory=list)
 
-    def reserve_vip_port(self, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
-        subnet_id = wish.subnet_id or "subnet-1"
+    def reserve_vip_port(self, load_balancer_id: str, project_id: str, desired: VipRequest) -> VipPort:
+        subnet_id = desired.subnet_id or "subnet-1"
         with self.uow.read() as transaction:
-            self.check_subnet(transaction, subnet_id, project_id, every_project=wish.every_project)
+            self.check_subnet(transaction, subnet_id, project_id, every_project=desired.every_project)
         self.made.append(load_balancer_id)
         number = len(self.made)
-        vips = [Vip(address=wish.address or f"10.0.0.{number}", subnet_id=subnet_id)]
+        vips = [Vip(address=desired.address or f"10.0.0.{number}", subnet_id=subnet_id)]
         vips += [
-            Vip(address=address or f"2001:db8::{number}", subnet_id=subnet) for subnet, address, _ in wish.additional
+            Vip(address=address or f"2001:db8::{number}", subnet_id=subnet) for subnet, address, _ in desired.additional
         ]
-        port_id = wish.port_id or f"port-{number}"
-        reservation = PortReservation(port_id=port_id, own_port=wish.port_id is None, made_at=START)
+        port_id = desired.port_id or f"port-{number}"
+        reservation = PortReservation(port_id=port_id, own_port=desired.port_id is None, made_at=START)
         self.uow.write(lambda transaction: transaction.insert_reservation(reservation))
         return VipPort(
             port_id=port_id,
-            network_id=wish.network_id or "network-1",
+            network_id=desired.network_id or "network-1",
             vips=tuple(vips),
-            own_port=wish.port_id is None,
+            own_port=desired.port_id is None,
         )
 
     def give_back(self, port_id: str) -> None:

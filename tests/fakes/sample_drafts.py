@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from evenload.interfaces import VipWish
+from evenload.interfaces import VipRequest
 from evenload.model.enums import Algorithm, ListenerProtocol, MonitorType, PoolProtocol
 from evenload.service.commands import BalancerDraft, Draft, ListenerDraft, PoolDraft
 
 
 def a_balancer(**fields: Any) -> BalancerDraft:
-    return BalancerDraft(**{"vip": VipWish(subnet_id="subnet-1"), "record": {"name": "lb"}, **fields})
+    return BalancerDraft(**{"vip": VipRequest(subnet_id="subnet-1"), "record": {"name": "lb"}, **fields})
 
 
 def a_listener(port: int = 80, protocol: ListenerProtocol = ListenerProtocol.HTTP, **fields: Any) -> ListenerDraft:

@@ -1,4 +1,4 @@
-"""The agent's server as a table: what is wished of each load balancer, and what the agent said."""
+"""The agent's server as a table: what is desired of each load balancer, and what the agent said."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ class TableServer:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.wishes: dict[str, Desired | Gone] = {}
+        self.documents: dict[str, Desired | Gone] = {}
         self.unreadable: dict[str, Unreadable] = {}
         self.reports: list[Report] = []
         self.heard: list[Health] = []
@@ -26,14 +26,14 @@ class TableServer:
         self.away = False
         self.on_fetch: Callable[[], None] = lambda: None
 
-    def wish(self, wish: Desired | Gone) -> None:
-        key = wish.id if isinstance(wish, Desired) else wish.load_balancer_id
+    def put(self, desired: Desired | Gone) -> None:
+        key = desired.id if isinstance(desired, Desired) else desired.load_balancer_id
         with self.lock:
-            self.wishes[key] = wish
+            self.documents[key] = desired
 
     def forget(self, load_balancer_id: str) -> None:
         with self.lock:
-            del self.wishes[load_balancer_id]
+            del self.documents[load_balancer_id]
 
     def register(self, registration: Registration) -> Welcome:
         del registration
@@ -47,7 +47,7 @@ class TableServer:
             self.fetches += len(load_balancer_ids)
             self.fetch_calls += 1
             for identifier in load_balancer_ids:
-                answer = self.wishes.get(identifier, Gone(load_balancer_id=identifier))
+                answer = self.documents.get(identifier, Gone(load_balancer_id=identifier))
                 found[identifier] = self.unreadable.get(identifier, answer)
         self.on_fetch()
         return found
@@ -57,15 +57,15 @@ class TableServer:
             self.resyncs += 1
         self._reach()
         with self.lock:
-            return {key: each.generation for key, each in self.wishes.items() if each.generation is not None}
+            return {key: each.generation for key, each in self.documents.items() if each.generation is not None}
 
     def report(self, report: Report) -> None:
         self._reach()
         with self.lock:
             self.reports.append(report)
-            gone = self.wishes.get(report.load_balancer_id)
+            gone = self.documents.get(report.load_balancer_id)
             if report.outcome is Outcome.DONE and isinstance(gone, Gone):
-                del self.wishes[report.load_balancer_id]
+                del self.documents[report.load_balancer_id]
 
     def health(self, healths: Sequence[Health]) -> None:
         self._reach()

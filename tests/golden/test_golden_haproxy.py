@@ -1,10 +1,10 @@
-"""Every file in ``cases`` is a wish, a line of dashes, and the configuration that it renders to."""
+"""Every file in ``cases`` is a desired state, a line of dashes, and the configuration that it renders to."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
-from tests.golden.wishes import load_wish
+from tests.golden.desired import load_desired
 
 from evenload.render.haproxy import render_haproxy
 from evenload.render.options import RenderOptions
@@ -19,11 +19,11 @@ def test_there_are_cases() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
-def test_the_wish_renders_to_what_the_case_says(case: Path, rewrite: bool) -> None:
-    wish, _, expected = case.read_text().partition(LINE)
-    rendered = render_haproxy(load_wish(wish), OPTIONS, worker=1)
+def test_the_desired_state_renders_to_what_the_case_says(case: Path, rewrite: bool) -> None:
+    desired, _, expected = case.read_text().partition(LINE)
+    rendered = render_haproxy(load_desired(desired), OPTIONS, worker=1)
     if rewrite:
-        case.write_text(wish + LINE + rendered)
+        case.write_text(desired + LINE + rendered)
     else:
         assert rendered == expected
 

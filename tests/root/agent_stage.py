@@ -13,8 +13,8 @@ from typing import Any
 
 from demo.lab import Machine
 from demo.traffic import FAILURES, Answer, Client
+from tests.fakes.desired import listener, make_desired, member, pool, uuid
 from tests.fakes.server import TableServer
-from tests.fakes.wishes import listener, member, pool, uuid, wish
 from tests.root.lab import PHYSICAL_NETWORK, HttpBackend, Lab, make_port
 from tests.root.openvswitch import Openvswitch
 from tests.waiting import NET, eventually
@@ -71,7 +71,7 @@ class Stage:
         self.machines = [self._machine(f"back{number}", f"10.7.0.{101 + number}/24") for number in range(3)]
         self.backends = [HttpBackend(machine, 8080, str(number)) for number, machine in enumerate(self.machines)]
 
-    def wish(self, generation: int = 1, *, members: int | tuple[Any, ...] = 2, **fields: Any) -> Desired:
+    def put(self, generation: int = 1, *, members: int | tuple[Any, ...] = 2, **fields: Any) -> Desired:
         """Members are the back ends in order."""
         many = tuple(self.member(number) for number in range(members)) if isinstance(members, int) else members
         chosen: dict[str, Any] = {
@@ -79,7 +79,7 @@ class Stage:
             "pools": (replace(pool(), load_balancer_id=self.id),),
             "members": many,
         }
-        made = wish(generation, at=self.port, **(chosen | fields))
+        made = make_desired(generation, at=self.port, **(chosen | fields))
         vips = tuple(Vip(address=each.address, subnet_id=uuid(8)) for each in self.port.ips)
         return replace(made, load_balancer=replace(made.load_balancer, id=self.id, vips=vips))
 
@@ -92,7 +92,7 @@ class Stage:
     def apply(self, wanted: Desired | Gone) -> Report:
         """Waits for the agent's report of that generation, which must be that it is done."""
         assert wanted.generation is not None
-        self.server.wish(wanted)
+        self.server.put(wanted)
         self.agent.hint(self.id, wanted.generation)
         return self.report(wanted.generation)
 

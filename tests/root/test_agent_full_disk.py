@@ -50,7 +50,7 @@ def fill(disk: Path, pages: int) -> Path:
 def refused(stage: Stage, desired: Desired) -> str:
     """Why the agent did not apply it at its first attempt; names a place in the state directory."""
     before = len(stage.server.reports)
-    stage.server.wish(desired)
+    stage.server.put(desired)
     stage.agent.hint(stage.id, desired.generation)
     assert eventually(lambda: len(stage.server.reports) > before)
     report = stage.server.reports[before]
@@ -62,10 +62,10 @@ def refused(stage: Stage, desired: Desired) -> str:
 
 @pytest.mark.parametrize("pages", [0, 1, 2, 4])
 def test_a_change_that_needs_a_new_process_waits_for_room(stage: Stage, disk: Path, pages: int) -> None:
-    stage.apply(stage.wish())
+    stage.apply(stage.put())
     pid = stage.pid()
     ballast = fill(disk, pages)
-    two = stage.wish(2, listeners=(stage.listener(), stage.listener(1)))
+    two = stage.put(2, listeners=(stage.listener(), stage.listener(1)))
     assert "ENOSPC" in refused(stage, two)
     assert stage.answers()
     assert stage.pid() == pid
@@ -78,7 +78,7 @@ def test_a_change_that_needs_a_new_process_waits_for_room(stage: Stage, disk: Pa
 
 
 def test_a_change_at_run_time_is_in_force_although_it_cannot_be_written_down(stage: Stage, disk: Path) -> None:
-    desired = stage.wish()
+    desired = stage.put()
     stage.apply(desired)
     pid = stage.pid()
     ballast = fill(disk, 0)

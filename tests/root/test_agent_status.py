@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from demo.traffic import Client
-from tests.fakes.wishes import monitor, uuid
+from tests.fakes.desired import monitor, uuid
 from tests.root.agent_stage import Stage, staged
 from tests.root.lab import Lab, run_ip
 from tests.waiting import eventually
@@ -38,7 +38,7 @@ def counted(stage: Stage) -> Statistics:
 
 
 def test_a_member_that_fails_its_http_checks(stage: Stage) -> None:
-    wanted = stage.wish(monitors=(monitor(fall=1, rise=1),))
+    wanted = stage.put(monitors=(monitor(fall=1, rise=1),))
     stage.apply(wanted)
     assert all(is_(stage, each, ONLINE) for each in (stage.id, LISTENER, POOL, FIRST, SECOND))
     stage.backends[0].status = 500
@@ -59,12 +59,12 @@ def test_a_member_that_fails_its_http_checks(stage: Stage) -> None:
 
 def test_health_outlives_a_reload(stage: Stage) -> None:
     stage.backends[0].stop()
-    wanted = stage.wish(monitors=(monitor(fall=1, rise=1, delay=1),))
+    wanted = stage.put(monitors=(monitor(fall=1, rise=1, delay=1),))
     stage.apply(wanted)
     assert is_(stage, FIRST, ERROR)
     heard = len(stage.server.heard)
     two = (stage.listener(), stage.listener(1))
-    report = stage.apply(stage.wish(2, monitors=wanted.monitors, listeners=two))
+    report = stage.apply(stage.put(2, monitors=wanted.monitors, listeners=two))
     assert report.change is Change.RELOAD
     assert stage.bodies(12) == {"1"}
     assert eventually(lambda: len(stage.server.heard) > heard)
@@ -72,7 +72,7 @@ def test_health_outlives_a_reload(stage: Stage) -> None:
 
 
 def test_a_member_that_does_not_answer_pings(stage: Stage) -> None:
-    wanted = stage.wish(monitors=(monitor(kind=MonitorType.PING, rise=1, fall=1),))
+    wanted = stage.put(monitors=(monitor(kind=MonitorType.PING, rise=1, fall=1),))
     stage.apply(wanted)
     assert is_(stage, FIRST, ONLINE)
     assert is_(stage, SECOND, ONLINE)
@@ -83,7 +83,7 @@ def test_a_member_that_does_not_answer_pings(stage: Stage) -> None:
     assert stage.bodies() == {"1"}
     # A new process must be told of it again, before and after a death.
     two = (stage.listener(), stage.listener(1))
-    stage.apply(stage.wish(2, monitors=wanted.monitors, listeners=two))
+    stage.apply(stage.put(2, monitors=wanted.monitors, listeners=two))
     assert stage.bodies() == {"1"}
     os.kill(stage.pid(), signal.SIGKILL)
     assert eventually(stage.answers)
@@ -94,21 +94,21 @@ def test_a_member_that_does_not_answer_pings(stage: Stage) -> None:
 
 
 def test_without_the_ping_monitor_a_silent_member_counts_as_up(stage: Stage) -> None:
-    stage.apply(stage.wish(monitors=(monitor(kind=MonitorType.PING, rise=1, fall=1),)))
+    stage.apply(stage.put(monitors=(monitor(kind=MonitorType.PING, rise=1, fall=1),)))
     run_ip(["link set eth0 down"], namespace=stage.machines[0].namespace.name)
     assert is_(stage, FIRST, ERROR)
     run_ip(["link set eth0 up"], namespace=stage.machines[0].namespace.name)
-    stage.apply(stage.wish(2))
+    stage.apply(stage.put(2))
     assert is_(stage, FIRST, OperatingStatus.NO_MONITOR)
     assert stage.bodies() == {"0", "1"}
 
 
 def test_counters_outlive_a_reload_a_death_and_the_agent(stage: Stage) -> None:
-    stage.apply(stage.wish())
+    stage.apply(stage.put())
     for _ in range(5):
         stage.ask()
     assert eventually(lambda: counted(stage).total_connections == 5)
-    stage.apply(stage.wish(2, listeners=(stage.listener(), stage.listener(1))))
+    stage.apply(stage.put(2, listeners=(stage.listener(), stage.listener(1))))
     for _ in range(3):
         stage.ask()
     assert eventually(lambda: counted(stage).total_connections == 8)
@@ -126,7 +126,7 @@ def test_counters_outlive_a_reload_a_death_and_the_agent(stage: Stage) -> None:
 
 
 def test_a_listener_at_its_connection_limit_is_degraded(stage: Stage) -> None:
-    stage.apply(stage.wish(listeners=(stage.listener(connection_limit=1),)))
+    stage.apply(stage.put(listeners=(stage.listener(connection_limit=1),)))
     assert is_(stage, LISTENER, ONLINE)
     connection = Client(stage.client).open("10.7.0.5")
     try:

@@ -25,10 +25,10 @@ def stage(lab: Lab) -> Iterator[Stage]:
 
 
 def whole(stage: Stage) -> bool:
-    """The host is as wished, and serves. To be asked only while the agent does nothing: a look sweeps up, too."""
+    """The host is as desired, and serves. To be asked only while the agent does nothing: a look sweeps up, too."""
     try:
         observed = stage.host.observe(stage.id, stage.port)
-        return plan(stage.wish(), observed, stage.options).actions == () and stage.answers()
+        return plan(stage.put(), observed, stage.options).actions == () and stage.answers()
     except HostError:
         return False  # just being mended
 
@@ -43,7 +43,7 @@ def namespace(stage: Stage) -> str:
 
 def test_a_killed_haproxy_is_back_without_a_resync(lab: Lab) -> None:
     with staged(lab) as stage:
-        stage.apply(stage.wish())
+        stage.apply(stage.put())
         resyncs = stage.server.resyncs
         for _ in range(3):
             pid = stage.pid()
@@ -70,10 +70,10 @@ DAMAGES: dict[str, Callable[[Stage], object]] = {
     "memory": lambda stage: _file(stage, "desired.json").write_text("{"),
     "directory": lambda stage: run("rm", "-r", str(stage.settings.state_dir / stage.id)),
     "weight": lambda stage: stage.host.runtime(
-        stage.id, [f"set server {stage.wish().pools[0].id}/{stage.member(0).id} weight 99"]
+        stage.id, [f"set server {stage.put().pools[0].id}/{stage.member(0).id} weight 99"]
     ),
     "maintenance": lambda stage: stage.host.runtime(
-        stage.id, [f"set server {stage.wish().pools[0].id}/{stage.member(0).id} state maint"]
+        stage.id, [f"set server {stage.put().pools[0].id}/{stage.member(0).id} state maint"]
     ),
 }
 
@@ -81,7 +81,7 @@ DAMAGES: dict[str, Callable[[Stage], object]] = {
 @pytest.mark.parametrize("damage", list(DAMAGES))
 def test_damage_is_put_right_at_the_next_resync(lab: Lab, damage: str) -> None:
     with staged(lab) as stage:
-        stage.apply(stage.wish())
+        stage.apply(stage.put())
         assert eventually(stage.agent.settled)
         DAMAGES[damage](stage)
         assert not whole(stage)
@@ -92,13 +92,13 @@ def test_damage_is_put_right_at_the_next_resync(lab: Lab, damage: str) -> None:
 
 
 def test_resyncs_come_by_themselves(stage: Stage) -> None:
-    stage.apply(stage.wish())
+    stage.apply(stage.put())
     run_ip([f"addr flush dev {inner(stage)}"], namespace=namespace(stage))
     assert eventually(stage.answers)
 
 
 def test_a_restarted_agent_adopts_the_process_and_its_connections(stage: Stage) -> None:
-    stage.apply(stage.wish())
+    stage.apply(stage.put())
     pid, before = stage.pid(), len(stage.server.reports)
     connection = Client(stage.client).open(VIP)
     try:
@@ -114,7 +114,7 @@ def test_a_restarted_agent_adopts_the_process_and_its_connections(stage: Stage) 
 
 
 def test_while_the_server_is_away_traffic_goes_on_and_the_dead_come_back(stage: Stage) -> None:
-    stage.apply(stage.wish())
+    stage.apply(stage.put())
     pid = stage.pid()
     stage.server.away = True
     stage.restart_agent()
@@ -130,7 +130,7 @@ def test_while_the_server_is_away_traffic_goes_on_and_the_dead_come_back(stage: 
 
 
 def test_an_orphan_goes_only_after_the_server_said_so(stage: Stage) -> None:
-    stage.apply(stage.wish())
+    stage.apply(stage.put())
     stage.server.away = True
     stage.server.forget(stage.id)
     stage.restart_agent()

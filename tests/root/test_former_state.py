@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.fakes.wishes import monitor
+from tests.fakes.desired import monitor
 from tests.root.agent_stage import Stage, staged
 from tests.root.lab import Lab, run
 from tests.waiting import eventually
@@ -34,7 +34,7 @@ def document(stage: Stage, name: str) -> Desired:
     weights = {"started": (_WEIGHT, 1), "reloaded": (_WEIGHT, 1, 1)}[name]
     members = tuple(stage.member(number, weight=weight) for number, weight in enumerate(weights))
     monitors = {"monitors": (monitor(),)} if name == "reloaded" else {}
-    return stage.wish(_GENERATIONS[name], members=members, **monitors)
+    return stage.put(_GENERATIONS[name], members=members, **monitors)
 
 
 def lay_down(stage: Stage, name: str) -> int:
@@ -79,7 +79,7 @@ def counted(stage: Stage, after: int) -> list[int]:
 @pytest.mark.parametrize("name", ["started", "reloaded"])
 def test_the_former_version_s_state_directory_is_read_and_nothing_is_touched(lab: Lab, name: str) -> None:
     with staged(lab) as stage:
-        stage.apply(stage.wish())  # for the network, which was the same
+        stage.apply(stage.put())  # for the network, which was the same
         pid = lay_down(stage, name)
         directory = stage.settings.state_dir / stage.id
         wanted = document(stage, name)
@@ -98,12 +98,12 @@ def test_the_former_version_s_state_directory_is_read_and_nothing_is_touched(lab
 @pytest.mark.parametrize("name", ["started", "reloaded"])
 def test_the_agent_adopts_it_and_counts_on(lab: Lab, name: str) -> None:
     with staged(lab) as stage:
-        stage.apply(stage.wish())
+        stage.apply(stage.put())
         pid = lay_down(stage, name)
         # The process counts as much as was recorded, and one more that nobody has read.
         for _ in range(_COUNTED[name] + 1):
             assert stage.ask().status == 200
-        stage.server.wish(document(stage, name))
+        stage.server.put(document(stage, name))
         reports, before = len(stage.server.reports), len(stage.server.heard)
         stage.restart_agent()
         assert stage.report(_GENERATIONS[name], after=reports).change is Change.NOTHING
@@ -127,5 +127,5 @@ def test_the_agent_adopts_it_and_counts_on(lab: Lab, name: str) -> None:
         changed = document(stage, name)
         members = (stage.member(0, weight=9), *changed.members[1:])
         monitors = {"monitors": changed.monitors} if changed.monitors else {}
-        assert stage.apply(stage.wish(9, members=members, **monitors)).change is Change.RUNTIME
+        assert stage.apply(stage.put(9, members=members, **monitors)).change is Change.RUNTIME
         assert stage.pid() == pid

@@ -379,7 +379,7 @@ def test_a_second_process_that_nobody_knows_of_does_not_share_the_ports_for_ever
 
 
 def test_one_that_serves_alone_is_not_ended_for_want_of_a_record(stage: Stage) -> None:
-    """Only when the server has said what is wished."""
+    """Only when the server has said what is desired."""
     stage.backend(1)
     pid = stage.start(desired(member(1)))
     shutil.rmtree(stage.files.path(stage.id))

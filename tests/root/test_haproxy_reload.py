@@ -29,13 +29,13 @@ def stage() -> Iterator[Stage]:
         yield stage
 
 
-def reload_as_the_agent_does(stage: Stage, wish: Desired) -> int:
+def reload_as_the_agent_does(stage: Stage, document: Desired) -> int:
     answer = stage.ask("show servers state")
     stage.worker += 1
-    wanted = stage.render(wish)
+    wanted = stage.render(document)
     stage.worker -= 1
     kept = render_server_states(answer, stage.text, wanted)
-    pid = stage.reload(wish, kept.text)
+    pid = stage.reload(document, kept.text)
     stage.haproxy.runtime(stage.id, kept.commands)
     return pid
 
@@ -73,11 +73,11 @@ def kept_alive(stage: Stage) -> Callable[[], int]:
 def test_no_request_fails_while_it_is_reloaded_again_and_again(stage: Stage) -> None:
     for number in (1, 2):
         stage.backend(number)
-    wishes = [desired(member(1), member(2), monitor=replace(MONITOR, delay=delay)) for delay in (5, 6)]
-    stage.start(wishes[0])
+    documents = [desired(member(1), member(2), monitor=replace(MONITOR, delay=delay)) for delay in (5, 6)]
+    stage.start(documents[0])
     with repeating(lambda: stage.fetch()[0]) as new, repeating(kept_alive(stage)) as kept:
         for number in range(12):
-            reload_as_the_agent_does(stage, wishes[number % 2])
+            reload_as_the_agent_does(stage, documents[number % 2])
             new.await_more(10)
             kept.await_more(10)
     assert new.bad == []
@@ -106,8 +106,8 @@ def test_who_is_let_finish_listens_no_more_and_answers_what_was_asked(stage: Sta
     """As where the last listener is switched off: nobody takes its place."""
     slow = stage.backend(1)
     slow.gate.clear()
-    wish = desired(member(1), pool={"session_persistence": SessionPersistence(type=PersistenceType.SOURCE_IP)})
-    pid = stage.start(wish)
+    document = desired(member(1), pool={"session_persistence": SessionPersistence(type=PersistenceType.SOURCE_IP)})
+    pid = stage.start(document)
     with stage.connect() as held:
         held.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert eventually(lambda: slow.hits == 1)
@@ -174,15 +174,15 @@ def test_the_numbers_of_a_finishing_worker_are_read_to_its_last_byte(stage: Stag
 def test_a_member_that_is_down_gets_nothing_after_a_reload(stage: Stage) -> None:
     stage.backend(1)
     dead = stage.backend(2)
-    wish = desired(member(1), member(2), monitor=MONITOR)
-    stage.start(wish)
+    document = desired(member(1), member(2), monitor=MONITOR)
+    stage.start(document)
     dead.stop()
     assert eventually(lambda: stage.servers()["m2"]["srv_op_state"] == "0")
     reload_as_the_agent_does(stage, desired(member(1), member(2), monitor=SLOW_MONITOR))
     assert {name: row["srv_op_state"] for name, row in stage.servers().items()} == {"m1": "2", "m2": "0"}
     stage.serve(dead)  # alive again, but not yet known to be
     assert {stage.get() for _ in range(10)} == {"backend 1"}
-    reload_as_the_agent_does(stage, wish)
+    reload_as_the_agent_does(stage, document)
     assert eventually(lambda: {stage.get() for _ in range(4)} == {"backend 1", "backend 2"})
 
 
@@ -211,13 +211,13 @@ def test_weights_and_states_after_a_reload_are_those_of_the_file(stage: Stage) -
 
 def test_the_health_of_a_pinged_member_is_kept(stage: Stage) -> None:
     pinged = replace(MONITOR, type=MonitorType.PING)
-    wish = desired(member(1), member(2), monitor=pinged)
-    stage.start(wish)
+    document = desired(member(1), member(2), monitor=pinged)
+    stage.start(document)
     assert stage.status("m2") == "no check"
     stage.ask(set_health("app", "m2", up=False))
     assert stage.status("m2") == "DOWN"
-    web = wish.listeners[0]
-    reload_as_the_agent_does(stage, replace(wish, listeners=(replace(web, timeout_client_data=1000),)))
+    web = document.listeners[0]
+    reload_as_the_agent_does(stage, replace(document, listeners=(replace(web, timeout_client_data=1000),)))
     state = stage.haproxy.observe(stage.id).process
     assert state is not None
     assert state.servers is not None
@@ -237,14 +237,14 @@ def await_teacher(stage: Stage) -> None:
 def test_clients_stay_with_their_members_over_a_reload(stage: Stage) -> None:
     backends = [stage.backend(number) for number in (1, 2, 3)]
     kept = SessionPersistence(type=PersistenceType.SOURCE_IP)
-    wish = desired(member(1), member(2), member(3), pool={"session_persistence": kept})
-    stage.start(wish)
+    document = desired(member(1), member(2), member(3), pool={"session_persistence": kept})
+    stage.start(document)
     assert len({stage.get() for _ in range(6)}) == 1
     before = stage.get()
     await_teacher(stage)
     for timeout in (1000, 2000, 3000):
         reload_as_the_agent_does(
-            stage, replace(wish, listeners=(replace(wish.listeners[0], timeout_client_data=timeout),))
+            stage, replace(document, listeners=(replace(document.listeners[0], timeout_client_data=timeout),))
         )
         assert eventually(lambda: "used:1" in stage.ask("show table app"))
     assert {stage.get() for _ in range(6)} == {before}
@@ -257,8 +257,8 @@ def test_application_cookies_are_learnt_and_survive_a_reload(stage: Stage) -> No
     kept = SessionPersistence(type=PersistenceType.APP_COOKIE, cookie_name=name)
     for number in (1, 2, 3):
         stage.backend(number).cookie = f"{name}={'x' * 100}{number}; Path=/"
-    wish = desired(member(1), member(2), member(3), pool={"session_persistence": kept})
-    stage.start(wish)
+    document = desired(member(1), member(2), member(3), pool={"session_persistence": kept})
+    stage.start(document)
     assert {stage.get() for _ in range(3)} == {"backend 1", "backend 2", "backend 3"}
 
     def everybody_stays() -> bool:
@@ -269,9 +269,11 @@ def test_application_cookies_are_learnt_and_survive_a_reload(stage: Stage) -> No
 
     assert everybody_stays()
     await_teacher(stage)
-    reload_as_the_agent_does(stage, replace(wish, listeners=(replace(wish.listeners[0], timeout_client_data=9000),)))
+    reload_as_the_agent_does(
+        stage, replace(document, listeners=(replace(document.listeners[0], timeout_client_data=9000),))
+    )
     assert eventually(lambda: "used:3" in stage.ask("show table app"))
-    stage.reload(wish)
+    stage.reload(document)
     assert eventually(lambda: "used:3" in stage.ask("show table app"))
     assert everybody_stays()
 
@@ -279,9 +281,9 @@ def test_application_cookies_are_learnt_and_survive_a_reload(stage: Stage) -> No
 def test_both_families_and_headers(stage: Stage) -> None:
     backend = stage.backend(1)
     web = replace(desired().listeners[0], insert_headers=tuple(InsertedHeader))
-    wish = desired(member(1), listeners=[web])
-    vips = (*wish.load_balancer.vips, Vip(address=VIP6, subnet_id="six"))
-    stage.start(replace(wish, load_balancer=replace(wish.load_balancer, vips=vips)))
+    document = desired(member(1), listeners=[web])
+    vips = (*document.load_balancer.vips, Vip(address=VIP6, subnet_id="six"))
+    stage.start(replace(document, load_balancer=replace(document.load_balancer, vips=vips)))
     stage.get(address=VIP6, X_Forwarded_For="203.0.113.9", X_Forwarded_Port="1", X_Forwarded_Proto="gopher")
     assert backend.headers["x-forwarded-port"] == "80"
     assert backend.headers["x-forwarded-proto"] == "http"

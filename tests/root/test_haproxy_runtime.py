@@ -33,9 +33,9 @@ def stage() -> Iterator[Stage]:
         yield stage
 
 
-def change(stage: Stage, wish: Desired) -> list[tuple[str, str]]:
+def change(stage: Stage, document: Desired) -> list[tuple[str, str]]:
     """What the agent does where no reload is needed; returns commands with answers."""
-    wanted = stage.render(wish)
+    wanted = stage.render(document)
     difference = plan_difference(stage.text, wanted)
     assert isinstance(difference, Runtime), difference
     words = [command for change in difference.changes for command in commands(change)]

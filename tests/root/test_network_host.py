@@ -38,7 +38,7 @@ def host(lab: Lab) -> Iterator[LinuxHost]:
         host.close()
 
 
-def wish(lab: Lab, backend_address: str, backend_port: int) -> Desired:
+def make_desired(lab: Lab, backend_address: str, backend_port: int) -> Desired:
     identifier = lab.load_balancer_id()
     port = make_port("10.7.0.5/24")
     vip = Vip(address="10.7.0.5", subnet_id="s")
@@ -72,7 +72,7 @@ def wish(lab: Lab, backend_address: str, backend_port: int) -> Desired:
 def test_a_load_balancer_from_nothing_to_nothing(lab: Lab, host: LinuxHost) -> None:
     client = lab.machine("client", "10.7.0.9/24")
     backend = lab.http_backend(lab.machine("web", "10.7.0.20/24"), 8080, "hello from the back end")
-    desired = wish(lab, backend.address, backend.port)
+    desired = make_desired(lab, backend.address, backend.port)
     options = RenderOptions(state_dir=str(lab.directory / "balancers"), chroot=str(lab.directory / "empty"))
     identifier, port = desired.id, desired.port
     assert host.observe(identifier, port) == Observed(load_balancer_id=identifier)
@@ -115,7 +115,7 @@ def test_a_load_balancer_from_nothing_to_nothing(lab: Lab, host: LinuxHost) -> N
 
 def test_pings_do_not_keep_a_namespace_and_go_on_in_the_next_one(lab: Lab, host: LinuxHost) -> None:
     neighbour = lab.machine("neighbour", "10.7.0.20/24")
-    desired = wish(lab, "10.7.0.20", 8080)
+    desired = make_desired(lab, "10.7.0.20", 8080)
     identifier, port = desired.id, desired.port
     heard: list[bool] = []
 
@@ -137,7 +137,7 @@ def test_pings_do_not_keep_a_namespace_and_go_on_in_the_next_one(lab: Lab, host:
 
 
 def test_a_remembered_document_that_was_damaged_counts_as_none(lab: Lab, host: LinuxHost) -> None:
-    desired = wish(lab, "10.7.0.20", 8080)
+    desired = make_desired(lab, "10.7.0.20", 8080)
     host.ensure_state(desired.id)
     host.remember(desired)
     assert host.observe(desired.id, None).applied == desired

@@ -363,13 +363,13 @@ def test_a_name_without_a_namespace_is_none(lab: Lab, networks: Networks) -> Non
 
 def test_load_balancers_side_by_side_in_several_threads(lab: Lab, networks: Networks) -> None:
     client = lab.machine("client", "10.7.0.9/24")
-    wishes = [(lab.load_balancer_id(), make_port(f"10.7.0.{number}/24")) for number in range(20, 32)]
+    documents = [(lab.load_balancer_id(), make_port(f"10.7.0.{number}/24")) for number in range(20, 32)]
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda wish: build(networks, *wish), wishes))
-        seen = list(pool.map(lambda wish: networks.observe(*wish), wishes))
-        assert seen == [whole(port) for _, port in wishes]
-        assert all(reaches(client.namespace, port.ips[0].address) for _, port in wishes)
-        list(pool.map(lambda wish: networks.remove_namespace(wish[0]), wishes))
+        list(pool.map(lambda desired: build(networks, *desired), documents))
+        seen = list(pool.map(lambda desired: networks.observe(*desired), documents))
+        assert seen == [whole(port) for _, port in documents]
+        assert all(reaches(client.namespace, port.ips[0].address) for _, port in documents)
+        list(pool.map(lambda desired: networks.remove_namespace(desired[0]), documents))
     assert os.listdir(f"/sys/class/net/{lab.bridge}/brif") == [client.device]
 
 

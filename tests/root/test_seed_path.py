@@ -46,11 +46,11 @@ def opened(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Open]:
     """Opens a stage of a kind, with what its subnet has; the switch's daemons start only where they are wanted."""
     with ExitStack() as stack:
 
-        def open_(kind: str, **wishes: Any) -> V1Stage:
+        def open_(kind: str, **documents: Any) -> V1Stage:
             switch: Openvswitch | None = None
             if kind != LINUX_BRIDGE:
                 switch = request.getfixturevalue("private_openvswitch")
-            return stack.enter_context(v1_staged(lab, kind, switch, **wishes))
+            return stack.enter_context(v1_staged(lab, kind, switch, **documents))
 
         yield open_
 
@@ -71,11 +71,11 @@ def test_from_create_vip_to_the_last_trace(opened: Open, kind: str, way: str) ->
         # create_vip, get_logical_device, deploy_instance, create.
         vip = stage.vip(pool, VIP)
         balancer = stage.view(vip).load_balancer
-        wish = stage.gateway.fetch("here", [balancer.id])[balancer.id]
-        assert isinstance(wish, Desired)
-        assert [listener.id for listener in wish.listeners] == [vip]
-        assert {member.address for member in wish.members} == {"10.7.0.101", "10.7.0.102"}
-        port = wish.port
+        desired = stage.gateway.fetch("here", [balancer.id])[balancer.id]
+        assert isinstance(desired, Desired)
+        assert [listener.id for listener in desired.listeners] == [vip]
+        assert {member.address for member in desired.members} == {"10.7.0.101", "10.7.0.102"}
+        port = desired.port
         # _plug ends with a gratuitous ARP that everybody on the network hears.
         assert announced(wire, port.mac_address)
 

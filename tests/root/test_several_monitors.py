@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from demo.traffic import FAILURES
-from tests.fakes.wishes import monitor, uuid
+from tests.fakes.desired import monitor, uuid
 from tests.root.agent_stage import Change, Stage, staged
 from tests.root.lab import Lab, run
 from tests.waiting import Repeating, eventually, grows
@@ -43,9 +43,9 @@ def serve_is(stage: Stage, *bodies: str) -> bool:
 
 
 def two_listeners(stage: Stage, generation: int, monitors: tuple[HealthMonitor, ...] = BOTH) -> Desired:
-    """A wish that takes a reload, the pool being in two backends then."""
+    """A desired state that takes a reload, the pool being in two backends then."""
     more = stage.listener(1, timeout_member_data=9000)
-    return stage.wish(generation, monitors=monitors, listeners=(stage.listener(), more))
+    return stage.put(generation, monitors=monitors, listeners=(stage.listener(), more))
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def await_looks(stage: Stage) -> None:
 
 @pytest.mark.parametrize("path", ["/a", "/b"])
 def test_a_member_that_fails_one_of_two_monitors(stage: Stage, path: str) -> None:
-    stage.apply(stage.wish(monitors=BOTH))
+    stage.apply(stage.put(monitors=BOTH))
     assert all(is_(stage, each, ONLINE) for each in (stage.id, POOL, FIRST, SECOND))
     assert serve_is(stage, "0", "1")
     stage.backends[0].answers[path] = 500
@@ -92,7 +92,7 @@ def test_a_member_that_fails_one_of_two_monitors(stage: Stage, path: str) -> Non
 
 
 def test_a_member_that_fails_both_comes_back_when_both_are_content(stage: Stage) -> None:
-    stage.apply(stage.wish(monitors=BOTH))
+    stage.apply(stage.put(monitors=BOTH))
     assert is_(stage, FIRST, ONLINE)
     stage.backends[0].answers.update({"/a": 500, "/b": 500})
     assert is_(stage, FIRST, ERROR)
@@ -113,13 +113,13 @@ def test_a_member_that_fails_both_comes_back_when_both_are_content(stage: Stage)
 
 
 def test_a_veto_outlives_reloads_without_a_single_request(stage: Stage) -> None:
-    stage.apply(stage.wish(monitors=BOTH))
+    stage.apply(stage.put(monitors=BOTH))
     stage.backends[0].answers["/b"] = 500
     assert is_(stage, FIRST, ERROR)
     assert serve_is(stage, "1")
     with only_from(stage, "1") as asking:
         for generation in range(2, 10):
-            wanted = two_listeners(stage, generation) if generation % 2 == 0 else stage.wish(generation, monitors=BOTH)
+            wanted = two_listeners(stage, generation) if generation % 2 == 0 else stage.put(generation, monitors=BOTH)
             assert stage.apply(wanted).change is Change.RELOAD
             await_looks(stage)
             asking.await_more(SOME)
@@ -130,15 +130,15 @@ def test_a_veto_outlives_reloads_without_a_single_request(stage: Stage) -> None:
 
 
 def test_the_first_monitor_goes_and_the_one_that_fails_takes_its_place(stage: Stage) -> None:
-    stage.apply(stage.wish(monitors=(*BOTH, PING)))
+    stage.apply(stage.put(monitors=(*BOTH, PING)))
     stage.backends[0].answers["/b"] = 500
     assert is_(stage, FIRST, ERROR)
     assert serve_is(stage, "1")
     with only_from(stage, "1"):
-        stage.apply(stage.wish(2, monitors=(HTTP_B, PING)))
+        stage.apply(stage.put(2, monitors=(HTTP_B, PING)))
         await_checks(stage, 0, "/b")
         await_looks(stage)
-        stage.apply(stage.wish(3, monitors=(HTTP_B,)))
+        stage.apply(stage.put(3, monitors=(HTTP_B,)))
         await_checks(stage, 0, "/b")
         await_looks(stage)
     stage.backends[0].answers.clear()
@@ -148,23 +148,23 @@ def test_the_first_monitor_goes_and_the_one_that_fails_takes_its_place(stage: St
 
 @pytest.mark.parametrize("disabled", [False, True])
 def test_with_the_monitor_that_vetoes_goes_the_veto(stage: Stage, disabled: bool) -> None:
-    stage.apply(stage.wish(monitors=(HTTP_A, HTTP_B, monitor(number=3))))
+    stage.apply(stage.put(monitors=(HTTP_A, HTTP_B, monitor(number=3))))
     stage.backends[0].answers["/b"] = 500
     assert is_(stage, FIRST, ERROR)
     assert serve_is(stage, "1")
     off = (monitor(number=1, admin_state_up=False),) if disabled else ()
-    stage.apply(stage.wish(2, monitors=(HTTP_A, *off, monitor(number=3))))
+    stage.apply(stage.put(2, monitors=(HTTP_A, *off, monitor(number=3))))
     assert serve_is(stage, "0", "1")
     assert is_(stage, FIRST, ONLINE)
-    stage.apply(stage.wish(3, monitors=(HTTP_A, HTTP_B)))
+    stage.apply(stage.put(3, monitors=(HTTP_A, HTTP_B)))
     assert is_(stage, FIRST, ERROR)
-    stage.apply(stage.wish(4, monitors=(HTTP_A, *off)))
+    stage.apply(stage.put(4, monitors=(HTTP_A, *off)))
     assert stage.bodies() == {"0", "1"}
     assert is_(stage, FIRST, ONLINE)
 
 
 def test_pings_beside_http(stage: Stage) -> None:
-    stage.apply(stage.wish(monitors=(PING, HTTP_A)))
+    stage.apply(stage.put(monitors=(PING, HTTP_A)))
     assert is_(stage, FIRST, ONLINE)
     stage.backends[0].answers["/a"] = 500
     assert is_(stage, FIRST, ERROR)
@@ -178,9 +178,9 @@ def test_pings_beside_http(stage: Stage) -> None:
         stage.restart_agent()
         assert grows(lambda: pings(stage, 0, "InEchos"), 2)
         await_looks(stage)
-    stage.apply(stage.wish(3, monitors=(HTTP_A,)))
+    stage.apply(stage.put(3, monitors=(HTTP_A,)))
     assert stage.bodies() == {"0", "1"}
-    stage.apply(stage.wish(4, monitors=(PING, HTTP_A)))
+    stage.apply(stage.put(4, monitors=(PING, HTTP_A)))
     assert is_(stage, FIRST, ERROR)
     silence(stage, 0, False)
     assert is_(stage, FIRST, ONLINE)
@@ -189,7 +189,7 @@ def test_pings_beside_http(stage: Stage) -> None:
 
 def test_two_pings_of_which_one_is_slower_to_forgive(stage: Stage) -> None:
     patient = monitor(number=3, kind=MonitorType.PING, rise=3, fall=1)
-    stage.apply(stage.wish(monitors=(PING, patient)))
+    stage.apply(stage.put(monitors=(PING, patient)))
     assert is_(stage, FIRST, ONLINE)
     silence(stage, 0, True)
     assert is_(stage, FIRST, ERROR)
@@ -204,9 +204,9 @@ def test_two_pings_of_which_one_is_slower_to_forgive(stage: Stage) -> None:
 
 def test_a_member_comes_and_goes_at_run_time(stage: Stage) -> None:
     stage.backends[2].answers["/b"] = 500
-    stage.apply(stage.wish(monitors=BOTH))
+    stage.apply(stage.put(monitors=BOTH))
     pid = stage.pid()
-    assert stage.apply(stage.wish(2, members=3, monitors=BOTH)).change is Change.RUNTIME
+    assert stage.apply(stage.put(2, members=3, monitors=BOTH)).change is Change.RUNTIME
     assert is_(stage, THIRD, ERROR)
     assert serve_is(stage, "0", "1")
     stage.backends[2].answers.clear()
@@ -219,7 +219,7 @@ def test_a_member_comes_and_goes_at_run_time(stage: Stage) -> None:
         stage.backends[2].answers = {}
         assert is_(stage, THIRD, ONLINE)
     resting = (stage.member(0), stage.member(1, weight=5), stage.member(2, admin_state_up=False))
-    assert stage.apply(stage.wish(3, members=resting, monitors=BOTH)).change is Change.RUNTIME
+    assert stage.apply(stage.put(3, members=resting, monitors=BOTH)).change is Change.RUNTIME
     await_checks(stage, 0, "/a")  # what was under way has come to its end then
     hits = stage.backends[2].hits
     await_checks(stage, 0, "/a")
@@ -227,19 +227,19 @@ def test_a_member_comes_and_goes_at_run_time(stage: Stage) -> None:
     stage.backends[0].answers["/b"] = 500
     assert is_(stage, FIRST, ERROR)
     gone = (stage.member(1), stage.member(2))
-    assert stage.apply(stage.wish(4, members=gone, monitors=BOTH)).change is Change.RUNTIME
+    assert stage.apply(stage.put(4, members=gone, monitors=BOTH)).change is Change.RUNTIME
     assert serve_is(stage, "1", "2")
     [states] = stage.host.runtime(stage.id, [f"show servers state {POOL}:check:{HTTP_B.id}"])
     assert FIRST not in states
     back = (stage.member(7, address=stage.backends[0].address), *gone)
     stage.backends[0].answers.clear()
-    assert stage.apply(stage.wish(5, members=back, monitors=BOTH)).change is Change.RUNTIME
+    assert stage.apply(stage.put(5, members=back, monitors=BOTH)).change is Change.RUNTIME
     assert serve_is(stage, "0", "1", "2")
     assert stage.pid() == pid
 
 
 def test_another_agent_and_another_process_know_it_too(stage: Stage) -> None:
-    stage.apply(stage.wish(monitors=BOTH))
+    stage.apply(stage.put(monitors=BOTH))
     stage.backends[0].answers["/b"] = 500
     assert is_(stage, FIRST, ERROR)
     pid = stage.pid()

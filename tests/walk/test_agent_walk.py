@@ -1,7 +1,7 @@
 """Random walks of an agent over a host in memory.
 
 Whatever the order of changes, failures and damage: once the agent is left alone it brings the host to the very state
-that building the last wish from nothing gives, letter by letter; and a wish that is gone leaves nothing.
+that building the last desired state from nothing gives, letter by letter; and what is gone leaves nothing.
 """
 
 from dataclasses import replace
@@ -15,24 +15,24 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.fakes import host_damage
 from tests.fakes.clock import StillClock
-from tests.fakes.haproxy import FakeHaproxy
-from tests.fakes.host import FakeHost
-from tests.fakes.server import TableServer
-from tests.fakes.wishes import (
+from tests.fakes.desired import (
     BALANCER,
     changed,
     disabled,
     failed_over,
     ip,
     listener,
+    make_desired,
     member,
     monitor,
     pool,
     port,
     route,
     uuid,
-    wish,
 )
+from tests.fakes.haproxy import FakeHaproxy
+from tests.fakes.host import FakeHost
+from tests.fakes.server import TableServer
 
 from evenload.agent.loop import Agent
 from evenload.agent.settings import AgentSettings
@@ -119,7 +119,7 @@ class Bench:
 
 def from_nothing(wanted: Desired) -> str:
     bench = Bench()
-    bench.server.wish(wanted)
+    bench.server.put(wanted)
     bench.agent.hint(BALANCER, wanted.generation)
     bench.settle()
     assert bench.server.outcomes == [(wanted.generation, Outcome.DONE)]
@@ -153,16 +153,16 @@ class AgentWalk(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.bench = Bench()
-        self.last: Desired = wish()
+        self.last: Desired = make_desired()
 
     @initialize()
     def begin(self) -> None:
-        self.bench.server.wish(self.last)
+        self.bench.server.put(self.last)
         self.bench.agent.hint(BALANCER, self.last.generation)
 
-    def wish(self, wanted: Desired, way: Way) -> None:
+    def put(self, wanted: Desired, way: Way) -> None:
         self.last = wanted
-        self.bench.server.wish(wanted)
+        self.bench.server.put(wanted)
         if way is not Way.UNHEARD:
             self.bench.agent.hint(BALANCER, wanted.generation)
         if way is Way.DONE_AT_ONCE:
@@ -170,13 +170,13 @@ class AgentWalk(RuleBasedStateMachine):
 
     @rule(chosen=members, way=ways)
     def change_members(self, chosen: list[Any], way: Way) -> None:
-        self.wish(changed(self.last, members=tuple(chosen)), way)
+        self.put(changed(self.last, members=tuple(chosen)), way)
 
     @rule(chosen=st.permutations(range(5)), way=ways)
     def reorder_members(self, chosen: list[int], way: Way) -> None:
         kept = {each.id: each for each in self.last.members}
         order = [uuid(5, number) for number in chosen]
-        self.wish(changed(self.last, members=tuple(kept[key] for key in order if key in kept)), way)
+        self.put(changed(self.last, members=tuple(kept[key] for key in order if key in kept)), way)
 
     @rule(
         numbers=st.lists(st.tuples(st.integers(0, 3), st.sampled_from([None, 0, 1]), st.booleans()), max_size=3),
@@ -188,7 +188,7 @@ class AgentWalk(RuleBasedStateMachine):
             number: listener(number, target, admin_state_up=up, timeout_member_data=timeout + 1000 * number)
             for number, target, up in numbers
         }
-        self.wish(changed(self.last, listeners=tuple(chosen.values())), way)
+        self.put(changed(self.last, listeners=tuple(chosen.values())), way)
 
     @rule(
         algorithm=st.sampled_from(list(Algorithm)),
@@ -199,7 +199,7 @@ class AgentWalk(RuleBasedStateMachine):
     def change_pools(self, algorithm: Algorithm, kept: PersistenceType | None, up: bool, way: Way) -> None:
         persistence = SessionPersistence(type=kept) if kept is not None else None
         first = pool(0, algorithm=algorithm, session_persistence=persistence)
-        self.wish(changed(self.last, pools=(first, pool(1, admin_state_up=up))), way)
+        self.put(changed(self.last, pools=(first, pool(1, admin_state_up=up))), way)
 
     @rule(
         chosen=st.lists(st.tuples(st.sampled_from(list(MonitorType)), st.integers(0, 2), st.booleans()), max_size=3),
@@ -209,23 +209,23 @@ class AgentWalk(RuleBasedStateMachine):
     def change_monitors(self, chosen: list[tuple[MonitorType, int, bool]], which: int, way: Way) -> None:
         others = tuple(each for each in self.last.monitors if each.pool_id != uuid(4, which))
         mine = {number: monitor(which, kind, number, admin_state_up=up) for kind, number, up in chosen}
-        self.wish(changed(self.last, monitors=others + tuple(mine.values())), way)
+        self.put(changed(self.last, monitors=others + tuple(mine.values())), way)
 
     @rule(chosen=st.sampled_from(PORTS), way=ways)
     def change_port(self, chosen: DesiredPort, way: Way) -> None:
         vips = tuple(Vip(address=each.address, subnet_id=uuid(8)) for each in chosen.ips)
         balancer = replace(self.last.load_balancer, port_id=chosen.id, vips=vips)
-        self.wish(changed(self.last, port=chosen, load_balancer=balancer), way)
+        self.put(changed(self.last, port=chosen, load_balancer=balancer), way)
 
     @rule(way=ways)
     def change_admin_state(self, way: Way) -> None:
         down = self.last.load_balancer.admin_state_up
         balancer = replace(self.last.load_balancer, admin_state_up=True)
-        self.wish(disabled(self.last) if down else changed(self.last, load_balancer=balancer), way)
+        self.put(disabled(self.last) if down else changed(self.last, load_balancer=balancer), way)
 
     @rule(way=ways)
     def fail_over(self, way: Way) -> None:
-        self.wish(failed_over(self.last), way)
+        self.put(failed_over(self.last), way)
 
     @rule(damages=st.lists(st.sampled_from(DAMAGES), min_size=1, max_size=3), first=st.booleans())
     def damage(self, damages: list[Any], first: bool) -> None:
@@ -315,7 +315,7 @@ class AgentWalk(RuleBasedStateMachine):
         assert not [report for report in bench.server.reports if "internal fault" in (report.reason or "")]
         assert str(bench.host) == from_nothing(self.last)
         assert bench.server.outcomes[-1] == (self.last.generation, Outcome.DONE)
-        bench.server.wish(Gone(load_balancer_id=BALANCER, generation=self.last.generation + 1))
+        bench.server.put(Gone(load_balancer_id=BALANCER, generation=self.last.generation + 1))
         bench.agent.hint(BALANCER, self.last.generation + 1)
         bench.settle()
         assert str(bench.host) == ""

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.fakes import host_damage
 from tests.fakes.clock import StillClock
+from tests.fakes.desired import BALANCER, changed, listener, make_desired, uuid
 from tests.fakes.haproxy import FakeHaproxy
 from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
-from tests.fakes.wishes import BALANCER, changed, listener, uuid, wish
 
 from evenload.agent.counters import load_counters
 from evenload.agent.loop import Agent
@@ -53,7 +53,7 @@ class CountersWalk(RuleBasedStateMachine):
         super().__init__()
         self.clock, self.server, self.host = StillClock(), SummingServer(), FakeHost(lingering=True)
         self.agent = self.start()
-        self.desired: Desired = wish()
+        self.desired: Desired = make_desired()
         self.before = 0
         self.truth = 0
         self.counted_twice = 0
@@ -70,7 +70,7 @@ class CountersWalk(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.server.wish(self.desired)
+        self.server.put(self.desired)
         self.agent.resync()
         self.run()
 
@@ -105,7 +105,7 @@ class CountersWalk(RuleBasedStateMachine):
     def reload(self) -> None:
         number = self.desired.generation % 2
         self.desired = changed(self.desired, listeners=(listener(), listener(1 + number)))
-        self.server.wish(self.desired)
+        self.server.put(self.desired)
         self.agent.hint(BALANCER, self.desired.generation)
         self.run()
 

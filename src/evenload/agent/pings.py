@@ -15,7 +15,7 @@ from evenload.render.haproxy_monitors import choose_monitors
 from evenload.render.runtime_commands import set_health
 
 _SHORTEST_DELAY = 1
-"""Seconds between two pings where the wish says 0."""
+"""Seconds between two pings where the desired state says 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ class DesiredPort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """The wish for one load balancer at one generation. Objects that are to be deleted are not in it.
+    """The desired state of one load balancer at one generation. Objects that are to be deleted are not in it.
 
     Disabled objects are: it is ``render`` that leaves them out or puts them into maintenance.
     """

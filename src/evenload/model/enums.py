@@ -18,7 +18,7 @@ class Kind(Enum):
 
 
 class ProvisioningStatus(Enum):
-    """Where the wish stands on its way to the host. An object that is gone has no row, hence no DELETED."""
+    """Where the desired state stands on its way to the host. An object that is gone has no row, hence no DELETED."""
 
     PENDING_CREATE = "PENDING_CREATE"
     PENDING_UPDATE = "PENDING_UPDATE"

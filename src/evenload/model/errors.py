@@ -152,7 +152,7 @@ class HostError(EvenloadError):
 
 
 class Hopeless(HostError):
-    """Trying the same again cannot help: the wish or the host's set-up has to change first."""
+    """Trying the same again cannot help: the desired state or the host's set-up has to change first."""
 
 
 class InvalidConfiguration(Hopeless):

@@ -25,7 +25,7 @@ def choose_segment(
 ) -> Segment:
     """The segment asked for, or a free one. ``used``: those of the other networks.
 
-    Raises Invalid for a wish that makes no sense here, Conflict where the segment is taken or none is left.
+    Raises Invalid for a request that makes no sense here, Conflict where the segment is taken or none is left.
     """
     if type is None:
         if physical_network is not None:

@@ -214,7 +214,7 @@ def _applied_by(tree: Tree, agent: str | None) -> int:
     return applied_by_all([each for each in tree.placements if agent in (None, each.agent)], ())
 
 
-def seen(tree: Tree, health: Health) -> Tree:
+def with_verdicts(tree: Tree, health: Health) -> Tree:
     """The tree with the operating statuses that its agent saw. A monitor's is not taken from the data plane; what is
     disabled, and applied as such, is OFFLINE whatever was seen."""
 

@@ -1,7 +1,7 @@
 """VIP ports from the built-in networks: fulfils ``PortProvider``.
 
-``main`` makes one; ``service`` calls it inside its own transactions. How a wish is resolved follows Octavia's API (its
-section on how the VIP is resolved); which addresses a subnet can give stands in ``model/addresses.py``. Nothing here
+``main`` makes one; ``service`` calls it inside its own transactions. How a request is resolved follows Octavia's API
+(how the VIP is resolved); which addresses a subnet can give stands in ``model/addresses.py``. Nothing here
 touches a host.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
 
-from evenload.interfaces import Clock, NetworkPart, PortReservation, UnitOfWork, VipPort, VipWish
+from evenload.interfaces import Clock, NetworkPart, PortReservation, UnitOfWork, VipPort, VipRequest
 from evenload.model.addresses import Address, is_in, parse_address
 from evenload.model.balancer import LoadBalancer, Vip
 from evenload.model.desired import DesiredIp, DesiredPort
@@ -34,12 +34,12 @@ class Ipam:
         self._new_id = new_id
         self._source = source
 
-    def reserve_vip_port(self, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
+    def reserve_vip_port(self, load_balancer_id: str, project_id: str, request: VipRequest) -> VipPort:
         """The port and its reservation in one transaction. Fields of its errors: vip_port_id, vip_network_id,
         vip_subnet_id, vip_address, additional_vips."""
 
         def work(transaction: NetworkPart) -> VipPort:
-            made = self._take(transaction, load_balancer_id, project_id, wish)
+            made = self._take(transaction, load_balancer_id, project_id, request)
             transaction.insert_reservation(
                 PortReservation(port_id=made.port_id, own_port=made.own_port, made_at=self._clock.now())
             )
@@ -57,9 +57,9 @@ class Ipam:
 
         self._uow.write(work)
 
-    def _take(self, transaction: NetworkPart, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
-        if wish.port_id is not None:
-            port, ips = _given_port(transaction, project_id, wish.port_id, wish)
+    def _take(self, transaction: NetworkPart, load_balancer_id: str, project_id: str, request: VipRequest) -> VipPort:
+        if request.port_id is not None:
+            port, ips = _given_port(transaction, project_id, request.port_id, request)
             transaction.update_port(
                 replace(
                     port,
@@ -69,14 +69,14 @@ class Ipam:
                 )
             )
         else:
-            network, ips = _choose_ips(transaction, project_id, wish)
+            network, ips = _choose_ips(transaction, project_id, request)
             port = insert_with_new_mac(
                 transaction,
                 Port(
                     id=self._new_id(),
                     network_id=network.id,
                     project_id=project_id,
-                    name=wish.port_name or f"octavia-lb-{load_balancer_id}",
+                    name=request.port_name or f"octavia-lb-{load_balancer_id}",
                     mac_address="",
                     fixed_ips=ips,
                     device_id=load_balancer_id,
@@ -89,7 +89,7 @@ class Ipam:
             port_id=port.id,
             network_id=port.network_id,
             vips=tuple(Vip(address=ip.address, subnet_id=ip.subnet_id) for ip in ips),
-            own_port=wish.port_id is None,
+            own_port=request.port_id is None,
         )
 
     def bind_vip_port(self, transaction: NetworkPart, load_balancer: LoadBalancer, agent: str) -> None:
@@ -183,41 +183,41 @@ def _visible_subnet(
 
 
 def _given_port(
-    transaction: NetworkPart, project_id: str, port_id: str, wish: VipWish
+    transaction: NetworkPart, project_id: str, port_id: str, request: VipRequest
 ) -> tuple[Port, tuple[FixedIp, ...]]:
     port = transaction.locked_port(port_id)
-    if port is None or not (wish.every_project or port.project_id == project_id):
+    if port is None or not (request.every_project or port.project_id == project_id):
         raise UnknownNeighbour("Port", port_id, field="vip_port_id")
     if port.device_id:
         raise Invalid(f"Port {port_id} is already used by a device.", field="vip_port_id")
-    if wish.network_id not in (None, port.network_id):
-        raise Invalid(f"Port {port_id} is not on network {wish.network_id}.", field="vip_network_id")
-    return port, (_primary_of(port, wish), *_additional_of(port, wish))
+    if request.network_id not in (None, port.network_id):
+        raise Invalid(f"Port {port_id} is not on network {request.network_id}.", field="vip_network_id")
+    return port, (_primary_of(port, request), *_additional_of(port, request))
 
 
-def _primary_of(port: Port, wish: VipWish) -> FixedIp:
-    address = None if wish.address is None else str(parse_address(wish.address, field="vip_address"))
-    candidates = [ip for ip in port.fixed_ips if wish.subnet_id in (None, ip.subnet_id)]
+def _primary_of(port: Port, request: VipRequest) -> FixedIp:
+    address = None if request.address is None else str(parse_address(request.address, field="vip_address"))
+    candidates = [ip for ip in port.fixed_ips if request.subnet_id in (None, ip.subnet_id)]
     if not candidates:
-        if wish.subnet_id is not None:
-            raise Invalid(f"Port {port.id} has no address in subnet {wish.subnet_id}.", field="vip_subnet_id")
+        if request.subnet_id is not None:
+            raise Invalid(f"Port {port.id} has no address in subnet {request.subnet_id}.", field="vip_subnet_id")
         raise Invalid(f"Port {port.id} has no address.", field="vip_port_id")
     if address is not None:
         for ip in candidates:
             if ip.address == address:
                 return ip
         raise Invalid(f"Port {port.id} does not have the address {address}.", field="vip_address")
-    if wish.subnet_id is None and len(candidates) > 1:
+    if request.subnet_id is None and len(candidates) > 1:
         raise Invalid(
             f"Port {port.id} has more than one address; say which by vip_subnet_id or vip_address.", field="vip_port_id"
         )
     return candidates[0]
 
 
-def _additional_of(port: Port, wish: VipWish) -> Iterator[FixedIp]:
+def _additional_of(port: Port, request: VipRequest) -> Iterator[FixedIp]:
     """All VIPs lie on one port, so an additional one is an address that the port has already."""
-    seen = {_primary_of(port, wish).subnet_id}
-    for subnet_id, address, port_id in wish.additional:
+    seen = {_primary_of(port, request).subnet_id}
+    for subnet_id, address, port_id in request.additional:
         if port_id not in (None, port.id):
             raise Invalid("All VIPs of a load balancer lie on one port.", field="additional_vips")
         _check_distinct(subnet_id, seen)
@@ -239,24 +239,24 @@ def _check_distinct(subnet_id: str, seen: set[str]) -> None:
 # -------------------------------------------------------------------------------------------------------- a port made
 
 
-def _choose_ips(transaction: NetworkPart, project_id: str, wish: VipWish) -> tuple[Network, tuple[FixedIp, ...]]:
-    address = None if wish.address is None else parse_address(wish.address, field="vip_address")
-    if wish.network_id is not None:
+def _choose_ips(transaction: NetworkPart, project_id: str, request: VipRequest) -> tuple[Network, tuple[FixedIp, ...]]:
+    address = None if request.address is None else parse_address(request.address, field="vip_address")
+    if request.network_id is not None:
         network = _visible_network(
-            transaction, project_id, wish.network_id, every_project=wish.every_project, field="vip_network_id"
+            transaction, project_id, request.network_id, every_project=request.every_project, field="vip_network_id"
         )
         transaction.locked_network(network.id)
         subnets: Sequence[Subnet] = transaction.subnets(network.id)
-        if wish.subnet_id is not None:
-            subnets = [subnet for subnet in subnets if subnet.id == wish.subnet_id]
+        if request.subnet_id is not None:
+            subnets = [subnet for subnet in subnets if subnet.id == request.subnet_id]
             if not subnets:
-                raise Invalid(f"Subnet {wish.subnet_id} is not on network {network.id}.", field="vip_subnet_id")
+                raise Invalid(f"Subnet {request.subnet_id} is not on network {network.id}.", field="vip_subnet_id")
         elif address is None:
-            promised = {subnet_id for subnet_id, _, _ in wish.additional}
+            promised = {subnet_id for subnet_id, _, _ in request.additional}
             subnets = [subnet for subnet in subnets if subnet.id not in promised]
-    elif wish.subnet_id is not None:
+    elif request.subnet_id is not None:
         network, subnet = _visible_subnet(
-            transaction, project_id, wish.subnet_id, every_project=wish.every_project, field="vip_subnet_id"
+            transaction, project_id, request.subnet_id, every_project=request.every_project, field="vip_subnet_id"
         )
         transaction.locked_network(network.id)
         now = transaction.subnet(subnet.id)
@@ -264,7 +264,7 @@ def _choose_ips(transaction: NetworkPart, project_id: str, wish: VipWish) -> tup
     else:
         raise Invalid("VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.", field="vip_subnet_id")
     primary = _choose_primary(transaction, network, subnets, address)
-    return network, (primary, *_choose_additional(transaction, project_id, network, primary, wish))
+    return network, (primary, *_choose_additional(transaction, project_id, network, primary, request))
 
 
 def _choose_primary(
@@ -286,16 +286,16 @@ def _choose_primary(
 
 
 def _choose_additional(
-    transaction: NetworkPart, project_id: str, network: Network, primary: FixedIp, wish: VipWish
+    transaction: NetworkPart, project_id: str, network: Network, primary: FixedIp, request: VipRequest
 ) -> Iterator[FixedIp]:
     seen = {primary.subnet_id}
-    for subnet_id, wanted, port_id in wish.additional:
+    for subnet_id, wanted, port_id in request.additional:
         if port_id is not None:
             raise Invalid(
                 "All VIPs of a load balancer lie on one port: give it as vip_port_id.", field="additional_vips"
             )
         found, subnet = _visible_subnet(
-            transaction, project_id, subnet_id, every_project=wish.every_project, field="additional_vips"
+            transaction, project_id, subnet_id, every_project=request.every_project, field="additional_vips"
         )
         if found.id != network.id:
             raise Invalid("The VIPs of a load balancer lie in one network.", field="additional_vips")

@@ -1,4 +1,4 @@
-"""A load balancer as the configuration of its HAProxy. Pure: equal wishes give byte-equal texts.
+"""A load balancer as the configuration of its HAProxy. Pure: equal states give byte-equal texts.
 
 Called by the agent's ``plan``. Names, and why there may be several backends for one pool: ARCHITECTURE.md. User text
 comes in through ``quoting`` alone.

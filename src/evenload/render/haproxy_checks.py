@@ -10,7 +10,7 @@ means nothing to HAProxy, and what the runtime API says of it stays. Nothing lis
 loopback."""
 
 _SHORTEST = 1
-"""Seconds between two checks where the wish says 0: as often as we do it."""
+"""Seconds between two checks where the desired state says 0: as often as we do it."""
 
 
 def render_check(load_balancer: LoadBalancer, monitor: HealthMonitor) -> list[str]:

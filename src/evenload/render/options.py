@@ -1,4 +1,4 @@
-"""What ``render`` has to know beyond the wish itself: paths and limits of the host it renders for."""
+"""What ``render`` has to know beyond the desired state itself: paths and limits of the host it renders for."""
 
 from dataclasses import dataclass
 

@@ -27,7 +27,7 @@ _ATTEMPTS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FixedIpWish:
+class FixedIpRequest:
     """An address of a new port: this one, any of that subnet, or (address alone) in the subnet that holds it."""
 
     subnet_id: str | None = None
@@ -49,23 +49,23 @@ def check_fixed_ip(transaction: NetworkPart, subnet: Subnet, address: Address, *
 
 
 def choose_fixed_ips(
-    transaction: NetworkPart, network: Network, wishes: Sequence[FixedIpWish] | None
+    transaction: NetworkPart, network: Network, requests: Sequence[FixedIpRequest] | None
 ) -> tuple[FixedIp, ...]:
-    """Those of a new port. ``wishes`` None: one address of each family that the network has subnets of.
+    """Those of a new port. ``requests`` None: one address of each family that the network has subnets of.
 
     Errors name the field ``fixed_ips``.
     """
     subnets = transaction.subnets(network.id)
-    if wishes is None:
+    if requests is None:
         families = [[subnet for subnet in subnets if subnet.ip_version == version] for version in (4, 6)]
         return tuple(_any_of(transaction, network, family) for family in families if family)
-    named = [_parsed(wish.address) for wish in wishes if wish.address is not None]
+    named = [_parsed(request.address) for request in requests if request.address is not None]
     promised = {str(address) for address in named}
     if len(promised) < len(named):
         raise Invalid("An IP address is given twice.", field="fixed_ips")
     chosen: list[FixedIp] = []
-    for wish in wishes:
-        fixed = _fixed_ip(transaction, network, subnets, wish, promised)
+    for request in requests:
+        fixed = _fixed_ip(transaction, network, subnets, request, promised)
         promised.add(fixed.address)
         chosen.append(fixed)
     return tuple(chosen)
@@ -87,14 +87,14 @@ def _fixed_ip(
     transaction: NetworkPart,
     network: Network,
     subnets: Sequence[Subnet],
-    wish: FixedIpWish,
+    request: FixedIpRequest,
     promised: Set[str],
 ) -> FixedIp:
-    address = None if wish.address is None else _parsed(wish.address)
-    if wish.subnet_id is not None:
-        candidates = [subnet for subnet in subnets if subnet.id == wish.subnet_id]
+    address = None if request.address is None else _parsed(request.address)
+    if request.subnet_id is not None:
+        candidates = [subnet for subnet in subnets if subnet.id == request.subnet_id]
         if not candidates:
-            raise Invalid(f"Subnet {wish.subnet_id} is not on network {network.id}.", field="fixed_ips")
+            raise Invalid(f"Subnet {request.subnet_id} is not on network {network.id}.", field="fixed_ips")
     elif address is not None:
         candidates = [subnet for subnet in subnets if is_in(address, subnet)]
         if not candidates:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from evenload.interfaces import VipWish
+from evenload.interfaces import VipRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,6 @@ class ListenerDraft(Draft):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalancerDraft(Draft):
-    vip: VipWish
+    vip: VipRequest
     listeners: tuple[ListenerDraft, ...] = ()
     pools: tuple[PoolDraft, ...] = ()

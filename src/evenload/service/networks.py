@@ -239,7 +239,7 @@ class Networks:
     # --------------------------------------------------------------------------------------------------------- ports
 
     def create_port(self, project_id: str, fields: Mapping[str, Any]) -> Port:
-        """``network_id`` is needed. ``fixed_ips`` (FixedIpWish of allocation.py) absent: one address of each family
+        """``network_id`` is needed. ``fixed_ips`` (FixedIpRequest of allocation.py) absent: one address of each family
         that the network has subnets of; empty: none."""
         _check_names(fields, _PORT_CREATE)
         _check_present(fields, ("network_id",))

@@ -110,7 +110,7 @@ def plan_health(
     }
     news = {key: value for key, value in reported.items() if set(value) != set(counts.get(key, ()))}
     counting = counts_for_health(tree.placements, away) == agent
-    return Findings(tree=status.seen(tree, health) if counting else tree, counts=news)
+    return Findings(tree=status.with_verdicts(tree, health) if counting else tree, counts=news)
 
 
 def differs(context: Context, transaction: Transaction, agent: str, health: Health) -> bool:

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from evenload.interfaces import NetworkPart, VipPort, VipWish
+from evenload.interfaces import NetworkPart, VipPort, VipRequest
 from evenload.model.errors import EvenloadError, StoreUnavailable
 from evenload.service.context import Context
 
@@ -21,9 +21,11 @@ RESERVED_FOR = timedelta(minutes=5)
 
 
 @contextmanager
-def reserved_vip_port(context: Context, load_balancer_id: str, project_id: str, wish: VipWish) -> Iterator[VipPort]:
+def reserved_vip_port(
+    context: Context, load_balancer_id: str, project_id: str, request: VipRequest
+) -> Iterator[VipPort]:
     """Inside the block the load balancer is written, with ``complete``. An exception gives the port back."""
-    port = context.ports.reserve_vip_port(load_balancer_id, project_id, wish)
+    port = context.ports.reserve_vip_port(load_balancer_id, project_id, request)
     try:
         yield port
     except BaseException:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from tests.fakes import host_damage
 from tests.fakes.clock import StillClock
+from tests.fakes.desired import BALANCER, changed, listener, make_desired, member, monitor, pool, uuid, with_member
 from tests.fakes.haproxy import FakeHaproxy
 from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
-from tests.fakes.wishes import BALANCER, changed, listener, member, monitor, pool, uuid, wish, with_member
 
 from evenload.agent.loop import Agent
 from evenload.model.balancer import HttpCheck
@@ -35,8 +35,8 @@ class World:
         self.agent = Agent(self.server, self.host, RenderOptions(state_dir="/run/x"), self.clock)
         return self.agent
 
-    def wish(self, wanted: Desired | Gone) -> None:
-        self.server.wish(wanted)
+    def put(self, wanted: Desired | Gone) -> None:
+        self.server.put(wanted)
         assert wanted.generation is not None
         self.agent.hint(BALANCER, wanted.generation)
 
@@ -49,7 +49,7 @@ class World:
         return rounds
 
     def apply(self, wanted: Desired | Gone) -> None:
-        self.wish(wanted)
+        self.put(wanted)
         self.run()
 
     def take(self) -> list[str]:
@@ -67,8 +67,8 @@ def world() -> World:
     return World()
 
 
-def test_a_hint_leads_to_the_wish_and_a_report(world: World) -> None:
-    world.apply(wish())
+def test_a_hint_leads_to_the_desired_state_and_a_report(world: World) -> None:
+    world.apply(make_desired())
     assert world.serves()
     [report] = world.server.reports
     assert (report.generation, report.outcome, report.change, report.reason) == (1, DONE, Change.START, None)
@@ -76,20 +76,20 @@ def test_a_hint_leads_to_the_wish_and_a_report(world: World) -> None:
 
 
 def test_a_change_goes_without_a_look_at_the_host(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     world.take()
-    world.apply(with_member(wish(), 0, weight=7))
+    world.apply(with_member(make_desired(), 0, weight=7))
     command = f"set server {uuid(4)}/{uuid(5)} weight 7"
     assert world.take() == [command, "record_running", "write_config", "remember"]
     assert world.server.reports[-1].change is Change.RUNTIME
 
 
 def test_a_server_that_was_put_back_to_an_earlier_state_is_followed_at_the_next_resync(world: World) -> None:
-    former = wish()
+    former = make_desired()
     world.apply(with_member(changed(changed(former)), 0, weight=7))
     world.agent.resync()
     world.run()
-    world.server.wish(former)
+    world.server.put(former)
     world.agent.resync()
     world.run()
     assert str(world.host) == _built(former)
@@ -97,8 +97,8 @@ def test_a_server_that_was_put_back_to_an_earlier_state_is_followed_at_the_next_
 
 
 def test_what_was_applied_under_the_same_number_before_a_restore_is_not_taken_for_the_answer(world: World) -> None:
-    world.apply(changed(wish()))
-    other = with_member(wish(), 0, weight=7)
+    world.apply(changed(make_desired()))
+    other = with_member(make_desired(), 0, weight=7)
     assert other.generation == 2
     world.apply(other)
     assert world.server.outcomes == [(2, DONE), (2, DONE)]
@@ -106,42 +106,42 @@ def test_what_was_applied_under_the_same_number_before_a_restore_is_not_taken_fo
 
 
 def test_a_restarted_agent_follows_a_server_that_was_put_back(world: World) -> None:
-    world.apply(with_member(changed(changed(wish())), 0, weight=7))
+    world.apply(with_member(changed(changed(make_desired())), 0, weight=7))
     world.server.away = True
     world.start().resync()
     world.run()
     world.server.away = False
-    world.server.wish(wish())
+    world.server.put(make_desired())
     world.agent.resync()
     world.clock.advance(60.0)
     world.run()
-    assert str(world.host) == _built(wish())
+    assert str(world.host) == _built(make_desired())
     assert world.server.outcomes[-1] == (1, DONE)
 
 
-def test_hints_fold_into_the_newest_wish(world: World) -> None:
-    world.wish(wish())
-    newest = changed(changed(wish()))
-    world.wish(newest)
+def test_hints_fold_into_the_newest_desired_state(world: World) -> None:
+    world.put(make_desired())
+    newest = changed(changed(make_desired()))
+    world.put(newest)
     assert world.run() == 1
     assert world.server.outcomes == [(newest.generation, DONE)]
 
 
 def test_a_hint_during_work_leads_to_another_round(world: World) -> None:
-    newer = changed(wish(), members=(member(0),))
+    newer = changed(make_desired(), members=(member(0),))
 
     def meanwhile() -> None:
         world.server.on_fetch = lambda: None
-        world.wish(newer)
+        world.put(newer)
 
     world.server.on_fetch = meanwhile
-    world.wish(wish())
+    world.put(make_desired())
     assert world.run() == 2
     assert world.server.outcomes == [(1, DONE), (2, DONE)]
 
 
 def test_a_repeated_hint_is_answered_again_only_when_the_report_must_be_lost(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     world.agent.hint(BALANCER, 1)
     world.run()
     assert len(world.server.reports) == 1
@@ -153,7 +153,7 @@ def test_a_repeated_hint_is_answered_again_only_when_the_report_must_be_lost(wor
 
 def test_a_failure_is_tried_again_and_told_with_its_reason(world: World) -> None:
     world.host.fail(after=3, error=HostError("the bridge is full"))
-    world.apply(wish())
+    world.apply(make_desired())
     assert world.server.outcomes == [(1, RETRY)]
     assert world.server.reports[0].reason == "the bridge is full"
     world.clock.advance(0.2)
@@ -165,7 +165,7 @@ def test_a_failure_is_tried_again_and_told_with_its_reason(world: World) -> None
 def test_after_a_few_failures_the_server_hears_that_it_is_given_up_and_later_that_it_is_done(world: World) -> None:
     for number in range(8):
         world.host.fail(after=number, error=HostError("no space left"))
-    world.wish(wish())
+    world.put(make_desired())
     for _ in range(40):
         world.run()
         world.clock.advance(1.0)
@@ -179,7 +179,7 @@ def test_after_a_few_failures_the_server_hears_that_it_is_given_up_and_later_tha
 
 def test_what_cannot_help_is_given_up_at_once_and_tried_at_each_resync_interval(world: World) -> None:
     world.host.fail(error=Hopeless("the agent lacks a capability"))
-    world.apply(wish())
+    world.apply(make_desired())
     assert world.server.outcomes == [(1, GIVE_UP)]
     world.clock.advance(29.0)
     assert world.run() == 0
@@ -188,48 +188,48 @@ def test_what_cannot_help_is_given_up_at_once_and_tried_at_each_resync_interval(
     assert world.server.outcomes[-1] == (1, DONE)
 
 
-def test_a_wish_that_cannot_be_rendered_leaves_the_former_one_serving(world: World) -> None:
-    world.apply(wish())
+def test_a_desired_state_that_cannot_be_rendered_leaves_the_former_one_serving(world: World) -> None:
+    world.apply(make_desired())
     before = str(world.host)
-    world.apply(changed(wish(), monitors=(monitor(http=HttpCheck(url_path="/a b")),)))
+    world.apply(changed(make_desired(), monitors=(monitor(http=HttpCheck(url_path="/a b")),)))
     assert world.server.outcomes[-1] == (2, GIVE_UP)
     assert str(world.host) == before
 
 
-def test_a_newer_wish_does_not_wait_for_the_older_ones_retry(world: World) -> None:
+def test_a_newer_desired_state_does_not_wait_for_the_older_ones_retry(world: World) -> None:
     world.host.fail(error=Hopeless("never"))
-    world.apply(wish())
-    world.apply(changed(wish()))
+    world.apply(make_desired())
+    world.apply(changed(make_desired()))
     assert world.server.outcomes == [(1, GIVE_UP), (2, DONE)]
 
 
 def test_a_refused_runtime_change_becomes_a_reload(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     process = world.host.places[BALANCER].process
     assert process is not None
     del process.servers[uuid(4), uuid(5)]  # behind the agent's back: its command will be refused
-    world.apply(with_member(wish(), 0, weight=7))
+    world.apply(with_member(make_desired(), 0, weight=7))
     report = world.server.reports[-1]
     assert (report.outcome, report.change) == (DONE, Change.RELOAD)
-    world.apply(changed(changed(wish())))
-    assert str(world.host) == _built(changed(changed(wish())))
+    world.apply(changed(changed(make_desired())))
+    assert str(world.host) == _built(changed(changed(make_desired())))
 
 
 def test_a_process_that_does_not_answer_is_reloaded_all_the_same(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     world.host.fail(after=1, error=HostError("no answer"))  # to the question for its members' health
-    world.apply(changed(wish(), listeners=(listener(port=8080),)))
+    world.apply(changed(make_desired(), listeners=(listener(port=8080),)))
     assert world.server.reports[-1].outcome is DONE
     assert world.server.reports[-1].change is Change.RELOAD
 
 
 def test_a_busy_server_goes_when_it_is_idle_or_overdue(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     process = world.host.places[BALANCER].process
     assert process is not None
     key = (uuid(4), uuid(5))
     process.servers[key].busy = True
-    world.apply(changed(wish(), members=(member(1),)))
+    world.apply(changed(make_desired(), members=(member(1),)))
     assert world.server.reports[-1].change is Change.RUNTIME
     assert process.servers[key].maintenance
     world.agent.resync()
@@ -243,15 +243,15 @@ def test_a_busy_server_goes_when_it_is_idle_or_overdue(world: World) -> None:
 
 
 def test_a_dead_process_is_back_at_once(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     assert host_damage.kill_haproxy(world.host, BALANCER)
     world.run()
     assert world.serves()
-    assert str(world.host) == _built(wish())
+    assert str(world.host) == _built(make_desired())
 
 
-def test_a_process_that_dies_again_and_again_is_braked_but_not_for_a_new_wish(world: World) -> None:
-    world.apply(wish())
+def test_a_process_that_dies_again_and_again_is_braked_but_not_for_a_new_desired_state(world: World) -> None:
+    world.apply(make_desired())
     for _ in range(8):
         host_damage.kill_haproxy(world.host, BALANCER)
         world.run()
@@ -265,29 +265,29 @@ def test_a_process_that_dies_again_and_again_is_braked_but_not_for_a_new_wish(wo
         host_damage.kill_haproxy(world.host, BALANCER)
         world.run()
     assert not world.serves()
-    world.apply(changed(wish(), listeners=(listener(port=8080),)))
+    world.apply(changed(make_desired(), listeners=(listener(port=8080),)))
     assert world.serves()
 
 
 def test_a_resync_puts_right_what_was_damaged(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     host_damage.lose_addresses(world.host, BALANCER)
     host_damage.edit_config(world.host, BALANCER)
     world.agent.resync()
     world.run()
-    assert str(world.host) == _built(wish())
+    assert str(world.host) == _built(make_desired())
 
 
 def test_a_resync_finds_a_change_whose_hint_was_lost(world: World) -> None:
-    world.apply(wish())
-    world.server.wish(with_member(wish(), 0, weight=9))
+    world.apply(make_desired())
+    world.server.put(with_member(make_desired(), 0, weight=9))
     world.agent.resync()
     world.run()
     assert world.server.outcomes[-1] == (2, DONE)
 
 
 def test_a_resync_without_news_asks_for_no_documents_and_says_nothing(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     fetches = world.server.fetches
     world.agent.resync()
     assert world.run() == 1
@@ -296,7 +296,7 @@ def test_a_resync_without_news_asks_for_no_documents_and_says_nothing(world: Wor
 
 def test_later_resyncs_are_spread(world: World) -> None:
     for number in range(1, 5):
-        world.server.wish(_balancer(number))
+        world.server.put(_balancer(number))
     world.agent.resync()
     assert world.run() == 4
     world.agent.resync()
@@ -306,7 +306,7 @@ def test_later_resyncs_are_spread(world: World) -> None:
 
 
 def test_a_restarted_agent_adopts_what_runs_and_tells_what_it_found(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     process = world.host.places[BALANCER].process
     world.take()
     world.start().resync()
@@ -318,16 +318,16 @@ def test_a_restarted_agent_adopts_what_runs_and_tells_what_it_found(world: World
 
 
 def test_without_the_server_a_restarted_agent_keeps_and_repairs_what_it_remembers(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     host_damage.lose_addresses(world.host, BALANCER)
     world.server.away = True
     world.start().resync()
     world.run()
-    assert str(world.host) == _built(wish())
+    assert str(world.host) == _built(make_desired())
     host_damage.kill_haproxy(world.host, BALANCER)
     world.run()
     assert world.serves()
-    world.server.wish(changed(wish()))
+    world.server.put(changed(make_desired()))
     world.server.away = False
     world.agent.resync()
     world.clock.advance(30.0)
@@ -337,7 +337,7 @@ def test_without_the_server_a_restarted_agent_keeps_and_repairs_what_it_remember
 
 def test_a_hint_while_the_server_is_away_is_not_lost(world: World) -> None:
     world.server.away = True
-    world.wish(wish())
+    world.put(make_desired())
     world.run()
     assert not world.serves()
     world.server.away = False
@@ -348,7 +348,7 @@ def test_a_hint_while_the_server_is_away_is_not_lost(world: World) -> None:
 
 def test_a_report_that_did_not_get_through_is_owed(world: World) -> None:
     world.server.on_fetch = lambda: setattr(world.server, "away", True)
-    world.apply(wish())
+    world.apply(make_desired())
     assert world.serves()
     assert world.server.reports == []
     world.server.away, world.server.on_fetch = False, lambda: None
@@ -358,7 +358,7 @@ def test_a_report_that_did_not_get_through_is_owed(world: World) -> None:
 
 
 def test_gone_leaves_nothing(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     world.apply(GONE)
     assert str(world.host) == ""
     assert world.server.outcomes[-1] == (9, DONE)
@@ -367,7 +367,7 @@ def test_gone_leaves_nothing(world: World) -> None:
 
 
 def test_removal_goes_on_after_a_failure_and_keeps_the_directory_until_all_is_gone(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     world.host.fail(error=HostError("it does not end"))
     world.apply(GONE)
     assert world.host.known() == [BALANCER]
@@ -380,7 +380,7 @@ def test_removal_goes_on_after_a_failure_and_keeps_the_directory_until_all_is_go
 
 
 def test_an_orphan_goes_only_when_the_server_says_so(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     world.server.forget(BALANCER)
     world.server.away = True
     world.start().resync()
@@ -396,14 +396,14 @@ def test_an_orphan_goes_only_when_the_server_says_so(world: World) -> None:
 
 
 def test_a_deletion_whose_report_was_lost_is_told_again(world: World) -> None:
-    world.server.wish(GONE)
+    world.server.put(GONE)
     world.agent.resync()
     world.run()
     assert world.server.outcomes == [(9, DONE)]
 
 
 def test_verdicts_of_pings_reach_haproxy_and_every_new_process(world: World) -> None:
-    pinged = wish(monitors=(monitor(kind=MonitorType.PING),))
+    pinged = make_desired(monitors=(monitor(kind=MonitorType.PING),))
     world.apply(pinged)
     place = world.host.places[BALANCER]
     assert [target.member for target in place.targets] == [uuid(5), uuid(5, 1)]
@@ -428,14 +428,14 @@ def test_verdicts_of_pings_reach_haproxy_and_every_new_process(world: World) -> 
 @pytest.mark.parametrize("late", range(12))
 def test_a_process_that_was_begun_is_ended_where_a_later_step_fails(world: World, late: int) -> None:
     world.host.fail(after=late)
-    world.apply(wish())
+    world.apply(make_desired())
     assert "begun" not in str(world.host)
     world.clock.advance(1.0)
     world.run()
     assert world.server.outcomes[-1] == (1, DONE)
     running = str(world.host)
     world.host.fail(after=late)
-    world.apply(changed(wish(), listeners=(listener(), listener(1))))
+    world.apply(changed(make_desired(), listeners=(listener(), listener(1))))
     assert "begun" not in str(world.host)
     assert running.count("process") == str(world.host).count("process")
     world.clock.advance(1.0)
@@ -451,7 +451,7 @@ def test_a_fault_of_the_program_after_a_process_was_begun_ends_it(
 
     with monkeypatch.context() as patched:  # no fake can be asked to have a fault of the program's own
         patched.setattr(world.host, "plug", fault)
-        world.apply(wish())
+        world.apply(make_desired())
     assert "begin_haproxy" in world.host.operations
     assert "begun" not in str(world.host)
 
@@ -462,7 +462,7 @@ def test_a_fault_of_the_program_is_told_and_tried_again(world: World, monkeypatc
 
     with monkeypatch.context() as patched:  # no fake can be asked to have a fault of the program's own
         patched.setattr(world.host, "ensure_state", fault)
-        world.apply(wish())
+        world.apply(make_desired())
     assert world.server.outcomes == [(1, GIVE_UP)]
     assert "a fault" in (world.server.reports[0].reason or "")
     world.clock.advance(30.0)
@@ -472,7 +472,7 @@ def test_a_fault_of_the_program_is_told_and_tried_again(world: World, monkeypatc
 
 def _balancer(number: int) -> Desired:
     identifier = uuid(1, number)
-    made = wish()
+    made = make_desired()
     return replace(
         made,
         load_balancer=replace(made.load_balancer, id=identifier),
@@ -488,9 +488,9 @@ def _built(wanted: Desired) -> str:
 
 
 def test_a_change_of_a_process_that_does_not_answer_takes_a_new_one(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     _process(world).deaf = True
-    wanted = with_member(wish(), 0, weight=7)
+    wanted = with_member(make_desired(), 0, weight=7)
     world.apply(wanted)
     assert world.server.outcomes[-1] == (wanted.generation, DONE)
     assert world.server.reports[-1].change is Change.RELOAD
@@ -498,7 +498,7 @@ def test_a_change_of_a_process_that_does_not_answer_takes_a_new_one(world: World
 
 
 def test_a_process_that_hangs_is_replaced_after_a_while_and_not_at_once(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     hanging = _process(world)
     hanging.deaf = True
     world.agent.resync()
@@ -510,11 +510,11 @@ def test_a_process_that_hangs_is_replaced_after_a_while_and_not_at_once(world: W
     world.run()
     assert not _process(world).deaf
     assert world.agent.settled()
-    assert str(world.host) == _built(wish())
+    assert str(world.host) == _built(make_desired())
 
 
 def test_an_answer_in_between_lets_a_slow_process_live(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     slow = _process(world)
     world.agent.resync()
     for look in range(6):
@@ -532,7 +532,7 @@ def _process(world: World) -> FakeHaproxy:
 
 
 def test_a_document_that_cannot_be_read_is_reported_and_what_was_applied_stands(world: World) -> None:
-    world.apply(wish())
+    world.apply(make_desired())
     world.take()
     reason = "the field listeners.0.tls is unknown to version 1"
     world.server.unreadable[BALANCER] = Unreadable(load_balancer_id=BALANCER, generation=2, reason=reason)
@@ -544,13 +544,13 @@ def test_a_document_that_cannot_be_read_is_reported_and_what_was_applied_stands(
     assert world.take() == []
     assert world.serves()
     del world.server.unreadable[BALANCER]  # the agent is brought up to date, or the change is taken back
-    world.apply(changed(changed(wish())))
+    world.apply(changed(changed(make_desired())))
     assert world.server.outcomes[-1] == (3, DONE)
 
 
 def test_a_resync_fetches_what_it_does_not_know_in_batches(world: World) -> None:
     for number in range(45):
-        world.server.wish(_balancer(number))
+        world.server.put(_balancer(number))
     world.agent.resync()
     while world.agent.run_due():
         pass
@@ -559,8 +559,8 @@ def test_a_resync_fetches_what_it_does_not_know_in_batches(world: World) -> None
 
 
 def test_an_answer_of_a_batch_overtakes_none_that_came_meanwhile(world: World) -> None:
-    world.apply(wish())
-    second, third = changed(wish()), with_member(changed(wish()), 0, weight=7)
+    world.apply(make_desired())
+    second, third = changed(make_desired()), with_member(changed(make_desired()), 0, weight=7)
 
     def meanwhile() -> None:
         world.server.on_fetch = lambda: None
@@ -568,7 +568,7 @@ def test_an_answer_of_a_batch_overtakes_none_that_came_meanwhile(world: World) -
         world.apply(third)
         world.clock.advance(1.0)
 
-    world.server.wish(second)
+    world.server.put(second)
     world.server.on_fetch = meanwhile
     world.agent.resync()
     world.run()
@@ -583,7 +583,7 @@ def test_an_answer_of_a_batch_brings_nothing_back_that_was_removed_meanwhile(wor
         world.apply(GONE)
         world.clock.advance(1.0)
 
-    world.server.wish(wish())
+    world.server.put(make_desired())
     world.server.on_fetch = meanwhile
     world.agent.resync()
     world.run()

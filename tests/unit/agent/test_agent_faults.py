@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import structlog
+from tests.fakes.desired import BALANCER, changed, make_desired, uuid
 from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
-from tests.fakes.wishes import BALANCER, changed, uuid, wish
 from tests.waiting import NET, ThreadsSince
 
 from evenload.agent.loop import Agent
@@ -124,7 +124,7 @@ class World:
 
     def begin_a_change(self) -> None:
         self.generation += 1
-        self.server.wish(wish(generation=self.generation))
+        self.server.put(make_desired(generation=self.generation))
         self.agent.hint(BALANCER, self.generation)
 
     def change(self) -> None:
@@ -184,7 +184,7 @@ def test_a_fault_in_what_comes_after_a_round_does_not_forget_the_load_balancer(
     with monkeypatch.context() as patched:  # a pure function cannot be asked to have a fault
         patched.setattr("evenload.agent.reconcile.choose_requeue", fault)
         world.generation += 1
-        world.server.wish(changed(wish(generation=world.generation - 1)))
+        world.server.put(changed(make_desired(generation=world.generation - 1)))
         world.agent.hint(BALANCER, world.generation)
         while world.agent.faults.counts.get("round", 0) < 2:  # in the round, and in telling of it
             time.sleep(0.001)

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 from tests.fakes import host_damage
+from tests.fakes.desired import make_desired, uuid
 from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
-from tests.fakes.wishes import uuid, wish
 from tests.waiting import NET, ThreadsSince
 
 from evenload.agent.loop import Agent
@@ -79,13 +79,13 @@ def agent(threads: ThreadsSince, server: GatedServer) -> Iterator[Agent]:
 
 
 def named(identifier: str) -> Desired:
-    made = wish()
+    made = make_desired()
     return replace(made, load_balancer=replace(made.load_balancer, id=identifier))
 
 
 def test_one_that_takes_long_does_not_keep_the_others(server: GatedServer, agent: Agent) -> None:
     for identifier in (FIRST, SECOND):
-        server.wish(named(identifier))
+        server.put(named(identifier))
         agent.hint(identifier, 1)
     assert server.arrived.acquire(timeout=LONG)
     assert server.told.get(timeout=LONG).load_balancer_id == SECOND
@@ -94,12 +94,12 @@ def test_one_that_takes_long_does_not_keep_the_others(server: GatedServer, agent
 
 
 def test_hints_during_a_round_make_one_more_round_after_it(server: GatedServer, agent: Agent) -> None:
-    server.wish(named(FIRST))
+    server.put(named(FIRST))
     agent.hint(FIRST, 1)
     assert server.arrived.acquire(timeout=LONG)
     for generation in range(2, 9):
         agent.hint(FIRST, generation)
-    server.wish(replace(named(FIRST), generation=8))
+    server.put(replace(named(FIRST), generation=8))
     server.gate.set()
     while server.told.get(timeout=LONG).generation != 8:
         pass
@@ -114,13 +114,13 @@ def test_it_stops_while_nothing_is_to_do_and_starts_again(
     agent.stop()
     assert threads.named("agent-") == []
     agent.start()
-    server.wish(named(SECOND))
+    server.put(named(SECOND))
     agent.hint(SECOND, 1)
     assert server.told.get(timeout=LONG).load_balancer_id == SECOND
 
 
 def test_a_death_is_repaired_while_the_server_keeps_every_hint_waiting(server: GatedServer, agent: Agent) -> None:
-    server.wish(named(SECOND))
+    server.put(named(SECOND))
     agent.hint(SECOND, 1)
     assert server.told.get(timeout=LONG).load_balancer_id == SECOND
     host = agent._host

@@ -3,7 +3,18 @@
 from dataclasses import replace
 
 import pytest
-from tests.fakes.wishes import BALANCER, changed, disabled, listener, member, monitor, pool, uuid, verdicts, wish
+from tests.fakes.desired import (
+    BALANCER,
+    changed,
+    disabled,
+    listener,
+    make_desired,
+    member,
+    monitor,
+    pool,
+    uuid,
+    verdicts,
+)
 
 from evenload.agent.health import statuses_of
 from evenload.model.desired import Desired, ProxyStatistics, Statistics
@@ -14,7 +25,7 @@ DEGRADED, ERROR = OperatingStatus.DEGRADED, OperatingStatus.ERROR
 DRAINING, NO_MONITOR = OperatingStatus.DRAINING, OperatingStatus.NO_MONITOR
 
 LISTENER, POOL, FIRST, SECOND, PING = uuid(3), uuid(4), uuid(5), uuid(5, 1), uuid(6)
-MONITORED = wish(monitors=(monitor(),))
+MONITORED = make_desired(monitors=(monitor(),))
 
 
 def row(proxy: str, server: str, status: str, active: int = 0, limit: int | None = None) -> ProxyStatistics:
@@ -64,23 +75,23 @@ def test_a_backend_that_is_down_is_an_error() -> None:
 
 
 def test_without_a_monitor_a_member_says_so() -> None:
-    found = statuses_of(wish(), rows("no check", "no check"), {})
+    found = statuses_of(make_desired(), rows("no check", "no check"), {})
     assert (found[FIRST], found[POOL], found[BALANCER]) == (NO_MONITOR, ONLINE, ONLINE)
 
 
 def test_a_disabled_monitor_is_none() -> None:
-    desired = wish(monitors=(monitor(admin_state_up=False),))
+    desired = make_desired(monitors=(monitor(admin_state_up=False),))
     assert statuses_of(desired, rows("no check", "no check"), {})[FIRST] is NO_MONITOR
 
 
 def test_weight_nought_drains() -> None:
-    desired = wish(members=(member(0, weight=0), member(1)), monitors=(monitor(),))
+    desired = make_desired(members=(member(0, weight=0), member(1)), monitors=(monitor(),))
     assert statuses_of(desired, rows(), {})[FIRST] is DRAINING
     assert statuses_of(desired, rows(first="DOWN"), {})[FIRST] is ERROR
 
 
 def test_a_disabled_member_is_offline_and_no_fault_of_the_pool() -> None:
-    desired = wish(members=(member(0, admin_state_up=False), member(1)), monitors=(monitor(),))
+    desired = make_desired(members=(member(0, admin_state_up=False), member(1)), monitors=(monitor(),))
     found = statuses_of(desired, rows(first="MAINT"), {})
     assert (found[FIRST], found[POOL]) == (OFFLINE, ONLINE)
 
@@ -116,7 +127,7 @@ def test_a_disabled_load_balancer_is_offline_with_all_it_has() -> None:
 
 
 def test_an_unattached_pools_members_wait_for_their_monitor() -> None:
-    desired = changed(wish(), listeners=(listener(pool=None),))
+    desired = changed(make_desired(), listeners=(listener(pool=None),))
     assert statuses_of(desired, [row(LISTENER, "FRONTEND", "OPEN")], {})[FIRST] is NO_MONITOR
 
 
@@ -129,7 +140,7 @@ def test_one_pool_in_two_backends_is_as_bad_as_the_worse() -> None:
 
 
 def test_pings_decide_where_they_are_made() -> None:
-    desired = wish(monitors=(monitor(kind=MonitorType.PING),))
+    desired = make_desired(monitors=(monitor(kind=MonitorType.PING),))
     found = statuses_of(desired, rows("no check", "no check"), verdicts({(PING, FIRST): False}))
     assert (found[FIRST], found.get(SECOND), found[POOL]) == (ERROR, None, DEGRADED)
     found = statuses_of(desired, rows("no check", "no check"), verdicts({(PING, FIRST): True, (PING, SECOND): True}))
@@ -137,7 +148,7 @@ def test_pings_decide_where_they_are_made() -> None:
 
 
 def test_until_an_agent_has_pinged_itself_what_haproxy_was_told_before_stands() -> None:
-    desired = wish(monitors=(monitor(kind=MonitorType.PING),))
+    desired = make_desired(monitors=(monitor(kind=MonitorType.PING),))
     found = statuses_of(desired, rows("DOWN", "no check"), {})
     assert (found[FIRST], found.get(SECOND), found[POOL]) == (ERROR, None, DEGRADED)
     found = statuses_of(desired, rows("DOWN", "no check"), verdicts({(PING, FIRST): True, (PING, SECOND): True}))

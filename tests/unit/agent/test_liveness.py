@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.fakes.wishes import BALANCER, disabled, wish
+from tests.fakes.desired import BALANCER, disabled, make_desired
 
 from evenload.agent.liveness import count_unanswered, hangs, has_died, is_missing
 from evenload.model.desired import Desired, Gone
@@ -30,13 +30,13 @@ def test_a_process_hangs_after_three_of_them() -> None:
 @pytest.mark.parametrize(
     ("desired", "before", "observed", "missing", "died"),
     [
-        (wish(), RUNNING, RUNNING, False, False),
-        (wish(), RUNNING, UNRESPONSIVE, False, False),
-        (wish(), RUNNING, NOTHING, True, True),
-        (wish(), NOTHING, NOTHING, True, False),
-        (wish(), None, NOTHING, True, False),
-        (wish(listeners=()), RUNNING, NOTHING, False, False),
-        (disabled(wish()), RUNNING, NOTHING, False, False),
+        (make_desired(), RUNNING, RUNNING, False, False),
+        (make_desired(), RUNNING, UNRESPONSIVE, False, False),
+        (make_desired(), RUNNING, NOTHING, True, True),
+        (make_desired(), NOTHING, NOTHING, True, False),
+        (make_desired(), None, NOTHING, True, False),
+        (make_desired(listeners=()), RUNNING, NOTHING, False, False),
+        (disabled(make_desired()), RUNNING, NOTHING, False, False),
         (GONE, RUNNING, NOTHING, False, False),
     ],
 )

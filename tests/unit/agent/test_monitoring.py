@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from tests.fakes import host_damage
 from tests.fakes.clock import StillClock
+from tests.fakes.desired import BALANCER, changed, listener, make_desired, monitor, uuid
 from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
-from tests.fakes.wishes import BALANCER, changed, listener, monitor, uuid, wish
 
 from evenload.agent.counters import load_counters
 from evenload.agent.loop import Agent
@@ -30,7 +30,7 @@ class World:
 
     def apply(self, wanted: object) -> None:
         assert not isinstance(wanted, int)
-        self.server.wish(wanted)  # type: ignore[arg-type]
+        self.server.put(wanted)  # type: ignore[arg-type]
         self.agent.resync()
         self.run()
 
@@ -62,7 +62,7 @@ class World:
 @pytest.fixture
 def world() -> World:
     world = World()
-    world.apply(wish(monitors=(monitor(),)))
+    world.apply(make_desired(monitors=(monitor(),)))
     return world
 
 
@@ -85,7 +85,7 @@ def test_only_what_changed_is_told(world: World) -> None:
 
 def test_everything_is_said_again_after_a_change_and_now_and_then(world: World) -> None:
     world.look()
-    world.apply(changed(wish(monitors=(monitor(),))))
+    world.apply(changed(make_desired(monitors=(monitor(),))))
     assert world.look() == 1
     assert len(world.server.heard[-1].statuses) == 5
     world.clock.advance(60.0)
@@ -112,7 +112,7 @@ def test_counters_outlive_reloads_deaths_and_restarts_of_the_agent(world: World)
     world.traffic(5, active=2)
     world.look()
     assert (world.counted.total_connections, world.counted.active_connections) == (5, 2)
-    world.apply(changed(wish(monitors=(monitor(),)), listeners=(listener(), listener(1))))
+    world.apply(changed(make_desired(monitors=(monitor(),)), listeners=(listener(), listener(1))))
     world.traffic(3)
     world.look()
     assert world.counted.total_connections == 8
@@ -177,7 +177,7 @@ def test_a_fault_with_one_load_balancer_keeps_no_other_from_being_seen(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = uuid(70)
-    made = wish()
+    made = make_desired()
     world.apply(replace(made, load_balancer=replace(made.load_balancer, id=other)))
     read = world.host.read_statistics
 
@@ -192,7 +192,7 @@ def test_a_fault_with_one_load_balancer_keeps_no_other_from_being_seen(
 
 
 def test_a_veto_is_noticed_at_the_next_look_and_survives_reloads_and_agents(world: World) -> None:
-    several = changed(wish(monitors=(monitor(), monitor(number=1))))
+    several = changed(make_desired(monitors=(monitor(), monitor(number=1))))
     world.apply(several)
     place, check = world.host.places[BALANCER], f"{POOL}:check:{uuid(6, 16)}"
 
@@ -230,7 +230,7 @@ def test_a_veto_is_noticed_at_the_next_look_and_survives_reloads_and_agents(worl
 
 
 def test_a_deaf_process_is_told_no_vetoes(world: World) -> None:
-    world.apply(changed(wish(monitors=(monitor(), monitor(number=1)))))
+    world.apply(changed(make_desired(monitors=(monitor(), monitor(number=1)))))
     process = world.host.places[BALANCER].process
     assert process is not None
     process.deaf = True
@@ -246,7 +246,7 @@ def test_a_workers_last_words_count_though_something_was_changed_meanwhile(
 ) -> None:
     """They were read, and it was let go: nobody will say them again."""
     world.traffic(5)
-    two = changed(wish(monitors=(monitor(),)), listeners=(listener(), listener(1)))
+    two = changed(make_desired(monitors=(monitor(),)), listeners=(listener(), listener(1)))
     world.apply(two)
     read = world.host.read_statistics
 

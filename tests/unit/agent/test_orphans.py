@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 from tests.fakes.clock import StillClock
+from tests.fakes.desired import make_desired, uuid
 from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
-from tests.fakes.wishes import uuid, wish
 
 from evenload.agent.loop import Agent
 from evenload.agent.orphans import choose_removable, find_orphans
@@ -38,7 +38,12 @@ def test_all_of_them_go_or_none(orphans: int, present: int, share: float, goes: 
 
 
 def test_what_is_being_removed_already_is_no_orphan() -> None:
-    documents: dict[str, Desired | Gone | None] = {"a": wish(), "b": Gone(load_balancer_id="b"), "c": None, "d": wish()}
+    documents: dict[str, Desired | Gone | None] = {
+        "a": make_desired(),
+        "b": Gone(load_balancer_id="b"),
+        "c": None,
+        "d": make_desired(),
+    }
     assert find_orphans(["a", "b", "e"], documents, {"d"}) == {"a", "e"}
 
 
@@ -50,7 +55,7 @@ class World:
         self.ids = [uuid(1, each) for each in range(number)]
         self.agent = self.start()
         for each in self.ids:
-            self.server.wish(named(each))
+            self.server.put(named(each))
         self.resync()
         assert self.served == self.ids
 
@@ -76,7 +81,7 @@ class World:
 
 
 def named(identifier: str) -> Desired:
-    made = wish()
+    made = make_desired()
     return replace(made, load_balancer=replace(made.load_balancer, id=identifier))
 
 
@@ -84,7 +89,7 @@ def named(identifier: str) -> Desired:
 def test_a_server_that_knows_nothing_takes_nothing_away_until_it_is_confirmed(restarted: bool) -> None:
     world = World(5)
     before = str(world.host)
-    world.server.wishes.clear()
+    world.server.documents.clear()
     if restarted:
         world.start()
     for _ in range(4):
@@ -102,17 +107,17 @@ def test_a_server_that_knows_nothing_takes_nothing_away_until_it_is_confirmed(re
 
 def test_they_are_looked_after_meanwhile_and_taken_back_when_the_server_knows_them_again() -> None:
     world = World(5)
-    known = dict(world.server.wishes)
-    world.server.wishes.clear()
+    known = dict(world.server.documents)
+    world.server.documents.clear()
     world.start()
     world.resync()
     place = world.host.places[world.ids[0]]
     place.end()
     world.resync()
     assert world.served == world.ids
-    world.server.wishes |= known
+    world.server.documents |= known
     newer = replace(named(world.ids[0]), generation=2)
-    world.server.wish(newer)
+    world.server.put(newer)
     world.resync()
     assert world.served == world.ids
     assert (2, world.ids[0]) in [(report.generation, report.load_balancer_id) for report in world.server.reports]
@@ -129,7 +134,7 @@ def test_few_orphans_go_at_once() -> None:
 def test_any_number_goes_at_once_when_the_server_is_deleting_them() -> None:
     world = World(5)
     for each in world.ids:
-        world.server.wish(Gone(load_balancer_id=each, generation=2))
+        world.server.put(Gone(load_balancer_id=each, generation=2))
     world.resync()
     assert str(world.host) == ""
     assert len(world.server.reports) == 10
@@ -139,7 +144,7 @@ def test_a_server_that_comes_back_in_the_middle_of_a_resync_takes_nothing_away()
     """It was away when it was asked what is assigned, and answers the fetches: nothing has counted the orphans."""
     world = World(5)
     before = str(world.host)
-    world.server.wishes.clear()
+    world.server.documents.clear()
     world.start()
     world.server.away = True
     world.agent.resync()

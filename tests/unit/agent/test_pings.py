@@ -1,6 +1,6 @@
 """Whom to ping, and what HAProxy is told of it."""
 
-from tests.fakes.wishes import changed, disabled, listener, member, monitor, pool, uuid, verdicts, wish
+from tests.fakes.desired import changed, disabled, listener, make_desired, member, monitor, pool, uuid, verdicts
 
 from evenload.agent.pings import choose_ping_targets, plan_verdicts
 from evenload.model.desired import PingTarget
@@ -8,7 +8,7 @@ from evenload.model.enums import MonitorType
 
 POOL, FIRST, SECOND, PING = uuid(4), uuid(5), uuid(5, 1), uuid(6)
 KEYS = [(POOL, FIRST), (POOL, SECOND)]
-PINGED = wish(monitors=(monitor(kind=MonitorType.PING, delay=3, timeout=2, rise=2, fall=4),))
+PINGED = make_desired(monitors=(monitor(kind=MonitorType.PING, delay=3, timeout=2, rise=2, fall=4),))
 UP, DOWN = (f"set server {POOL}/{FIRST} health {word}" for word in ("up", "down"))
 
 
@@ -58,7 +58,7 @@ def test_a_member_that_answers_again_is_up() -> None:
 
 
 def test_without_the_monitor_nobody_stays_down() -> None:
-    planned = plan_verdicts(wish(), KEYS, {}, {}, {(POOL, FIRST)})
+    planned = plan_verdicts(make_desired(), KEYS, {}, {}, {(POOL, FIRST)})
     assert planned.commands == (UP,)
     assert planned.down == set()
 

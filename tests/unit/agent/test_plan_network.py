@@ -1,10 +1,10 @@
-"""The steps inside the namespace, from the port that is wished and what is there."""
+"""The steps inside the namespace, from the port that is desired and what is there."""
 
 from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
-from tests.fakes.wishes import ip, port, route, segment, wish
+from tests.fakes.desired import ip, make_desired, port, route, segment
 
 from evenload.agent.actions import Configure, Plug
 from evenload.agent.plan_network import plan_network, wanted_network, wanted_routes
@@ -27,7 +27,7 @@ class Planned(NamedTuple):
 
 
 def planned_for(at: DesiredPort, observed: NetworkObserved, *, routes_certain: bool = True) -> Planned:
-    part = plan_network(wish(at=at), observed, routes_certain=routes_certain)
+    part = plan_network(make_desired(at=at), observed, routes_certain=routes_certain)
     assert part.change is (Change.NETWORK if part.actions else Change.NOTHING)
     assert part.after == wanted_network(at)
     plugs = [action for action in part.actions if isinstance(action, Plug)]
@@ -82,7 +82,7 @@ def test_another_length_of_the_same_address_goes_first_because_both_cannot_be() 
 
 
 @pytest.mark.parametrize("changed", [{"mtu": 1400}, {"mac_address": "02:00:00:00:00:09"}, {"segment": None}])
-def test_a_device_that_is_not_as_wished_is_plugged_and_configured_anew(changed: dict[str, object]) -> None:
+def test_a_device_that_is_not_as_desired_is_plugged_and_configured_anew(changed: dict[str, object]) -> None:
     at = port()
     observed = wanted_network(at)
     assert observed.vif is not None

@@ -1,13 +1,13 @@
 """Which rounds a resync asks for."""
 
 import pytest
-from tests.fakes.wishes import wish
+from tests.fakes.desired import make_desired
 
 from evenload.agent.resync import ResyncTask, plan_resync
 from evenload.agent.schedule import Task
 from evenload.model.desired import Desired, Gone
 
-KEPT = wish(generation=3)
+KEPT = make_desired(generation=3)
 GONE = Gone(load_balancer_id="a", generation=4)
 LOOK, FETCH = Task(observe=True), Task(observe=True, fetch=True)
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from tests.fakes.wishes import changed, listener, monitor, uuid, wish
+from tests.fakes.desired import changed, listener, make_desired, monitor, uuid
 
 from evenload.agent.verdicts import verdicts_of_checks
 from evenload.model.desired import ProxyStatistics, Statistics
@@ -11,7 +11,7 @@ from evenload.model.verdict import Verdict
 
 POOL, FIRST = uuid(4), uuid(5)
 HTTP, TCP = monitor(), monitor(kind=MonitorType.TCP, number=1)
-TWO = wish(size=1, monitors=(HTTP, TCP))
+TWO = make_desired(size=1, monitors=(HTTP, TCP))
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -45,7 +45,7 @@ def test_each_monitor_has_its_own_verdict() -> None:
 def test_what_has_not_been_judged_has_no_verdict() -> None:
     assert verdicts_of_checks(TWO, [row(POOL, passing=None)]) == {}
     assert verdicts_of_checks(TWO, [row(POOL, passing=True, status="MAINT")]) == {}
-    assert verdicts_of_checks(wish(size=1), [row(POOL, passing=True)]) == {}
+    assert verdicts_of_checks(make_desired(size=1), [row(POOL, passing=True)]) == {}
 
 
 def test_a_pool_in_two_backends_is_down_where_one_of_them_finds_it_down() -> None:

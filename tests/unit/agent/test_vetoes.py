@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.fakes.wishes import changed, disabled, listener, member, monitor, pool, uuid, verdicts, wish
+from tests.fakes.desired import changed, disabled, listener, make_desired, member, monitor, pool, uuid, verdicts
 
 from evenload.agent.vetoes import plan_vetoes, vetoes_are_possible
 from evenload.model.desired import Desired, ProxyStatistics, Statistics
@@ -13,8 +13,8 @@ POOL, FIRST = uuid(4), uuid(5)
 HTTP, TCP = monitor(), monitor(kind=MonitorType.TCP, number=1)
 PING = monitor(kind=MonitorType.PING, number=2)
 CHECK = f"{POOL}:check:{TCP.id}"
-TWO = wish(size=1, monitors=(HTTP, TCP))
-THREE = wish(size=1, monitors=(PING, HTTP, TCP))
+TWO = make_desired(size=1, monitors=(HTTP, TCP))
+THREE = make_desired(size=1, monitors=(PING, HTTP, TCP))
 VETO, LIFT = (f"set server {POOL}/{FIRST} agent {word}" for word in ("down", "up"))
 
 
@@ -90,9 +90,9 @@ def test_a_pool_in_two_backends_is_told_in_both() -> None:
 
 def test_there_are_no_vetoes_without_two_kinds_of_words() -> None:
     for desired in (
-        wish(),
-        wish(monitors=(HTTP,)),
-        wish(monitors=(PING, monitor(kind=MonitorType.PING, number=3))),
+        make_desired(),
+        make_desired(monitors=(HTTP,)),
+        make_desired(monitors=(PING, monitor(kind=MonitorType.PING, number=3))),
         changed(TWO, pools=(pool(admin_state_up=False),)),
         disabled(TWO),
     ):

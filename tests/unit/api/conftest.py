@@ -186,13 +186,13 @@ class World:
     def settle(self) -> None:
         """The agent does all its work."""
         for identifier in self.gateway.assignments("host-1"):
-            wish = self.gateway.fetch("host-1", [identifier])[identifier]
-            assert wish.generation is not None
+            desired = self.gateway.fetch("host-1", [identifier])[identifier]
+            assert desired.generation is not None
             self.gateway.report(
                 "host-1",
                 Report(
-                    load_balancer_id=wish.load_balancer_id if isinstance(wish, Gone) else wish.id,
-                    generation=wish.generation,
+                    load_balancer_id=desired.load_balancer_id if isinstance(desired, Gone) else desired.id,
+                    generation=desired.generation,
                     outcome=Outcome.DONE,
                     change=Change.RELOAD,
                 ),

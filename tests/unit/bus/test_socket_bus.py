@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from tests.contract.test_agent_link import REPORT, NotedCalls
+from tests.fakes.desired import make_desired
 from tests.fakes.unix_sockets import MINE, NOT_MINE, datagram_socket, stream_socket
-from tests.fakes.wishes import wish
 
 from evenload.bus.hints import HintReceiver, HintSender
 from evenload.bus.socket_client import SocketServer
@@ -134,7 +134,7 @@ def test_a_document_that_cannot_be_read_says_so_and_leaves_the_others(site: Site
     site.serve()
     server = site.agent()
     server.register(Registration())
-    desired = wish()
+    desired = make_desired()
     answers = messages.read_result(
         messages.pack_answers({"good": desired, "bad": desired, "gone": Gone(load_balancer_id="gone")})
     )

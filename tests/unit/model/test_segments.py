@@ -44,7 +44,7 @@ def choose(
         ([vlan(100)], FLAT),
     ],
 )
-def test_without_a_wish_the_next_free_segment(used: list[Segment], expected: Segment) -> None:
+def test_without_a_desired_state_the_next_free_segment(used: list[Segment], expected: Segment) -> None:
     assert choose(used=used) == expected
 
 
@@ -71,7 +71,7 @@ def test_nothing_left_says_what_to_configure() -> None:
         (NetworkType.VLAN, "physnet2", 4094, vlan(4094, "physnet2")),
     ],
 )
-def test_wishes(type: NetworkType, physical_network: str | None, number: int | None, expected: Segment) -> None:
+def test_requests(type: NetworkType, physical_network: str | None, number: int | None, expected: Segment) -> None:
     assert choose(type, physical_network, number) == expected
 
 
@@ -89,7 +89,7 @@ def test_wishes(type: NetworkType, physical_network: str | None, number: int | N
         (NetworkType.VLAN, None, 100, Conflict, "vlan"),
     ],
 )
-def test_wishes_that_cannot_be(
+def test_requests_that_cannot_be(
     type: NetworkType | None, physical_network: str | None, number: int | None, error: type[Rejected], field: str
 ) -> None:
     with pytest.raises(error) as caught:
@@ -97,7 +97,7 @@ def test_wishes_that_cannot_be(
     assert caught.value.field == field
 
 
-def test_without_a_default_a_wish_must_name_the_physical_network() -> None:
+def test_without_a_default_a_desired_state_must_name_the_physical_network() -> None:
     with pytest.raises(Invalid) as caught:
         choose(NetworkType.FLAT, default=None)
     assert caught.value.field == "physical_network"

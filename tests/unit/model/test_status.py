@@ -238,18 +238,18 @@ def test_members_without_their_monitor() -> None:
     assert of(status.applied(replaced.with_record(new), "a", 2), "m1").operating_status is Op.ONLINE
 
 
-def test_seen() -> None:
+def test_with_verdicts() -> None:
     tree = tree_at(m1={"provisioning_status": P.PENDING_UPDATE})
     for key in ("m1", "m2"):
         member = tree.members[key]
         tree = tree.with_record(replace(member, item=replace(member.item, admin_state_up=False)))
     words = {each.id: Op.ERROR for each in tree.records()} | {"stranger": Op.ERROR}
-    after = status.seen(tree, Health(load_balancer_id="lb", statuses=words, statistics={}))
+    after = status.with_verdicts(tree, Health(load_balancer_id="lb", statuses=words, statistics={}))
     found = {each.id: each.operating_status for each in after.records()}
     expected = {**dict.fromkeys(("lb", "l1", "l2", "p1", "p2", "m1"), Op.ERROR), "m2": Op.OFFLINE, "h1": Op.ONLINE}
     assert found == expected
     nothing = Health(load_balancer_id="lb", statuses={}, statistics={})
-    assert status.seen(tree, nothing) == tree
+    assert status.with_verdicts(tree, nothing) == tree
 
 
 def test_initial_operating_status() -> None:

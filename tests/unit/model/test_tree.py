@@ -99,7 +99,7 @@ def _health(tree: Tree) -> Health:
         lambda tree: status.applied(status.advance(tree, now=NOW, changed=tree.members), "a", 2),
         lambda tree: status.applied(status.removed(tree, "p0", now=NOW), "a", 2),
         lambda tree: status.given_up(status.advance(tree, now=NOW, changed=tree.members), 2, "no"),
-        lambda tree: status.seen(tree, _health(tree)),
+        lambda tree: status.with_verdicts(tree, _health(tree)),
         lambda tree: moves.without_pool(tree, "p0"),
         lambda tree: [tree.members_of(each) + tree.monitors_of(each) + tree.listeners_of(each) for each in tree.pools],
         lambda tree: [tree.monitor_of(each) for each in tree.pools],

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
-from tests.fakes.wishes import document_of_version_1, monitor, wish
+from tests.fakes.desired import document_of_version_1, make_desired, monitor
 
 from evenload.model.desired import Desired
 from evenload.model.registration import PAYLOAD_VERSION
@@ -14,12 +14,12 @@ from evenload.payloads.documents import UnknownContent, dump_desired, load_desir
 
 
 def document() -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(dump_desired(wish()))
+    parsed: dict[str, Any] = json.loads(dump_desired(make_desired()))
     return parsed
 
 
 def test_a_document_comes_back_as_it_was() -> None:
-    desired = wish()
+    desired = make_desired()
     assert load_desired(dump_desired(desired)) == desired
     assert read_desired(document()) == desired
 
@@ -31,7 +31,7 @@ def test_nothing_of_lbaas_v1_travels() -> None:
 
 
 def test_what_version_1_said_of_lbaas_v1_is_passed_over() -> None:
-    kept, desired = json.loads(document_of_version_1()), wish(monitors=(monitor(),))
+    kept, desired = json.loads(document_of_version_1()), make_desired(monitors=(monitor(),))
     assert load_desired(json.dumps(kept).encode()) == desired
     assert read_desired(kept, version=1) == desired
     with pytest.raises(UnknownContent, match=r"the field listeners\.0\.v1 is unknown to version"):
@@ -42,7 +42,7 @@ def test_a_document_on_disk_of_an_earlier_version_is_read() -> None:
     kept = document()
     del kept["load_balancer"]["incarnation"], kept["listeners"][0]["allowed_cidrs"]  # that it did not have yet
     kept["listeners"][0]["since_retired"] = True
-    assert load_desired(json.dumps(kept).encode()) == wish()
+    assert load_desired(json.dumps(kept).encode()) == make_desired()
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_a_later_version_says_is_refused_by_name(
 def test_what_an_earlier_version_still_says_is_passed_over() -> None:
     sent = document()
     sent["listeners"][0]["since_retired"] = True
-    assert read_desired(sent, version=PAYLOAD_VERSION - 1) == wish()
+    assert read_desired(sent, version=PAYLOAD_VERSION - 1) == make_desired()
     with pytest.raises(UnknownContent, match="protocol"):
         read_desired(sent | {"listeners": [sent["listeners"][0] | {"protocol": "QUIC"}]}, version=PAYLOAD_VERSION - 1)
 

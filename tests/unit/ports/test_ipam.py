@@ -10,13 +10,13 @@ from tests.contract.samples import new_id
 from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
 
-from evenload.interfaces import VipPort, VipWish
+from evenload.interfaces import VipPort, VipRequest
 from evenload.model.balancer import LoadBalancer, Vip
 from evenload.model.desired import DesiredIp, DesiredPort
 from evenload.model.errors import Conflict, Invalid, NotFound, Rejected
 from evenload.model.network import Network, Port, Route, Subnet
 from evenload.ports.ipam import Ipam
-from evenload.service.allocation import FixedIpWish
+from evenload.service.allocation import FixedIpRequest
 from evenload.service.networks import Networks, NetworkSettings
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.tables import METADATA
@@ -50,12 +50,12 @@ class World:
         )
 
     def port(self, *addresses: str, project_id: str = "project-1", **fields: Any) -> Port:
-        wishes = [FixedIpWish(address=address) for address in addresses]
-        return self.networks.create_port(project_id, {"network_id": self.network.id, "fixed_ips": wishes, **fields})
+        requests = [FixedIpRequest(address=address) for address in addresses]
+        return self.networks.create_port(project_id, {"network_id": self.network.id, "fixed_ips": requests, **fields})
 
-    def make(self, project_id: str = "project-1", load_balancer_id: str = "lb-1", **wish: Any) -> VipPort:
+    def make(self, project_id: str = "project-1", load_balancer_id: str = "lb-1", **desired: Any) -> VipPort:
         """As a creation does, whose transaction ends the reservation."""
-        made = self.ipam.reserve_vip_port(load_balancer_id, project_id, VipWish(**wish))
+        made = self.ipam.reserve_vip_port(load_balancer_id, project_id, VipRequest(**desired))
         assert self.store.write(lambda transaction: transaction.remove_reservation(made.port_id))
         return made
 
@@ -81,10 +81,10 @@ def world(tmp_path: Path) -> Iterator[World]:
     engine.dispose()
 
 
-def refused(world: World, error: type[Rejected], field: str, match: str = "", **wish: Any) -> None:
+def refused(world: World, error: type[Rejected], field: str, match: str = "", **desired: Any) -> None:
     before = world.networks.ports()
     with pytest.raises(error, match=match) as caught:
-        world.make(**wish)
+        world.make(**desired)
     assert caught.value.field == field
     assert world.networks.ports() == before
 
@@ -118,12 +118,12 @@ def test_an_address_in_a_network_finds_its_subnet(world: World) -> None:
     assert made.vips == (Vip(address="10.0.1.77", subnet_id=world.second.id),)
 
 
-def test_wishes_that_cannot_be(world: World) -> None:
+def test_requests_that_cannot_be(world: World) -> None:
     foreign = world.networks.create_network("project-2", {}).network
     hidden = world.subnet(foreign, "10.7.0.0/24")
     empty = world.networks.create_network("project-1", {}).network
     taken = world.make(subnet_id=world.four.id, address="10.0.0.5").vips[0].address
-    for error, field, match, wish in [
+    for error, field, match, desired in [
         (Invalid, "vip_subnet_id", "VIP must contain one of", {}),
         (Invalid, "vip_subnet_id", "VIP must contain one of", {"address": "10.0.0.4"}),
         (Invalid, "vip_subnet_id", "Subnet nothing not found", {"subnet_id": "nothing"}),
@@ -140,7 +140,7 @@ def test_wishes_that_cannot_be(world: World) -> None:
         (Invalid, "vip_address", "not a valid IP", {"subnet_id": world.four.id, "address": "ten"}),
         (Conflict, "vip_address", "already in use: 10.0.0.5", {"subnet_id": world.four.id, "address": taken}),
     ]:
-        refused(world, error, field, match, **wish)
+        refused(world, error, field, match, **desired)
 
 
 def test_an_administrator_sees_every_network(world: World) -> None:
@@ -228,7 +228,7 @@ def test_a_given_port_is_taken_and_freed(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "address"),
+    ("desired", "address"),
     [
         ({"subnet": "four"}, "10.0.0.4"),
         ({"address": "10.0.0.5"}, "10.0.0.5"),
@@ -237,10 +237,10 @@ def test_a_given_port_is_taken_and_freed(world: World) -> None:
         ({"network": "network", "address": "2001:DB8::9"}, "2001:db8::9"),
     ],
 )
-def test_one_of_several_addresses_of_a_given_port(world: World, wish: dict[str, str], address: str) -> None:
+def test_one_of_several_addresses_of_a_given_port(world: World, desired: dict[str, str], address: str) -> None:
     port = world.port("10.0.0.4", "10.0.0.5", "2001:db8::9")
     given: dict[str, Any] = {}
-    for name, value in wish.items():
+    for name, value in desired.items():
         given |= {name: value} if name == "address" else {f"{name}_id": getattr(world, value).id}
     assert [vip.address for vip in world.make(port_id=port.id, **given).vips] == [address]
 
@@ -265,8 +265,8 @@ def test_given_ports_that_cannot_be(world: World) -> None:
             {"port_id": port.id, "address": "10.0.0.4", "additional": ((world.six.id, None, None),)},
         ),
     ]
-    for field, match, wish in cases:
-        refused(world, Invalid, field, match, **wish)
+    for field, match, desired in cases:
+        refused(world, Invalid, field, match, **desired)
 
 
 def test_additional_vips_of_a_given_port_are_its_own_addresses(world: World) -> None:
@@ -330,7 +330,7 @@ def test_member_subnets(world: World) -> None:
 
 
 def test_a_port_that_was_made_goes_when_it_is_given_back(world: World) -> None:
-    made = world.ipam.reserve_vip_port("lb-1", "project-1", VipWish(subnet_id=world.four.id))
+    made = world.ipam.reserve_vip_port("lb-1", "project-1", VipRequest(subnet_id=world.four.id))
     with pytest.raises(Conflict, match="about to be used"):
         world.networks.delete_port(made.port_id)
     for _ in range(2):
@@ -340,7 +340,7 @@ def test_a_port_that_was_made_goes_when_it_is_given_back(world: World) -> None:
 
 def test_a_given_port_is_free_again_when_it_is_given_back(world: World) -> None:
     port = world.port("10.0.0.4")
-    world.ipam.reserve_vip_port("lb-1", "project-1", VipWish(port_id=port.id))
+    world.ipam.reserve_vip_port("lb-1", "project-1", VipRequest(port_id=port.id))
     world.ipam.give_back(port.id)
     assert world.networks.port(port.id).device_id == ""
 

@@ -1,17 +1,17 @@
-"""Which changes of a wish the runtime API can make, and which need a reload."""
+"""Which changes of a desired state the runtime API can make, and which need a reload."""
 
 from dataclasses import replace
 
 import pytest
-from tests.unit.render.wishes_for_render import (
+from tests.unit.render.desired_for_render import (
     FURTHER_MONITOR,
     HTTP_MONITOR,
     MONITOR,
     PING_MONITOR,
     app_cookie,
+    make_desired,
     member,
     text_of,
-    wish,
 )
 
 from evenload.model.balancer import HealthMonitor, Member, SessionPersistence
@@ -29,7 +29,7 @@ from evenload.render.haproxy_text import (
     split,
 )
 
-BEFORE = wish(member("one"), member("two", last=12), monitor=MONITOR)
+BEFORE = make_desired(member("one"), member("two", last=12), monitor=MONITOR)
 
 
 def difference(before: Desired, after: Desired) -> object:
@@ -52,7 +52,7 @@ def test_a_skeleton_holds_no_servers_and_names_no_worker() -> None:
 
 
 def test_weights_states_and_members_change_at_run_time() -> None:
-    after = wish(
+    after = make_desired(
         member("one", weight=0),
         member("two", last=12, admin_state_up=False),
         member("three", last=13, weight=7),
@@ -69,22 +69,22 @@ def test_weights_states_and_members_change_at_run_time() -> None:
 
 
 def test_a_member_is_added_before_another_is_removed() -> None:
-    only = wish(member("one"))
-    other = wish(member("two", last=12))
+    only = make_desired(member("one"))
+    other = make_desired(member("two", last=12))
     assert difference(only, other) == Runtime(
         (AddServer(split(text_of(other)).servers["app", "two"]), RemoveServer("app", "one"))
     )
 
 
 def test_the_last_member_goes_and_the_first_comes_at_run_time() -> None:
-    assert difference(wish(member("one")), wish()) == Runtime((RemoveServer("app", "one"),))
-    assert isinstance(difference(wish(), wish(member("one"))), Runtime)
+    assert difference(make_desired(member("one")), make_desired()) == Runtime((RemoveServer("app", "one"),))
+    assert isinstance(difference(make_desired(), make_desired(member("one"))), Runtime)
 
 
 @pytest.mark.parametrize(("kind", "dynamic"), [(PersistenceType.HTTP_COOKIE, True), (PersistenceType.SOURCE_IP, False)])
 def test_a_server_in_a_backend_with_cookies_of_ours_needs_one(kind: PersistenceType, dynamic: bool) -> None:
     kept = SessionPersistence(type=kind)
-    found = difference(wish(persistence=kept), wish(member("one"), persistence=kept))
+    found = difference(make_desired(persistence=kept), make_desired(member("one"), persistence=kept))
     assert isinstance(found, Runtime)
     [added] = found.changes
     assert isinstance(added, AddServer)
@@ -97,17 +97,19 @@ def test_a_server_in_a_backend_with_cookies_of_ours_needs_one(kind: PersistenceT
     ids=["none", "delay", "rise", "http", "ping"],
 )
 def test_another_monitor_needs_a_reload(monitor: HealthMonitor | None) -> None:
-    after = wish(*BEFORE.members, monitor=monitor)
+    after = make_desired(*BEFORE.members, monitor=monitor)
     assert isinstance(difference(BEFORE, after), Reload)
 
 
 def test_the_pace_of_pings_is_no_business_of_haproxy() -> None:
-    before = wish(member("one"), monitor=PING_MONITOR)
+    before = make_desired(member("one"), monitor=PING_MONITOR)
     assert difference(before, replace(before, monitors=(replace(PING_MONITOR, delay=9),))) == Equal()
 
 
 def test_removing_a_ping_monitor_is_seen() -> None:
-    assert isinstance(difference(wish(member("one"), monitor=PING_MONITOR), wish(member("one"))), Reload)
+    assert isinstance(
+        difference(make_desired(member("one"), monitor=PING_MONITOR), make_desired(member("one"))), Reload
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def test_a_reload_says_why() -> None:
     assert difference(BEFORE, raised) == Reload("frontend web changed")
     moved = replace(BEFORE, listeners=(replace(web, timeout_member_data=1),))
     assert difference(BEFORE, moved) == Reload("backend app changed")
-    stuck = wish(*BEFORE.members, monitor=MONITOR, persistence=app_cookie("ID"))
+    stuck = make_desired(*BEFORE.members, monitor=MONITOR, persistence=app_cookie("ID"))
     assert difference(BEFORE, stuck) == Reload("peers local came")
     assert difference(stuck, BEFORE) == Reload("peers local went")
 
@@ -139,19 +141,19 @@ def test_a_text_that_is_not_ours_is_replaced() -> None:
 
 
 def test_the_id_of_a_server_depends_on_the_member_alone() -> None:
-    alone = split(text_of(wish(member("one")))).servers["app", "one"]
-    together = split(text_of(wish(member("two", last=12), member("one")))).servers["app", "one"]
+    alone = split(text_of(make_desired(member("one")))).servers["app", "one"]
+    together = split(text_of(make_desired(member("two", last=12), member("one")))).servers["app", "one"]
     assert alone == together
     assert 0 < int(alone.word_after("id") or 0) < 1 << 20
 
 
 def test_ids_within_a_backend_differ() -> None:
     members = [member(f"m{number}", port=1000 + number) for number in range(3000)]  # collisions are certain
-    servers = split(text_of(wish(*members))).servers.values()
+    servers = split(text_of(make_desired(*members))).servers.values()
     assert len({server.word_after("id") for server in servers}) == 3000
 
 
-SEVERAL = wish(member("one"), member("two", last=12), monitor=MONITOR, monitors=(FURTHER_MONITOR,))
+SEVERAL = make_desired(member("one"), member("two", last=12), monitor=MONITOR, monitors=(FURTHER_MONITOR,))
 
 
 def test_members_under_several_monitors_change_at_run_time() -> None:

@@ -1,7 +1,7 @@
 """What a load balancer may open: connections and the pipes that splice them."""
 
 import pytest
-from tests.unit.render.wishes_for_render import text_of, wish
+from tests.unit.render.desired_for_render import make_desired, text_of
 
 from evenload.model.balancer import Listener
 from evenload.model.enums import ListenerProtocol
@@ -17,7 +17,7 @@ def listeners(count: int) -> tuple[Listener, ...]:
 
 
 def limits(count: int) -> tuple[int, int]:
-    lines = text_of(wish(listeners=listeners(count))).splitlines()
+    lines = text_of(make_desired(listeners=listeners(count))).splitlines()
     section = lines[: lines.index("defaults")]
     found = dict(line.split() for line in section if line.startswith(("    maxconn ", "    maxpipes ")))
     return int(found["maxconn"]), int(found["maxpipes"])

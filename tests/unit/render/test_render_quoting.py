@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.render.wishes_for_render import HTTP_MONITOR, app_cookie, member, text_of, wish
+from tests.unit.render.desired_for_render import HTTP_MONITOR, app_cookie, make_desired, member, text_of
 
 from evenload.model.balancer import HttpCheck
 from evenload.render import quoting
@@ -52,7 +52,7 @@ def words_of(line: str) -> list[str]:
 
 
 def checked(http: HttpCheck) -> str:
-    return text_of(wish(member("one"), monitor=replace(HTTP_MONITOR, http=http)))
+    return text_of(make_desired(member("one"), monitor=replace(HTTP_MONITOR, http=http)))
 
 
 def line_with(text: str, word: str) -> list[str]:
@@ -61,7 +61,7 @@ def line_with(text: str, word: str) -> list[str]:
 
 
 PLAIN_CHECK = checked(HttpCheck())
-PLAIN_COOKIE = text_of(wish(member("one"), persistence=app_cookie("ID")))
+PLAIN_COOKIE = text_of(make_desired(member("one"), persistence=app_cookie("ID")))
 
 
 def shape(text: str) -> list[str]:
@@ -87,7 +87,7 @@ def test_printable_paths_without_blanks_are_admitted(path: str) -> None:
 @given(COOKIES | NASTY)
 def test_a_cookie_name_is_one_literal_argument_or_refused(name: str) -> None:
     try:
-        text = text_of(wish(member("one"), persistence=app_cookie(name)))
+        text = text_of(make_desired(member("one"), persistence=app_cookie(name)))
     except UnsafeText:
         return
     assert shape(text) == shape(PLAIN_COOKIE)
@@ -115,10 +115,10 @@ def test_other_texts_of_a_monitor_change_no_structure(text: str, field: str) -> 
 
 @given(NASTY)
 def test_identifiers_and_addresses_are_whitelisted_too(text: str) -> None:
-    plain = text_of(wish(member("one")))
+    plain = text_of(make_desired(member("one")))
     for changed in (member(text), member("one", address=text), member("one", monitor_address=text)):
         try:
-            rendered = text_of(wish(changed, monitor=HTTP_MONITOR))
+            rendered = text_of(make_desired(changed, monitor=HTTP_MONITOR))
         except UnsafeText:
             continue
         assert len(rendered.split("\n")) == len(PLAIN_CHECK.split("\n"))

@@ -1,18 +1,20 @@
 """The words for HAProxy's runtime API."""
 
 import pytest
-from tests.unit.render.wishes_for_render import FURTHER_MONITOR, MONITOR, member, text_of, wish
+from tests.unit.render.desired_for_render import FURTHER_MONITOR, MONITOR, make_desired, member, text_of
 
 from evenload.model.observed import ServerState
 from evenload.render.haproxy_text import AddServer, RemoveServer, SetState, SetWeight, split
 from evenload.render.runtime_commands import commands, delete_leftovers, refused, release, set_health, set_veto
 
-CHECKED = split(text_of(wish(member("one", weight=3), monitor=MONITOR))).servers["app", "one"]
+CHECKED = split(text_of(make_desired(member("one", weight=3), monitor=MONITOR))).servers["app", "one"]
 
 
 def test_adding_says_what_the_line_in_the_file_says() -> None:
     line = next(
-        line for line in text_of(wish(member("one", weight=3), monitor=MONITOR)).split("\n") if "server one" in line
+        line
+        for line in text_of(make_desired(member("one", weight=3), monitor=MONITOR)).split("\n")
+        if "server one" in line
     )
     add, health, enable = commands(AddServer(CHECKED))
     assert sorted(add.split()[2:]) == sorted(["app/one", *line.split()[2:]])
@@ -20,12 +22,12 @@ def test_adding_says_what_the_line_in_the_file_says() -> None:
 
 
 def test_a_server_without_a_check_has_none_to_enable() -> None:
-    plain = split(text_of(wish(member("one")))).servers["app", "one"]
+    plain = split(text_of(make_desired(member("one")))).servers["app", "one"]
     assert commands(AddServer(plain))[1:] == ("enable server app/one",)
 
 
 def test_a_disabled_server_stays_in_maintenance_and_is_not_checked_until_that_ends() -> None:
-    disabled = split(text_of(wish(member("one", admin_state_up=False), monitor=MONITOR))).servers["app", "one"]
+    disabled = split(text_of(make_desired(member("one", admin_state_up=False), monitor=MONITOR))).servers["app", "one"]
     [add] = commands(AddServer(disabled))
     assert "disabled" not in add
     assert commands(SetState("app", "one", False, True)) == ("enable health app/one", "set server app/one state ready")
@@ -71,13 +73,13 @@ def test_what_haproxy_answers(command: str, answer: str, is_refused: bool) -> No
 def test_leftovers_are_servers_in_maintenance_that_no_text_names() -> None:
     state = ServerState(address="10.0.0.11", port=80, weight=1, maintenance=True)
     serving = ServerState(address="10.0.0.11", port=80, weight=1, maintenance=False)
-    text = text_of(wish(member("one")))
+    text = text_of(make_desired(member("one")))
     servers = {("app", "one"): state, ("app", "gone"): state, ("app", "odd"): serving}
     assert delete_leftovers(text, servers) == ("del server app/gone",)
 
 
 def test_a_server_comes_without_a_veto_before_it_serves() -> None:
-    wanted = split(text_of(wish(member("one"), monitor=MONITOR, monitors=(FURTHER_MONITOR,)))).servers
+    wanted = split(text_of(make_desired(member("one"), monitor=MONITOR, monitors=(FURTHER_MONITOR,)))).servers
     _, *sent = commands(AddServer(wanted["app", "one"]))
     assert sent == [
         "enable health app/one",

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.unit.render.wishes_for_render import FURTHER_MONITOR, MONITOR, PING_MONITOR, member, text_of, wish
+from tests.unit.render.desired_for_render import FURTHER_MONITOR, MONITOR, PING_MONITOR, make_desired, member, text_of
 
 from evenload.model.balancer import HealthMonitor
 from evenload.model.desired import Desired
@@ -21,7 +21,7 @@ DOWN = "5 app 1 one 10.0.0.11 0 0 9 9 23 9 2 1 6 0 0 1 - 8080 - 0 0 - - 0"
 MAINTENANCE = "5 app 1 one 10.0.0.11 0 1 9 9 23 9 2 1 6 0 0 1 - 8080 - 0 0 - - 0"
 UNCHECKED = "5 app 1 one 10.0.0.11 2 0 9 9 23 1 0 2 0 0 0 1 - 8080 - 0 0 - - 0"
 TOLD_DOWN = "5 app 1 one 10.0.0.11 0 0 9 9 23 1 0 0 0 0 0 1 - 8080 - 0 0 - - 0"
-CHECKED = wish(member("one", weight=4), monitor=MONITOR)  # rise 2, fall 3
+CHECKED = make_desired(member("one", weight=4), monitor=MONITOR)  # rise 2, fall 3
 
 
 def kept(row: str, wanted: Desired) -> list[Row]:
@@ -30,7 +30,7 @@ def kept(row: str, wanted: Desired) -> list[Row]:
     return parse_server_states(answer)
 
 
-def test_a_member_that_is_down_stays_down_with_the_weight_of_the_wish() -> None:
+def test_a_member_that_is_down_stays_down_with_the_weight_of_the_desired_state() -> None:
     [row] = kept(DOWN, CHECKED)
     assert (row["srv_op_state"], row["srv_check_result"], row["srv_check_health"]) == ("0", "2", "1")
     assert (row["srv_uweight"], row["srv_iweight"], row["srv_admin_state"]) == ("4", "4", "0")
@@ -42,22 +42,22 @@ def test_a_member_that_is_up_keeps_its_distance_from_going_down() -> None:
 
 
 def test_health_fits_the_new_numbers_of_checks() -> None:
-    [row] = kept(UP, wish(member("one"), monitor=replace(MONITOR, rise=1, fall=1)))
+    [row] = kept(UP, make_desired(member("one"), monitor=replace(MONITOR, rise=1, fall=1)))
     assert row["srv_check_health"] == "1"
-    [row] = kept(DOWN, wish(member("one"), monitor=replace(MONITOR, rise=1, fall=1)))
+    [row] = kept(DOWN, make_desired(member("one"), monitor=replace(MONITOR, rise=1, fall=1)))
     assert row["srv_check_health"] == "0"
 
 
 def test_no_health_is_kept_where_it_no_longer_means_anything() -> None:
-    assert kept(DOWN, wish(member("one"))) == []
-    assert kept(TOLD_DOWN, wish(member("one"))) == []
+    assert kept(DOWN, make_desired(member("one"))) == []
+    assert kept(TOLD_DOWN, make_desired(member("one"))) == []
     assert kept(UNCHECKED, CHECKED) == []
-    assert kept(DOWN, wish(member("another"), monitor=MONITOR)) == []
+    assert kept(DOWN, make_desired(member("another"), monitor=MONITOR)) == []
 
 
 def test_a_member_in_or_out_of_maintenance_starts_as_the_file_says() -> None:
     assert kept(MAINTENANCE, CHECKED) == []
-    assert kept(DOWN, wish(member("one", admin_state_up=False), monitor=MONITOR)) == []
+    assert kept(DOWN, make_desired(member("one", admin_state_up=False), monitor=MONITOR)) == []
 
 
 def test_a_member_that_was_disabled_once_is_like_any_other() -> None:
@@ -66,9 +66,9 @@ def test_a_member_that_was_disabled_once_is_like_any_other() -> None:
 
 
 def test_what_the_agent_said_of_a_pinged_member_is_kept() -> None:
-    [row] = kept(TOLD_DOWN, wish(member("one"), monitor=PING_MONITOR))
+    [row] = kept(TOLD_DOWN, make_desired(member("one"), monitor=PING_MONITOR))
     assert (row["srv_op_state"], row["srv_check_state"], row["srv_check_result"]) == ("0", "0", "0")
-    assert kept(UNCHECKED, wish(member("one"), monitor=PING_MONITOR)) == []
+    assert kept(UNCHECKED, make_desired(member("one"), monitor=PING_MONITOR)) == []
 
 
 def test_health_follows_a_pool_whose_backend_is_called_otherwise_now() -> None:
@@ -83,7 +83,7 @@ def test_an_answer_that_is_no_table_keeps_nothing() -> None:
     assert parse_server_states(render_server_states("Unknown command", text_of(CHECKED), text_of(CHECKED)).text) == []
 
 
-SEVERAL = wish(member("one"), monitor=MONITOR, monitors=(FURTHER_MONITOR,))
+SEVERAL = make_desired(member("one"), monitor=MONITOR, monitors=(FURTHER_MONITOR,))
 VETOED = "5 app 1 one 10.0.0.11 0 0 1 1 23 15 3 4 6 22 0 1 - 8080 - 0 0 - 127.0.0.1 1"
 FAILING = VETOED.replace(" 3 4 6 22 ", " 2 0 6 22 ")
 FURTHER_DOWN = "6 app:check:further 1 one 10.0.0.11 0 0 1 1 23 9 2 0 6 0 0 1 - 8080 - 0 0 - - 0"
@@ -109,7 +109,7 @@ def test_one_that_its_own_checks_keep_down_starts_so() -> None:
 
 
 def test_with_the_further_monitor_goes_its_veto() -> None:
-    rows, told = carried(wish(member("one"), monitor=MONITOR), VETOED, FURTHER_DOWN)
+    rows, told = carried(make_desired(member("one"), monitor=MONITOR), VETOED, FURTHER_DOWN)
     assert (rows["app"]["srv_op_state"], rows["app"]["srv_admin_state"], told) == ("2", "0", ())
     assert rows.keys() == {"app"}
 
@@ -118,10 +118,10 @@ def test_with_the_further_monitor_goes_its_veto() -> None:
 def test_where_another_check_takes_the_place_of_the_first_nobody_is_up_by_the_word_of_that(
     first: HealthMonitor,
 ) -> None:
-    rows, told = carried(wish(member("one"), monitors=(first,)), VETOED, FURTHER_DOWN)
+    rows, told = carried(make_desired(member("one"), monitors=(first,)), VETOED, FURTHER_DOWN)
     assert (rows["app"]["srv_op_state"], told) == ("0", ())
     last = replace(FURTHER_MONITOR, id="last")
-    rows, told = carried(wish(member("one"), monitors=(first, FURTHER_MONITOR, last)), VETOED, FURTHER_DOWN)
+    rows, told = carried(make_desired(member("one"), monitors=(first, FURTHER_MONITOR, last)), VETOED, FURTHER_DOWN)
     down = "set server app/one health down"
     assert (rows["app"]["srv_admin_state"], told) == ("1", (*RELEASE, down))
 

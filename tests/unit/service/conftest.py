@@ -75,12 +75,12 @@ class World:
     def settle(self) -> None:
         """The agent does all its work."""
         for identifier in self.gateway.assignments("host-1"):
-            wish = self.gateway.fetch("host-1", [identifier])[identifier]
-            assert wish.generation is not None
-            if isinstance(wish, Gone):
-                self.report(wish.load_balancer_id, wish.generation)
+            desired = self.gateway.fetch("host-1", [identifier])[identifier]
+            assert desired.generation is not None
+            if isinstance(desired, Gone):
+                self.report(desired.load_balancer_id, desired.generation)
             else:
-                self.report(wish.id, wish.generation)
+                self.report(desired.id, desired.generation)
 
 
 def make_world(uow: UnitOfWork, hints: NotedHints | None = None) -> World:

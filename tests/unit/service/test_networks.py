@@ -14,7 +14,7 @@ from evenload.interfaces import Transaction
 from evenload.model.enums import NetworkType
 from evenload.model.errors import Conflict, Invalid, NotFound, Rejected, Unsupported
 from evenload.model.network import AllocationPool, FixedIp, Network, Route, Segment, Subnet
-from evenload.service.allocation import FixedIpWish
+from evenload.service.allocation import FixedIpRequest
 from evenload.service.networks import Networks, NetworkSettings, NetworkView
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.tables import METADATA
@@ -302,7 +302,9 @@ def test_a_subnet_is_updated(networks: Networks, clock: StillClock) -> None:
 
 def test_updates_that_cannot_be(networks: Networks) -> None:
     made = subnet(networks, network(networks))
-    networks.create_port("project-1", {"network_id": made.network_id, "fixed_ips": [FixedIpWish(address="10.0.0.254")]})
+    networks.create_port(
+        "project-1", {"network_id": made.network_id, "fixed_ips": [FixedIpRequest(address="10.0.0.254")]}
+    )
     networks.update_subnet(made.id, {"allocation_pools": [AllocationPool(start="10.0.0.5", end="10.0.0.9")]})
     wrong: list[tuple[dict[str, Any], type[Rejected], str]] = [
         ({"cidr": "10.0.0.0/25"}, Invalid, "cidr"),
@@ -355,10 +357,10 @@ def test_a_port_gets_the_addresses_asked_for(networks: Networks) -> None:
             "network_id": made.id,
             "mac_address": "02-00-00-00-00-AA",
             "fixed_ips": [
-                FixedIpWish(address="10.0.1.200"),
-                FixedIpWish(subnet_id=first.id),
-                FixedIpWish(subnet_id=first.id),
-                FixedIpWish(subnet_id=first.id, address="10.0.0.2"),
+                FixedIpRequest(address="10.0.1.200"),
+                FixedIpRequest(subnet_id=first.id),
+                FixedIpRequest(subnet_id=first.id),
+                FixedIpRequest(subnet_id=first.id, address="10.0.0.2"),
             ],
         },
     )
@@ -373,22 +375,25 @@ def test_ports_that_cannot_be(networks: Networks) -> None:
     taken = networks.create_port("project-1", {"network_id": made.id})
     assert taken.fixed_ips[0].address == "10.0.0.2"
 
-    def wish(**fields: str) -> dict[str, Any]:
-        return {"network_id": made.id, "fixed_ips": [FixedIpWish(**fields)]}
+    def make_desired(**fields: str) -> dict[str, Any]:
+        return {"network_id": made.id, "fixed_ips": [FixedIpRequest(**fields)]}
 
     wrong: list[tuple[dict[str, Any], type[Rejected], str]] = [
         ({}, Invalid, "network_id"),
         ({"network_id": made.id}, Conflict, "fixed_ips"),
-        (wish(subnet_id=own.id), Conflict, "fixed_ips"),
-        (wish(address="10.0.0.2"), Conflict, "fixed_ips"),
-        (wish(address="10.0.0.1"), Invalid, "fixed_ips"),
-        (wish(address="10.0.0.3"), Invalid, "fixed_ips"),
-        (wish(address="10.0.1.5"), Invalid, "fixed_ips"),
-        (wish(address="x"), Invalid, "fixed_ips"),
-        (wish(subnet_id=foreign.id), Invalid, "fixed_ips"),
-        (wish(), Invalid, "fixed_ips"),
+        (make_desired(subnet_id=own.id), Conflict, "fixed_ips"),
+        (make_desired(address="10.0.0.2"), Conflict, "fixed_ips"),
+        (make_desired(address="10.0.0.1"), Invalid, "fixed_ips"),
+        (make_desired(address="10.0.0.3"), Invalid, "fixed_ips"),
+        (make_desired(address="10.0.1.5"), Invalid, "fixed_ips"),
+        (make_desired(address="x"), Invalid, "fixed_ips"),
+        (make_desired(subnet_id=foreign.id), Invalid, "fixed_ips"),
+        (make_desired(), Invalid, "fixed_ips"),
         (
-            {"network_id": other.id, "fixed_ips": [FixedIpWish(address="10.0.1.9"), FixedIpWish(address="10.0.1.9")]},
+            {
+                "network_id": other.id,
+                "fixed_ips": [FixedIpRequest(address="10.0.1.9"), FixedIpRequest(address="10.0.1.9")],
+            },
             Invalid,
             "fixed_ips",
         ),

@@ -47,9 +47,9 @@ def operating(world: World, lb: str) -> set[str]:
 
 
 def test_fetch_is_definite(world: World, lb: str) -> None:
-    wish = world.gateway.fetch("host-1", [lb])[lb]
-    assert isinstance(wish, Desired)
-    assert (wish.generation, wish.project_id, wish.port.id) == (1, "project", "port-1")
+    desired = world.gateway.fetch("host-1", [lb])[lb]
+    assert isinstance(desired, Desired)
+    assert (desired.generation, desired.project_id, desired.port.id) == (1, "project", "port-1")
     assert world.gateway.fetch("host-2", [lb])[lb] == Gone(load_balancer_id=lb, generation=1)
     assert world.gateway.fetch("host-1", ["none"])["none"] == Gone(load_balancer_id="none")
     assert world.gateway.assignments("host-1") == {lb: 1}

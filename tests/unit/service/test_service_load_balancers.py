@@ -12,7 +12,7 @@ from tests.fakes.ports import CountingPorts
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monitor, a_pool
 from tests.unit.service.conftest import World
 
-from evenload.interfaces import UnitOfWork, VipPort, VipWish
+from evenload.interfaces import UnitOfWork, VipPort, VipRequest
 from evenload.model.balancer import HttpCheck
 from evenload.model.desired import Desired, Gone, Outcome, Statistics
 from evenload.model.enums import ListenerProtocol, MonitorType, ProvisioningStatus
@@ -70,9 +70,9 @@ def test_create_with_everything(world: World) -> None:
     listed = world.members.list(alone.id, Query()).views
     assert [view.record.item.address for view in listed] == ["10.0.1.5", "10.0.1.4"]
     assert [record.item.http for record in tree.monitors.values()] == [HttpCheck()]
-    wish = world.gateway.fetch("host-1", [tree.id])[tree.id]
-    assert isinstance(wish, Desired)
-    assert (len(wish.listeners), len(wish.pools), len(wish.members), len(wish.monitors)) == (4, 3, 3, 1)
+    desired = world.gateway.fetch("host-1", [tree.id])[tree.id]
+    assert isinstance(desired, Desired)
+    assert (len(desired.listeners), len(desired.pools), len(desired.members), len(desired.monitors)) == (4, 3, 3, 1)
     world.report(tree.id, 1)
     assert {record.provisioning_status for record in world.load_balancers.tree(tree.id).records()} == {P.ACTIVE}
 
@@ -90,7 +90,7 @@ def test_create_with_everything(world: World) -> None:
         (a_balancer(pools=(a_pool(monitor=a_monitor(http={"version": "2"})),)), Invalid, "version"),
         (a_balancer(listeners=(a_listener(443, ListenerProtocol.HTTPS, default_pool=a_pool()),)), Invalid, None),
         (a_balancer(pools=(a_pool(record={"tags": ("a", "a")}),)), Conflict, "tags"),
-        (a_balancer(vip=VipWish(subnet_id="x")), Invalid, "subnet_id"),
+        (a_balancer(vip=VipRequest(subnet_id="x")), Invalid, "subnet_id"),
     ],
 )
 def test_create_is_all_or_nothing(world: World, draft: BalancerDraft, error: type[Rejected], field: str | None) -> None:
@@ -137,7 +137,7 @@ def test_a_port_whose_load_balancer_came_to_nothing_is_given_back(world: World) 
 
 def test_a_process_that_dies_in_between_leaves_a_port_to_housekeeping(world: World) -> None:
     """The port is taken, the load balancer is not written: nobody is there any more to give the port back."""
-    world.ports.reserve_vip_port("never", "project", VipWish(subnet_id="subnet-1"))
+    world.ports.reserve_vip_port("never", "project", VipRequest(subnet_id="subnet-1"))
     made = world.load_balancers.create("project", a_balancer())
     housekeeping = Housekeeping(world.context, world.hints, timedelta(seconds=60), timedelta(seconds=120))
     housekeeping.sweep()
@@ -155,10 +155,10 @@ def test_a_slow_provider_holds_up_nobody_else(world: World) -> None:
     asked, answer = threading.Event(), threading.Event()
 
     class Slow(CountingPorts):
-        def reserve_vip_port(self, load_balancer_id: str, project_id: str, wish: VipWish) -> VipPort:
+        def reserve_vip_port(self, load_balancer_id: str, project_id: str, desired: VipRequest) -> VipPort:
             asked.set()
             assert answer.wait(60)
-            return super().reserve_vip_port(load_balancer_id, project_id, wish)
+            return super().reserve_vip_port(load_balancer_id, project_id, desired)
 
     slow = Slow(world.context.uow, made=world.ports.made)
     waiting = LoadBalancers(replace(world.context, ports=slow))
@@ -202,9 +202,9 @@ def test_disabled_is_offline_once_applied(world: World) -> None:
     world.load_balancers.update(identifier, Changes(item={"admin_state_up": False}))
     world.settle()
     assert world.load_balancers.get(identifier).record.operating_status.value == "OFFLINE"
-    wish = world.gateway.fetch("host-1", [identifier])[identifier]
-    assert isinstance(wish, Desired)
-    assert not wish.load_balancer.admin_state_up
+    desired = world.gateway.fetch("host-1", [identifier])[identifier]
+    assert isinstance(desired, Desired)
+    assert not desired.load_balancer.admin_state_up
 
 
 def test_failover_is_another_incarnation(world: World) -> None:

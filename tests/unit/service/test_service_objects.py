@@ -163,9 +163,9 @@ def test_deleting_a_pool_detaches_it_and_takes_its_children(world: World, lb: st
     assert [record.item.default_pool_id for record in tree.listeners.values()] == [None]
     children = {kind_of(record.item).value: record.provisioning_status for record in tree.records() if record.deleting}
     assert children == dict.fromkeys(("pool", "member", "health_monitor"), P.PENDING_DELETE)
-    wish = world.gateway.fetch("host-1", [lb])[lb]
-    assert isinstance(wish, Desired)
-    assert (wish.pools, wish.members, wish.monitors) == ((), (), ())
+    desired = world.gateway.fetch("host-1", [lb])[lb]
+    assert isinstance(desired, Desired)
+    assert (desired.pools, desired.members, desired.monitors) == ((), (), ())
     with pytest.raises(Immutable):
         world.members.create(pool, a_member("10.0.1.9"))
     with pytest.raises(Immutable):

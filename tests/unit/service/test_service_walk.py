@@ -1,5 +1,5 @@
 """Any sequence of changes, with an agent whose reports are lost, doubled, late and out of order: what holds throughout,
-and that everything ends as was wished last."""
+and that everything ends as was asked for last."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ PICK = st.integers(0, 100)
 
 
 class Walk(RuleBasedStateMachine):
-    """``wished`` is what the caller asked for and was granted, kept apart from the service: id → one telling value."""
+    """``granted`` is what the caller asked for and was granted, kept apart from the service: id → one telling value."""
 
     @initialize()
     def start(self) -> None:
@@ -33,7 +33,7 @@ class Walk(RuleBasedStateMachine):
         pool = a_pool(members=(a_member("10.0.1.1"), a_member("10.0.1.2")), monitor=a_monitor())
         tree = self.world.load_balancers.create("project", a_balancer(listeners=(a_listener(80, default_pool=pool),)))
         self.lb = tree.id
-        self.wished: dict[str, object] = {
+        self.granted: dict[str, object] = {
             **{key: (80, record.item.default_pool_id) for key, record in tree.listeners.items()},
             **dict.fromkeys(tree.pools, "pool"),
             **dict.fromkeys(tree.members, 1),
@@ -51,36 +51,36 @@ class Walk(RuleBasedStateMachine):
     def add_listener(self, port: int, protocol: ListenerProtocol, pick: int | None) -> None:
         pool = self.one("pools", pick) if pick is not None else None
         draft = a_listener(port, protocol, default_pool_id=pool)
-        self.wish(lambda: self.world.listeners.create(self.lb, draft).record, lambda record: (port, pool))
+        self.put(lambda: self.world.listeners.create(self.lb, draft).record, lambda record: (port, pool))
 
     @rule(pick=PICK, limit=st.integers(1, 9))
     def change_listener(self, pick: int, limit: int) -> None:
         if listener := self.one("listeners", pick):
-            self.wish(lambda: self.world.listeners.update(listener, Changes(item={"connection_limit": limit})).record)
+            self.put(lambda: self.world.listeners.update(listener, Changes(item={"connection_limit": limit})).record)
 
     @rule(pick=st.none() | PICK)
     def add_pool(self, pick: int | None) -> None:
         listener = self.one("listeners", pick) if pick is not None else None
-        if self.wish(
+        if self.put(
             lambda: self.world.pools.create(load_balancer_id=self.lb, listener_id=listener, draft=a_pool()).record,
             lambda record: "pool",
         ):
-            newest = list(self.wished)[-1]
+            newest = list(self.granted)[-1]
             if listener:
-                self.wished[listener] = (self.tree().listeners[listener].item.port, newest)
+                self.granted[listener] = (self.tree().listeners[listener].item.port, newest)
 
     @rule(pick=PICK, host=st.integers(1, 3))
     def add_member(self, pick: int, host: int) -> None:
         if pool := self.one("pools", pick):
             draft = a_member(f"10.0.1.{host}")
-            self.wish(lambda: self.world.members.create(pool, draft).record, lambda record: 1)
+            self.put(lambda: self.world.members.create(pool, draft).record, lambda record: 1)
 
     @rule(pick=PICK, weight=st.integers(0, 256))
     def change_weight(self, pick: int, weight: int) -> None:
         if member := self.one("members", pick):
             pool = self.tree().members[member].item.pool_id
             changes = Changes(item={"weight": weight})
-            self.wish(lambda: self.world.members.update(pool, member, changes).record, lambda record: weight)
+            self.put(lambda: self.world.members.update(pool, member, changes).record, lambda record: weight)
 
     @rule(pick=PICK, hosts=st.sets(st.integers(1, 3)), additive=st.booleans(), weight=st.integers(0, 256))
     def replace_members(self, pick: int, hosts: set[int], additive: bool, weight: int) -> None:
@@ -94,19 +94,19 @@ class Walk(RuleBasedStateMachine):
             return
         present = {view.record.id: view.record for view in self.world.members.list(pool, Query()).views}
         for identifier in present:
-            self.wished.pop(identifier, None)
+            self.granted.pop(identifier, None)
         living = {key: record for key, record in present.items() if not record.deleting}
         named = {f"10.0.1.{host}" for host in hosts}
         found = {record.item.address for record in living.values()}
         assert found >= named if additive else found == named
         for key, record in living.items():
             assert record.item.address not in named or record.item.weight == weight
-            self.wished[key] = record.item.weight
+            self.granted[key] = record.item.weight
 
     @rule(pick=PICK)
     def add_monitor(self, pick: int) -> None:
         if pool := self.one("pools", pick):
-            self.wish(lambda: self.world.monitors.create(pool, a_monitor()).record, lambda record: 5)
+            self.put(lambda: self.world.monitors.create(pool, a_monitor()).record, lambda record: 5)
 
     @rule(kind=st.sampled_from(["listeners", "pools", "members", "monitors"]), pick=PICK)
     def delete_something(self, kind: str, pick: int) -> None:
@@ -120,18 +120,18 @@ class Walk(RuleBasedStateMachine):
             case "pools":
                 self.world.pools.delete(identifier)
                 for child in tree.members_of(identifier):
-                    self.wished.pop(child.id, None)
+                    self.granted.pop(child.id, None)
                 for monitor in tree.monitors.values():
                     if monitor.item.pool_id == identifier:
-                        self.wished.pop(monitor.id, None)
-                for key, value in self.wished.items():
+                        self.granted.pop(monitor.id, None)
+                for key, value in self.granted.items():
                     if isinstance(value, tuple) and value[1] == identifier:
-                        self.wished[key] = (value[0], None)
+                        self.granted[key] = (value[0], None)
             case "members":
                 self.world.members.delete(tree.members[identifier].item.pool_id, identifier)
             case "monitors":
                 self.world.monitors.delete(identifier)
-        self.wished.pop(identifier, None)
+        self.granted.pop(identifier, None)
 
     @rule()
     def rename_or_fail_over(self) -> None:
@@ -147,26 +147,26 @@ class Walk(RuleBasedStateMachine):
             self.world.load_balancers.delete(self.lb, cascade=True)
             self.deleted = True
             self.deleted_at = self.deleted_at or self.tree().generation
-            self.wished.clear()
+            self.granted.clear()
 
     # What the agent does
 
     @rule(outcomes=st.lists(st.sampled_from(Outcome), min_size=1, max_size=3))
     def attempt(self, outcomes: list[Outcome]) -> None:
-        """The agent looks at the present wish and tries, perhaps more than once; its reports are on their way."""
+        """The agent looks at the present state and tries, perhaps more than once; its reports are on their way."""
         for outcome in outcomes:
             self.attempt_once(outcome)
 
     def attempt_once(self, outcome: Outcome) -> None:
-        wish = self.world.gateway.fetch("host-1", [self.lb])[self.lb]
-        if wish.generation is None:
+        desired = self.world.gateway.fetch("host-1", [self.lb])[self.lb]
+        if desired.generation is None:
             assert not self.exists()
             return
-        assert isinstance(wish, Gone) == self.deleted
+        assert isinstance(desired, Gone) == self.deleted
         self.reports.append(
             Report(
                 load_balancer_id=self.lb,
-                generation=wish.generation,
+                generation=desired.generation,
                 outcome=outcome,
                 change=Change.RELOAD,
                 reason=None if outcome is Outcome.DONE else outcome.value,
@@ -223,23 +223,23 @@ class Walk(RuleBasedStateMachine):
             assert self.done_at >= self.deleted_at
 
     @invariant()
-    def the_agent_is_told_what_was_wished(self) -> None:
-        wish = self.world.gateway.fetch("host-1", [self.lb])[self.lb]
-        assert isinstance(wish, Gone) == self.deleted
-        if isinstance(wish, Desired):
-            assert wish.generation == self.tree().generation
-            told: dict[str, object] = {item.id: (item.port, item.default_pool_id) for item in wish.listeners}
-            told |= {item.id: "pool" for item in wish.pools}
-            told |= {item.id: item.weight for item in wish.members}
-            told |= {item.id: item.delay for item in wish.monitors}
-            assert told == self.wished
-            pools = {item.id for item in wish.pools}
-            assert {member.pool_id for member in wish.members} <= pools
-            assert {monitor.pool_id for monitor in wish.monitors} <= pools
-            assert {item.default_pool_id for item in wish.listeners} <= {None, *pools}
+    def the_agent_is_told_what_was_asked_for(self) -> None:
+        desired = self.world.gateway.fetch("host-1", [self.lb])[self.lb]
+        assert isinstance(desired, Gone) == self.deleted
+        if isinstance(desired, Desired):
+            assert desired.generation == self.tree().generation
+            told: dict[str, object] = {item.id: (item.port, item.default_pool_id) for item in desired.listeners}
+            told |= {item.id: "pool" for item in desired.pools}
+            told |= {item.id: item.weight for item in desired.members}
+            told |= {item.id: item.delay for item in desired.monitors}
+            assert told == self.granted
+            pools = {item.id for item in desired.pools}
+            assert {member.pool_id for member in desired.members} <= pools
+            assert {monitor.pool_id for monitor in desired.monitors} <= pools
+            assert {item.default_pool_id for item in desired.listeners} <= {None, *pools}
 
     def teardown(self) -> None:
-        """Once the agent gets through, all is as wished last and nothing is pending."""
+        """Once the agent gets through, all is as desired last and nothing is pending."""
         if not hasattr(self, "world"):
             return
         self.world.settle()
@@ -249,7 +249,7 @@ class Walk(RuleBasedStateMachine):
             return
         records = self.tree().records()
         assert {record.provisioning_status for record in records} == {P.ACTIVE}
-        assert {record.id for record in records} == {self.lb, *self.wished}
+        assert {record.id for record in records} == {self.lb, *self.granted}
         for report in self.delivered:
             self.world.gateway.report("host-1", report)
         assert self.tree().records() == records, "old reports come too late for anything"
@@ -271,7 +271,7 @@ class Walk(RuleBasedStateMachine):
         keys: list[str] = list(getattr(self.tree(), kind)) if self.exists() else []
         return keys[pick % len(keys)] if keys else None
 
-    def wish(self, ask: Callable[[], AnyRecord], note: Callable[[AnyRecord], object] | None = None) -> bool:
+    def put(self, ask: Callable[[], AnyRecord], note: Callable[[AnyRecord], object] | None = None) -> bool:
         """Asks; what is granted is noted, what is refused must have changed nothing."""
         before = self.tree() if self.exists() else None
         try:
@@ -284,7 +284,7 @@ class Walk(RuleBasedStateMachine):
         assert record.generation == self.tree().generation == before.generation + 1
         assert is_pending(record)
         if note is not None:
-            self.wished[record.id] = note(record)
+            self.granted[record.id] = note(record)
         return True
 
 

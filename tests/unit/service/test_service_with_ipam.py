@@ -12,7 +12,7 @@ from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_pool
 
-from evenload.interfaces import UnitOfWork, VipWish
+from evenload.interfaces import UnitOfWork, VipRequest
 from evenload.model.desired import Change, Desired, Gone, Outcome, Report
 from evenload.model.enums import NetworkType, ProvisioningStatus
 from evenload.model.errors import Conflict, Invalid
@@ -101,13 +101,13 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 def test_refused_creation_takes_no_address(site: Site) -> None:
-    wish = VipWish(subnet_id=site.subnet)
+    request = VipRequest(subnet_id=site.subnet)
     with pytest.raises(Conflict):
-        site.load_balancers.create("project", a_balancer(vip=wish, listeners=(a_listener(80), a_listener(80))))
+        site.load_balancers.create("project", a_balancer(vip=request, listeners=(a_listener(80), a_listener(80))))
     assert site.ports() == []
     for draft, field in [
-        (a_balancer(vip=VipWish(subnet_id=site.foreign)), "vip_subnet_id"),
-        (a_balancer(vip=wish, pools=(a_pool(members=(a_member(subnet_id=site.foreign),)),)), "subnet_id"),
+        (a_balancer(vip=VipRequest(subnet_id=site.foreign)), "vip_subnet_id"),
+        (a_balancer(vip=request, pools=(a_pool(members=(a_member(subnet_id=site.foreign),)),)), "subnet_id"),
     ]:
         with pytest.raises(Invalid) as caught:
             site.load_balancers.create("project", draft)
@@ -116,8 +116,8 @@ def test_refused_creation_takes_no_address(site: Site) -> None:
 
 
 def test_the_address_is_free_when_the_host_has_let_go(site: Site) -> None:
-    wish = VipWish(subnet_id=site.subnet, address="10.0.0.50")
-    tree = site.load_balancers.create("project", a_balancer(vip=wish))
+    request = VipRequest(subnet_id=site.subnet, address="10.0.0.50")
+    tree = site.load_balancers.create("project", a_balancer(vip=request))
     desired = site.gateway.fetch("host-1", [tree.id])[tree.id]
     assert isinstance(desired, Desired)
     assert [(ip.address, ip.prefix_length, ip.gateway_ip) for ip in desired.port.ips] == [("10.0.0.50", 24, "10.0.0.1")]
@@ -128,17 +128,17 @@ def test_the_address_is_free_when_the_host_has_let_go(site: Site) -> None:
     assert [(port.host, port.active) for port in site.ports()] == [("host-1", True)]
     site.load_balancers.delete(tree.id, cascade=True)
     with pytest.raises(Conflict):
-        site.load_balancers.create("project", a_balancer(vip=wish))
+        site.load_balancers.create("project", a_balancer(vip=request))
     gone = site.gateway.fetch("host-1", [tree.id])[tree.id]
     assert isinstance(gone, Gone)
     assert gone.generation is not None
     site.report(tree.id, gone.generation)
     assert site.ports() == []
-    site.load_balancers.create("project", a_balancer(vip=wish))
+    site.load_balancers.create("project", a_balancer(vip=request))
 
 
 def test_a_change_of_the_network_reaches_the_host_of_each_load_balancer_on_it(site: Site) -> None:
-    tree = site.load_balancers.create("project", a_balancer(vip=VipWish(subnet_id=site.subnet)))
+    tree = site.load_balancers.create("project", a_balancer(vip=VipRequest(subnet_id=site.subnet)))
     site.report(tree.id, tree.generation)
     network_id = tree.load_balancer.item.network_id
     assert network_id is not None
@@ -160,7 +160,7 @@ def test_a_change_of_the_network_reaches_the_host_of_each_load_balancer_on_it(si
 
 
 def test_no_change_is_lost_between_many_callers(site: Site) -> None:
-    draft = a_balancer(vip=VipWish(subnet_id=site.subnet), pools=(a_pool(members=(a_member("10.0.1.1"),)),))
+    draft = a_balancer(vip=VipRequest(subnet_id=site.subnet), pools=(a_pool(members=(a_member("10.0.1.1"),)),))
     tree = site.load_balancers.create("project", draft)
     pool, member = next(iter(tree.pools)), next(iter(tree.members))
 

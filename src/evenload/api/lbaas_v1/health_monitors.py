@@ -3,13 +3,13 @@
 from evenload.api.attributes import Given
 from evenload.api.lbaas_v1 import names, schema, translate
 from evenload.api.lbaas_v1.present import MONITOR_COLUMNS, Json, present_monitor
-from evenload.api.lbaas_v1.resources import Found, Kind, Viewer
+from evenload.api.lbaas_v1.resources import Found, V1Kind, Viewer
 from evenload.model.enums import MonitorType
 from evenload.model.query import Query
 from evenload.service.lbaas_v1.monitors import V1Monitors
 
 
-class MonitorKind(Kind):
+class MonitorKind(V1Kind):
     word = "health_monitor"
     schema = schema.HEALTH_MONITOR
     columns = MONITOR_COLUMNS

@@ -4,13 +4,13 @@ from evenload.api.attributes import Given
 from evenload.api.lbaas_v1 import names, schema, translate
 from evenload.api.lbaas_v1.pools import PoolKind
 from evenload.api.lbaas_v1.present import MEMBER_COLUMNS, Json, present_member
-from evenload.api.lbaas_v1.resources import Found, Kind, Viewer
+from evenload.api.lbaas_v1.resources import Found, V1Kind, Viewer
 from evenload.model.errors import ForeignProject
 from evenload.model.query import Query
 from evenload.service.lbaas_v1.members import V1Members
 
 
-class MemberKind(Kind):
+class MemberKind(V1Kind):
     word = "member"
     schema = schema.MEMBER
     columns = MEMBER_COLUMNS

@@ -9,7 +9,7 @@ from evenload.api.context import Facade, answer, parameters_of
 from evenload.api.lbaas_v1 import names, schema, translate
 from evenload.api.lbaas_v1.health_monitors import MonitorKind
 from evenload.api.lbaas_v1.present import POOL_COLUMNS, Json, present_agent, present_pool, present_statistics
-from evenload.api.lbaas_v1.resources import Found, Kind, Viewer, projected
+from evenload.api.lbaas_v1.resources import Found, V1Kind, Viewer, projected
 from evenload.api.paging import read_fields
 from evenload.model.errors import NotFound
 from evenload.model.query import Query
@@ -17,7 +17,7 @@ from evenload.service.agent_registry import AgentRegistry
 from evenload.service.lbaas_v1.pools import V1Pools
 
 
-class PoolKind(Kind):
+class PoolKind(V1Kind):
     word = "pool"
     schema = schema.POOL
     columns = POOL_COLUMNS

@@ -1,6 +1,6 @@
 """What VIPs, pools, members and health monitors have in common: list, show, make, change and delete, with policy.
 
-``routes`` puts one ``Collection`` and one ``Item`` per ``Kind`` on its paths; what is peculiar to one stands in the
+``routes`` puts one ``Collection`` and one ``V1Item`` per ``V1Kind`` on its paths; what is peculiar to one stands in the
 module named after it. Who may not see an object is told that there is none, and what is being deleted is gone; only a
 change of it is told why it comes too late.
 """
@@ -74,7 +74,7 @@ class Found:
     deleting: bool = False
 
 
-class Kind(ABC):
+class V1Kind(ABC):
     """One kind of object and its use cases. ``names``: model → API, where they differ."""
 
     word: ClassVar[str]
@@ -124,7 +124,7 @@ class Kind(ABC):
 
 
 class _Resource:
-    def __init__(self, facade: Facade, kind: Kind) -> None:
+    def __init__(self, facade: Facade, kind: V1Kind) -> None:
         self.names = kind.names
         self._facade = facade
         self._kind = kind
@@ -151,7 +151,7 @@ class Collection(_Resource):
         answer(response, {self._kind.word: self._kind.create(viewer, project, given)}, 201)
 
 
-class Item(_Resource):
+class V1Item(_Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
         found = self._living(Viewer(self._facade, request), id)
         answer(response, {self._kind.word: projected(found.shown, read_fields(parameters_of(request)))})

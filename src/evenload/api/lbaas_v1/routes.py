@@ -12,7 +12,7 @@ from evenload.api.lbaas_v1.members import MemberKind
 from evenload.api.lbaas_v1.pools import PoolAgent, PoolKind, PoolStatistics
 from evenload.api.lbaas_v1.providers import ProviderCollection
 from evenload.api.lbaas_v1.quotas import QuotaCollection, QuotaItem, QuotaProject
-from evenload.api.lbaas_v1.resources import Collection, Item
+from evenload.api.lbaas_v1.resources import Collection, V1Item
 from evenload.api.lbaas_v1.vips import VipKind
 from evenload.api.services import V1Services
 
@@ -37,7 +37,7 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: V1Services
     }
     for kind in (VipKind(services.vips, pools), pools, MemberKind(services.members, pools), monitors):
         resources[f"/lb/{kind.plural}"] = Collection(facade, kind)
-        resources[f"/lb/{kind.plural}/{{id}}"] = Item(facade, kind)
+        resources[f"/lb/{kind.plural}/{{id}}"] = V1Item(facade, kind)
     for prefix in PREFIXES:
         for path, resource in resources.items():
             app.add_route(prefix + path, resource)

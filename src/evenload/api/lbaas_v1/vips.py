@@ -4,12 +4,12 @@ from evenload.api.attributes import Given
 from evenload.api.lbaas_v1 import names, schema, translate
 from evenload.api.lbaas_v1.pools import PoolKind
 from evenload.api.lbaas_v1.present import VIP_COLUMNS, Json, present_vip
-from evenload.api.lbaas_v1.resources import Found, Kind, Viewer
+from evenload.api.lbaas_v1.resources import Found, V1Kind, Viewer
 from evenload.model.query import Query
 from evenload.service.lbaas_v1.vips import Vips
 
 
-class VipKind(Kind):
+class VipKind(V1Kind):
     word = "vip"
     schema = schema.VIP
     columns = VIP_COLUMNS

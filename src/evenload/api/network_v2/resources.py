@@ -21,7 +21,7 @@ Fields = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class NetworkKind:
     """One kind of object and its use cases, each giving the object as it is shown.
 
     ``hidden``: attributes that need a rule of their own to be seen. ``names``: model → API, where they differ.
@@ -44,7 +44,7 @@ class Kind:
 
 
 class _Resource:
-    def __init__(self, facade: Facade, kind: Kind) -> None:
+    def __init__(self, facade: Facade, kind: NetworkKind) -> None:
         self.names = kind.names
         self._facade = facade
         self._kind = kind
@@ -105,7 +105,7 @@ class Collection(_Resource):
             raise Forbidden("Policy does not allow this request to be performed.")
 
 
-class Item(_Resource):
+class NetworkItem(_Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
         wanted = read_fields(parameters_of(request))
         answer(response, {self._kind.word: self._visible(request, self._found(request, id), wanted)})

@@ -20,7 +20,7 @@ from evenload.api.network_v2.present import (
     present_port,
     present_subnet,
 )
-from evenload.api.network_v2.resources import Collection, Item, Kind, Tags
+from evenload.api.network_v2.resources import Collection, NetworkItem, NetworkKind, Tags
 from evenload.service.networks import Networks
 
 PREFIXES = ("/v2.0", "/v2")
@@ -46,7 +46,7 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, networks: Networks) 
     for prefix in PREFIXES:
         for kind in _kinds(networks):
             app.add_route(f"{prefix}/{kind.plural}", Collection(facade, kind))
-            app.add_route(f"{prefix}/{kind.plural}/{{id}}", Item(facade, kind))
+            app.add_route(f"{prefix}/{kind.plural}/{{id}}", NetworkItem(facade, kind))
             app.add_route(f"{prefix}/{kind.plural}/{{id}}/tags", Tags(facade, kind))
         app.add_route(f"{prefix}/extensions", _Extensions())
         app.add_route(f"{prefix}/extensions/{{alias}}", _Extension())
@@ -54,9 +54,9 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, networks: Networks) 
             app.add_route(prefix + path, nothing)
 
 
-def _kinds(networks: Networks) -> tuple[Kind, ...]:
+def _kinds(networks: Networks) -> tuple[NetworkKind, ...]:
     return (
-        Kind(
+        NetworkKind(
             word="network",
             schema=schema.NETWORK,
             columns=NETWORK_COLUMNS,
@@ -68,7 +68,7 @@ def _kinds(networks: Networks) -> tuple[Kind, ...]:
             hidden=("get_network:provider", PROVIDER_ATTRIBUTES),
             names={model: api for api, model in schema.NETWORK_NAMES.items()},
         ),
-        Kind(
+        NetworkKind(
             word="subnet",
             schema=schema.SUBNET,
             columns=SUBNET_COLUMNS,
@@ -79,7 +79,7 @@ def _kinds(networks: Networks) -> tuple[Kind, ...]:
             all=lambda viewer: [present_subnet(each) for each in networks.subnets(viewer=viewer)],
             names={},
         ),
-        Kind(
+        NetworkKind(
             word="port",
             schema=schema.PORT,
             columns=PORT_COLUMNS,

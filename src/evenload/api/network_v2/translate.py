@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evenload.model.network import AllocationPool, Route
-from evenload.service.allocation import FixedIpWish
+from evenload.service.allocation import FixedIpRequest
 
 
 def fields_of(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,6 +20,6 @@ def fields_of(given: Mapping[str, Any]) -> dict[str, Any]:
         )
     if "fixed_ips" in fields:
         fields["fixed_ips"] = tuple(
-            FixedIpWish(subnet_id=each.subnet_id, address=each.ip_address) for each in fields["fixed_ips"]
+            FixedIpRequest(subnet_id=each.subnet_id, address=each.ip_address) for each in fields["fixed_ips"]
         )
     return fields

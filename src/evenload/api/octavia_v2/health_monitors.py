@@ -8,7 +8,7 @@ from evenload.api.attributes import Given
 from evenload.api.context import Facade
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.present import AnyView
-from evenload.api.octavia_v2.resources import Collection, Item, answer_one, rule
+from evenload.api.octavia_v2.resources import Collection, ObjectItem, answer_one, rule
 from evenload.model.balancer import HealthMonitor
 from evenload.model.enums import Kind
 from evenload.service.health_monitors import HealthMonitors
@@ -32,7 +32,7 @@ class HealthMonitorCollection(Collection):
         answer_one(request, response, view, 201)
 
 
-class HealthMonitorItem(Item):
+class HealthMonitorItem(ObjectItem):
     kind = Kind.HEALTH_MONITOR
 
     def __init__(self, facade: Facade, service: HealthMonitors) -> None:

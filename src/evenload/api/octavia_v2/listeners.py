@@ -6,7 +6,7 @@ from evenload.api.attributes import Given
 from evenload.api.context import Facade, answer
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.present import AnyView, present_statistics
-from evenload.api.octavia_v2.resources import Collection, Item, answer_one, rule
+from evenload.api.octavia_v2.resources import Collection, ObjectItem, answer_one, rule
 from evenload.model.enums import Kind
 from evenload.service.listeners import Listeners
 from evenload.service.load_balancers import LoadBalancers
@@ -28,7 +28,7 @@ class ListenerCollection(Collection):
         answer_one(request, response, self._service.create(parent.id, translate.listener_draft(given)), 201)
 
 
-class ListenerItem(Item):
+class ListenerItem(ObjectItem):
     kind = Kind.LISTENER
 
     def __init__(self, facade: Facade, service: Listeners) -> None:

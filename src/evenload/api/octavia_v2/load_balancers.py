@@ -7,7 +7,7 @@ from evenload.api.context import Facade, answer, answer_empty, caller_of, parame
 from evenload.api.fields import shown
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.present import AnyView, present_statistics, present_status, present_tree
-from evenload.api.octavia_v2.resources import Collection, Item, plain, rule
+from evenload.api.octavia_v2.resources import Collection, ObjectItem, plain, rule
 from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
 from evenload.service.load_balancers import LoadBalancers
@@ -42,7 +42,7 @@ class LoadBalancerCollection(Collection):
         return provider
 
 
-class LoadBalancerItem(Item):
+class LoadBalancerItem(ObjectItem):
     kind = Kind.LOAD_BALANCER
 
     def __init__(self, facade: Facade, service: LoadBalancers) -> None:

@@ -6,7 +6,7 @@ from evenload.api.attributes import Given
 from evenload.api.context import Facade
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.present import AnyView
-from evenload.api.octavia_v2.resources import Collection, Item, answer_one, rule
+from evenload.api.octavia_v2.resources import Collection, ObjectItem, answer_one, rule
 from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
 from evenload.service.listeners import Listeners
@@ -43,7 +43,7 @@ class PoolCollection(Collection):
         raise Invalid("Must provide at least one of: loadbalancer_id, listener_id.", field="load_balancer_id")
 
 
-class PoolItem(Item):
+class PoolItem(ObjectItem):
     kind = Kind.POOL
 
     def __init__(self, facade: Facade, service: Pools) -> None:

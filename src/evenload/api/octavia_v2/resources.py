@@ -1,8 +1,8 @@
 """What all resources of Octavia's API have in common: list, show, change and delete, with policy and paging.
 
-``routes`` puts one ``Collection`` and one ``Item`` per resource on its paths; what is peculiar to one is in the module
-named after it. An object is looked up before the policy is asked: who may not see it gets 404 for what does not exist
-and 403 for what does, as with Octavia.
+``routes`` puts one ``Collection`` and one ``ObjectItem`` per resource on its paths; what is peculiar to one is in the
+module named after it. An object is looked up before the policy is asked: who may not see it gets 404 for what does not
+exist and 403 for what does, as with Octavia.
 """
 
 from abc import ABC, abstractmethod
@@ -104,7 +104,7 @@ class Collection:
         raise Invalid("Missing argument: 'id'")
 
 
-class Item(ABC):
+class ObjectItem(ABC):
     """One object. The children of this class say how it is changed and deleted."""
 
     kind: ClassVar[Kind]

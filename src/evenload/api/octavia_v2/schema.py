@@ -12,7 +12,7 @@ from evenload.api import fields
 from evenload.api.attributes import Attribute, In, Null, Schema, item, nowhere, own, record
 from evenload.api.fields import FieldType, choice, integer, listing, one_of, text
 from evenload.api.octavia_v2.names import TRANSLATED
-from evenload.interfaces import VipWish
+from evenload.interfaces import VipRequest
 from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, Pool, SessionPersistence
 from evenload.model.enums import Algorithm, InsertedHeader, Kind, ListenerProtocol, MonitorType, PersistenceType
 from evenload.model.enums import PoolProtocol as PoolProtocols
@@ -215,7 +215,7 @@ NESTED_LISTENER = _schema(
 
 ADDITIONAL_VIP = Schema(
     "additional_vip",
-    VipWish,
+    VipRequest,
     (
         own("subnet_id", fields.UUID, post=In.REQUIRED, null=Null.REFUSED),
         own("ip_address", fields.ADDRESS),

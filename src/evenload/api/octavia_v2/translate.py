@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from evenload.api.attributes import Given, chosen_project
 from evenload.api.fields import shown
 from evenload.api.octavia_v2 import schema
-from evenload.interfaces import VipWish
+from evenload.interfaces import VipRequest
 from evenload.model.balancer import HealthMonitor
 from evenload.model.enums import InsertedHeader, MonitorType
 from evenload.model.errors import Invalid
@@ -36,7 +36,7 @@ def require_project(own: Mapping[str, Any], project_id: str) -> None:
 def balancer_draft(given: Given, project_id: str, provider: str, *, every_project: bool) -> BalancerDraft:
     """``every_project``: the caller may use any project's networks."""
     own = given.own
-    wish = VipWish(
+    request = VipRequest(
         port_id=own.get("port_id"),
         network_id=own.get("network_id"),
         subnet_id=own.get("vip_subnet_id"),
@@ -44,7 +44,7 @@ def balancer_draft(given: Given, project_id: str, provider: str, *, every_projec
         additional=tuple(_additional_vip(each) for each in own.get("additional_vips", ())),
         every_project=every_project,
     )
-    if wish.port_id is None and wish.network_id is None and wish.subnet_id is None:
+    if request.port_id is None and request.network_id is None and request.subnet_id is None:
         raise Invalid(
             "Validation failure: VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.",
             field="vip_subnet_id",
@@ -63,7 +63,7 @@ def balancer_draft(given: Given, project_id: str, provider: str, *, every_projec
     return BalancerDraft(
         item={**given.item, "provider": provider},
         record=given.record,
-        vip=wish,
+        vip=request,
         listeners=listeners,
         pools=pools,
     )

@@ -27,7 +27,7 @@ class HostSide:
 
 
 class Vif(Protocol):
-    """Methods raise HostError, Hopeless where the host's set-up or the wish has to change first."""
+    """Methods raise HostError, Hopeless where the host's set-up or the desired state has to change first."""
 
     def prepare(self) -> list[str]:
         """Checks and makes the bridges of the mapping; returns warnings."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from evenload.interfaces import AgentPart, Transaction, TreePart, VipPort, VipWish
+from evenload.interfaces import AgentPart, Transaction, TreePart, VipPort, VipRequest
 from evenload.model import moves, rules, status
 from evenload.model.balancer import Listener, Pool, Record, V1Vip
 from evenload.model.enums import Kind, PersistenceType, PoolProtocol
@@ -191,11 +191,11 @@ class Vips:
 
     @contextmanager
     def _reserved(self, load_balancer_id: str, project_id: str, draft: VipDraft, name: str) -> Iterator[VipPort]:
-        wish = VipWish(
+        request = VipRequest(
             subnet_id=draft.subnet_id, address=draft.address, every_project=draft.every_project, port_name=name
         )
         try:
-            with reserved_vip_port(self._context, load_balancer_id, project_id, wish) as port:
+            with reserved_vip_port(self._context, load_balancer_id, project_id, request) as port:
                 yield port
         except AddressTaken as taken:
             place: dict[str, tuple[Value, ...]] = {

@@ -49,11 +49,11 @@ def monitor(world: World) -> str:
     return world.v1_monitors.create("project", a_template()).template.id
 
 
-def wish_with(world: World, pool: str) -> Desired:
+def desired_with(world: World, pool: str) -> Desired:
     for identifier in world.gateway.assignments("host-1"):
-        wish = world.gateway.fetch("host-1", [identifier])[identifier]
-        if isinstance(wish, Desired) and pool in [each.id for each in wish.pools]:
-            return wish
+        desired = world.gateway.fetch("host-1", [identifier])[identifier]
+        if isinstance(desired, Desired) and pool in [each.id for each in desired.pools]:
+            return desired
     raise AssertionError(f"no load balancer has pool {pool}")
 
 
@@ -72,7 +72,7 @@ def test_a_member_moves_between_pools(world: World, alone: str, served: str) -> 
     world.hints.sent.clear()
     moved = world.v1_members.update(member, Changes(item={"weight": 7}), alone)
     assert (moved.item.pool_id, moved.item.weight, moved.provisioning_status) == (alone, 7, P.ACTIVE)
-    assert wish_with(world, served).members == ()
+    assert desired_with(world, served).members == ()
     assert len(world.hints.sent) == 1
     assert world.v1_pools.get(served).member_ids == ()
     assert world.v1_pools.get(alone).member_ids == (member,)
@@ -81,7 +81,7 @@ def test_a_member_moves_between_pools(world: World, alone: str, served: str) -> 
     assert back.provisioning_status is P.PENDING_UPDATE
     world.settle()
     assert world.v1_members.get(member).provisioning_status is P.ACTIVE
-    assert [each.id for each in wish_with(world, served).members] == [member]
+    assert [each.id for each in desired_with(world, served).members] == [member]
 
 
 def test_a_member_moves_to_no_place_that_is_taken(world: World, alone: str, served: str) -> None:
@@ -133,7 +133,7 @@ def test_monitors_come_and_go_with_the_list(world: World, served: str, monitor: 
     assert [template_of(each) for each in view.monitors] == [monitor, second]
     view = world.v1_pools.update(served, Changes(), [second])
     assert [template_of(each) for each in view.monitors] == [second]
-    assert [each.id for each in wish_with(world, served).monitors] == [each.id for each in view.monitors]
+    assert [each.id for each in desired_with(world, served).monitors] == [each.id for each in view.monitors]
     with pytest.raises(NotFound):
         world.v1_pools.update(served, Changes(), [served])
 
@@ -153,11 +153,11 @@ def test_every_association_is_a_monitor_of_its_own_pool(world: World, alone: str
     for pool in (alone, served):
         world.v1_pools.associate(pool, monitor)
     world.v1_pools.associate(served, second)
-    wish = wish_with(world, served)
-    assert [(each.type, each.fall) for each in wish.monitors] == [(MonitorType.HTTP, 3), (MonitorType.PING, 1)]
+    desired = desired_with(world, served)
+    assert [(each.type, each.fall) for each in desired.monitors] == [(MonitorType.HTTP, 3), (MonitorType.PING, 1)]
     made = world.v1_pools.get(served).monitors
     assert [(each.id, template_of(each)) for each in made] == [
-        (carried.id, template) for carried, template in zip(wish.monitors, (monitor, second), strict=True)
+        (carried.id, template) for carried, template in zip(desired.monitors, (monitor, second), strict=True)
     ]
     shown = world.v1_monitors.get(monitor)
     assert [(each.item.pool_id, each.provisioning_status) for each in shown.associations] == [
@@ -196,7 +196,7 @@ def test_a_change_reaches_every_pool(world: World, alone: str, served: str, moni
     assert [each.item.delay for each in changed.associations] == [9, 9]
     assert [each.provisioning_status for each in changed.associations] == [P.ACTIVE, P.PENDING_UPDATE]
     assert len(world.hints.sent) == 1
-    assert wish_with(world, served).monitors[0].http == HttpCheck(url_path="/health")
+    assert desired_with(world, served).monitors[0].http == HttpCheck(url_path="/health")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 """Any sequence of LBaaS v1's requests, mixed with those of Octavia's API: pools, members and monitors are where they
-were put last, nothing is lost or doubled, and what agents are told is what was wished."""
+were put last, nothing is lost or doubled, and what agents are told is what was asked for."""
 
 import tempfile
 from collections.abc import Callable, Iterable
@@ -249,15 +249,15 @@ class Walk(RuleBasedStateMachine):
     @invariant()
     def every_vip_has_its_pool_on_its_host_and_nothing_else_is_there(self) -> None:
         for vip, pool in self.vips.items():
-            wish = self.world.gateway.fetch("host-1", [self.balancers[vip]])[self.balancers[vip]]
-            assert isinstance(wish, Desired)
-            [listener] = [each for each in wish.listeners if each.id == vip]
+            desired = self.world.gateway.fetch("host-1", [self.balancers[vip]])[self.balancers[vip]]
+            assert isinstance(desired, Desired)
+            [listener] = [each for each in desired.listeners if each.id == vip]
             assert listener.default_pool_id == pool
             if pool is not None:
                 members, templates = self.pools[pool]
-                assert {each.id for each in wish.members_of(pool)} == set(members)
+                assert {each.id for each in desired.members_of(pool)} == set(members)
                 monitors = self.world.v1_pools.get(pool).monitors
-                assert [each.id for each in wish.monitors_of(pool)] == [each.id for each in monitors]
+                assert [each.id for each in desired.monitors_of(pool)] == [each.id for each in monitors]
                 assert [template_of(each) for each in monitors] == templates
 
     @invariant()

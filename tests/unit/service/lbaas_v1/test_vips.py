@@ -45,10 +45,10 @@ def vip(world: World, pool: str) -> str:
     return identifier
 
 
-def wish_of(world: World, load_balancer_id: str) -> Desired:
-    wish = world.gateway.fetch("host-1", [load_balancer_id])[load_balancer_id]
-    assert isinstance(wish, Desired)
-    return wish
+def desired_of(world: World, load_balancer_id: str) -> Desired:
+    desired = world.gateway.fetch("host-1", [load_balancer_id])[load_balancer_id]
+    assert isinstance(desired, Desired)
+    return desired
 
 
 def balancer_of(world: World, vip: str) -> str:
@@ -80,10 +80,10 @@ def test_a_vip_brings_its_pool_to_a_host(world: World, pool: str) -> None:
     assert (lb.name, lb.item.vips[0].subnet_id, lb.provisioning_status) == ("web", "subnet-1", P.PENDING_CREATE)
     assert made.listener.provisioning_status is P.PENDING_CREATE
     assert world.v1_pools.get(pool).pool.provisioning_status is P.PENDING_UPDATE
-    assert world.hints.sent == [("host-1", lb.id, wish_of(world, lb.id).generation)]
-    wish = wish_of(world, lb.id)
-    assert [listener.default_pool_id for listener in wish.listeners] == [pool]
-    assert (len(wish.members), len(wish.monitors)) == (2, 1)
+    assert world.hints.sent == [("host-1", lb.id, desired_of(world, lb.id).generation)]
+    desired = desired_of(world, lb.id)
+    assert [listener.default_pool_id for listener in desired.listeners] == [pool]
+    assert (len(desired.members), len(desired.monitors)) == (2, 1)
 
     world.settle()
     assert world.vips.get(made.listener.id).listener.provisioning_status is P.ACTIVE
@@ -180,11 +180,11 @@ def test_a_moved_vip_keeps_its_host_and_the_pools_change_places(world: World, po
     view = world.vips.update(vip, VipChanges(pool_id=other))
     assert view.load_balancer.id == lb
     assert [hint[:2] for hint in world.hints.sent] == [("host-1", lb)]
-    wish = wish_of(world, lb)
-    assert [each.id for each in wish.pools] == [other]
-    assert [each.id for each in wish.members] == [member]
-    assert wish.listeners[0].default_pool_id == other
-    assert wish.pools[0].session_persistence == SessionPersistence(type=PersistenceType.HTTP_COOKIE)
+    desired = desired_of(world, lb)
+    assert [each.id for each in desired.pools] == [other]
+    assert [each.id for each in desired.members] == [member]
+    assert desired.listeners[0].default_pool_id == other
+    assert desired.pools[0].session_persistence == SessionPersistence(type=PersistenceType.HTTP_COOKIE)
     assert world.v1_members.get(member).provisioning_status is P.PENDING_UPDATE
 
     former = world.v1_pools.get(pool)
@@ -288,7 +288,7 @@ def test_another_listener_on_the_load_balancer_stays_when_the_vip_goes(world: Wo
     world.settle()
     world.vips.delete(vip)
     world.settle()
-    assert [each.id for each in wish_of(world, lb).listeners] == [second]
+    assert [each.id for each in desired_of(world, lb).listeners] == [second]
     assert world.v1_pools.get(pool).vip_id is None
 
 
@@ -298,7 +298,7 @@ def test_a_pool_that_another_listener_uses_is_not_free(world: World, pool: str, 
     world.settle()
     world.vips.delete(vip)
     world.settle()
-    assert [each.id for each in wish_of(world, lb).pools] == [pool]
+    assert [each.id for each in desired_of(world, lb).pools] == [pool]
     with pytest.raises(VipExists):
         world.vips.create("project", a_vip(pool, 82))
 
@@ -312,8 +312,8 @@ def test_a_listener_deleted_by_octavia_leaves_a_pool_that_takes_a_new_vip(world:
     assert again.load_balancer.id != lb
     world.settle()
     assert world.v1_pools.get(pool).vip_id == again.listener.id
-    assert wish_of(world, lb).pools == ()
-    assert len(wish_of(world, again.load_balancer.id).members) == 2
+    assert desired_of(world, lb).pools == ()
+    assert len(desired_of(world, again.load_balancer.id).members) == 2
 
 
 def test_a_pool_deleted_by_octavia_leaves_a_vip_without(world: World, pool: str, vip: str) -> None:

@@ -1,4 +1,4 @@
-"""Wishes for tests of the agent: a load balancer with listeners, pools and members, in as few words as possible.
+"""Desired states for the agent's tests: a load balancer with listeners, pools and members, in as few words as possible.
 
 Ids look like UUIDs and say what they are: ``uuid(1)`` is a load balancer's, further ones are numbered by kind.
 """
@@ -71,7 +71,7 @@ def monitor(pool: int = 0, kind: MonitorType = MonitorType.HTTP, number: int = 0
     return HealthMonitor(id=uuid(6, 16 * number + pool), pool_id=uuid(4, pool), type=kind, **(fields | more))
 
 
-def wish(generation: int = 1, *, at: DesiredPort | None = None, size: int = 2, **more: Any) -> Desired:
+def make_desired(generation: int = 1, *, at: DesiredPort | None = None, size: int = 2, **more: Any) -> Desired:
     """One HTTP listener, one pool, so many members, unless ``more`` says otherwise."""
     where = at or port()
     fields: dict[str, Any] = {
@@ -89,8 +89,8 @@ def wish(generation: int = 1, *, at: DesiredPort | None = None, size: int = 2, *
 
 
 def document_of_version_1() -> bytes:
-    """A wish with a monitor as version 1 of the payloads wrote it: with what LBaaS v1 alone knows of its objects."""
-    kept: dict[str, Any] = json.loads(dump_desired(wish(monitors=(monitor(),))))
+    """One with a monitor, as version 1 of the payloads wrote it: with what LBaaS v1 alone knows of its objects."""
+    kept: dict[str, Any] = json.loads(dump_desired(make_desired(monitors=(monitor(),))))
     counted = {"bytes_in": 7, "bytes_out": 8, "total_connections": 9}
     kept["listeners"][0]["v1"] = True
     kept["pools"][0]["v1"] = {"subnet_id": uuid(8), "provider": "haproxy", **counted}

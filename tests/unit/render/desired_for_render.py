@@ -1,4 +1,4 @@
-"""A small wish for the tests of ``render``, with ids that can be read."""
+"""A small desired state for the tests of ``render``, with ids that can be read."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,7 +38,7 @@ def member(name: str, *, pool_id: str = "app", last: int = 11, **fields: object)
     return replace(plain, **fields)  # type: ignore[arg-type]
 
 
-def wish(
+def make_desired(
     *members: Member,
     monitor: HealthMonitor | None = None,
     monitors: tuple[HealthMonitor, ...] = (),

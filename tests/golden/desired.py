@@ -23,7 +23,7 @@ _PORT = {
 }
 
 
-def load_wish(text: str) -> Desired:
+def load_desired(text: str) -> Desired:
     """Raises ValueError for a field that the model does not have, so that no case is about nothing."""
     given: dict[str, Any] = json.loads(text)
     unknown = given.keys() - {"load_balancer", "listeners", "pools", "members", "monitors"}
@@ -41,9 +41,9 @@ def load_wish(text: str) -> Desired:
         "members": given.get("members", []),
         "monitors": given.get("monitors", []),
     }
-    wish = _DESIRED.validate_python(document)
-    _refuse_strange_fields(document, json.loads(_DESIRED.dump_json(wish)))
-    return wish
+    desired = _DESIRED.validate_python(document)
+    _refuse_strange_fields(document, json.loads(_DESIRED.dump_json(desired)))
+    return desired
 
 
 def _refuse_strange_fields(given: Any, understood: Any) -> None:
