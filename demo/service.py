@@ -6,6 +6,7 @@ configuration file.
 
 import http.client
 import os
+import random
 import signal
 import socket
 import sys
@@ -21,6 +22,9 @@ Sections = Mapping[str, Mapping[str, str | int | float]]
 PREFERRED_PORT = 9876
 START_TIMEOUT = 60.0
 _LISTENING = "0A"
+_OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_UNPRIVILEGED = 1024
+_ATTEMPTS = 100
 
 
 class ServiceError(Exception):
@@ -146,17 +150,22 @@ def read_roles(supervisor: int) -> dict[str, int]:
 
 
 def free_port(preferred: int | None = None) -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on: the preferred one when it is free."""
-    for wanted in (preferred, 0):
-        if wanted is not None:
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", wanted))
-                except OSError:
-                    continue
-                port: int = probe.getsockname()[1]
-                return port
+    """A TCP port of 127.0.0.1 that nobody listens on: the preferred one when it is free.
+
+    Below those that the kernel gives to outgoing connections: one of them may be another's by the time at which the
+    service is started, for the first time or again.
+    """
+    outgoing = int(_OUTGOING.read_text().split()[0])
+    below = range(_UNPRIVILEGED, outgoing)
+    others = random.sample(below, min(_ATTEMPTS, len(below)))
+    for wanted in ([] if preferred is None else [preferred]) + others:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", wanted))
+            except OSError:
+                continue
+            return wanted
     raise ServiceError("no free TCP port on 127.0.0.1")
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine, text
+from tests.waiting import NET
 
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
@@ -153,7 +154,7 @@ def _server(
     finally:
         process.send_signal(ending)
         try:
-            process.wait(30)
+            process.wait(NET)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -74,7 +74,8 @@ def churn(world: World, clients: Sequence[ChurnClient], answers: Counter[int], s
             for thread in threads:
                 thread.join()
         await_conformity(world)
-    assert not [fault for client in clients for fault in client.faults]
+    faults = [fault for client in clients for fault in client.faults]
+    assert not faults, "\n".join([f"{len(faults)} answers blame the service", *faults[:10]])
     assert answers[201] > ANSWERS / 20, answers
 
 

@@ -128,9 +128,11 @@ def _size(world: World) -> int:
 
 
 def _since(world: World, offsets: dict[str, int]) -> str:
-    """What the service logged since then, its end."""
+    """What the service logged since then: what was out of order, and the end."""
     if not world.service.log.exists():
         return ""
     with world.service.log.open(errors="replace") as log:
         log.seek(offsets.get(str(world.service.log), 0))
-        return "".join(log.readlines()[-_LOG_LINES:])
+        lines = log.readlines()
+    trouble = [line for line in lines[:-_LOG_LINES] if " info " not in line]
+    return "".join([*trouble[:_LOG_LINES], *lines[-_LOG_LINES:]])

@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 from demo.lab import Lab
 from demo.service import Service, free_port
+from tests.waiting import NET
 
 import evenload
-
-NET = 60.0
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def lab() -> Iterator[Lab]:
 
 
 def ask(port: int, method: str, path: str, body: Any = None) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=NET)
     try:
         payload = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         connection.request(method, path, payload, {"Content-Type": "application/json"})

@@ -12,7 +12,7 @@ import structlog
 from tests.fakes.desired import BALANCER, changed, make_desired, uuid
 from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
-from tests.waiting import NET, ThreadsSince
+from tests.waiting import NET, ThreadsSince, eventually
 
 from evenload.agent.loop import Agent
 from evenload.agent.settings import AgentSettings
@@ -151,7 +151,7 @@ def world() -> Iterator[World]:
     world.agent.start()
     yield world
     world.agent.stop()
-    assert world.threads == []
+    assert eventually(lambda: world.threads == []), world.threads
 
 
 PLACES = ["fetch", "report", "assignments", "known", "observe", "health", "read_statistics", "clock"]
@@ -163,11 +163,12 @@ def test_a_fault_ends_no_thread_and_forgets_no_load_balancer(world: World, place
     before = world.threads
     assert len(before) == WORKERS + 2
     world.trouble.expect(place, TIMES)
-    deadline = time.monotonic() + LONG
-    while not world.trouble.over(place):
+
+    def over() -> bool:
         world.begin_a_change()
-        time.sleep(0.001)
-        assert time.monotonic() < deadline
+        return world.trouble.over(place)
+
+    assert eventually(over)
     world.change()
     assert world.threads == before
     assert sum(world.agent.faults.counts.values()) >= TIMES
@@ -186,8 +187,7 @@ def test_a_fault_in_what_comes_after_a_round_does_not_forget_the_load_balancer(
         world.generation += 1
         world.server.put(changed(make_desired(generation=world.generation - 1)))
         world.agent.hint(BALANCER, world.generation)
-        while world.agent.faults.counts.get("round", 0) < 2:  # in the round, and in telling of it
-            time.sleep(0.001)
+        assert eventually(lambda: world.agent.faults.counts.get("round", 0) >= 2)  # in the round, and in telling of it
     world.change()
     assert world.threads == before
 
@@ -200,10 +200,13 @@ def test_a_fault_of_the_queue_itself_ends_no_worker(world: World, monkeypatch: p
     before = world.threads
     with monkeypatch.context() as patched:  # as above
         patched.setattr("evenload.agent.schedule.Schedule.take", fault)
-        while not any(name.startswith("agent-worker") for name in world.agent.faults.counts):
+
+        def met() -> bool:
             with pytest.raises(Fault):
                 world.agent.run_due()
             world.agent.hint(uuid(1, 9), 1)
-            time.sleep(0.001)
+            return any(name.startswith("agent-worker") for name in world.agent.faults.counts)
+
+        assert eventually(met)
     world.change()
     assert world.threads == before

@@ -5,12 +5,13 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from tests.waiting import NET
 
 from evenload.agent.schedule import Schedule, Task
 from evenload.agent.workers import Workers
 from evenload.threads import Faults
 
-LONG = 10.0
+LONG = NET
 NUMBER = 8
 ROUNDS = 25
 

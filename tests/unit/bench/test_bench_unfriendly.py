@@ -6,6 +6,7 @@ import time
 
 from bench.parts.unfriendly import _SLOW_CLIENTS as SLOW_CLIENTS
 from bench.parts.unfriendly import LISTENERS, MEMBERS, cpu_seconds, huge
+from tests.waiting import NET
 
 
 def test_the_huge_request_is_as_huge_as_it_says() -> None:
@@ -34,7 +35,7 @@ def test_slow_clients_are_of_four_kinds_and_ready_when_all_have_come() -> None:
             connections[2].sendall(b"an answer")
             assert process.stdout.readline() == "ready\n"
             process.stdin.close()
-            assert process.wait(30) == 0
+            assert process.wait(NET) == 0
     for connection in connections:
         connection.close()
     assert half_head.startswith(b"GET ")

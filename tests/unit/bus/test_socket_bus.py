@@ -12,6 +12,7 @@ import pytest
 from tests.contract.test_agent_link import REPORT, NotedCalls
 from tests.fakes.desired import make_desired
 from tests.fakes.unix_sockets import MINE, NOT_MINE, datagram_socket, stream_socket
+from tests.waiting import NET
 
 from evenload.bus.hints import HintReceiver, HintSender
 from evenload.bus.socket_client import SocketServer
@@ -21,7 +22,7 @@ from evenload.model.errors import ForeignDatabase, ServerUnavailable, Unwelcome
 from evenload.model.registration import PAYLOAD_VERSION, Registration
 from evenload.payloads import messages
 
-LONG = 10.0
+LONG = NET
 
 
 class Site:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from tests.waiting import NET
 
 from evenload.host import netns
 from evenload.host.icmp import Pinger
@@ -19,7 +20,7 @@ from evenload.host.watch import Watcher
 from evenload.model.desired import PingTarget
 from evenload.threads import Faults, Stranded
 
-LONG = 10.0
+LONG = NET
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +37,7 @@ def faults() -> Faults:
 
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(["/usr/bin/sleep", "60"])
+    process = subprocess.Popen(["/usr/bin/sleep", "infinity"])
     yield process
     process.kill()
     process.wait()

@@ -38,7 +38,7 @@ def watcher() -> Iterator[Watcher]:
 
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(["/usr/bin/sleep", "60"])
+    process = subprocess.Popen(["/usr/bin/sleep", "infinity"])
     yield process
     process.kill()
     process.wait()
@@ -46,7 +46,7 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 
 def later(watcher: Watcher, news: News) -> None:
     """Lets another process die and be told of: all that died before has been told of by then."""
-    other = subprocess.Popen(["/usr/bin/sleep", "60"])
+    other = subprocess.Popen(["/usr/bin/sleep", "infinity"])
     watcher.watch(LATER, other.pid, news)
     other.kill()
     assert news.next() == LATER
@@ -75,7 +75,7 @@ def test_a_process_that_is_dead_already(watcher: Watcher, process: subprocess.Po
 
 def test_only_the_last_watch_of_a_load_balancer_counts(watcher: Watcher, process: subprocess.Popen[bytes]) -> None:
     first, second = News(), News()
-    other = subprocess.Popen(["/usr/bin/sleep", "60"])
+    other = subprocess.Popen(["/usr/bin/sleep", "infinity"])
     try:
         watcher.watch("lb", other.pid, first)
         watcher.watch("lb", process.pid, second)

@@ -8,8 +8,6 @@ import pytest
 
 from evenload.main.supervisor import choose_delay, is_refusal
 
-LONG = 20.0
-
 
 def exited(status: int) -> int:
     return status << 8

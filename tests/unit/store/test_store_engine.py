@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import event
 from tests.contract.samples import a_tree, moment
 from tests.fakes.hints import NotedHints
+from tests.waiting import NET
 
 from evenload.interfaces import Transaction
 from evenload.model.errors import EvenloadError, StoreUnavailable
@@ -116,7 +117,7 @@ def test_who_stands_behind_a_writer_that_waits_for_another_process_is_sent_away(
     settings = StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db")
     engine, other = open_engine(settings), open_engine(settings)
     upgrade(engine)
-    store = SqlUnitOfWork(engine, NotedHints(), busy_timeout=60)
+    store = SqlUnitOfWork(engine, NotedHints(), busy_timeout=2 * NET)
     results: SimpleQueue[Exception | None] = SimpleQueue()
 
     def write(name: str) -> None:
@@ -133,7 +134,7 @@ def test_who_stands_behind_a_writer_that_waits_for_another_process_is_sent_away(
     def _(_: Transaction) -> None:
         for thread in threads:
             thread.start()
-        refused = [results.get(timeout=50) for _ in range(9)]
+        refused = [results.get(timeout=NET) for _ in range(9)]
         assert all("another process" in str(error) for error in refused)
         with store.read() as reader:
             assert reader.agents() == []
