@@ -18,9 +18,10 @@ from evenload.host import haproxy_process
 from evenload.host.files import StateFiles
 from evenload.host.haproxy_process import Begun, Ended
 from evenload.host.haproxy_runtime import LONGEST_PATH
-from evenload.host.haproxy_workers import Worker, Workers
+from evenload.host.haproxy_workers import Workers
 from evenload.host.refusal import refusal
 from evenload.host.settings import HaproxySettings
+from evenload.host.succession import Worker
 from evenload.model.errors import Hopeless, HostError, InvalidConfiguration
 
 log = structlog.get_logger(__name__)

@@ -1,46 +1,23 @@
-"""The HAProxy processes of each load balancer as the state directory and /proc have them. Used by ``haproxy`` alone.
+"""The HAProxy processes of each load balancer as the state directory and /proc have them.
 
 Worker n leaves ``haproxy-<n>.cfg`` (what it was started with), ``haproxy-<n>.pid`` and ``haproxy-<n>.sock``. The pid
 file is HAProxy's own, written as soon as it listens, so that a process which the agent started without living to
-record it is found all the same. ``running.json`` says which text a worker amounts to after runtime changes.
+record it is found all the same.
 """
 
-import json
 import os
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from evenload.host import haproxy_process, netns
 from evenload.host.files import StateFiles, names_load_balancer
 from evenload.host.refusal import refusal
+from evenload.host.succession import Worker
 
 LIVE = "haproxy.cfg"
-CURRENT_SOCKET = "haproxy.sock"
 STATES = "servers.state"
-_RUNNING = "running.json"
 _FILE = re.compile(r"haproxy-([0-9]+)\.(cfg|pid|sock)\Z")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Worker:
-    """A living process. ``namespace``: the inode of the network namespace that it is in."""
-
-    number: int
-    pid: int
-    start_time: int
-    namespace: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
-    """What is recorded of the current worker: ``text`` with its runtime changes folded in."""
-
-    worker: int
-    pid: int
-    start_time: int
-    text: str
 
 
 class Workers:
@@ -115,8 +92,8 @@ class Workers:
         return found
 
     def orphans_among(self, load_balancer_id: str, pids: Iterable[int]) -> list[int]:
-        known = {worker.pid for worker in self.living(load_balancer_id)}
-        return [pid for pid in pids if pid not in known and self._named_file(load_balancer_id, pid) is not None]
+        recorded = {worker.pid for worker in self.living(load_balancer_id)}
+        return [pid for pid in pids if pid not in recorded and self._named_file(load_balancer_id, pid) is not None]
 
     def end(self, load_balancer_id: str, pid: int) -> None:
         """Kills a process that ``living`` or ``orphans`` named."""
@@ -129,34 +106,6 @@ class Workers:
         named = self._named_file(load_balancer_id, pid)
         if named is not None:
             haproxy_process.let_finish(pid, named)
-
-    def read_running(self, load_balancer_id: str) -> Running | None:
-        """None where nothing is recorded, or something that no version of ours has written."""
-        content = self._files.read(load_balancer_id, _RUNNING)
-        if content is None:
-            return None
-        try:
-            return Running(**json.loads(content))
-        except (ValueError, TypeError):
-            return None
-
-    def write_running(self, load_balancer_id: str, running: Running) -> None:
-        self._files.write(load_balancer_id, _RUNNING, json.dumps(asdict(running)))
-
-    def forget_running(self, load_balancer_id: str) -> None:
-        self._files.remove(load_balancer_id, _RUNNING)
-        self._files.remove(load_balancer_id, CURRENT_SOCKET)
-
-    def point_at(self, load_balancer_id: str, number: int) -> None:
-        """Makes ``haproxy.sock`` lead to that worker's socket."""
-        link = self._files.path(load_balancer_id, CURRENT_SOCKET)
-        temporary = link.with_name(f".new-{CURRENT_SOCKET}")
-        try:
-            temporary.unlink(missing_ok=True)
-            temporary.symlink_to(f"haproxy-{number}.sock")
-            os.rename(temporary, link)
-        except OSError as error:
-            raise refusal(f"link {link}", error) from error
 
     def _numbers(self, load_balancer_id: str) -> dict[int, set[str]]:
         found: dict[int, set[str]] = {}

@@ -1,0 +1,68 @@
+"""All workers of a load balancer at present: which live, which one serves, what it answers. What dead ones left is
+removed, and room is made for a new one."""
+
+import structlog
+
+from evenload.host.haproxy_last_words import LastWords
+from evenload.host.haproxy_launch import Launcher
+from evenload.host.haproxy_runtime import Conversation, Finishing, Unreachable
+from evenload.host.haproxy_workers import Workers
+from evenload.host.succession import Answer, Worker, choose_dead, choose_serving, choose_surplus
+from evenload.model.errors import HostError
+
+log = structlog.get_logger(__name__)
+
+Greeting = tuple[Answer, Conversation | None, str]
+"""The answer; the conversation where it was given, which the receiver closes; for people, why there is none."""
+
+
+class Crew:
+    def __init__(self, workers: Workers, launcher: Launcher, last_words: LastWords) -> None:
+        self._workers = workers
+        self._launcher = launcher
+        self._last_words = last_words
+
+    def serving(self, load_balancer_id: str) -> Worker | None:
+        return choose_serving(self._workers.living(load_balancer_id), self._workers.namespace(load_balancer_id))
+
+    def sweep(self, load_balancer_id: str) -> list[Worker]:
+        """The living, the newest last, after what dead ones left was removed. In this order, so that a worker that is
+        being started meanwhile loses nothing: whoever had files is starting or living when it is asked for that."""
+        numbers = self._workers.numbers(load_balancer_id)
+        starting = self._launcher.starting().get(load_balancer_id)
+        living = self._workers.living(load_balancer_id)
+        dead = choose_dead(numbers, starting, living)
+        self._workers.sweep(load_balancer_id, dead)
+        for number in dead:
+            self._last_words.hang_up(load_balancer_id, number)
+        return living
+
+    def make_room(self, load_balancer_id: str, number: int) -> None:
+        """An agent that lost count may ask for a number that an older worker has; and there may be too many."""
+        living = self.sweep(load_balancer_id)
+        surplus = choose_surplus(living)
+        for oldest in surplus:
+            log.warning("too many workers are finishing", load_balancer=load_balancer_id, ended=oldest.number)
+            self._workers.end(load_balancer_id, oldest.pid)
+        if any(worker.number == number for worker in living[len(surplus) :]):
+            other = self._workers.move_aside(load_balancer_id, number)
+            self._last_words.renumber(load_balancer_id, number, other)
+
+    def converse(self, load_balancer_id: str, worker: Worker) -> Conversation:
+        return Conversation(self._workers.file(load_balancer_id, worker.number, "sock"))
+
+    def greet(self, load_balancer_id: str, worker: Worker) -> Greeting:
+        try:
+            return Answer.GIVEN, self.converse(load_balancer_id, worker), ""
+        except Finishing as error:
+            return Answer.REFUSED, None, str(error)
+        except Unreachable as error:
+            return Answer.NO_SOCKET, None, str(error)
+        except HostError as error:
+            return Answer.SILENT, None, str(error)
+
+    def answer_of(self, load_balancer_id: str, worker: Worker) -> Answer:
+        answer, conversation, _ = self.greet(load_balancer_id, worker)
+        if conversation is not None:
+            conversation.close()
+        return answer

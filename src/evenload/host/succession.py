@@ -1,0 +1,98 @@
+"""Which worker of a load balancer serves, which ones give way to a new one, and how. Pure: tables and choices."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from evenload.model.desired import ProxyStatistics
+
+FINISHING_AT_MOST = 16
+"""Workers of one load balancer, 3 MiB or more each: who changes it every second and keeps a connection open to each
+former worker must not take the memory of the whole host. The oldest gives way."""
+_FRONTEND = "FRONTEND"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A living process. ``namespace``: the inode of the network namespace that it is in."""
+
+    number: int
+    pid: int
+    start_time: int
+    namespace: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """What is recorded of the current worker: ``text`` with its runtime changes folded in."""
+
+    worker: int
+    pid: int
+    start_time: int
+    text: str
+
+
+class Answer(Enum):
+    """What a living worker does when it is spoken to."""
+
+    GIVEN = "given"
+    REFUSED = "refused"
+    """It is finishing: it has handed its listening sockets over, or closed them."""
+    NO_SOCKET = "no socket"
+    """Somebody removed the socket: the worker serves on, and cannot be spoken to."""
+    SILENT = "silent"
+    """It takes the conversation and says nothing: it hangs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """How a worker gives way. ``asked``: for its listening sockets; otherwise both share the ports for a moment.
+    ``ended``: as soon as the new one listens."""
+
+    asked: bool
+    ended: bool
+
+
+HANDOVERS: Mapping[Answer, Handover] = {
+    Answer.GIVEN: Handover(asked=True, ended=False),
+    Answer.NO_SOCKET: Handover(asked=False, ended=False),
+    Answer.REFUSED: Handover(asked=False, ended=True),
+    Answer.SILENT: Handover(asked=False, ended=True),
+}
+"""One that hangs would keep its connections, and the new ones that the kernel gives it, for ever. One that only lost
+its socket finishes what it has. Nobody took over from the newest worker: where it refuses, something is wrong with it.
+"""
+
+
+def choose_serving(living: Sequence[Worker], namespace: int | None) -> Worker | None:
+    """The newest worker in the load balancer's present namespace. ``living``: the newest last."""
+    inside = [worker for worker in living if namespace is not None and worker.namespace == namespace]
+    return inside[-1] if inside else None
+
+
+def outlives_start(answer: Answer | None) -> bool:
+    """Whether a worker goes on beside one that is started without taking over from it. ``answer``: None where it was
+    not asked, because it is in another namespace than its load balancer: there it serves nobody."""
+    return answer is Answer.REFUSED
+
+
+def choose_dead(numbers: Collection[int], starting: int | None, living: Iterable[Worker]) -> set[int]:
+    """Of the workers that left files, those that are neither started just now nor alive."""
+    return set(numbers) - {starting} - {worker.number for worker in living}
+
+
+def choose_surplus(living: Sequence[Worker]) -> Sequence[Worker]:
+    """Those that end before another one starts. ``living``: the newest last."""
+    return living[:-FINISHING_AT_MOST]
+
+
+def text_of(worker: Worker, running: Running | None, started_with: str | None) -> str:
+    """What the worker works by: as recorded, or, where the agent died before it could, as it was started."""
+    if running is not None and (running.pid, running.start_time) == (worker.pid, worker.start_time):
+        return running.text
+    return started_with or ""
+
+
+def is_idle(rows: Iterable[ProxyStatistics]) -> bool:
+    """Whether a finishing worker has no connection left."""
+    return not any(row.statistics.active_connections for row in rows if row.server == _FRONTEND)
