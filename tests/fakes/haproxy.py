@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from evenload.model.desired import ProxyStatistics, Statistics
 from evenload.model.observed import ServerState
 from evenload.render.haproxy_text import ServerLine, split
-from evenload.render.server_states import parse_server_states
+from evenload.render.state_file import parse_server_states
 
 Key = tuple[str, str]
 

@@ -29,7 +29,7 @@ from evenload.model.enums import Algorithm, ListenerProtocol, NetworkType, PoolP
 from evenload.model.network import Segment
 from evenload.render.haproxy import render_haproxy
 from evenload.render.options import RenderOptions
-from evenload.render.server_states import Row, parse_server_states
+from evenload.render.state_file import Row, parse_server_states
 
 VIP = "10.77.0.5"
 VIP6 = "2001:db8:77::5"

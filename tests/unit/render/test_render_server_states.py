@@ -8,7 +8,8 @@ from tests.unit.render.desired_for_render import FURTHER_MONITOR, MONITOR, PING_
 from evenload.model.balancer import HealthMonitor
 from evenload.model.desired import Desired
 from evenload.model.enums import ListenerProtocol
-from evenload.render.server_states import Row, parse_server_states, render_server_states
+from evenload.render.server_states import render_server_states
+from evenload.render.state_file import Row, parse_server_states
 
 HEADER = (
     "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight"
