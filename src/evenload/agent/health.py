@@ -24,6 +24,8 @@ _WORST_FIRST = (
     OperatingStatus.NO_MONITOR,
 )
 Statuses = dict[str, OperatingStatus]
+ServerKey = tuple[str, str]
+"""Pool, or listener, and server."""
 
 
 def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], probed: Verdicts) -> Statuses:
@@ -32,32 +34,34 @@ def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], probed: Verdi
     ``rows``: of the worker that accepts connections, none where it is dead. ``probed``: verdicts of the agent's own
     probes. Missing in the answer: members of which nothing has been seen yet.
     """
-    proxies: dict[str, list[ProxyStatistics]] = {}
+    servers: dict[ServerKey, list[ProxyStatistics]] = {}
     for row in rows:
         if serves(row.proxy):
-            proxies.setdefault(pool_of(row.proxy), []).append(row)
+            servers.setdefault((pool_of(row.proxy), row.server), []).append(row)
     found: Statuses = {}
     for listener in desired.listeners:
-        found[listener.id] = _listener(desired, listener, proxies.get(listener.id, ()))
+        found[listener.id] = _listener(desired, listener, servers.get((listener.id, _FRONTEND), ()))
     served = {group.pool.id for group in choose_groups(desired)}
     verdicts = {**verdicts_of_checks(desired, rows), **probed}
     for pool in desired.pools:
-        own = proxies.get(pool.id, ())
         monitors = choose_monitors(desired, pool.id)
         for member in desired.members_of(pool.id):
             up = agreed(verdicts.get((monitor.id, member.id)) for monitor in monitors.enabled)
+            own = servers.get((pool.id, member.id), ())
             status = _member(desired, member, pool.id in served, own, monitors, up)
             if status is not None:
                 found[member.id] = status
-        found[pool.id] = _pool(desired, pool, pool.id in served, own, found)
+        backends = servers.get((pool.id, _BACKEND), ())
+        found[pool.id] = _pool(desired, pool, pool.id in served, backends, found)
     found[desired.id] = _load_balancer(desired, found)
     return found
 
 
 def _listener(desired: Desired, listener: Listener, rows: Iterable[ProxyStatistics]) -> OperatingStatus:
+    """``rows``: of its frontend, none or one."""
     if not (desired.load_balancer.admin_state_up and listener.admin_state_up):
         return OperatingStatus.OFFLINE
-    front = next((row for row in rows if row.server == _FRONTEND), None)
+    front = next(iter(rows), None)
     if front is None or front.status == "STOP":
         return OperatingStatus.ERROR
     if front.status == "FULL" or (front.limit and front.statistics.active_connections >= front.limit):
@@ -73,7 +77,7 @@ def _member(
     monitors: Monitors,
     up: bool | None,
 ) -> OperatingStatus | None:
-    """``up``: what all monitors of the member agree on."""
+    """``rows``: of the member in all backends of its pool; ``up``: what all its monitors agree on."""
     if not (member.admin_state_up and desired.load_balancer.admin_state_up):
         return OperatingStatus.OFFLINE
     if not served:
@@ -82,11 +86,11 @@ def _member(
         return OperatingStatus.ERROR
     if monitors.any and monitors.native is None:
         # Until the first verdict of an agent that has just started, what HAProxy was told by its predecessor stands.
-        told_down = any(row.status.startswith("DOWN") for row in rows if row.server == member.id)
+        told_down = any(row.status.startswith("DOWN") for row in rows)
         if up is None and told_down:
             return OperatingStatus.ERROR
         return None if up is None else _draining(member, OperatingStatus.ONLINE)
-    reported = {_status(row.status, member) for row in rows if row.server == member.id}
+    reported = {_status(row.status, member) for row in rows}
     status = next((each for each in _WORST_FIRST if each in reported), None)
     # Right after a monitor was taken away or added, the row may still speak of the former state.
     if status is OperatingStatus.NO_MONITOR and monitors.any:
@@ -110,11 +114,10 @@ def _draining(member: Member, otherwise: OperatingStatus) -> OperatingStatus:
 
 
 def _pool(
-    desired: Desired, pool: Pool, served: bool, rows: Iterable[ProxyStatistics], found: Statuses
+    desired: Desired, pool: Pool, served: bool, backends: Sequence[ProxyStatistics], found: Statuses
 ) -> OperatingStatus:
     if not served:
         return OperatingStatus.OFFLINE
-    backends = [row for row in rows if row.server == _BACKEND]
     if not backends or any(row.status.startswith("DOWN") for row in backends):
         return OperatingStatus.ERROR
     if any(found.get(member.id) is OperatingStatus.ERROR for member in desired.members_of(pool.id)):

@@ -48,7 +48,8 @@ def plan_servers(
             return None
         named = {_key(change) for change in changes}
         changes = (*(change for change in drift if _key(change) not in named), *changes)
-        cuts = tuple(shut_sessions(*key) for key in overdue if key in leftovers_of(running))
+        leftovers = leftovers_of(running)
+        cuts = tuple(shut_sessions(*key) for key in overdue if key in leftovers)
         ends = (*cuts, *delete_leftovers(running.text, running.servers))
     lines = tuple(line for change in changes for line in commands(change))
     return ServersPlan((*lines, *ends), changed=bool(changes))

@@ -3,13 +3,17 @@
 ``Desired`` is complete: an agent that knows nothing else can build the load balancer from it. It is never a difference.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import TypeVar
 
 from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, Pool
 from evenload.model.enums import OperatingStatus
 from evenload.model.network import Route, Segment
+
+_Child = TypeVar("_Child", Member, HealthMonitor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +35,18 @@ class DesiredPort:
     ips: tuple[DesiredIp, ...]
 
 
+class _ByPool:
+    """Children by the pool that they belong to, each kind grouped once for a document, at the first question. Not a
+    field: it is no part of what is compared, printed or sent."""
+
+    __slots__ = ("_members", "_monitors")
+
+    _members: dict[str, tuple[Member, ...]]
+    _monitors: dict[str, tuple[HealthMonitor, ...]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desired:
+class Desired(_ByPool):
     """The desired state of one load balancer at one generation. Objects that are to be deleted are not in it.
 
     Disabled objects are: it is ``render`` that leaves them out or puts them into maintenance.
@@ -52,11 +66,22 @@ class Desired:
         return self.load_balancer.id
 
     def members_of(self, pool_id: str) -> tuple[Member, ...]:
-        return tuple(member for member in self.members if member.pool_id == pool_id)
+        if not hasattr(self, "_members"):
+            object.__setattr__(self, "_members", _by_pool(self.members))
+        return self._members.get(pool_id, ())
 
     def monitors_of(self, pool_id: str) -> tuple[HealthMonitor, ...]:
         """Enabled and disabled ones, in order. A member is up when all enabled ones agree."""
-        return tuple(monitor for monitor in self.monitors if monitor.pool_id == pool_id)
+        if not hasattr(self, "_monitors"):
+            object.__setattr__(self, "_monitors", _by_pool(self.monitors))
+        return self._monitors.get(pool_id, ())
+
+
+def _by_pool(children: Iterable[_Child]) -> dict[str, tuple[_Child, ...]]:
+    found: dict[str, list[_Child]] = {}
+    for child in children:
+        found.setdefault(child.pool_id, []).append(child)
+    return {pool_id: tuple(group) for pool_id, group in found.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
