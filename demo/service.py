@@ -20,7 +20,7 @@ from demo.lab import Lab, Process
 Sections = Mapping[str, Mapping[str, str | int | float]]
 
 PREFERRED_PORT = 9876
-START_TIMEOUT = 60.0
+START_TIMEOUT = 180.0
 _LISTENING = "0A"
 _OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _UNPRIVILEGED = 1024

@@ -17,7 +17,7 @@ from evenload.host import netns
 _ARP, _IPV4, _ETHERNET = 0x0806, 0x0800, 1
 _REQUEST, _REPLY = 1, 2
 _ARP_WAIT = 0.4
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ FAILURES = (OSError, http.client.HTTPException)
 _FIRST_ATTEMPT, _LONGEST_ATTEMPT = 0.5, 8.0
 
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds after which an answer, or the first good one, is given up: a net, no promise."""
 
 

@@ -26,9 +26,6 @@ from evenload.store.tables import IDENTITY, METADATA
 
 KINDS = ("postgresql", "mariadb")
 
-_PATIENCE = 120.0
-"""Seconds for a server to answer: it waits for an event, and a slow machine is no failure."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
@@ -129,9 +126,7 @@ def _as_user(command: Sequence[object], user: str | None) -> list[str]:
 
 
 def _run(command: Sequence[object], user: str | None) -> None:
-    done = subprocess.run(
-        _as_user(command, user), cwd="/", capture_output=True, text=True, timeout=_PATIENCE, check=False
-    )
+    done = subprocess.run(_as_user(command, user), cwd="/", capture_output=True, text=True, timeout=NET, check=False)
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {done.stdout[-2000:]}{done.stderr[-2000:]}")
 
@@ -162,7 +157,7 @@ def _server(
 
 def _wait_for(url: str, require_alive: Callable[[], None]) -> None:
     engine = open_engine(StoreSettings(url=url))
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + NET
     try:
         while True:
             require_alive()

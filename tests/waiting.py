@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-NET = 60.0
+NET = 180.0
 """Seconds."""
 
 

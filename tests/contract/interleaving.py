@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, cast
 
 from sqlalchemy import Engine, text
+from tests.waiting import NET
 
 from evenload.interfaces import T, Transaction, UnitOfWork
 from evenload.model.errors import EvenloadError
@@ -16,7 +17,6 @@ _WAITING = {
     "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted",
     "mariadb": "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
 }
-_LONGEST = 60.0
 
 
 class Other:
@@ -31,13 +31,13 @@ class Other:
         self._thread.start()
 
     def finish(self) -> None:
-        self._thread.join(_LONGEST)
+        self._thread.join(NET)
         assert not self._thread.is_alive()
 
     def proceed(self, engine: Engine) -> None:
         """Returns when it has ended, or waits for a lock in the database."""
         self.start()
-        end = time.monotonic() + _LONGEST
+        end = time.monotonic() + NET
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             while self._thread.is_alive() and not connection.scalar(text(_WAITING[engine.dialect.name])):
                 assert time.monotonic() < end

@@ -10,6 +10,7 @@ from tests.contract.samples import new_id
 from tests.databases import KINDS, Databases
 from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
+from tests.waiting import NET
 
 from evenload.interfaces import VipRequest
 from evenload.model.errors import Conflict
@@ -31,10 +32,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, databases: Databases) ->
 
 def test_no_address_twice_however_many_ask(url: str) -> None:
     """Half of the threads speak through an engine of their own, as another process would."""
-    settings = StoreSettings(url=url, busy_timeout=60)
+    settings = StoreSettings(url=url, busy_timeout=NET)
     engines = [open_engine(settings), open_engine(settings)]
     upgrade(engines[0])
-    stores = [SqlUnitOfWork(engine, NotedHints(), busy_timeout=60) for engine in engines]
+    stores = [SqlUnitOfWork(engine, NotedHints(), busy_timeout=NET) for engine in engines]
     clock = StillClock()
 
     def networks_of(store: SqlUnitOfWork, seed: int) -> Networks:

@@ -13,6 +13,7 @@ from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monitor, a_pool
 from tests.unit.service.conftest import make_world
+from tests.waiting import NET
 
 from evenload.interfaces import Transaction, UnitOfWork
 from evenload.model.enums import Kind
@@ -211,7 +212,7 @@ def test_two_who_wait_for_each_other_both_succeed(store: UnitOfWork) -> None:
     trees = [a_tree(), a_tree(address="10.0.0.6")]
     for tree in trees:
         store.write(lambda transaction, tree=tree: transaction.insert_tree(tree))  # type: ignore[misc]
-    both = threading.Barrier(2, timeout=60)
+    both = threading.Barrier(2, timeout=NET)
     tries: list[str] = []
 
     def work(first: str, second: str) -> Callable[[Transaction], None]:

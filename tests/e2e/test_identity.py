@@ -22,7 +22,7 @@ def move_database(world: World, source: str, target: str) -> None:
 
 def runs_undisturbed(world: World, made: Balanced, pids: set[int]) -> None:
     assert read_haproxy_pids(made.id) == pids
-    assert world.reaches(made.vip)
+    world.wait_answer(made.vip)
     assert (world.lab.state / "load_balancers" / made.id / "desired.json").exists()
 
 

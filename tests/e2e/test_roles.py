@@ -17,6 +17,7 @@ from tests.e2e.killing import BURST, await_role, kill_role, undisturbed
 from tests.e2e.world import Balanced, World
 
 from evenload.bus.hints import HintSender
+from evenload.host.haproxy_process import start_time
 from evenload.host.privileges import CAPABILITIES, Account, become
 from evenload.main import agent_role
 
@@ -234,7 +235,7 @@ def test_the_roles_end_with_the_supervisor_and_traffic_goes_on(fragile_world: Wo
     with undisturbed(world, made) as load:
         roles = world.service.roles()
         world.service.kill()
-        world.wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in roles.values()), "roles ended")
+        world.wait(lambda: not any(map(start_time, roles.values())), "roles ended")
         before = load.requests
         world.wait(lambda: load.requests >= before + BURST, "traffic without Evenload")
         world.service.start()

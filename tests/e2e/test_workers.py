@@ -12,6 +12,8 @@ from demo.traces import read_haproxy_pids
 from tests.e2e.building import build_world, make_networks
 from tests.e2e.world import Reply, World
 
+from evenload.host.haproxy_process import start_time
+
 WORKERS = 3
 
 
@@ -104,5 +106,5 @@ def test_workers_that_are_killed_come_back_and_lose_nothing(world: World, which:
 def test_all_end_when_the_service_is_stopped(world: World) -> None:
     found = [*workers(world), *world.service.roles().values()]
     assert world.service.stop() == 0
-    assert [pid for pid in found if Path(f"/proc/{pid}").exists()] == []
+    assert [pid for pid in found if start_time(pid)] == []
     world.service.start()

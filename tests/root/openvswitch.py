@@ -8,11 +8,11 @@ import secrets
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from demo.lab import Machine
 from tests.root.lab import run, run_ip
+from tests.waiting import NET, eventually
 
 from evenload.host import netns
 from evenload.host.haproxy_process import start_time
@@ -31,7 +31,7 @@ class Openvswitch:
         self._count = 0
 
     def settings(self, *, use_veth: bool = False) -> OpenvswitchSettings:
-        return OpenvswitchSettings(connection=self.connection, use_veth=use_veth, datapath_type="netdev", timeout=60.0)
+        return OpenvswitchSettings(connection=self.connection, use_veth=use_veth, datapath_type="netdev", timeout=NET)
 
     def start(self) -> None:
         self.directory.mkdir(mode=0o755)
@@ -47,7 +47,7 @@ class Openvswitch:
         self._end("ovs-vswitchd")
 
     def vsctl(self, *words: str) -> str:
-        return run("ovs-vsctl", f"--db={self.connection}", "--timeout=60", *words)
+        return run("ovs-vsctl", f"--db={self.connection}", f"--timeout={NET:.0f}", *words)
 
     def machine(self, name: str, bridge: str, *addresses: str, vlan: int | None = None) -> Machine:
         """A namespace with a veth to the bridge, fit for a switch in userspace."""
@@ -99,13 +99,10 @@ class Openvswitch:
             pid = int((self.directory / f"{name}.pid").read_text())
         except FileNotFoundError:
             return
-        for number, patience in ((signal.SIGTERM, 30.0), (signal.SIGKILL, 30.0)):
+        for number in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 return
-            deadline = time.monotonic() + patience
-            while time.monotonic() < deadline:
-                if start_time(pid) is None:  # gone, or a zombie that nobody has waited for yet
-                    return
-                time.sleep(0.01)
+            if eventually(lambda: start_time(pid) is None):  # gone, or a zombie that nobody has waited for yet
+                return

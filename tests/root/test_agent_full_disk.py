@@ -67,14 +67,14 @@ def test_a_change_that_needs_a_new_process_waits_for_room(stage: Stage, disk: Pa
     ballast = fill(disk, pages)
     two = stage.put(2, listeners=(stage.listener(), stage.listener(1)))
     assert "ENOSPC" in refused(stage, two)
-    assert stage.answers()
+    assert stage.ask().status == 200
     assert stage.pid() == pid
     stage.agent.resync()
-    assert stage.answers()
+    assert stage.ask().status == 200
     ballast.unlink()
     stage.agent.hint(stage.id, 2)  # the next attempt may be as far away as the next resync
     assert eventually(lambda: stage.answers(81))
-    assert stage.answers()
+    assert stage.ask().status == 200
 
 
 def test_a_change_at_run_time_is_in_force_although_it_cannot_be_written_down(stage: Stage, disk: Path) -> None:

@@ -181,7 +181,7 @@ def test_a_record_of_another_process_is_not_believed(stage: Stage) -> None:
 
 def test_a_pid_that_went_to_somebody_else_is_let_live(stage: Stage) -> None:
     stage.start(desired(member(1)))
-    bystander = subprocess.Popen(["/usr/bin/sleep", "60"])
+    bystander = subprocess.Popen(["/usr/bin/sleep", "infinity"])
     try:
         stage.haproxy.stop_haproxy(stage.id)
         stage.files.write(stage.id, "haproxy-3.pid", f"{bystander.pid}\n")

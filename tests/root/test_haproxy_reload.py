@@ -11,6 +11,7 @@ import pytest
 from tests.root.haproxy_stage import VIP6, Stage, desired, member
 from tests.waiting import NET, Repeating, eventually
 
+from evenload.host.haproxy_process import start_time
 from evenload.model.balancer import HealthMonitor, Listener, SessionPersistence, Vip
 from evenload.model.desired import Desired, Statistics
 from evenload.model.enums import InsertedHeader, ListenerProtocol, MonitorType, PersistenceType, PoolProtocol
@@ -96,7 +97,7 @@ def test_an_old_worker_finishes_what_it_began_and_ends(stage: Stage) -> None:
         slow.gate.set()
         assert held.recv(1000).startswith(b"HTTP/1.1 200")
     assert eventually(lambda: stage.haproxy.read_statistics(stage.id).keys() == {2})
-    assert eventually(lambda: not Path(f"/proc/{first}").exists())
+    assert eventually(lambda: start_time(first) is None)
     stage.haproxy.observe(stage.id)
     names = os.listdir(stage.files.path(stage.id))
     assert not [name for name in names if name.startswith("haproxy-1.")]
@@ -124,7 +125,7 @@ def test_who_is_let_finish_listens_no_more_and_answers_what_was_asked(stage: Sta
 
     assert eventually(gone)
     assert totals[-1] == 1
-    assert eventually(lambda: not Path(f"/proc/{pid}").exists())
+    assert eventually(lambda: start_time(pid) is None)
 
 
 def refuses(stage: Stage) -> bool:
@@ -141,7 +142,7 @@ def test_who_hangs_is_ended_when_it_is_let_finish(stage: Stage) -> None:
     pid = stage.start(desired(member(1)))
     os.kill(pid, signal.SIGSTOP)
     stage.haproxy.finish_haproxy(stage.id)
-    assert eventually(lambda: not Path(f"/proc/{pid}").exists())
+    assert eventually(lambda: start_time(pid) is None)
 
 
 def test_the_numbers_of_a_finishing_worker_are_read_to_its_last_byte(stage: Stage) -> None:

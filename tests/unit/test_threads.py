@@ -89,7 +89,7 @@ lost_threads.end_the_process()
 {lost}.start()
 threading.Event().wait()
 """
-    ended = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True, text=True, check=False)
+    ended = subprocess.run([sys.executable, "-c", program], timeout=NET, capture_output=True, text=True, check=False)
     assert ended.returncode == EXIT_STATUS
     assert "a thread was lost" in ended.stderr
     assert "no way back" in ended.stderr

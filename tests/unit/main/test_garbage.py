@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterator
 
 import pytest
+from tests.waiting import NET
 
 from evenload.main.garbage import GarbageCollection, is_due
 from evenload.threads import Faults
@@ -67,4 +68,4 @@ def test_garbage_goes(collection: GarbageCollection) -> None:
             keep.clear()
     for _ in range(20):
         gc.collect(1)
-    assert gone.wait(60)
+    assert gone.wait(NET)

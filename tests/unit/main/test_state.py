@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.waiting import NET
 
 from evenload.main.state import StateDirectory, StateTaken
 
@@ -77,10 +78,10 @@ def test_a_migration_waits_for_nobody(open_path: Path) -> None:
     config.write_text(f"[DEFAULT]\nstate_path = {open_path}/state\n")
     command = [sys.executable, "-m", "evenload.main.migrate", "--config-file", str(config)]
     with StateDirectory(open_path / "state" / "server", mode=0o700):
-        refused = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        refused = subprocess.run(command, capture_output=True, text=True, timeout=NET)
     assert refused.returncode == 1
     assert "is in use by process" in refused.stderr
     assert not (open_path / "state" / "server" / "evenload.sqlite").exists()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=NET)
     assert done.stdout.startswith("Schema none -> "), done.stderr
     assert (open_path / "state" / "server" / "evenload.sqlite").exists()

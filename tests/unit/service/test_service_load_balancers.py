@@ -11,6 +11,7 @@ from tests.fakes.memory_store import MemoryStore
 from tests.fakes.ports import CountingPorts
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monitor, a_pool
 from tests.unit.service.conftest import World
+from tests.waiting import NET
 
 from evenload.interfaces import UnitOfWork, VipPort, VipRequest
 from evenload.model.balancer import HttpCheck
@@ -157,7 +158,7 @@ def test_a_slow_provider_holds_up_nobody_else(world: World) -> None:
     class Slow(CountingPorts):
         def reserve_vip_port(self, load_balancer_id: str, project_id: str, desired: VipRequest) -> VipPort:
             asked.set()
-            assert answer.wait(60)
+            assert answer.wait(NET)
             return super().reserve_vip_port(load_balancer_id, project_id, desired)
 
     slow = Slow(world.context.uow, made=world.ports.made)
@@ -166,7 +167,7 @@ def test_a_slow_provider_holds_up_nobody_else(world: World) -> None:
     thread = threading.Thread(target=lambda: made.append(waiting.create("project", a_balancer()).id))
     thread.start()
     try:
-        assert asked.wait(60)
+        assert asked.wait(NET)
         world.load_balancers.update(lb, Changes(record={"name": "new"}))
         other = world.load_balancers.create("project", a_balancer()).id
         assert {view.record.id for view in world.load_balancers.list(Query()).views} == {lb, other}

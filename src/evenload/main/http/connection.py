@@ -14,6 +14,8 @@ STALLED_SECONDS = 60.0
 FIRST_REQUEST_SECONDS = 0.5
 """After the server was asked to stop: a client that was accepted just before may still send its first request."""
 
+_TO_READ_SECONDS = 0.01
+
 
 class LimitedConnection(HttpToolsProtocol):
     """Closes the connection of a client that is too slow; answers 400 to a head that is too long, and to a request that
@@ -64,7 +66,8 @@ class LimitedConnection(HttpToolsProtocol):
             super().shutdown()
             return
         self._last = True
-        self.loop.call_later(FIRST_REQUEST_SECONDS, self._end_silent)
+        # A loop that was kept from running finds the time over and the request there: it reads first, then it judges.
+        self.loop.call_later(FIRST_REQUEST_SECONDS, self.loop.call_later, _TO_READ_SECONDS, self._end_silent)
 
     def _end_silent(self) -> None:
         if not self._served:
