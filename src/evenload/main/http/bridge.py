@@ -4,16 +4,16 @@ A request reaches a thread when its body is complete, and the thread is free aga
 senders and slow readers cost memory in the event loop, and nobody's thread.
 """
 
-import asyncio
 import io
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import structlog
+
+from evenload.main.http.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -52,11 +52,11 @@ _FAULT = Answer(
 
 
 class WsgiBridge:
-    """An ASGI application. ``executor`` runs the WSGI application, one thread for each request in progress."""
+    """An ASGI application. ``turns`` run the WSGI application, one thread for each request in progress."""
 
-    def __init__(self, application: Any, executor: Executor, limits: BodyLimits) -> None:
+    def __init__(self, application: Any, turns: Turns, limits: BodyLimits) -> None:
         self._application = application
-        self._executor = executor
+        self._turns = turns
         self._limits = limits
         self._held = 0  # bytes of bodies; the event loop's thread alone counts them
 
@@ -87,7 +87,7 @@ class WsgiBridge:
                 self._held += len(part)
                 body += part
             environ = environ_of(scope, bytes(body), length)
-            answer = await asyncio.get_running_loop().run_in_executor(self._executor, self._run, environ)
+            answer = await self._turns.run(self._run, environ)
         finally:
             self._held -= len(body)
         if length > self._limits.one:  # the rest of the body is on its way

@@ -8,7 +8,6 @@ import logging
 import resource
 import socket
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
@@ -18,6 +17,7 @@ import uvloop
 
 from evenload.main.http.bridge import BodyLimits, WsgiBridge
 from evenload.main.http.connection import LimitedConnection
+from evenload.main.http.turns import Turns
 from evenload.main.listening import listen_tcp
 
 log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ class HttpServer:
         self._port = port
         self._threads = threads
         self._socket = listener
-        self._executor: ThreadPoolExecutor | None = None
+        self._turns: Turns | None = None
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -65,10 +65,10 @@ class HttpServer:
         if self._socket is None:
             self.bind()
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-        self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="http")
+        self._turns = Turns(self._threads)
         limits = BodyLimits(one=MAX_BODY_BYTES, all=MAX_BODY_BYTES_AT_ONCE)
         config = uvicorn.Config(
-            WsgiBridge(self._application, self._executor, limits),
+            WsgiBridge(self._application, self._turns, limits),
             http=LimitedConnection,
             ws="none",
             lifespan="off",
@@ -92,9 +92,9 @@ class HttpServer:
             self._server.ask_to_stop()
             self._thread.join(timeout=2 * _GRACE_SECONDS)
             self._server = self._thread = None
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
-            self._executor = None
+        if self._turns is not None:
+            self._turns.stop()
+            self._turns = None
         if self._socket is not None:
             self._socket.close()
             self._socket = None
