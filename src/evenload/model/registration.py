@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 PAYLOAD_VERSION = 2
-"""Raised with every field, kind or value that ``Desired``, ``Report`` or ``Health`` gains or loses."""
+"""Raised when ``Desired``, ``Report`` or ``Health`` lose a field, kind or value: what a sender of an earlier version
+still names is passed over then. What they gain is refused by name where it is not known, whatever the number."""
 
 FEATURES: frozenset[str] = frozenset()
-"""What this version can do beyond its payloads; none yet."""
+"""What this version can do that no field of a payload tells; none yet. A name that the other end does not know means
+nothing to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,26 @@
 """Octavia v2 on the wire: listeners, pools, members and health monitors, with all their defaults; and strangers."""
 
 import re
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from tests.unit.api.conftest import LBAAS, World
 
+from evenload.model.balancer import Listener
+
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?")
 STRANGER = "red:member"
+TIMEOUTS = {each.name: each.default for each in fields(Listener) if each.name.startswith("timeout_")}
 
 
 # ------------------------------------------------------------------------------------------------------------ listeners
+
+
+def test_a_listeners_timeouts_are_octavias() -> None:
+    octavias = {"client_data": 50000, "member_connect": 5000, "member_data": 50000, "tcp_inspect": 0}
+    assert {f"timeout_{name}": value for name, value in octavias.items()}.items() <= TIMEOUTS.items()
 
 
 def test_a_listener_with_its_defaults(world: World) -> None:
@@ -29,10 +38,7 @@ def test_a_listener_with_its_defaults(world: World) -> None:
         "connection_limit": -1,
         "default_pool_id": None,
         "insert_headers": {},
-        "timeout_client_data": 50000,
-        "timeout_member_connect": 5000,
-        "timeout_member_data": 50000,
-        "timeout_tcp_inspect": 0,
+        **TIMEOUTS,
         "allowed_cidrs": None,
         "default_tls_container_ref": None,
         "sni_container_refs": [],

@@ -19,7 +19,7 @@ from evenload.bus.socket_client import SocketServer
 from evenload.bus.socket_server import SocketGateway
 from evenload.model.desired import Gone, Unreadable
 from evenload.model.errors import ForeignDatabase, ServerUnavailable, Unwelcome
-from evenload.model.registration import PAYLOAD_VERSION, Registration
+from evenload.model.registration import PAYLOAD_VERSION, Registration, Welcome
 from evenload.payloads import messages
 
 LONG = NET
@@ -129,6 +129,48 @@ def test_an_agent_of_another_name_is_refused(site: Site) -> None:
     with pytest.raises(Unwelcome, match=r"calls itself edge-2, and this server's host is edge-1: \[DEFAULT\] host"):
         site.agent("edge-2").register(Registration())
     assert site.gateway.said == []
+
+
+def test_an_agent_of_a_later_version_is_let_in_and_its_features_arrive(site: Site) -> None:
+    """What they mean to a server that does not know them is nothing; what it cannot read it refuses call by call."""
+    site.serve()
+    later = Registration(version=PAYLOAD_VERSION + 1, features=frozenset({"of tomorrow"}))
+    server = site.agent()
+    assert server.register(later).version == PAYLOAD_VERSION
+    assert site.gateway.said == [("edge-1", later)]
+    assert server.assignments() == {"lb": 5}
+
+
+def test_a_server_of_a_later_version_is_spoken_to_whatever_features_it_has(site: Site) -> None:
+    later = Welcome(version=PAYLOAD_VERSION + 1, features=frozenset({"of tomorrow"}), database="db")
+
+    class Later(NotedCalls):
+        def register(self, agent: str, registration: Registration) -> Welcome:
+            return later
+
+    site.gateway = Later()
+    site.serve()
+    server = site.agent()
+    assert server.register(Registration()) == later
+    assert server.assignments() == {"lb": 5}
+
+
+def test_a_welcome_with_an_unknown_field_is_refused_by_name(site: Site) -> None:
+    with stream_socket(site.path) as listener:
+        listener.listen()
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                sent = b'{"result": {"version": 3, "colour": 1}}'
+                connection.sendall(struct.pack("!I", len(sent)) + sent)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        with pytest.raises(ServerUnavailable, match="colour is unknown to version"):
+            site.agent().register(Registration())
+        answering.join(LONG)
 
 
 def test_a_document_that_cannot_be_read_says_so_and_leaves_the_others(site: Site) -> None:
