@@ -18,6 +18,7 @@ from evenload.model.desired import Change, Desired, Gone, Health, Outcome, Repor
 from evenload.model.enums import OperatingStatus
 from evenload.model.errors import ForeignDatabase, ServerUnavailable, Unwelcome
 from evenload.model.registration import Registration, Welcome
+from evenload.threads import Faults
 
 REPORT = Report(load_balancer_id="lb", generation=3, outcome=Outcome.GIVE_UP, change=Change.RELOAD, reason="“why”")
 HEALTH = Health(
@@ -33,7 +34,7 @@ class NotedCalls:
 
     documents: dict[str, Desired | Gone] = field(default_factory=dict)
     said: list[tuple[str, object]] = field(default_factory=list)
-    fail: Exception | None = None
+    fail: BaseException | None = None
 
     def register(self, agent: str, registration: Registration) -> Welcome:
         self._note(agent, registration)
@@ -71,7 +72,7 @@ def local(_path: Path, gateway: NotedCalls, _stack: ExitStack) -> Server:
 
 
 def by_socket(path: Path, gateway: NotedCalls, stack: ExitStack) -> Server:
-    serving = SocketGateway(gateway, stream_socket(path), "edge-1", MINE)
+    serving = SocketGateway(gateway, stream_socket(path), "edge-1", MINE, Faults())
     serving.start()
     stack.callback(serving.stop)
     server = SocketServer(path, "edge-1", MINE)

@@ -20,6 +20,7 @@ from evenload.bus.hints import HintSender
 from evenload.host.haproxy_process import start_time
 from evenload.host.privileges import CAPABILITIES, Account, become
 from evenload.main import agent_role
+from evenload.threads import Faults
 
 ACCOUNT = Account("evenload", pwd.getpwnam("evenload").pw_uid, pwd.getpwnam("evenload").pw_gid)
 HAPROXY = pwd.getpwnam("haproxy").pw_uid
@@ -177,7 +178,7 @@ def test_what_the_server_must_not_reach_it_does_not_reach(world: World, balanced
 def test_the_same_attempts_succeed_where_they_may(world: World) -> None:
     """Otherwise the test above could pass for a wrong reason."""
     server = world.lab.state / "server"
-    sender = HintSender(world.lab.state / "run" / "agent.sock", world.lab.bridge)
+    sender = HintSender(world.lab.state / "run" / "agent.sock", world.lab.bridge, Faults())
     assert as_server(lambda: os.listdir(server)) == 0
     assert as_server(lambda: (server / "evenload.sqlite").read_bytes()) == 0
     assert as_server(lambda: sender._socket.sendto(b'["none", 1]', sender._path)) == 0

@@ -6,6 +6,8 @@ looks at the host and plans anew.
 
 from dataclasses import dataclass
 
+import structlog
+
 from evenload.agent.actions import (
     Action,
     BeginHaproxy,
@@ -33,6 +35,8 @@ from evenload.model.desired import Change, Outcome
 from evenload.model.errors import Hopeless, HostError
 from evenload.render.runtime_commands import refused
 from evenload.render.server_states import render_server_states
+
+log = structlog.get_logger(__name__)
 
 
 class RuntimeRefused(HostError):
@@ -144,7 +148,8 @@ def _reload(load_balancer_id: str, action: ReloadHaproxy, host: Host) -> int:
     try:
         [states] = host.runtime(load_balancer_id, ["show servers state"])
         kept = render_server_states(states, action.former, action.text)
-    except HostError:
+    except HostError as error:
+        log.warning("the health of members is not carried over", load_balancer=load_balancer_id, reason=str(error))
         return host.reload_haproxy(load_balancer_id, action.text, action.worker, None)
     pid = host.reload_haproxy(load_balancer_id, action.text, action.worker, kept.text)
     # Where this fails, the next attempt looks at the process and puts right what it has otherwise than its text says.

@@ -15,6 +15,7 @@ import structlog
 
 from evenload.payloads.documents import UnknownContent
 from evenload.payloads.messages import pack_hint, read_hint
+from evenload.threads import Faults, LastingThread
 
 log = structlog.get_logger(__name__)
 
@@ -28,14 +29,15 @@ _STOP_TIMEOUT = 5.0
 class HintSender:
     """Fulfils AgentBus. A hint for another agent than ``agent`` is dropped. May be used from any thread."""
 
-    def __init__(self, path: Path, agent: str) -> None:
+    def __init__(self, path: Path, agent: str, faults: Faults) -> None:
         self._path = str(path)
         self._agent = agent
+        self._faults = faults
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._condition = threading.Condition()
         self._waiting: dict[str, int] = {}
-        self._flushing = False
+        self._thread: LastingThread | None = None
 
     def hint(self, agent: str, load_balancer_id: str, generation: int) -> None:
         if agent != self._agent:
@@ -56,44 +58,53 @@ class HintSender:
         with self._condition:
             if len(self._waiting) < _MAX_WAITING:
                 self._waiting[load_balancer_id] = generation
-            if not self._flushing:
-                self._flushing = True
-                threading.Thread(target=self._flush, name="bus-hints", daemon=True).start()
+            if self._thread is not None:
+                return
+            thread = LastingThread("bus-hints", self._flush_next, self._faults)
+            try:
+                thread.start()
+            except RuntimeError as error:  # no more threads: the next hint that finds no room tries again
+                log.warning("hints wait", count=len(self._waiting), reason=str(error))
+            else:
+                self._thread = thread
 
-    def _flush(self) -> None:
-        """Until none wait. A receiver that takes nothing for a second has lost them."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as patient:
-            patient.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
-            while True:
-                with self._condition:
-                    if not self._waiting:
-                        self._flushing = False
-                        return
-                    load_balancer_id = next(iter(self._waiting))
-                    generation = self._waiting.pop(load_balancer_id)
-                try:
-                    patient.sendto(pack_hint(load_balancer_id, generation), self._path)
-                except OSError as error:
-                    with self._condition:
-                        lost = len(self._waiting) + 1
-                        self._waiting.clear()
-                    log.debug("hints lost", count=lost, reason=str(error))
+    def _flush_next(self) -> bool:
+        """False where none wait. A receiver that takes nothing for a second has lost them."""
+        with self._condition:
+            if not self._waiting:
+                self._thread = None
+                return False
+            load_balancer_id = next(iter(self._waiting))
+            generation = self._waiting.pop(load_balancer_id)
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as patient:
+                patient.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
+                patient.sendto(pack_hint(load_balancer_id, generation), self._path)
+        except OSError as error:
+            with self._condition:
+                lost = len(self._waiting) + 1
+                self._waiting.clear()
+            log.debug("hints lost", count=lost, reason=str(error))
+        return True
 
 
 class HintReceiver:
     """``bound``: a datagram socket with its path; ``users``: the ids that a server may have. ``on_hint`` is called with
     load balancer and generation, from a thread of the receiver's. Inert until ``start``."""
 
-    def __init__(self, bound: socket.socket, users: Collection[int], on_hint: Callable[[str, int], None]) -> None:
+    def __init__(
+        self, bound: socket.socket, users: Collection[int], on_hint: Callable[[str, int], None], faults: Faults
+    ) -> None:
         self._socket = bound
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._users = frozenset(users)
         self._on_hint = on_hint
+        self._faults = faults
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: LastingThread | None = None
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._receive, name="bus-hints", daemon=True)
+        self._thread = LastingThread("bus-hints", self._receive, self._faults)
         self._thread.start()
 
     def stop(self) -> None:
@@ -101,31 +112,34 @@ class HintReceiver:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RD)
         if self._thread is not None:
+            self._thread.hurry()
             self._thread.join(_STOP_TIMEOUT)
         self._socket.close()
 
-    def _receive(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                payload, ancillary, _, _ = self._socket.recvmsg(_MAX_HINT, socket.CMSG_SPACE(_CREDENTIALS.size))
-            except OSError as error:
-                if not self._stopping.is_set():
-                    log.warning("cannot receive hints", reason=str(error))
-                    self._stopping.wait(0.1)
-                continue
+    def _receive(self) -> bool:
+        """One hint; False when it is time to end."""
+        if self._stopping.is_set():
+            return False
+        try:
+            payload, ancillary, _, _ = self._socket.recvmsg(_MAX_HINT, socket.CMSG_SPACE(_CREDENTIALS.size))
+        except OSError as error:
             if self._stopping.is_set():
-                return
-            user = _sender(ancillary)
-            if user not in self._users:
-                log.warning("a stranger sent a hint", user=user)
-                continue
-            try:
-                load_balancer_id, generation = read_hint(payload)
-                self._on_hint(load_balancer_id, generation)
-            except UnknownContent as error:
-                log.warning("a hint cannot be read", reason=str(error))
-            except Exception:  # a fault of the program in one hint must not be the end of all
-                log.exception("internal fault in a hint")
+                return False
+            log.warning("cannot receive hints", reason=str(error))
+            return not self._stopping.wait(0.1)
+        if self._stopping.is_set():
+            return False
+        user = _sender(ancillary)
+        if user not in self._users:
+            log.warning("a stranger sent a hint", user=user)
+            return True
+        try:
+            load_balancer_id, generation = read_hint(payload)
+        except UnknownContent as error:
+            log.warning("a hint cannot be read", reason=str(error))
+        else:
+            self._on_hint(load_balancer_id, generation)
+        return True
 
 
 def _sender(ancillary: list[tuple[int, int, bytes]]) -> int | None:

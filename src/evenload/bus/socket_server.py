@@ -6,7 +6,7 @@ the agent says the same or is refused. Errors become codes in ``payloads/message
 
 import socket
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import structlog
@@ -16,6 +16,7 @@ from evenload.interfaces import Gateway
 from evenload.model.errors import EvenloadError, ServerUnavailable, Unwelcome
 from evenload.payloads import messages
 from evenload.payloads.documents import UnknownContent
+from evenload.threads import Faults, LastingThread
 
 log = structlog.get_logger(__name__)
 
@@ -26,19 +27,22 @@ _STOP_TIMEOUT = 5.0
 class SocketGateway:
     """``listener`` is bound already; ``users``: the ids that the agent may have. Inert until ``start``."""
 
-    def __init__(self, gateway: Gateway, listener: socket.socket, agent: str, users: Collection[int]) -> None:
+    def __init__(
+        self, gateway: Gateway, listener: socket.socket, agent: str, users: Collection[int], faults: Faults
+    ) -> None:
         self._gateway = gateway
         self._listener = listener
         self._agent = agent
         self._users = frozenset(users)
+        self._faults = faults
         self._lock = threading.Lock()
-        self._connections: set[Frames] = set()
-        self._threads: set[threading.Thread] = set()
+        self._connections: dict[Frames, LastingThread] = {}
         self._stopping = threading.Event()
+        self._thread: LastingThread | None = None
 
     def start(self) -> None:
         self._listener.listen(_BACKLOG)  # after the change of user: the kernel tells the agent who listened
-        self._thread = threading.Thread(target=self._accept, name="bus", daemon=True)
+        self._thread = LastingThread("bus", self._accept, self._faults)
         self._thread.start()
 
     def stop(self) -> None:
@@ -50,29 +54,32 @@ class SocketGateway:
             pass
         self._listener.close()
         with self._lock:
-            connections, threads = list(self._connections), list(self._threads)
+            connections = dict(self._connections)
         for connection in connections:
             connection.end()
-        for thread in threads:
+        for thread in [*connections.values(), *([] if self._thread is None else [self._thread])]:
+            thread.hurry()
             thread.join(_STOP_TIMEOUT)
         for connection in connections:
             connection.close()
 
-    def _accept(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError as error:
-                if self._stopping.is_set():
-                    return
-                log.warning("cannot accept a connection of the agent", reason=str(error))
-                self._stopping.wait(0.1)
-                continue
-            try:
-                self._admit(connection)
-            except Exception:  # one connection that fails must not keep the agent's next one out
-                log.exception("cannot serve a connection of the agent")
-                connection.close()
+    def _accept(self) -> bool:
+        """One connection; False when it is time to end."""
+        if self._stopping.is_set():
+            return False
+        try:
+            connection, _ = self._listener.accept()
+        except OSError as error:
+            if self._stopping.is_set():
+                return False
+            log.warning("cannot accept a connection of the agent", reason=str(error))
+            return not self._stopping.wait(0.1)
+        try:
+            self._admit(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return True
 
     def _admit(self, connection: socket.socket) -> None:
         user = read_peer(connection)
@@ -81,29 +88,19 @@ class SocketGateway:
             connection.close()
             return
         frames = Frames(connection)
-        thread = threading.Thread(target=self._converse, args=(frames,), name="bus-connection", daemon=True)
+        conversation = _Conversation(frames, self._answer, self._stopping.is_set, self._forget)
+        thread = LastingThread("bus-connection", conversation.exchange, self._faults)
         with self._lock:  # whoever stops the gateway finds the thread started, or finds nothing
             if self._stopping.is_set():
                 frames.close()
                 return
             thread.start()
-            self._connections.add(frames)
-            self._threads.add(thread)
+            self._connections[frames] = thread
 
-    def _converse(self, frames: Frames) -> None:
-        registered = False
-        try:
-            while not self._stopping.is_set() and (payload := frames.receive()) is not None:
-                answer, registered = self._answer(payload, registered)
-                frames.send(answer)
-        except OSError as error:
-            if not self._stopping.is_set():
-                log.info("a connection of the agent ended", reason=str(error))
-        finally:
-            frames.close()
-            with self._lock:
-                self._connections.discard(frames)
-                self._threads.discard(threading.current_thread())
+    def _forget(self, frames: Frames) -> None:
+        frames.close()
+        with self._lock:
+            self._connections.pop(frames, None)
 
     def _answer(self, payload: bytes, registered: bool) -> tuple[bytes, bool]:
         """The answer, and whether the agent is registered on this connection after it."""
@@ -118,8 +115,8 @@ class SocketGateway:
             return self._perform(call, body), True
         except (EvenloadError, UnknownContent) as error:
             return messages.pack_error(error), registered
-        except Exception as error:  # a fault of the program in one call must not end the connection unnoticed
-            log.exception("internal fault in a call of the agent")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 it is noted, and the agent is told
+            self._faults.note("call", agent=self._agent)
             return messages.pack_error(error), registered
 
     def _perform(self, call: str, body: Any) -> bytes:
@@ -142,3 +139,38 @@ class SocketGateway:
                 f"The agent calls itself {name}, and this server's host is {self._agent}: [DEFAULT] host differs "
                 "between their settings."
             )
+
+
+class _Conversation:
+    """One connection: ``answer(payload, registered)`` makes the answer and says whether the agent is registered on it
+    afterwards. ``ended`` is told once of the end, also by a fault: then the connection is not what it was."""
+
+    def __init__(
+        self,
+        frames: Frames,
+        answer: Callable[[bytes, bool], tuple[bytes, bool]],
+        stopping: Callable[[], bool],
+        ended: Callable[[Frames], None],
+    ) -> None:
+        self._frames = frames
+        self._answer = answer
+        self._stopping = stopping
+        self._ended = ended
+        self._registered = False
+
+    def exchange(self) -> bool:
+        """One call and its answer; False at the end."""
+        goes_on = False
+        try:
+            payload = None if self._stopping() else self._frames.receive()
+            if payload is not None:
+                answer, self._registered = self._answer(payload, self._registered)
+                self._frames.send(answer)
+                goes_on = True
+        except OSError as error:
+            if not self._stopping():
+                log.info("a connection of the agent ended", reason=str(error))
+        finally:
+            if not goes_on:
+                self._ended(self._frames)
+        return goes_on

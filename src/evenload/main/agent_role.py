@@ -5,7 +5,6 @@ network. Stopping leaves the data plane as it is: HAProxy and the namespaces ser
 """
 
 import os
-import signal
 import socket
 import sys
 import threading
@@ -20,13 +19,13 @@ from evenload.bus.frames import bind_unix
 from evenload.bus.hints import HintReceiver
 from evenload.bus.socket_client import SocketServer
 from evenload.host.linux import LinuxHost
-from evenload.host.privileges import end_with_parent, keep_capabilities
-from evenload.main import logs, lost_threads
+from evenload.host.privileges import keep_capabilities
 from evenload.main.accounts import find_account
 from evenload.main.clock import SystemClock
 from evenload.main.control import Control
 from evenload.main.garbage import GarbageCollection
 from evenload.main.registrar import Registrar
+from evenload.main.role import Begun, refuse, run_role
 from evenload.main.run_path import ensure_run_path, hint_path, server_path
 from evenload.main.settings import Settings, SettingsError, read_settings
 from evenload.main.state import StateDirectory
@@ -46,8 +45,6 @@ CAPABILITIES = {
 }
 """And what each is for. Open vSwitch, the state directory and the devices are root's own: no right to pass over the
 owner of a file is among them."""
-_SWITCH_INTERVAL = 0.0005
-"""Seconds a thread keeps the interpreter while another waits. Python's 5 ms would be a fifth of a creation's budget."""
 _SERVER_PATIENCE = 3.0
 
 _log = structlog.get_logger(__name__)
@@ -55,29 +52,7 @@ _log = structlog.get_logger(__name__)
 
 def run(arguments: Sequence[str]) -> int:
     """Until SIGTERM or SIGINT, or the server refuses this agent at its start. Returns the exit status."""
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    lost_threads.end_the_process()
-    control = Control.from_environment()
-    if control.supervised:
-        end_with_parent(signal.SIGKILL)
-    try:
-        given = control.wait_for_go()
-        settings = read_settings(arguments)
-    except SettingsError as error:
-        sys.stderr.write(f"evenload: {error}\n")
-        return 2
-    except OSError:
-        return 1  # the supervisor is gone
-    logs.configure(debug=settings.debug)
-    sys.setswitchinterval(_SWITCH_INTERVAL)
-    try:
-        with StateDirectory(settings.state_path, held=given.get("state")) as state:
-            return _serve(settings, state, control, ended)
-    except (EvenloadError, OSError, ValueError) as error:
-        sys.stderr.write(f"evenload: {error}\n")
-        return 1
+    return run_role(arguments, lambda: _hold)
 
 
 def adopt_database(arguments: Sequence[str]) -> int:
@@ -87,17 +62,18 @@ def adopt_database(arguments: Sequence[str]) -> int:
         if not settings.state_path.is_dir():
             raise EvenloadError(f"there is no state directory {settings.state_path}")
         StateDirectory(settings.state_path).adopt_any_database()
-    except SettingsError as error:
-        sys.stderr.write(f"evenload: {error}\n")
-        return 2
-    except (EvenloadError, OSError) as error:
-        sys.stderr.write(f"evenload: {error}\n")
-        return 1
+    except (EvenloadError, SettingsError, OSError) as error:
+        return refuse(error)
     sys.stdout.write(
         "The next start takes whatever database it finds; load balancers of this host that it does not know are "
         "removed.\n"
     )
     return 0
+
+
+def _hold(begun: Begun) -> int:
+    with StateDirectory(begun.settings.state_path, held=begun.given.get("state")) as state:
+        return _serve(begun.settings, state, begun.control, begun.ended)
 
 
 def _serve(settings: Settings, state: StateDirectory, control: Control, ended: threading.Event) -> int:
@@ -118,13 +94,13 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
         confirmed = state.adopts_any_database()  # whoever says so means what the new one does not know, too
         behaviour = replace(settings.agent, removal_share=1.0) if confirmed else settings.agent
         agent = Agent(server, host, settings.render, SystemClock(), behaviour, faults)
-        registrar = Registrar(server, state, settings.host_name, host.known, agent.resync, ended.set)
+        registrar = Registrar(server, state, settings.host_name, host.known, agent.resync, ended.set, faults)
         stack.callback(registrar.stop)
         registrar.start()
         registrar.wait(_SERVER_PATIENCE)  # both roles start at the same time; without it, what is remembered is enough
         stack.callback(agent.stop)
         agent.start()
-        receiver = HintReceiver(bound, users, agent.hint)
+        receiver = HintReceiver(bound, users, agent.hint, faults)
         stack.callback(receiver.stop)
         receiver.start()
         mappings = settings.host.bridge_mappings

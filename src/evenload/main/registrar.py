@@ -13,6 +13,7 @@ from evenload.interfaces import Server
 from evenload.main.state import StateDirectory
 from evenload.model.errors import HostError, ServerUnavailable, Unwelcome
 from evenload.model.registration import Registration
+from evenload.threads import Faults, LastingThread
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ class Registrar:
         held: Callable[[], Sequence[str]],
         resync: Callable[[], None],
         give_up: Callable[[], None],
+        faults: Faults,
     ) -> None:
         self._server = server
         self._state = state
@@ -48,23 +50,26 @@ class Registrar:
         self._held = held
         self._resync = resync
         self._give_up = give_up
+        self._faults = faults
+        self._delay = _FIRST_DELAY
         self._stopping = threading.Event()
         self._decided = threading.Event()
         self._lock = threading.Lock()
         self._registered = False
         self._working = False
         self._callback: Callable[[], None] | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: LastingThread | None = None
         self.refusal: Unwelcome | None = None
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="registrar", daemon=True)
+        self._thread = LastingThread("registrar", self._register_and_wait, self._faults)
         self._thread.start()
 
     def stop(self) -> None:
         self._stopping.set()
         self._server.close()
         if self._thread is not None:
+            self._thread.hurry()
             self._thread.join(_STOP_TIMEOUT)
             self._thread = None
 
@@ -82,32 +87,31 @@ class Registrar:
         if registered:
             on_registered()
 
-    def _run(self) -> None:
-        delay = _FIRST_DELAY
-        while not self._stopping.is_set():
-            try:
-                self._register()
-            except (ServerUnavailable, HostError) as error:
-                log.debug("cannot register", reason=str(error), wait=delay)
-            except Unwelcome as error:
-                if not self._registered:
-                    self.refusal = error
-                    self._decided.set()
-                    self._give_up()
-                    return
-                log.error("the server refuses this agent; it goes on by what it remembers", reason=str(error))
-                delay = _LONG_AFTER_REFUSAL
-            except Exception:  # a fault of the program must not end this thread unnoticed
-                log.exception("internal fault in a registration")
-                delay = _LONGEST_DELAY
-            else:
-                delay = _FIRST_DELAY
-                self._server.wait_until_lost()
-                if not self._stopping.is_set():
-                    log.warning("the server is gone")
-                continue
-            self._stopping.wait(delay)
-            delay = min(_LONGEST_DELAY, delay * 1.5)
+    def _register_and_wait(self) -> bool:
+        """One registration, and what comes after it: the end of the server, or a while."""
+        if self._stopping.is_set():
+            return False
+        delay = self._delay
+        try:
+            self._register()
+        except (ServerUnavailable, HostError) as error:
+            log.debug("cannot register", reason=str(error), wait=delay)
+        except Unwelcome as error:
+            if not self._registered:
+                self.refusal = error
+                self._decided.set()
+                self._give_up()
+                return False
+            log.error("the server refuses this agent; it goes on by what it remembers", reason=str(error))
+            delay = _LONG_AFTER_REFUSAL
+        else:
+            self._delay = _FIRST_DELAY
+            self._server.wait_until_lost()
+            if not self._stopping.is_set():
+                log.warning("the server is gone")
+            return True
+        self._delay = min(_LONGEST_DELAY, delay * 1.5)
+        return not self._stopping.wait(delay)
 
     def _register(self) -> None:
         welcome = self._server.register(

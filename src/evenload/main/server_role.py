@@ -9,11 +9,11 @@ import gc
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -24,7 +24,6 @@ from evenload.bus.frames import bind_unix
 from evenload.bus.hints import HintSender
 from evenload.bus.socket_server import SocketGateway
 from evenload.host.privileges import Account, become, end_with_parent
-from evenload.main import logs, lost_threads
 from evenload.main.accounts import find_account
 from evenload.main.control import Control
 from evenload.main.database_place import DIRECTORY, ensure_database_place
@@ -35,8 +34,9 @@ from evenload.main.listening import listen_tcp
 from evenload.main.operator_files import check_readable, show_to_group
 from evenload.main.parts import Foundation, build_foundation, build_identity, build_services
 from evenload.main.preload import preload, preload_policy_checks
+from evenload.main.role import Begun, Serve, refuse, run_role
 from evenload.main.run_path import SERVER_SOCKET, ensure_run_path, hint_path
-from evenload.main.settings import Settings, SettingsError, read_settings
+from evenload.main.settings import Settings
 from evenload.main.state import StateDirectory
 from evenload.main.workers import Workers
 from evenload.model.errors import EvenloadError
@@ -46,8 +46,6 @@ from evenload.store.engine import StoreSettings, preload_driver
 from evenload.store.migrate import Migrations
 from evenload.threads import Faults
 
-_SWITCH_INTERVAL = 0.0005
-"""Seconds a thread keeps the interpreter while another waits. Python's 5 ms would be a fifth of a creation's budget."""
 _SWEEP_INTERVAL = 5.0
 _AGENT_PATIENCE = 3.0
 _LOOK_EVERY = 0.05
@@ -68,11 +66,15 @@ class Server:
     """Inert until ``start``. ``keeper``: of several processes the one that answers the agent and keeps house; what it
     keeps in memory of agents' reports must not be spread over several."""
 
-    def __init__(self, settings: Settings, foundation: Foundation, opened: Opened, *, keeper: bool) -> None:
+    def __init__(
+        self, settings: Settings, foundation: Foundation, opened: Opened, faults: Faults, *, keeper: bool
+    ) -> None:
         self._settings = settings
         self._foundation = foundation
         self._gateway = AgentGateway(foundation.context)
-        self._bus = SocketGateway(self._gateway, opened.bus, settings.host_name, opened.agents) if keeper else None
+        self._bus = (
+            SocketGateway(self._gateway, opened.bus, settings.host_name, opened.agents, faults) if keeper else None
+        )
         application = build_app(
             build_services(settings, foundation),
             build_identity(settings, foundation.clock),
@@ -86,7 +88,7 @@ class Server:
         housekeeping = Housekeeping(
             foundation.context, foundation.bus, settings.agent_timeout, settings.pending_timeout
         )
-        self._sweeper = Sweeper(housekeeping, interval=_SWEEP_INTERVAL) if keeper else None
+        self._sweeper = Sweeper(housekeeping, faults, interval=_SWEEP_INTERVAL) if keeper else None
 
     def start(self, *, await_agent: bool) -> None:
         """``await_agent``: where no agent has ever registered, one is about to, and a load balancer that is asked for
@@ -124,61 +126,49 @@ class Server:
 
 def run(arguments: Sequence[str]) -> int:
     """Until SIGTERM or SIGINT. Returns the exit status."""
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    lost_threads.end_the_process()
-    control = Control.from_environment()
-    parent = os.getppid()
-    if control.supervised:
-        end_with_parent(signal.SIGKILL)
+    return run_role(arguments, _prepare)
+
+
+def _prepare() -> Serve:
     preload()
-    migrations = Migrations()
-    try:
-        given = control.wait_for_go()
-        settings = read_settings(arguments)
-    except SettingsError as error:
-        sys.stderr.write(f"evenload: {error}\n")
-        return 2
-    except OSError:
-        return 1  # the supervisor is gone
-    logs.configure(debug=settings.debug)
-    sys.setswitchinterval(_SWITCH_INTERVAL)
-    try:
-        with ExitStack() as stack:
-            preload_policy_checks(external=settings.policy.file is not None)
-            preload_driver(StoreSettings(url=settings.database))
-            account = find_account(settings.server.user)
-            serving = settings.serving
-            listener = (
-                socket.socket(fileno=given["http"]) if "http" in given else listen_tcp(serving.host, serving.port)
-            )
-            stack.enter_context(listener)
-            ensure_run_path(settings.run_path, account)
-            bus = stack.enter_context(bind_unix(settings.run_path / SERVER_SOCKET, socket.SOCK_STREAM, 0o600))
-            ensure_database_place(settings.state_path, account, locked=control.supervised)
-            if account is not None and settings.serving.auth_strategy == "http_basic":
-                show_to_group(settings.serving.user_file, account)
-            _drop(account, parent if control.supervised else None)
-            if account is not None:
-                check_readable([settings.state_path / DIRECTORY, *_operator_files(settings)], account)
-            stack.enter_context(StateDirectory(settings.state_path / DIRECTORY, mode=0o700))
-            opened = Opened(
-                listener=listener, bus=bus, agents=frozenset({0} if account is not None else {0, os.getuid()})
-            )
-            if serving.workers == 1:
-                _work(settings, opened, migrations, control, ended, keeper=True)
-                return 0
-            build_foundation(settings, HintSender(hint_path(settings.run_path), ""), migrations).engine.dispose()
-            gc.freeze()  # what the workers share stays shared
+    return partial(_serve, Migrations())
 
-            def work(number: int) -> int:
-                return _as_worker(settings, opened, migrations, control, ended, keeper=number == 0)
 
-            return Workers(serving.workers, work).run(ended.is_set)
-    except (EvenloadError, OSError, ValueError) as error:
-        sys.stderr.write(f"evenload: {error}\n")
-        return 1
+def _serve(migrations: Migrations, begun: Begun) -> int:
+    settings, control = begun.settings, begun.control
+    with ExitStack() as stack:
+        preload_policy_checks(external=settings.policy.file is not None)
+        preload_driver(StoreSettings(url=settings.database))
+        opened = _open(begun, stack)
+        if settings.serving.workers == 1:
+            _work(settings, opened, migrations, control, begun.ended, keeper=True)
+            return 0
+        hints = HintSender(hint_path(settings.run_path), "", Faults())
+        build_foundation(settings, hints, migrations).engine.dispose()
+        gc.freeze()  # what the workers share stays shared
+
+        def work(number: int) -> int:
+            return _as_worker(settings, opened, migrations, control, begun.ended, keeper=number == 0)
+
+        return Workers(settings.serving.workers, work).run(begun.ended.is_set)
+
+
+def _open(begun: Begun, stack: ExitStack) -> Opened:
+    """What only root can, and then the change of user. Sockets and locks are the stack's."""
+    settings, serving, given = begun.settings, begun.settings.serving, begun.given
+    account = find_account(settings.server.user)
+    listener = socket.socket(fileno=given["http"]) if "http" in given else listen_tcp(serving.host, serving.port)
+    stack.enter_context(listener)
+    ensure_run_path(settings.run_path, account)
+    bus = stack.enter_context(bind_unix(settings.run_path / SERVER_SOCKET, socket.SOCK_STREAM, 0o600))
+    ensure_database_place(settings.state_path, account, locked=begun.control.supervised)
+    if account is not None and serving.auth_strategy == "http_basic":
+        show_to_group(serving.user_file, account)
+    _drop(account, begun.parent if begun.control.supervised else None)
+    if account is not None:
+        check_readable([settings.state_path / DIRECTORY, *_operator_files(settings)], account)
+    stack.enter_context(StateDirectory(settings.state_path / DIRECTORY, mode=0o700))
+    return Opened(listener=listener, bus=bus, agents=frozenset({0} if account is not None else {0, os.getuid()}))
 
 
 def _work(
@@ -192,13 +182,14 @@ def _work(
 ) -> None:
     """Serves until ``ended``."""
     with ExitStack() as stack:
-        hints = HintSender(hint_path(settings.run_path), settings.host_name)
+        faults = Faults()
+        hints = HintSender(hint_path(settings.run_path), settings.host_name, faults)
         foundation = build_foundation(settings, hints, migrations)
         stack.callback(foundation.engine.dispose)
-        server = Server(settings, foundation, opened, keeper=keeper)
+        server = Server(settings, foundation, opened, faults, keeper=keeper)
         stack.callback(server.stop)
         server.start(await_agent=control.supervised)
-        garbage = GarbageCollection(Faults())
+        garbage = GarbageCollection(faults)
         stack.callback(garbage.stop)
         garbage.start()
         if keeper:
@@ -219,8 +210,7 @@ def _as_worker(
     try:
         _work(settings, opened, migrations, control, ended, keeper=keeper)
     except (EvenloadError, OSError, ValueError) as error:
-        sys.stderr.write(f"evenload: {error}\n")
-        return 1
+        return refuse(error)
     return 0
 
 

@@ -65,8 +65,8 @@ def pack_answers(answers: Mapping[str, Desired | Gone]) -> bytes:
     )
 
 
-def pack_error(error: Exception) -> bytes:
-    code = next(code for code, raised, _ in _CODES if isinstance(error, raised))
+def pack_error(error: BaseException) -> bytes:
+    code = next((code for code, raised, _ in _CODES if isinstance(error, raised)), "internal")
     text = "internal fault in the server" if code == "internal" else str(error)
     return to_json({"error": [code, text]})
 

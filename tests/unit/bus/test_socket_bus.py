@@ -12,8 +12,9 @@ import pytest
 from tests.contract.test_agent_link import REPORT, NotedCalls
 from tests.fakes.desired import make_desired
 from tests.fakes.unix_sockets import MINE, NOT_MINE, datagram_socket, stream_socket
-from tests.waiting import NET
+from tests.waiting import NET, eventually
 
+from evenload.bus.frames import Frames, read_peer
 from evenload.bus.hints import HintReceiver, HintSender
 from evenload.bus.socket_client import SocketServer
 from evenload.bus.socket_server import SocketGateway
@@ -21,6 +22,7 @@ from evenload.model.desired import Gone, Unreadable
 from evenload.model.errors import ForeignDatabase, ServerUnavailable, Unwelcome
 from evenload.model.registration import PAYLOAD_VERSION, Registration, Welcome
 from evenload.payloads import messages
+from evenload.threads import Faults, LastingThread
 
 LONG = NET
 
@@ -32,10 +34,11 @@ class Site:
         self.path = path / "server"
         self.hints = path / "agent"
         self.gateway = NotedCalls()
+        self.faults = Faults()
         self._stack = stack
 
     def serve(self, users: frozenset[int] = MINE) -> SocketGateway:
-        serving = SocketGateway(self.gateway, stream_socket(self.path), "edge-1", users)
+        serving = SocketGateway(self.gateway, stream_socket(self.path), "edge-1", users, self.faults)
         serving.start()
         self._stack.callback(serving.stop)
         return serving
@@ -46,13 +49,13 @@ class Site:
         return server
 
     def receive(self, on_hint: Callable[[str, int], None], users: frozenset[int] = MINE) -> HintReceiver:
-        receiver = HintReceiver(datagram_socket(self.hints), users, on_hint)
+        receiver = HintReceiver(datagram_socket(self.hints), users, on_hint, self.faults)
         receiver.start()
         self._stack.callback(receiver.stop)
         return receiver
 
     def sender(self) -> HintSender:
-        sender = HintSender(self.hints, "edge-1")
+        sender = HintSender(self.hints, "edge-1", self.faults)
         self._stack.callback(sender.close)
         return sender
 
@@ -218,14 +221,16 @@ def test_what_the_server_cannot_read_it_refuses_by_name_and_stays(site: Site, se
     assert site.gateway.said == []
 
 
-def test_a_fault_of_the_program_is_told_without_its_words(site: Site) -> None:
+@pytest.mark.parametrize("fault", [KeyError("a secret"), SystemExit("a secret")])
+def test_a_fault_of_the_program_is_reported_without_its_words(site: Site, fault: BaseException) -> None:
     site.serve()
     server = site.agent()
     server.register(Registration())
-    site.gateway.fail = KeyError("a secret")
+    site.gateway.fail = fault
     with pytest.raises(ServerUnavailable, match=r"^internal fault in the server$"):
         server.assignments()
     assert server.assignments() == {"lb": 5}
+    assert site.faults.counts == {"call": 1}
 
 
 def test_a_server_that_never_answers_is_unavailable(site: Site) -> None:
@@ -280,22 +285,144 @@ def test_a_hint_to_an_agent_that_is_away_is_lost_quietly_and_later_ones_arrive(s
 
 
 def test_more_hints_than_the_kernel_holds_arrive_all_the_same_and_the_sender_does_not_wait(site: Site) -> None:
-    heard: dict[str, int] = {}
-    proceed, all_here = threading.Event(), threading.Event()
-
-    def slow(load_balancer_id: str, generation: int) -> None:
-        assert proceed.wait(LONG)
-        heard[load_balancer_id] = generation
-        if len(heard) == 300:
-            all_here.set()
-
-    site.receive(slow)
+    receiving = SlowReceiver(300)
+    site.receive(receiving)
     sender = site.sender()
     for number in range(300):
         sender.hint("edge-1", f"lb-{number}", number)
-    proceed.set()
-    assert all_here.wait(LONG)
-    assert heard == {f"lb-{number}": number for number in range(300)}
+    receiving.proceed.set()
+    assert receiving.complete.wait(LONG)
+    assert receiving.hints == {f"lb-{number}": number for number in range(300)}
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError(), SystemExit(1)])
+def test_a_fault_in_one_hint_that_waits_is_not_the_end_of_the_others(
+    site: Site, fault: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``pack_hint`` is replaced, because the sender packs each hint before it waits: no argument fails only later."""
+    raised: list[str] = []
+
+    def pack(load_balancer_id: str, generation: int) -> bytes:
+        if threading.current_thread().name == "bus-hints" and not raised:
+            raised.append(load_balancer_id)
+            raise fault
+        return messages.pack_hint(load_balancer_id, generation)
+
+    monkeypatch.setattr("evenload.bus.hints.pack_hint", pack)
+    receiving = SlowReceiver(299)
+    site.receive(receiving)
+    sender = site.sender()
+    for number in range(300):
+        sender.hint("edge-1", f"lb-{number}", number)
+    receiving.proceed.set()
+    assert receiving.complete.wait(LONG)
+    assert {f"lb-{number}" for number in range(300)} - receiving.hints.keys() == set(raised)
+    assert site.faults.counts == {"bus-hints": 1}
+
+
+def test_where_no_thread_can_be_started_hints_wait_and_nothing_is_raised(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``start`` is replaced, because a limit of threads would be one for the tests, too."""
+
+    def refuse(_: LastingThread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    receiving = SlowReceiver(301)
+    site.receive(receiving)
+    sender = site.sender()
+    with monkeypatch.context() as patched:
+        patched.setattr(LastingThread, "start", refuse)
+        for number in range(300):
+            sender.hint("edge-1", f"lb-{number}", number)
+    receiving.proceed.set()
+    # Whatever was sent later makes them go on, if it finds no room itself.
+    assert eventually(lambda: sender_goes_on(sender, receiving))
+    assert {f"lb-{number}" for number in range(300)} <= receiving.hints.keys()
+
+
+def sender_goes_on(sender: HintSender, receiving: "SlowReceiver") -> bool:
+    receiving.proceed.clear()
+    for _ in range(300):
+        sender.hint("edge-1", "later", 1)
+    receiving.proceed.set()
+    return receiving.complete.wait(0.05)
+
+
+class SlowReceiver:
+    """Takes no hint before it may ``proceed``; ``complete`` when it has so many."""
+
+    def __init__(self, count: int) -> None:
+        self.hints: dict[str, int] = {}
+        self.proceed, self.complete = threading.Event(), threading.Event()
+        self._count = count
+
+    def __call__(self, load_balancer_id: str, generation: int) -> None:
+        assert self.proceed.wait(LONG)
+        self.hints[load_balancer_id] = generation
+        if len(self.hints) == self._count:
+            self.complete.set()
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError(), SystemExit(1)])
+def test_a_fault_in_taking_a_hint_is_counted_and_the_next_one_arrives(site: Site, fault: BaseException) -> None:
+    received: queue.Queue[str] = queue.Queue()
+
+    def take(load_balancer_id: str, generation: int) -> None:
+        if generation == 1:
+            raise fault
+        received.put(load_balancer_id)
+
+    site.receive(take)
+    sender = site.sender()
+    sender.hint("edge-1", "first", 1)
+    sender.hint("edge-1", "second", 2)
+    assert received.get(timeout=LONG) == "second"
+    assert site.faults.counts == {"bus-hints": 1}
+
+
+def test_a_fault_in_accepting_is_counted_and_the_next_connection_is_accepted(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``read_peer`` is replaced: the kernel cannot be asked to fail there."""
+    raised = threading.Event()
+
+    def fail_once(connection: socket.socket) -> int:
+        if not raised.is_set():
+            raised.set()
+            raise SystemExit(1)
+        return read_peer(connection)
+
+    site.serve()
+    monkeypatch.setattr("evenload.bus.socket_server.read_peer", fail_once)
+    server = site.agent()
+    with pytest.raises(ServerUnavailable):
+        server.register(Registration())
+    server.register(Registration())
+    assert server.assignments() == {"lb": 5}
+    assert site.faults.counts == {"bus": 1}
+
+
+def test_a_fault_outside_of_a_call_ends_its_connection_and_is_counted(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``receive`` is replaced: no message makes it fail otherwise than by OSError."""
+    receive, failing = Frames.receive, threading.Event()
+
+    def fail_once(frames: Frames) -> bytes | None:
+        if threading.current_thread().name == "bus-connection" and not failing.is_set():
+            failing.set()
+            raise SystemExit(1)
+        return receive(frames)
+
+    monkeypatch.setattr(Frames, "receive", fail_once)
+    site.serve()
+    server = site.agent()
+    with pytest.raises(ServerUnavailable):
+        server.register(Registration())
+    server.register(Registration())
+    assert server.assignments() == {"lb": 5}
+    assert site.faults.counts == {"bus-connection": 1}
 
 
 def test_hints_of_strangers_and_what_is_no_hint_are_passed_over(site: Site) -> None:

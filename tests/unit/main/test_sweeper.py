@@ -11,10 +11,11 @@ from tests.waiting import NET
 from evenload.main.housekeeping import Sweeper
 from evenload.model.errors import StoreUnavailable
 from evenload.service.housekeeping import Housekeeping
+from evenload.threads import Faults
 
 
-@pytest.mark.parametrize("fault", [StoreUnavailable("locked"), KeyError("a bug")])
-def test_a_sweep_that_fails_is_not_the_last(fault: Exception) -> None:
+@pytest.mark.parametrize("fault", [StoreUnavailable("locked"), KeyError("a bug"), SystemExit(1)])
+def test_a_sweep_that_fails_is_not_the_last(fault: BaseException) -> None:
     swept = threading.Event()
 
     class Failing(Housekeeping):
@@ -26,11 +27,12 @@ def test_a_sweep_that_fails_is_not_the_last(fault: Exception) -> None:
                 raise fault
             swept.set()
 
-    limit = timedelta(seconds=60)
+    limit, faults = timedelta(seconds=60), Faults()
     world = make_world(MemoryStore())
-    sweeper = Sweeper(Failing(world.context, world.hints, limit, limit), interval=0.001)
+    sweeper = Sweeper(Failing(world.context, world.hints, limit, limit), faults, interval=0.001)
     sweeper.start()
     try:
         assert swept.wait(NET)
     finally:
         sweeper.stop()
+    assert faults.counts == ({} if isinstance(fault, StoreUnavailable) else {"housekeeping": 1})
