@@ -22,6 +22,7 @@ from evenload.model.desired import Change, Desired, DesiredIp, DesiredPort, Gone
 from evenload.model.enums import Algorithm, ListenerProtocol, NetworkType, PoolProtocol
 from evenload.model.network import Segment
 from evenload.model.registration import Registration, Welcome
+from evenload.model.secret import SecretBytes, SecretReference
 from evenload.render.options import RenderOptions
 
 _PHYSICAL_NETWORK = "bench"
@@ -56,6 +57,10 @@ class NotePad:
         if report.outcome is not Outcome.DONE:
             raise RuntimeError(f"{load_balancer_id}: {report.outcome.value}: {report.reason}")
         return report
+
+    def secrets(self, load_balancer_id: str, references: Sequence[SecretReference]) -> dict[str, SecretBytes]:
+        del load_balancer_id, references  # no document here names one
+        return {}
 
     def register(self, registration: Registration) -> Welcome:
         del registration

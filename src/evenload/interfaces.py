@@ -28,6 +28,7 @@ from evenload.model.network_steps import NetworkStep
 from evenload.model.observed import Observed
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import Registration, Welcome
+from evenload.model.secret import SecretBytes, SecretReference
 from evenload.model.totals import Count
 from evenload.model.tree import Tree
 from evenload.model.verdict import Verdict
@@ -291,6 +292,16 @@ class PortProvider(Protocol):
         """Raises Invalid (field ``subnet_id``) where a member's subnet is unknown to that project."""
 
 
+# ------------------------------------------------------------------------------------------------------------ secrets
+
+
+class SecretStore(Protocol):
+    """Where the server keeps secrets."""
+
+    def read(self, identifier: str) -> SecretBytes:
+        """Outside of any transaction: it may take its time. Raises SecretUnavailable, naming the secret."""
+
+
 # ---------------------------------------------------------------------------------------------------------------- bus
 
 
@@ -314,6 +325,10 @@ class Server(Protocol):
     def assignments(self) -> dict[str, int]:
         """Load balancer id → generation. Also the agent's sign of life."""
 
+    def secrets(self, load_balancer_id: str, references: Sequence[SecretReference]) -> dict[str, SecretBytes]:
+        """The contents of secrets that the load balancer's document names, by fingerprint. Raises SecretUnavailable
+        where one of them cannot be had."""
+
     def report(self, report: Report) -> None: ...
 
     def health(self, healths: Sequence[Health]) -> None: ...
@@ -330,6 +345,11 @@ class Gateway(Protocol):
 
     def fetch(self, agent: str, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone]: ...
     def assignments(self, agent: str) -> dict[str, int]: ...
+    def secrets(
+        self, agent: str, load_balancer_id: str, references: Sequence[SecretReference]
+    ) -> dict[str, SecretBytes]:
+        """Only for what the document names that this agent would be answered now. Raises SecretUnavailable."""
+
     def report(self, agent: str, report: Report) -> None: ...
     def health(self, agent: str, healths: Sequence[Health]) -> None: ...
 

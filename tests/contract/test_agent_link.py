@@ -16,8 +16,9 @@ from evenload.bus.socket_server import SocketGateway
 from evenload.interfaces import Server
 from evenload.model.desired import Change, Desired, Gone, Health, Outcome, Report, Statistics
 from evenload.model.enums import OperatingStatus
-from evenload.model.errors import ForeignDatabase, ServerUnavailable, Unwelcome
+from evenload.model.errors import ForeignDatabase, SecretUnavailable, ServerUnavailable, Unwelcome
 from evenload.model.registration import Registration, Welcome
+from evenload.model.secret import SecretBytes, SecretReference
 from evenload.threads import Faults
 
 REPORT = Report(load_balancer_id="lb", generation=3, outcome=Outcome.GIVE_UP, change=Change.RELOAD, reason="“why”")
@@ -34,6 +35,7 @@ class NotedCalls:
 
     documents: dict[str, Desired | Gone] = field(default_factory=dict)
     said: list[tuple[str, object]] = field(default_factory=list)
+    contents: dict[str, SecretBytes] = field(default_factory=dict)
     fail: BaseException | None = None
 
     def register(self, agent: str, registration: Registration) -> Welcome:
@@ -43,6 +45,12 @@ class NotedCalls:
     def fetch(self, agent: str, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone]:
         self._note(agent, tuple(load_balancer_ids))
         return {each: self.documents.get(each, Gone(load_balancer_id=each)) for each in load_balancer_ids}
+
+    def secrets(
+        self, agent: str, load_balancer_id: str, references: Sequence[SecretReference]
+    ) -> dict[str, SecretBytes]:
+        self._note(agent, (load_balancer_id, tuple(references)))
+        return {each.fingerprint: self.contents[each.id] for each in references}
 
     def assignments(self, agent: str) -> dict[str, int]:
         self._note(agent, None)
@@ -105,6 +113,7 @@ def test_before_it_nothing_is_said(link: Link) -> None:
     for call in (
         link.server.assignments,
         lambda: link.server.fetch(["lb"]),
+        lambda: link.server.secrets("lb", []),
         lambda: link.server.report(REPORT),
         lambda: link.server.health([HEALTH]),
     ):
@@ -128,6 +137,19 @@ def test_reports_health_and_assignments_are_the_same_at_the_other_end(known: Lin
     said = [what for _, what in known.gateway.said if what is not None and not isinstance(what, Registration)]
     assert said == [REPORT, [HEALTH, HEALTH]]
     assert {agent for agent, _ in known.gateway.said} == {"edge-1"}
+
+
+def test_secrets_are_the_same_at_the_other_end_and_a_refusal_arrives_by_name(known: Link) -> None:
+    contents = {"text": SecretBytes(b"-----BEGIN"), "bytes": SecretBytes(bytes(range(256))), "none": SecretBytes(b"")}
+    known.gateway.contents = contents
+    references = [SecretReference(id=key, fingerprint=content.fingerprint()) for key, content in contents.items()]
+    found = known.server.secrets("lb", references)
+    assert found == {content.fingerprint(): content for content in contents.values()}
+    assert known.gateway.said[-1] == ("edge-1", ("lb", tuple(references)))
+    assert known.server.secrets("lb", []) == {}
+    known.gateway.fail = SecretUnavailable("no such secret")
+    with pytest.raises(SecretUnavailable, match="no such secret"):
+        known.server.secrets("lb", references)
 
 
 @pytest.mark.parametrize("refusal", [ServerUnavailable, Unwelcome, ForeignDatabase])

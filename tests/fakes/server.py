@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 
 from evenload.model.desired import Desired, Gone, Health, Outcome, Report, Unreadable
 from evenload.model.enums import OperatingStatus
-from evenload.model.errors import ServerUnavailable
+from evenload.model.errors import SecretUnavailable, ServerUnavailable
 from evenload.model.registration import Registration, Welcome
+from evenload.model.secret import SecretBytes, SecretReference
 
 
 class TableServer:
@@ -17,6 +18,8 @@ class TableServer:
         self.lock = threading.Lock()
         self.documents: dict[str, Desired | Gone] = {}
         self.unreadable: dict[str, Unreadable] = {}
+        self.contents: dict[str, SecretBytes] = {}
+        self.secrets_asked: list[SecretReference] = []
         self.reports: list[Report] = []
         self.heard: list[Health] = []
         self.fetches = 0
@@ -58,6 +61,16 @@ class TableServer:
         self._reach()
         with self.lock:
             return {key: each.generation for key, each in self.documents.items() if each.generation is not None}
+
+    def secrets(self, load_balancer_id: str, references: Sequence[SecretReference]) -> dict[str, SecretBytes]:
+        del load_balancer_id
+        self._reach()
+        with self.lock:
+            self.secrets_asked += references
+            for reference in references:
+                if reference.id not in self.contents:
+                    raise SecretUnavailable(f"the secret {reference.id} is not here")
+            return {each.fingerprint: self.contents[each.id] for each in references}
 
     def report(self, report: Report) -> None:
         self._reach()

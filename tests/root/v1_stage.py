@@ -33,6 +33,7 @@ from evenload.model.enums import ListenerProtocol, NetworkType, ProvisioningStat
 from evenload.model.errors import ServerUnavailable
 from evenload.model.observed import Observed
 from evenload.model.registration import Registration, Welcome
+from evenload.model.secret import SecretBytes, SecretReference
 from evenload.ports.ipam import Ipam
 from evenload.render.options import RenderOptions
 from evenload.service.agents import AgentGateway
@@ -72,6 +73,9 @@ class Line:
     def assignments(self) -> dict[str, int]:
         self.resyncs += 1
         return self._through().assignments()
+
+    def secrets(self, load_balancer_id: str, references: Sequence[SecretReference]) -> dict[str, SecretBytes]:
+        return self._through().secrets(load_balancer_id, references)
 
     def report(self, report: Report) -> None:
         self._through().report(report)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from evenload.agent.verdicts import ServerKey
 from evenload.model.desired import Desired, Gone, Outcome, PingTarget, Unreadable
 from evenload.model.observed import Observed
+from evenload.model.secret import SecretBytes
 from evenload.model.verdict import CheckKey, Verdict, Verdicts
 
 
@@ -110,12 +111,15 @@ class ReportPart:
 
 @dataclass(slots=True)
 class Memory:
+    """``secrets``: contents, by fingerprint, of those that are desired and not on the host yet."""
+
     load_balancer_id: str
     desired: DesiredPart = field(default_factory=DesiredPart)
     host: HostPart = field(default_factory=HostPart)
     process: ProcessPart = field(default_factory=ProcessPart)
     probes: ProbePart = field(default_factory=ProbePart)
     reports: ReportPart = field(default_factory=ReportPart)
+    secrets: Mapping[str, SecretBytes] = field(default_factory=dict)
 
     @property
     def troubled(self) -> bool:

@@ -6,7 +6,7 @@ the server says Gone. Any state of the host may come in, half-built and damaged 
 A further engine is a module ``plan_<engine>(desired, observed) -> Part`` and its part of ``Observed``.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evenload.agent.actions import (
@@ -25,11 +25,12 @@ from evenload.agent.actions import (
     Unplug,
     WriteFiles,
 )
-from evenload.agent.plan_haproxy import plan_haproxy
+from evenload.agent.plan_haproxy import NO_SECRETS, plan_haproxy
 from evenload.agent.plan_network import plan_network
 from evenload.agent.verdicts import ServerKey
 from evenload.model.desired import Change, Desired, Gone
 from evenload.model.observed import HaproxyObserved, NetworkObserved, Observed
+from evenload.model.secret import SecretBytes
 from evenload.render.options import RenderOptions
 
 _GENTLEST_FIRST = list(Change)
@@ -41,12 +42,14 @@ def plan(
     observed: Observed,
     options: RenderOptions,
     *,
+    secrets: Mapping[str, SecretBytes] = NO_SECRETS,
     last_worker: int = 0,
     runtime: bool = True,
     overdue: Collection[ServerKey] = (),
 ) -> Plan:
     """``last_worker``: the highest worker number that is remembered; a new process gets a higher one.
 
+    ``secrets``: by fingerprint, of those that ``desired`` names the ones of which the host has no file.
     ``runtime`` False: HAProxy has refused a runtime change, reload instead. ``overdue``: removed servers that have been
     finishing for too long. Raises Hopeless where the desired state cannot be rendered.
     """
@@ -63,7 +66,13 @@ def plan(
     cleared = _plan_clearing(desired, observed)
     network = plan_network(desired, cleared.observed.network, routes_certain=not cleared.devices_go)
     haproxy = plan_haproxy(
-        desired, cleared.observed.haproxy, options, last_worker=last_worker, runtime=runtime, overdue=overdue
+        desired,
+        cleared.observed.haproxy,
+        options,
+        secrets=secrets,
+        last_worker=last_worker,
+        runtime=runtime,
+        overdue=overdue,
     )
     united = unite(cleared.observed.files, [network, haproxy])
     actions = [*cleared.actions, *united.actions]

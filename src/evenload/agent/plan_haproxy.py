@@ -4,8 +4,9 @@ Nothing, runtime commands, a reload or a start. Any state of the process may com
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from evenload.agent.actions import (
     NEW,
@@ -20,13 +21,15 @@ from evenload.agent.actions import (
 from evenload.agent.plan_servers import plan_servers
 from evenload.agent.verdicts import ServerKey
 from evenload.model.desired import Change, Desired
-from evenload.model.named_file import names_in
+from evenload.model.named_file import NamedFile, names_in
 from evenload.model.observed import HaproxyObserved, HaproxyProcess
+from evenload.model.secret import SecretBytes
 from evenload.render.haproxy import render_haproxy
 from evenload.render.haproxy_groups import listeners_in_service
 from evenload.render.haproxy_text import split
 from evenload.render.options import RenderOptions
 
+NO_SECRETS: Mapping[str, SecretBytes] = MappingProxyType({})
 _WORKER = re.compile(r"/haproxy-([0-9]{1,9})\.sock ")
 _GENTLEST_FIRST = list(Change)
 
@@ -36,11 +39,34 @@ def plan_haproxy(
     observed: HaproxyObserved,
     options: RenderOptions,
     *,
+    secrets: Mapping[str, SecretBytes] = NO_SECRETS,
     last_worker: int,
     runtime: bool,
     overdue: Collection[ServerKey],
 ) -> Part[HaproxyObserved]:
     """As ``plan``."""
+    part = _plan(desired, observed, options, last_worker=last_worker, runtime=runtime, overdue=overdue)
+    return with_secrets(part, desired, secrets)
+
+
+def with_secrets(
+    part: Part[HaproxyObserved], desired: Desired, secrets: Mapping[str, SecretBytes]
+) -> Part[HaproxyObserved]:
+    """The same with a file for each secret that the document names: those at hand to be written, the others kept."""
+    named = {reference.fingerprint for reference in desired.secrets}
+    files = tuple(NamedFile(content) for fingerprint, content in secrets.items() if fingerprint in named)
+    return replace(part, files=(*part.files, *files), kept=part.kept | named)
+
+
+def _plan(
+    desired: Desired,
+    observed: HaproxyObserved,
+    options: RenderOptions,
+    *,
+    last_worker: int,
+    runtime: bool,
+    overdue: Collection[ServerKey],
+) -> Part[HaproxyObserved]:
     highest = max(last_worker, _worker_of(observed))
     running = observed.process
     if not listeners_in_service(desired):

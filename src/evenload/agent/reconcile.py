@@ -20,6 +20,7 @@ from evenload.agent.probing import OnVerdict, Probing
 from evenload.agent.report import Reporter
 from evenload.agent.requeue import Requeue, RoundEnd, choose_requeue, requeue_backoff, requeue_fault, requeue_unknown
 from evenload.agent.schedule import Task
+from evenload.agent.secrets import Secrets
 from evenload.agent.settings import AgentSettings
 from evenload.agent.verdicts import ServerKey
 from evenload.interfaces import Clock, Host, Server
@@ -58,6 +59,7 @@ class Reconciler:
         self._orphans = orphans
         self._faults = faults
         self._on_death = on_death
+        self._secrets = Secrets(server)
         self._probing = Probing(host, memories, on_verdict)
         self._reporter = Reporter(server, clock, faults)
 
@@ -108,7 +110,8 @@ class Reconciler:
     def _fetch(self, memory: Memory, task: Task) -> bool:
         try:
             document = self._server.fetch([memory.load_balancer_id])[memory.load_balancer_id]
-        except ServerUnavailable:
+        except ServerUnavailable as error:
+            log.debug("not fetched", load_balancer=memory.load_balancer_id, reason=str(error))
             memory.desired.failures += 1
             return False
         except Exception:  # noqa: BLE001 it is noted; the load balancer is looked after all the same
@@ -184,11 +187,14 @@ class Reconciler:
     def _attempt(self, memory: Memory, desired: Desired | Gone, observed: Observed) -> Attempt:
         if isinstance(desired, Gone):
             self._release(memory)
+        else:
+            self._secrets.ensure(memory, desired, observed.files)
         process = memory.process
         planned = plan(
             desired,
             observed,
             self._options,
+            secrets=memory.secrets,
             last_worker=process.worker,
             runtime=not hangs(process.unanswered),
             overdue=self._overdue(memory, observed),
@@ -197,7 +203,14 @@ class Reconciler:
         if attempt.refused and isinstance(desired, Desired):
             log.info("reload instead", load_balancer=desired.id, reason=attempt.reason)
             observed = self._host.observe(desired.id, desired.port)
-            planned = plan(desired, observed, self._options, last_worker=process.worker, runtime=False)
+            planned = plan(
+                desired,
+                observed,
+                self._options,
+                secrets=memory.secrets,
+                last_worker=process.worker,
+                runtime=False,
+            )
             attempt = apply(planned, self._host)
         if attempt.outcome is Outcome.DONE and isinstance(desired, Desired):
             self._settle(memory, desired, planned, attempt)
@@ -215,6 +228,7 @@ class Reconciler:
     def _settle(self, memory: Memory, desired: Desired, planned: Plan, attempt: Attempt) -> None:
         """After a success: what the host has now, and the watching and probing that go with it."""
         process = memory.process
+        memory.secrets = {}  # they lie in files now
         process.unanswered = 0 if attempt.pid is not None else process.unanswered
         memory.host.observed = after = plan_aftermath(planned, attempt.pid)
         haproxy = after.haproxy.process

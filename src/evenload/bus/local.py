@@ -13,6 +13,7 @@ from evenload.interfaces import Gateway
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
 from evenload.model.errors import ServerUnavailable
 from evenload.model.registration import Registration, Welcome
+from evenload.model.secret import SecretBytes, SecretReference
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +61,9 @@ class LocalServer:
 
     def assignments(self) -> dict[str, int]:
         return self._reach().assignments(self._agent)
+
+    def secrets(self, load_balancer_id: str, references: Sequence[SecretReference]) -> dict[str, SecretBytes]:
+        return self._reach().secrets(self._agent, load_balancer_id, references)
 
     def report(self, report: Report) -> None:
         self._reach().report(self._agent, report)

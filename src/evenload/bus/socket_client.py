@@ -18,8 +18,10 @@ from evenload.bus.frames import FrameError, Frames, read_peer
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
 from evenload.model.errors import ServerUnavailable, Unwelcome
 from evenload.model.registration import Registration, Welcome
+from evenload.model.secret import SecretBytes, SecretReference
 from evenload.payloads import messages
 from evenload.payloads.documents import UnknownContent
+from evenload.payloads.secrets import read_secrets
 
 _TIMEOUT = 30.0
 """Seconds that an answer may take; a database that is busy makes the server wait for a third of that."""
@@ -80,6 +82,11 @@ class SocketServer:
     def assignments(self) -> dict[str, int]:
         with _translated("ask what is assigned here"):
             return messages.read_assignments(self._call("assignments", None))
+
+    def secrets(self, load_balancer_id: str, references: Sequence[SecretReference]) -> dict[str, SecretBytes]:
+        wanted = list(references)
+        with _translated("fetch secrets"):
+            return read_secrets(self._call("secrets", (load_balancer_id, wanted)), wanted)
 
     def report(self, report: Report) -> None:
         with _translated("report"):

@@ -16,6 +16,7 @@ from evenload.interfaces import Gateway
 from evenload.model.errors import EvenloadError, ServerUnavailable, Unwelcome
 from evenload.payloads import messages
 from evenload.payloads.documents import UnknownContent
+from evenload.payloads.secrets import pack_secrets
 from evenload.threads import Faults, LastingThread
 
 log = structlog.get_logger(__name__)
@@ -125,6 +126,8 @@ class SocketGateway:
                 return messages.pack_answers(self._gateway.fetch(self._agent, body))
             case "assignments", None:
                 return messages.pack_result(self._gateway.assignments(self._agent))
+            case "secrets", (load_balancer_id, list(references)):
+                return pack_secrets(self._gateway.secrets(self._agent, load_balancer_id, references))
             case "report", (report,):
                 self._gateway.report(self._agent, report)
             case "health", list():

@@ -42,6 +42,7 @@ from evenload.main.workers import Workers
 from evenload.model.errors import EvenloadError
 from evenload.service.agents import AgentGateway
 from evenload.service.housekeeping import Housekeeping
+from evenload.service.secrets import NoSecretStore
 from evenload.store.engine import StoreSettings, preload_driver
 from evenload.store.migrate import Migrations
 from evenload.threads import Faults
@@ -71,7 +72,7 @@ class Server:
     ) -> None:
         self._settings = settings
         self._foundation = foundation
-        self._gateway = AgentGateway(foundation.context)
+        self._gateway = AgentGateway(foundation.context, NoSecretStore())
         self._bus = (
             SocketGateway(self._gateway, opened.bus, settings.host_name, opened.agents, faults) if keeper else None
         )

@@ -12,6 +12,7 @@ from typing import TypeVar
 from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, Pool
 from evenload.model.enums import OperatingStatus
 from evenload.model.network import Route, Segment
+from evenload.model.secret import SecretReference
 
 _Child = TypeVar("_Child", Member, HealthMonitor)
 
@@ -49,7 +50,8 @@ class _ByPool:
 class Desired(_ByPool):
     """The desired state of one load balancer at one generation. Objects that are to be deleted are not in it.
 
-    Disabled objects are: it is ``render`` that leaves them out or puts them into maintenance.
+    Disabled objects are: it is ``render`` that leaves them out or puts them into maintenance. ``secrets``: what it
+    needs of these; their contents are fetched apart and are in no document.
     """
 
     generation: int
@@ -60,6 +62,7 @@ class Desired(_ByPool):
     pools: tuple[Pool, ...] = ()
     members: tuple[Member, ...] = ()
     monitors: tuple[HealthMonitor, ...] = ()
+    secrets: tuple[SecretReference, ...] = ()
 
     @property
     def id(self) -> str:

@@ -136,6 +136,10 @@ class ForeignDatabase(Unwelcome):
     """The server's database is not the one that gave this host its load balancers."""
 
 
+class SecretUnavailable(EvenloadError):
+    """A secret that a load balancer needs cannot be had; names it, and says why."""
+
+
 class StoreUnavailable(EvenloadError):
     """The database refused, or did not answer in time. Nothing was changed; trying again may help."""
 

@@ -1,6 +1,16 @@
 """Bytes that nobody may read by accident: in a log, an error, a dry run or a document."""
 
+from dataclasses import dataclass
 from hashlib import sha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretReference:
+    """A secret as documents name it. ``id``: where the server keeps it; ``fingerprint``: of its content, so that other
+    content is another reference."""
+
+    id: str
+    fingerprint: str
 
 
 class SecretBytes:

@@ -24,7 +24,8 @@ class UnknownContent(ValueError):
 
 
 def dump_desired(desired: Desired) -> bytes:
-    return _DESIRED.dump_json(desired)
+    """What names no secret is written as versions wrote it that had none."""
+    return _DESIRED.dump_json(desired, exclude=None if desired.secrets else {"secrets"})
 
 
 def load_desired(payload: bytes) -> Desired:

@@ -10,14 +10,16 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
-from evenload.model.errors import EvenloadError, ForeignDatabase, ServerUnavailable, Unwelcome
+from evenload.model.errors import EvenloadError, ForeignDatabase, SecretUnavailable, ServerUnavailable, Unwelcome
 from evenload.model.registration import Registration, Welcome
-from evenload.payloads.documents import UnknownContent, describe, read_desired
+from evenload.model.secret import SecretReference
+from evenload.payloads.documents import UnknownContent, describe, dump_desired, read_desired
 
 _CODES: list[tuple[str, type[Exception], type[EvenloadError]]] = [
     ("foreign-database", ForeignDatabase, ForeignDatabase),
     ("unwelcome", Unwelcome, Unwelcome),
     ("unavailable", ServerUnavailable, ServerUnavailable),
+    ("secret-unavailable", SecretUnavailable, SecretUnavailable),
     ("unreadable", UnknownContent, ServerUnavailable),
     ("internal", Exception, ServerUnavailable),
 ]
@@ -28,6 +30,7 @@ _BODIES: dict[str, TypeAdapter[Any]] = {
     "register": TypeAdapter(tuple[str, Registration], config=_STRICT),
     "fetch": TypeAdapter(list[str]),
     "assignments": TypeAdapter(None),
+    "secrets": TypeAdapter(tuple[str, list[SecretReference]], config=_STRICT),
     "report": TypeAdapter(tuple[Report], config=_STRICT),
     "health": TypeAdapter(list[Health], config=_STRICT),
 }
@@ -41,8 +44,8 @@ def pack_call(call: str, body: object) -> bytes:
 
 
 def read_call(payload: bytes) -> tuple[str, Any]:
-    """The call's name and its body: (agent, Registration), ids, None, (Report,) or a list of Health. Raises
-    UnknownContent."""
+    """The call's name and its body: (agent, Registration), ids, None, (load balancer, references), (Report,)
+    or a list of Health. Raises UnknownContent."""
     request = _parsed(payload)
     call = request.get("call")
     adapter = _BODIES.get(call) if isinstance(call, str) else None
@@ -57,12 +60,16 @@ def pack_result(result: object) -> bytes:
 
 def pack_answers(answers: Mapping[str, Desired | Gone]) -> bytes:
     """The generation stands beside each document, for those that cannot read it."""
-    return pack_result(
-        {
-            identifier: {"generation": answer.generation, "desired": answer if isinstance(answer, Desired) else None}
-            for identifier, answer in answers.items()
-        }
+    packed = (
+        b'%b:{"generation":%b,"desired":%b}'
+        % (
+            to_json(identifier),
+            to_json(answer.generation),
+            dump_desired(answer) if isinstance(answer, Desired) else b"null",
+        )
+        for identifier, answer in answers.items()
     )
+    return b'{"result":{%b}}' % b",".join(packed)
 
 
 def pack_error(error: BaseException) -> bytes:

@@ -12,15 +12,18 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from evenload.interfaces import Transaction
+from evenload.interfaces import SecretStore, Transaction
 from evenload.model import placement
 from evenload.model.desired import Desired, Gone, Health, Report
 from evenload.model.errors import ForeignDatabase, ServerUnavailable, StoreUnavailable
 from evenload.model.registration import Registration, Welcome, is_foreign
+from evenload.model.secret import SecretBytes, SecretReference
 from evenload.model.totals import renamed
+from evenload.model.tree import Tree
 from evenload.service import reports
 from evenload.service.context import Context
 from evenload.service.documents import build_desired
+from evenload.service.secrets import NoSecretStore, References, no_references, read_named
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +39,14 @@ AT_ONCE = 20
 
 
 class AgentGateway:
-    def __init__(self, context: Context) -> None:
+    """``references``: what documents name of ``secrets``."""
+
+    def __init__(
+        self, context: Context, secrets: SecretStore | None = None, references: References = no_references
+    ) -> None:
         self._context = context
+        self._secrets = secrets or NoSecretStore()
+        self._references = references
         self._lock = threading.Lock()
         self.registered = threading.Event()
         """Set once an agent has registered with this process."""
@@ -95,9 +104,18 @@ class AgentGateway:
         tree = transaction.tree(load_balancer_id)
         if tree is None:
             return Gone(load_balancer_id=load_balancer_id)
-        if not tree.hosted or not reports.concerns(tree, agent) or tree.load_balancer.deleting:
+        if not _has_document(tree, agent):
             return Gone(load_balancer_id=load_balancer_id, generation=tree.generation)
-        return build_desired(tree, self._context.ports.describe(transaction, tree.load_balancer.item))
+        port = self._context.ports.describe(transaction, tree.load_balancer.item)
+        return build_desired(tree, port, self._references(tree))
+
+    def secrets(
+        self, agent: str, load_balancer_id: str, references: Sequence[SecretReference]
+    ) -> dict[str, SecretBytes]:
+        with _translated(), self._context.uow.read() as transaction:
+            tree = transaction.tree(load_balancer_id)
+        named = self._references(tree) if tree is not None and _has_document(tree, agent) else ()
+        return read_named(self._secrets, named, references)
 
     def assignments(self, agent: str) -> dict[str, int]:
         with _translated():
@@ -185,6 +203,11 @@ class AgentGateway:
                 key: value for key, value in self._reported.items() if moment - value[1] < TRUST_MEMORY_FOR
             }
             self._reported.update({(agent, health.load_balancer_id): (health, moment) for health in healths})
+
+
+def _has_document(tree: Tree, agent: str) -> bool:
+    """Whether that agent is to have the load balancer, and not to remove it."""
+    return tree.hosted and reports.concerns(tree, agent) and not tree.load_balancer.deleting
 
 
 def _foreign(database: str, registration: Registration) -> str:

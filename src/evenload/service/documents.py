@@ -3,10 +3,11 @@
 from typing import Any
 
 from evenload.model.desired import Desired, DesiredPort
+from evenload.model.secret import SecretReference
 from evenload.model.tree import KINDS, Tree
 
 
-def build_desired(tree: Tree, port: DesiredPort) -> Desired:
+def build_desired(tree: Tree, port: DesiredPort, secrets: tuple[SecretReference, ...] = ()) -> Desired:
     """Everything but what is being deleted."""
     carried: dict[str, Any] = {
         line.carried_as: tuple(record.item for record in tree.of_kind(kind).values() if not record.deleting)
@@ -18,5 +19,6 @@ def build_desired(tree: Tree, port: DesiredPort) -> Desired:
         project_id=tree.load_balancer.project_id,
         load_balancer=tree.load_balancer.item,
         port=port,
+        secrets=secrets,
         **carried,
     )

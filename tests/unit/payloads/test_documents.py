@@ -2,15 +2,19 @@
 
 import json
 import re
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
+from pydantic_core import to_json
 from tests.fakes.desired import document_of_version_1, make_desired, monitor
 
-from evenload.model.desired import Desired
+from evenload.model.desired import Desired, Gone
 from evenload.model.registration import PAYLOAD_VERSION
+from evenload.model.secret import SecretReference
 from evenload.payloads.documents import UnknownContent, dump_desired, load_desired, read_desired
+from evenload.payloads.messages import pack_answers
 
 
 def document() -> dict[str, Any]:
@@ -24,10 +28,32 @@ def test_a_document_comes_back_as_it_was() -> None:
     assert read_desired(document()) == desired
 
 
+SECRET = SecretReference(id="key", fingerprint="0" * 64)
+
+
+def test_a_document_without_secrets_is_written_as_before_there_were_any() -> None:
+    desired, gone = make_desired(), Gone(load_balancer_id="gone", generation=3)
+    assert "secrets" not in document()
+    assert list(document()) == [each.name for each in fields(Desired) if each.name != "secrets"]
+    # As version 2 wrote it.
+    former = {"a": {"generation": 1, "desired": document()}, "b": {"generation": 3, "desired": None}}
+    assert pack_answers({"a": desired, "b": gone}) == to_json({"result": former})
+
+
+def test_secrets_are_named_and_an_agent_that_does_not_know_them_refuses_the_document_by_that_name() -> None:
+    desired = make_desired(secrets=(SECRET,))
+    written = json.loads(dump_desired(desired))
+    assert written["secrets"] == [{"id": "key", "fingerprint": "0" * 64}]
+    assert read_desired(written) == load_desired(dump_desired(desired)) == desired
+    written["certificates"] = written.pop("secrets")  # as unknown here as ``secrets`` is to version 2
+    with pytest.raises(UnknownContent, match="the field certificates is unknown to version"):
+        read_desired(written)
+
+
 def test_nothing_of_lbaas_v1_travels() -> None:
-    fields = re.findall(r'"(\w+)": ', json.dumps(TypeAdapter(Desired).json_schema()))
-    assert {"listeners", "default_pool_id", "session_persistence"} <= set(fields)
-    assert [name for name in fields if name.lower().startswith(("v1", "template"))] == []
+    named = re.findall(r'"(\w+)": ', json.dumps(TypeAdapter(Desired).json_schema()))
+    assert {"listeners", "default_pool_id", "session_persistence"} <= set(named)
+    assert [name for name in named if name.lower().startswith(("v1", "template"))] == []
 
 
 def test_what_version_1_said_of_lbaas_v1_is_passed_over() -> None:

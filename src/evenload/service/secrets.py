@@ -1,0 +1,41 @@
+"""Secrets for agents, apart from the documents that name them: only what the agent's own document names is given."""
+
+from collections.abc import Callable, Collection, Sequence
+
+from evenload.interfaces import SecretStore
+from evenload.model.errors import SecretUnavailable
+from evenload.model.secret import SecretBytes, SecretReference
+from evenload.model.tree import Tree
+
+References = Callable[[Tree], tuple[SecretReference, ...]]
+"""What the document of a load balancer names."""
+
+
+def no_references(tree: Tree) -> tuple[SecretReference, ...]:
+    """Nothing in today's model names a secret."""
+    del tree
+    return ()
+
+
+class NoSecretStore:
+    """Fulfils SecretStore for a server that has no place for secrets."""
+
+    def read(self, identifier: str) -> SecretBytes:
+        raise SecretUnavailable(f"This server has no store of secrets; the secret {identifier} cannot be read.")
+
+
+def read_named(
+    store: SecretStore, named: Collection[SecretReference], asked: Sequence[SecretReference]
+) -> dict[str, SecretBytes]:
+    """By fingerprint. ``named``: by the document of the load balancer that the agent asks for. Raises
+    SecretUnavailable."""
+    strange = next((reference for reference in asked if reference not in named), None)
+    if strange is not None:
+        raise SecretUnavailable(f"No load balancer of this agent names the secret {strange.id} with that fingerprint.")
+    found = {}
+    for reference in asked:
+        content = store.read(reference.id)
+        if content.fingerprint() != reference.fingerprint:
+            raise SecretUnavailable(f"The secret {reference.id} has another content than the load balancer names.")
+        found[reference.fingerprint] = content
+    return found
