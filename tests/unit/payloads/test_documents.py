@@ -35,7 +35,7 @@ def test_a_document_without_secrets_is_written_as_before_there_were_any() -> Non
     desired, gone = make_desired(), Gone(load_balancer_id="gone", generation=3)
     assert "secrets" not in document()
     assert list(document()) == [each.name for each in fields(Desired) if each.name != "secrets"]
-    # As version 2 wrote it.
+    # As it was written before.
     former = {"a": {"generation": 1, "desired": document()}, "b": {"generation": 3, "desired": None}}
     assert pack_answers({"a": desired, "b": gone}) == to_json({"result": former})
 
@@ -45,7 +45,7 @@ def test_secrets_are_named_and_an_agent_that_does_not_know_them_refuses_the_docu
     written = json.loads(dump_desired(desired))
     assert written["secrets"] == [{"id": "key", "fingerprint": "0" * 64}]
     assert read_desired(written) == load_desired(dump_desired(desired)) == desired
-    written["certificates"] = written.pop("secrets")  # as unknown here as ``secrets`` is to version 2
+    written["certificates"] = written.pop("secrets")  # as unknown here as ``secrets`` was before
     with pytest.raises(UnknownContent, match="the field certificates is unknown to version"):
         read_desired(written)
 
