@@ -12,12 +12,13 @@ import signal
 import subprocess
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 from tests.waiting import NET
 
 from evenload.store.engine import StoreSettings, open_engine
@@ -60,6 +61,23 @@ class Databases:
         database = self._started[kind]
         database.empty()
         return database
+
+    @contextmanager
+    def without_schema(self, kind: str) -> Iterator[Engine]:
+        """A database of its own, with nothing in it."""
+        server = self.empty(kind).engine
+        name = f"fresh_{uuid.uuid4().hex}"
+        at_once = server.execution_options(isolation_level="AUTOCOMMIT")
+        with at_once.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        url = make_url(self._started[kind].url).set(database=name).render_as_string(hide_password=False)
+        engine = open_engine(StoreSettings(url=url))
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+            with at_once.connect() as connection:
+                connection.execute(text(f"DROP DATABASE {name}"))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from evenload.model.balancer import AnyRecord, LoadBalancer, MonitorTemplate, Vip
+from evenload.model.balancer import AnyRecord, MonitorTemplate, Vip
 from evenload.model.desired import (
     Desired,
     DesiredPort,
@@ -22,6 +22,7 @@ from evenload.model.desired import (
     Unreadable,
 )
 from evenload.model.enums import Kind
+from evenload.model.held_port import HeldPort
 from evenload.model.named_file import NamedFile
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.network_steps import NetworkStep
@@ -52,15 +53,6 @@ class AgentRecord:
     started_at: datetime | None = None
     admin_state_up: bool = True
     description: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortReservation:
-    """A VIP port that was taken for a load balancer which is not there yet. ``own_port`` as in ``VipPort``."""
-
-    port_id: str
-    own_port: bool
-    made_at: datetime
 
 
 # A transaction in parts: a function takes the part that it needs. ``insert_*`` makes what was not there, ``update_*``
@@ -200,21 +192,34 @@ class NetworkPart(Protocol):
     def remove_port(self, identifier: str) -> None: ...
     def addresses_taken(self, subnet_id: str) -> set[str]: ...
 
-    def insert_reservation(self, reservation: PortReservation) -> None: ...
 
-    def remove_reservation(self, port_id: str) -> bool:
-        """Whether there was one: of two who ask, one gets True."""
+class HeldPortPart(Protocol):
+    """VIP ports as they are held at the port provider."""
 
-    def reservation(self, port_id: str) -> PortReservation | None: ...
-    def reservations_before(self, moment: datetime) -> list[PortReservation]: ...
+    def insert_held_port(self, held: HeldPort) -> None: ...
+    def update_held_port(self, held: HeldPort) -> None: ...
+
+    def remove_held_port(self, identifier: str) -> None:
+        """Quiet about one that is not there."""
+
+    def held_port(self, identifier: str) -> HeldPort | None:
+        """In a writing transaction nobody else changes it until that ends."""
+
+    def held_port_at(self, port_id: str) -> HeldPort | None:
+        """By the id of the port itself, unlocked."""
+
+    def held_ports_due(self, reserved_before: datetime) -> list[HeldPort]:
+        """Those whose provider has yet to be told something, and those reserved before that moment."""
 
 
-class Transaction(TreePart, ListPart, StatisticsPart, AgentPart, TemplatePart, QuotaPart, NetworkPart, Protocol):
+class Transaction(
+    TreePart, ListPart, StatisticsPart, AgentPart, TemplatePart, QuotaPart, NetworkPart, HeldPortPart, Protocol
+):
     """One transaction: all of it or nothing. Methods raise nothing of the database's own words.
 
-    Locks are taken in one order by everybody: networks, templates, trees by id, the project, ports by id. Whoever needs
-    an earlier one after a later one may meet another who waits the other way round; the database ends one of the two
-    then, and the work is run again.
+    Locks are taken in one order by everybody: networks, templates, trees by id, the project, held ports, ports by id.
+    Whoever needs an earlier one after a later one may meet another who waits the other way round; the database ends one
+    of the two then, and the work is run again.
     """
 
 
@@ -260,36 +265,51 @@ class VipRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VipPort:
-    """The port that was made or taken, with the VIPs in the order of the request, the primary first."""
+    """The port that was made or taken, with the VIPs in the order of the request, the primary first. ``described``:
+    what its agent is told of it."""
 
-    port_id: str
     network_id: str
     vips: tuple[Vip, ...]
     own_port: bool
+    described: DesiredPort
+
+    @property
+    def port_id(self) -> str:
+        return self.described.id
 
 
 class PortProvider(Protocol):
-    """Where VIP ports come from: the built-in IPAM, later Neutron."""
+    """Where VIP ports come from: the built-in IPAM, later Neutron.
 
-    def reserve_vip_port(self, load_balancer_id: str, project_id: str, request: VipRequest) -> VipPort:
-        """Outside of any transaction: it may take its time, or fail. The reservation that it leaves in the store is
-        removed together with the insertion of the load balancer. Raises Invalid or Conflict naming the field of the
-        request; nothing is taken then."""
+    No method is called inside a transaction: each may go over a network, take its time, or fail. What has to be atomic
+    is noted in rows (``HeldPort``), and told to the provider after the commit, again and again until it succeeds.
+    Raises PortsUnavailable or StoreUnavailable where it may succeed later.
+    """
 
-    def give_back(self, port_id: str) -> None:
-        """What was reserved and came to nothing, outside of any transaction. May be repeated; a port whose reservation
-        is gone stays."""
+    @property
+    def rows(self) -> "PortRows | None":
+        """The same as a part of transactions, of a provider whose ports are rows of the same database."""
 
-    def bind_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer, agent: str) -> None:
-        """That agent has the port plugged in and up, for whoever looks at the port. May be repeated."""
+    def reserve_vip_port(self, held: HeldPort, project_id: str, request: VipRequest) -> VipPort:
+        """Raises Invalid or Conflict naming the field of the request; nothing is taken then."""
 
-    def release_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer) -> None:
-        """Removes an own port, frees a given one. May be repeated."""
+    def bind_vip_port(self, held: HeldPort) -> None:
+        """``held.host`` has the port plugged in and up. May be repeated."""
 
-    def describe(self, transaction: Transaction, load_balancer: LoadBalancer) -> DesiredPort: ...
+    def release_vip_port(self, held: HeldPort) -> None:
+        """Removes a port that it made, frees a given one. May be repeated, and be asked of a port that was never
+        made, or was made by a call that nobody lived to see the end of."""
 
-    def check_subnet(self, transaction: Transaction, subnet_id: str, project_id: str, *, every_project: bool) -> None:
+    def check_subnets(self, subnet_ids: Sequence[str], project_id: str, *, every_project: bool) -> None:
         """Raises Invalid (field ``subnet_id``) where a member's subnet is unknown to that project."""
+
+
+class PortRows(Protocol):
+    """What ``PortProvider`` does, inside a writing transaction. Nothing here goes over a network."""
+
+    def reserve(self, transaction: NetworkPart, held: HeldPort, project_id: str, request: VipRequest) -> VipPort: ...
+    def bind(self, transaction: NetworkPart, held: HeldPort) -> None: ...
+    def release(self, transaction: NetworkPart, held: HeldPort) -> None: ...
 
 
 # ------------------------------------------------------------------------------------------------------------ secrets

@@ -17,7 +17,7 @@ from evenload.model.balancer import (
     T,
     Vip,
 )
-from evenload.model.desired import Statistics
+from evenload.model.desired import DesiredIp, DesiredPort, Statistics
 from evenload.model.enums import (
     Algorithm,
     InsertedHeader,
@@ -28,6 +28,7 @@ from evenload.model.enums import (
     PoolProtocol,
     ProvisioningStatus,
 )
+from evenload.model.held_port import HeldPort
 from evenload.model.network import AllocationPool, FixedIp, Network, Port, Route, Segment, Subnet
 from evenload.model.placement import alone_on
 from evenload.model.totals import Count
@@ -166,3 +167,19 @@ def a_port(network: Network, *ips: FixedIp, number: int = 1, **fields: Any) -> P
             **fields,
         }
     )
+
+
+def a_described_port(**fields: Any) -> DesiredPort:
+    """With everything that is not told by its absence."""
+    route = Route(destination="192.0.2.0/24", nexthop="10.0.0.9")
+    ips = (
+        DesiredIp(address="10.0.0.5", prefix_length=24, gateway_ip="10.0.0.1", host_routes=(route,)),
+        DesiredIp(address="2001:db8::5", prefix_length=64, gateway_ip=None),
+    )
+    segment = Segment(type=NetworkType.VLAN, physical_network="physnet1", vlan=7)
+    given: dict[str, Any] = {"mac_address": "fa:16:3e:00:00:01", "mtu": 1450, "segment": segment, "ips": ips}
+    return DesiredPort(**{"id": new_id(), **given, **fields})
+
+
+def a_held_port(**fields: Any) -> HeldPort:
+    return HeldPort(**{"id": new_id(), "load_balancer_id": new_id(), "since": START, **fields})

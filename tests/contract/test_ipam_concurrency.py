@@ -14,6 +14,7 @@ from tests.waiting import NET
 
 from evenload.interfaces import VipRequest
 from evenload.model.errors import Conflict
+from evenload.model.held_port import HeldPort
 from evenload.model.network import Port
 from evenload.ports.ipam import Ipam
 from evenload.service.networks import Networks, NetworkSettings
@@ -64,7 +65,11 @@ def test_no_address_twice_however_many_ask(url: str) -> None:
         # Few different numbers, so that MAC addresses collide as well.
         ipam = Ipam(store, clock, new_id, random.Random(seed % 3))
 
-        return lambda: ipam.reserve_vip_port(new_id(), "p", VipRequest(subnet_id=subnet.id))
+        def reserve() -> None:
+            held = HeldPort(id=new_id(), load_balancer_id=new_id(), since=clock.now())
+            ipam.reserve_vip_port(held, "p", VipRequest(subnet_id=subnet.id))
+
+        return reserve
 
     def ports(store: SqlUnitOfWork, seed: int) -> Callable[[], object]:
         networks = networks_of(store, seed % 3)

@@ -14,6 +14,7 @@ from evenload.model.desired import Desired
 from evenload.ports.ipam import Ipam
 from evenload.service.agents import AgentGateway
 from evenload.service.context import Context
+from evenload.service.vip_ports import VipPorts
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 
@@ -38,7 +39,7 @@ def read_differences(settings: Settings) -> list[str]:
     engine = open_database(settings)
     clock = SystemClock()
     uow = SqlUnitOfWork(engine, NotedHints())
-    ports = Ipam(uow, clock, new_id, random.SystemRandom())
+    ports = VipPorts(uow, Ipam(uow, clock, new_id, random.SystemRandom()), clock, new_id)
     gateway = AgentGateway(Context(uow=uow, ports=ports, clock=clock, new_id=new_id))
     host = LinuxHost(settings.host)
     try:

@@ -15,10 +15,11 @@ from typing import TypeVar
 from tests.fakes.hints import NotedHints
 from tests.fakes.memory_lists import find_records
 
-from evenload.interfaces import AgentBus, AgentRecord, PortReservation, T, Transaction
+from evenload.interfaces import AgentBus, AgentRecord, T, Transaction
 from evenload.model.balancer import AnyRecord, MonitorTemplate
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Overtaken
+from evenload.model.held_port import HeldPort, PortState
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
 from evenload.model.status import is_pending
@@ -40,7 +41,7 @@ class _State:
     networks: dict[str, Network] = field(default_factory=dict)
     subnets: dict[str, Subnet] = field(default_factory=dict)
     ports: dict[str, Port] = field(default_factory=dict)
-    reservations: dict[str, PortReservation] = field(default_factory=dict)
+    held_ports: dict[str, HeldPort] = field(default_factory=dict)
 
     def copied(self) -> "_State":
         return _State(**{name: dict(getattr(self, name)) for name in self.__slots__})
@@ -272,17 +273,38 @@ class MemoryTransaction:
     def addresses_taken(self, subnet_id: str) -> set[str]:
         return {ip.address for port in self._state.ports.values() for ip in port.fixed_ips if ip.subnet_id == subnet_id}
 
-    def insert_reservation(self, reservation: PortReservation) -> None:
-        _put_new(self._writable().reservations, reservation.port_id, reservation)
+    def insert_held_port(self, held: HeldPort) -> None:
+        _put_new(self._writable().held_ports, held.id, held)
+        self._require_unshared(held)
 
-    def remove_reservation(self, port_id: str) -> bool:
-        return self._writable().reservations.pop(port_id, None) is not None
+    def update_held_port(self, held: HeldPort) -> None:
+        _require(self._writable().held_ports, held.id)
+        self._state.held_ports[held.id] = held
+        self._require_unshared(held)
 
-    def reservation(self, port_id: str) -> PortReservation | None:
-        return self._state.reservations.get(port_id)
+    def _require_unshared(self, held: HeldPort) -> None:
+        if held.described is not None:
+            same = [each for each in self._state.held_ports.values() if _described_id(each) == held.described.id]
+            if len(same) > 1:
+                raise Overtaken(f"Port {held.described.id} is held already.")
 
-    def reservations_before(self, moment: datetime) -> list[PortReservation]:
-        return [each for _, each in sorted(self._state.reservations.items()) if each.made_at < moment]
+    def remove_held_port(self, identifier: str) -> None:
+        self._writable().held_ports.pop(identifier, None)
+
+    def held_port(self, identifier: str) -> HeldPort | None:
+        return self._state.held_ports.get(identifier)
+
+    def held_port_at(self, port_id: str) -> HeldPort | None:
+        return next((each for each in self._state.held_ports.values() if _described_id(each) == port_id), None)
+
+    def held_ports_due(self, reserved_before: datetime) -> list[HeldPort]:
+        due = [
+            each
+            for each in self._state.held_ports.values()
+            if each.state in (PortState.BINDING, PortState.RELEASING)
+            or (each.state is PortState.RESERVED and each.since < reserved_before)
+        ]
+        return sorted(due, key=lambda each: (each.since, each.id))
 
     def _records(self, kind: Kind) -> Iterator[tuple[Tree, AnyRecord]]:
         for tree in self._state.trees.values():
@@ -341,6 +363,10 @@ class MemoryStore:
     def _attempt(self, work: Callable[[Transaction], T]) -> tuple[T, MemoryTransaction]:
         transaction = MemoryTransaction(self._state.copied(), writing=True)
         return work(transaction), transaction
+
+
+def _described_id(held: HeldPort) -> str | None:
+    return None if held.described is None else held.described.id
 
 
 def _put_new(rows: dict[str, V], key: str, value: V) -> None:

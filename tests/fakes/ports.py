@@ -1,67 +1,135 @@
-"""A port provider that hands out addresses by counting, for tests that are not about addresses."""
+"""Port providers for tests that are not about addresses: one whose ports are rows, and one beyond a network."""
 
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from evenload.interfaces import PortReservation, Transaction, UnitOfWork, VipPort, VipRequest
-from evenload.model.balancer import LoadBalancer, Vip
+from tests.waiting import NET
+
+from evenload.interfaces import NetworkPart, PortRows, VipPort, VipRequest
+from evenload.model.balancer import Vip
 from evenload.model.desired import DesiredIp, DesiredPort
 from evenload.model.enums import NetworkType
 from evenload.model.errors import Invalid
+from evenload.model.held_port import HeldPort, PortState
 from evenload.model.network import Segment
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class CountingPorts:
-    """Knows the subnets ``subnet-1`` and ``subnet-2``. ``released``: ids of load balancers whose port went."""
+    """Hands out addresses by counting. Has the subnets ``subnet-1`` and ``subnet-2``. ``released``: ids of load
+    balancers whose port went; ``given_back``: ids of ports whose load balancer never came."""
 
-    uow: UnitOfWork
     made: list[str] = field(default_factory=list)
     bound: dict[str, str] = field(default_factory=dict)
     released: list[str] = field(default_factory=list)
-    given_back: list[str] = field(default_factory=list)
+    given_back: list[str | None] = field(default_factory=list)
 
-    def reserve_vip_port(self, load_balancer_id: str, project_id: str, desired: VipRequest) -> VipPort:
-        subnet_id = desired.subnet_id or "subnet-1"
-        with self.uow.read() as transaction:
-            self.check_subnet(transaction, subnet_id, project_id, every_project=desired.every_project)
-        self.made.append(load_balancer_id)
+    @property
+    def rows(self) -> PortRows | None:
+        return self
+
+    def reserve(self, transaction: NetworkPart, held: HeldPort, project_id: str, request: VipRequest) -> VipPort:
+        return self.reserve_vip_port(held, project_id, request)
+
+    def bind(self, transaction: NetworkPart, held: HeldPort) -> None:
+        self.bind_vip_port(held)
+
+    def release(self, transaction: NetworkPart, held: HeldPort) -> None:
+        self.release_vip_port(held)
+
+    def reserve_vip_port(self, held: HeldPort, project_id: str, request: VipRequest) -> VipPort:
+        subnet_id = request.subnet_id or "subnet-1"
+        _require_subnets([subnet_id])
+        self.made.append(held.load_balancer_id)
         number = len(self.made)
-        vips = [Vip(address=desired.address or f"10.0.0.{number}", subnet_id=subnet_id)]
+        vips = [Vip(address=request.address or f"10.0.0.{number}", subnet_id=subnet_id)]
         vips += [
-            Vip(address=address or f"2001:db8::{number}", subnet_id=subnet) for subnet, address, _ in desired.additional
+            Vip(address=address or f"2001:db8::{number}", subnet_id=subnet) for subnet, address, _ in request.additional
         ]
-        port_id = desired.port_id or f"port-{number}"
-        reservation = PortReservation(port_id=port_id, own_port=desired.port_id is None, made_at=START)
-        self.uow.write(lambda transaction: transaction.insert_reservation(reservation))
         return VipPort(
-            port_id=port_id,
-            network_id=desired.network_id or "network-1",
+            network_id=request.network_id or "network-1",
             vips=tuple(vips),
-            own_port=desired.port_id is None,
+            own_port=request.port_id is None,
+            described=DesiredPort(
+                id=request.port_id or f"port-{number}",
+                mac_address="fa:16:3e:00:00:01",
+                mtu=1500,
+                segment=Segment(type=NetworkType.FLAT, physical_network="physnet1"),
+                ips=tuple(DesiredIp(address=vip.address, prefix_length=24, gateway_ip=None) for vip in vips),
+            ),
         )
 
-    def give_back(self, port_id: str) -> None:
-        if self.uow.write(lambda transaction: transaction.remove_reservation(port_id)):
-            self.given_back.append(port_id)
+    def bind_vip_port(self, held: HeldPort) -> None:
+        self.bound[held.load_balancer_id] = held.host
 
-    def bind_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer, agent: str) -> None:
-        self.bound[load_balancer.id] = agent
+    def release_vip_port(self, held: HeldPort) -> None:
+        if held.state is PortState.RESERVED:
+            self.given_back.append(held.port_id)
+        else:
+            self.released.append(held.load_balancer_id)
 
-    def release_vip_port(self, transaction: Transaction, load_balancer: LoadBalancer) -> None:
-        self.released.append(load_balancer.id)
+    def check_subnets(self, subnet_ids: Sequence[str], project_id: str, *, every_project: bool) -> None:
+        _require_subnets(subnet_ids)
 
-    def describe(self, transaction: Transaction, load_balancer: LoadBalancer) -> DesiredPort:
-        return DesiredPort(
-            id=load_balancer.port_id or "",
-            mac_address="fa:16:3e:00:00:01",
-            mtu=1500,
-            segment=Segment(type=NetworkType.FLAT, physical_network="physnet1"),
-            ips=tuple(DesiredIp(address=vip.address, prefix_length=24, gateway_ip=None) for vip in load_balancer.vips),
-        )
 
-    def check_subnet(self, transaction: Transaction, subnet_id: str, project_id: str, *, every_project: bool) -> None:
+def _require_subnets(subnet_ids: Sequence[str]) -> None:
+    for subnet_id in subnet_ids:
         if subnet_id not in ("subnet-1", "subnet-2"):
             raise Invalid(f"Subnet {subnet_id} not found.", field="subnet_id")
+
+
+@dataclass(slots=True)
+class Gate:
+    """A call that waits, once it is closed, or fails, once it has a ``failure``. ``reached``: somebody called."""
+
+    open: threading.Event = field(default_factory=threading.Event)
+    reached: threading.Event = field(default_factory=threading.Event)
+    failure: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.open.set()
+
+    def passed(self) -> None:
+        self.reached.set()
+        assert self.open.wait(NET)
+        if self.failure is not None:
+            raise self.failure
+
+
+@dataclass(slots=True)
+class DistantPorts(CountingPorts):
+    """A provider beyond a network: as slow as a test wants each call to be, or out of order.
+
+    ``require_outside`` is asked in each call; it fails inside a transaction.
+    """
+
+    require_outside: Callable[[], None] = lambda: None
+    reserving: Gate = field(default_factory=Gate)
+    binding: Gate = field(default_factory=Gate)
+    releasing: Gate = field(default_factory=Gate)
+    checking: Gate = field(default_factory=Gate)
+
+    @property
+    def rows(self) -> PortRows | None:
+        return None
+
+    def reserve_vip_port(self, held: HeldPort, project_id: str, request: VipRequest) -> VipPort:
+        self._enter(self.reserving)
+        return CountingPorts.reserve_vip_port(self, held, project_id, request)
+
+    def bind_vip_port(self, held: HeldPort) -> None:
+        self._enter(self.binding)
+        CountingPorts.bind_vip_port(self, held)
+
+    def release_vip_port(self, held: HeldPort) -> None:
+        self._enter(self.releasing)
+        CountingPorts.release_vip_port(self, held)
+
+    def check_subnets(self, subnet_ids: Sequence[str], project_id: str, *, every_project: bool) -> None:
+        self._enter(self.checking)
+        CountingPorts.check_subnets(self, subnet_ids, project_id, every_project=every_project)
+
+    def _enter(self, gate: Gate) -> None:
+        self.require_outside()
+        gate.passed()

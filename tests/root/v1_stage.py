@@ -45,6 +45,7 @@ from evenload.service.lbaas_v1.pools import V1Pools
 from evenload.service.lbaas_v1.vips import Vips
 from evenload.service.networks import Networks, NetworkSettings
 from evenload.service.quotas import Quotas, QuotaSettings
+from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
 from evenload.store.unit_of_work import SqlUnitOfWork
@@ -126,7 +127,8 @@ class V1Stage:
         upgrade(engine)
         self._bus, clock, source = LocalBus(), SystemClock(), random.SystemRandom()
         self.uow = SqlUnitOfWork(engine, self._bus)
-        context = Context(uow=self.uow, ports=Ipam(self.uow, clock, new_id, source), clock=clock, new_id=new_id)
+        ports = VipPorts(self.uow, Ipam(self.uow, clock, new_id, source), clock, new_id)
+        context = Context(uow=self.uow, ports=ports, clock=clock, new_id=new_id)
         limits = Quotas(self.uow, QuotaSettings())
         self.pools = V1Pools(context, limits, "evenload")
         self.vips = Vips(context, limits)

@@ -26,6 +26,7 @@ from evenload.model.errors import (
     Invalid,
     NoHost,
     NotFound,
+    PortsUnavailable,
     Rejected,
     StoreUnavailable,
     UnknownNeighbour,
@@ -112,6 +113,7 @@ class Errors:
         app.add_error_handler(falcon.HTTPError, self._http)
         app.add_error_handler(Rejected, self._rejected)
         app.add_error_handler(StoreUnavailable, self._unavailable)
+        app.add_error_handler(PortsUnavailable, self._unavailable)
         app.add_error_handler(IdentityUnavailable, self._unavailable)
         app.add_error_handler(Unauthenticated, self._unauthenticated)
         app.add_error_handler(BadCredentials, self._bad_credentials)

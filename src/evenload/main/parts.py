@@ -30,6 +30,7 @@ from evenload.service.members import Members
 from evenload.service.networks import Networks
 from evenload.service.pools import Pools
 from evenload.service.quotas import Quotas
+from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import Migrations
 from evenload.store.unit_of_work import SqlUnitOfWork
@@ -56,7 +57,8 @@ def build_foundation(settings: Settings, bus: AgentBus, migrations: Migrations) 
     migrations.upgrade(engine)
     clock, source = SystemClock(), random.SystemRandom()
     uow = SqlUnitOfWork(engine, bus)
-    context = Context(uow=uow, ports=Ipam(uow, clock, new_id, source), clock=clock, new_id=new_id)
+    ports = VipPorts(uow, Ipam(uow, clock, new_id, source), clock, new_id)
+    context = Context(uow=uow, ports=ports, clock=clock, new_id=new_id)
     return Foundation(engine=engine, bus=bus, clock=clock, source=source, context=context)
 
 

@@ -33,6 +33,7 @@ from evenload.main.http.server import HttpServer
 from evenload.main.listening import listen_tcp
 from evenload.main.operator_files import check_readable, show_to_group
 from evenload.main.parts import Foundation, build_foundation, build_identity, build_services
+from evenload.main.port_keeper import PortKeeper
 from evenload.main.preload import preload, preload_policy_checks
 from evenload.main.role import Begun, Serve, refuse, run_role
 from evenload.main.run_path import SERVER_SOCKET, ensure_run_path, hint_path
@@ -90,6 +91,7 @@ class Server:
             foundation.context, foundation.bus, settings.agent_timeout, settings.pending_timeout
         )
         self._sweeper = Sweeper(housekeeping, faults, interval=_SWEEP_INTERVAL) if keeper else None
+        self._ports = PortKeeper(foundation.context.ports, faults, interval=_SWEEP_INTERVAL) if keeper else None
 
     def start(self, *, await_agent: bool) -> None:
         """``await_agent``: where no agent has ever registered, one is about to, and a load balancer that is asked for
@@ -100,6 +102,8 @@ class Server:
             self._await_agent()
         if self._sweeper is not None:
             self._sweeper.start()
+        if self._ports is not None:
+            self._ports.start()
         self._http.start()
         _log.info("serving", address=self._http.url, auth=self._settings.serving.auth_strategy, user=os.getuid())
 
@@ -112,6 +116,8 @@ class Server:
                 stack.callback(self._bus.stop)
             if self._sweeper is not None:
                 stack.callback(self._sweeper.stop)
+            if self._ports is not None:
+                stack.callback(self._ports.stop)
             stack.callback(self._http.stop)
 
     def _await_agent(self) -> None:

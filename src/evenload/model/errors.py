@@ -144,6 +144,10 @@ class StoreUnavailable(EvenloadError):
     """The database refused, or did not answer in time. Nothing was changed; trying again may help."""
 
 
+class PortsUnavailable(EvenloadError):
+    """The port provider refused, or did not answer in time; trying again may help."""
+
+
 class Overtaken(StoreUnavailable):
     """Another change came in between: what was to be changed is gone, or the database could not let both happen.
 

@@ -82,11 +82,12 @@ class AgentGateway:
                 counts = transaction.counts(tree.id)
                 transaction.save_counts(tree.id, {key: renamed(each, former, name) for key, each in counts.items()})
                 if tree.hosted and reports.has_port(tree.placement_of(former)):
-                    self._context.ports.bind_vip_port(transaction, tree.load_balancer.item, name)
+                    self._context.ports.bind(transaction, tree, name)
             transaction.remove_agent(former)
             return len(moved)
 
         moved = self._context.uow.write(work)
+        self._context.ports.wake()
         if moved:
             log.info("the agent has another name", former=former, name=name, load_balancers=moved)
         return moved
@@ -106,7 +107,7 @@ class AgentGateway:
             return Gone(load_balancer_id=load_balancer_id)
         if not _has_document(tree, agent):
             return Gone(load_balancer_id=load_balancer_id, generation=tree.generation)
-        port = self._context.ports.describe(transaction, tree.load_balancer.item)
+        port = self._context.ports.described(transaction, tree)
         return build_desired(tree, port, self._references(tree))
 
     def secrets(
@@ -129,6 +130,7 @@ class AgentGateway:
             reception = self._context.uow.write(
                 lambda transaction: reports.apply_report(self._context, transaction, agent, report)
             )
+            self._context.ports.wake()
             reports.log_reception(reception, agent, report)
             with self._lock:  # objects have come, gone or changed their state
                 self._reports += 1

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from evenload.interfaces import Clock, PortProvider, UnitOfWork
+from evenload.interfaces import Clock, UnitOfWork
+from evenload.service.vip_ports import VipPorts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     uow: UnitOfWork
-    ports: PortProvider
+    ports: VipPorts
     clock: Clock
     new_id: Callable[[], str]
 

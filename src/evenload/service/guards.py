@@ -3,11 +3,11 @@
 Called by the use cases inside a transaction; raises ``Rejected`` errors, changes nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
-from evenload.interfaces import ListPart, PortProvider, Transaction, TreePart
-from evenload.model.balancer import AnyRecord, Item, Member, Record
+from evenload.interfaces import ListPart, Transaction, TreePart
+from evenload.model.balancer import AnyRecord, Item, Record
 from evenload.model.enums import Kind
 from evenload.model.errors import Immutable, NotFound, Overtaken
 from evenload.model.query import Page, Query, Value, View
@@ -65,9 +65,3 @@ def require(violations: Iterable[Violation]) -> None:
 
 def require_tags(changes: Changes) -> None:
     require(validate_tags(changes.record.get("tags") or ()))
-
-
-def require_subnets(transaction: Transaction, ports: PortProvider, project_id: str, members: Sequence[Member]) -> None:
-    for subnet_id in dict.fromkeys(member.subnet_id for member in members):
-        if subnet_id is not None:
-            ports.check_subnet(transaction, subnet_id, project_id, every_project=False)

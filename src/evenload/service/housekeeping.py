@@ -16,7 +16,6 @@ from evenload.model import status
 from evenload.model.placement import applied_by_all
 from evenload.model.tree import Tree
 from evenload.service.context import Context
-from evenload.service.reserving import RESERVED_FOR, give_back
 from evenload.service.scheduler import agents_away
 
 log = structlog.get_logger(__name__)
@@ -35,10 +34,6 @@ class Housekeeping:
 
     def sweep(self) -> None:
         now = self._context.now()
-        with self._context.uow.read() as transaction:
-            reservations = transaction.reservations_before(now - RESERVED_FOR)
-        for reservation in reservations:
-            give_back(self._context, reservation.port_id)
         with self._context.uow.read() as transaction:
             waiting = transaction.pending_since(now - min(HINT_AGAIN_AFTER, self._pending_timeout))
             overdue = set(transaction.pending_since(now - self._pending_timeout)) if waiting else set()
@@ -61,7 +56,7 @@ class Housekeeping:
             away = agents_away(before.placements, agents, now=now, alive_for=self._agent_timeout)
             settled = status.in_force(before, applied_by_all(before.placements, away))
             if settled is None:  # those that are alive have removed it
-                self._remove(transaction, before)
+                self._context.ports.remove(transaction, before)
                 return None
             if settled != before:  # those that are alive have applied it
                 transaction.update_tree(before, settled)
@@ -71,12 +66,13 @@ class Housekeeping:
                 return None
             if before.load_balancer.deleting and away.issuperset(before.agents):
                 # Nobody is there to remove it; an agent that comes back with it is told that it is gone.
-                self._remove(transaction, before)
+                self._context.ports.remove(transaction, before)
                 return before, f"{reason} It is gone without it."
             transaction.update_tree(before, status.given_up(before, before.generation, reason))
             return before, reason
 
         failed = self._context.uow.write(work)
+        self._context.ports.wake()
         if failed is not None:
             tree, reason = failed
             log.warning(
@@ -86,10 +82,6 @@ class Housekeeping:
                 generation=tree.generation,
                 reason=reason,
             )
-
-    def _remove(self, transaction: Transaction, tree: Tree) -> None:
-        transaction.remove_tree(tree)
-        self._context.ports.release_vip_port(transaction, tree.load_balancer.item)
 
 
 def choose_failure(tree: Tree, agents: Sequence[AgentRecord], *, now: datetime, agent_timeout: timedelta) -> str | None:

@@ -18,7 +18,6 @@ from evenload.service import drafts, guards
 from evenload.service.commands import BalancerDraft, Changes
 from evenload.service.context import Context
 from evenload.service.plans import drafts_of, hosted_at, plan_tree
-from evenload.service.reserving import complete, reserved_vip_port
 from evenload.service.scheduler import choose_agent, choose_new_homes
 from evenload.service.views import view_of
 
@@ -43,19 +42,19 @@ class LoadBalancers:
                 if pool_id not in planned.pools:
                     raise guards.not_found(Kind.POOL, pool_id, field="default_pool_id")
         guards.require(rules.validate_tree(planned))
-        members = [record.item for record in planned.members.values()]
         prepared = context.uow.prepare(planned)
 
         with context.uow.read() as reader:
             agent = choose_agent(reader.agents(), now=now)
-            guards.require_subnets(reader, context.ports, project_id, members)
-        with reserved_vip_port(context, planned.id, project_id, draft.vip) as port:
+        context.ports.check_subnets([each.item.subnet_id for each in planned.members.values()], project_id)
+        with context.ports.reserved(planned.id, project_id, draft.vip) as reservation:
+            port = reservation.port
             guards.require(rules.validate_vip(hosted_at(planned, port, agent.name)))
 
             def work(transaction: Transaction) -> tuple[Tree, AgentRecord]:
                 chosen = choose_agent(transaction.agents(), now=now)
                 made = hosted_at(planned, port, chosen.name)
-                complete(transaction, port)
+                context.ports.complete(transaction, reservation)
                 transaction.insert_tree(made, prepared)
                 return made, chosen
 

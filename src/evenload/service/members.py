@@ -3,7 +3,7 @@
 A change of a weight is what happens most often: it reads the tree once and writes the records that differ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from evenload.interfaces import Transaction
@@ -25,6 +25,7 @@ class Members:
 
     def create(self, pool_id: str, draft: Draft) -> View[Record[Member]]:
         guards.require_tags(draft)
+        self._check_subnets(pool_id, [draft.item.get("subnet_id")])
         now = self._context.now()
 
         def work(transaction: Transaction) -> View[Record[Member]]:
@@ -34,7 +35,7 @@ class Members:
             member = drafts.new_member(self._context.new_id(), pool_id, draft)
             record = birth.record(member, draft, monitored=status.is_monitored(before, pool_id))
             edited = before.with_record(record)
-            self._require_valid(transaction, edited, [member], subnets_of=[member])
+            guards.require(rules.validate_members(edited, [member]))
             after = status.advance(edited, changed=[record.id], now=now)
             transaction.update_tree(before, after)
             return view_of(after, after.members[record.id])
@@ -43,14 +44,14 @@ class Members:
 
     def update(self, pool_id: str, member_id: str, changes: Changes) -> View[Record[Member]]:
         guards.require_tags(changes)
+        self._check_subnets(pool_id, [changes.item.get("subnet_id")])
 
         def work(transaction: Transaction) -> View[Record[Member]]:
             before = _read_tree(transaction, pool_id, member_id)
             guards.require_living(before.load_balancer, before.pools[pool_id], before.members[member_id])
             record = drafts.changed(before.members[member_id], changes)
             edited = before.with_record(record)
-            moved = [record.item] if "subnet_id" in changes.item else []
-            self._require_valid(transaction, edited, [record.item], subnets_of=moved)
+            guards.require(rules.validate_members(edited, [record.item]))
             after = status.advance(edited, changed=[member_id], now=self._context.now())
             transaction.update_tree(before, after)
             return view_of(after, after.members[member_id])
@@ -71,6 +72,7 @@ class Members:
         created, and the others deleted unless ``additive_only``. Where nothing differs, nothing is written."""
         for draft in given:
             guards.require_tags(draft)
+        self._check_subnets(pool_id, [draft.item.get("subnet_id") for draft in given])
         now = self._context.now()
 
         def work(transaction: Transaction) -> None:
@@ -81,8 +83,7 @@ class Members:
             if plan.nothing:
                 return
             edited = plan.put_into(before)
-            members = [record.item for record in plan.put]
-            self._require_valid(transaction, edited, members, subnets_of=members)
+            guards.require(rules.validate_members(edited, [record.item for record in plan.put]))
             after = status.advance(edited, changed=[record.id for record in plan.put], deleted=plan.removed, now=now)
             transaction.update_tree(before, after)
 
@@ -99,11 +100,16 @@ class Members:
         with self._context.uow.read() as transaction:
             return cast(Page[Record[Member]], guards.read_members(transaction, pool_id, query))
 
-    def _require_valid(
-        self, transaction: Transaction, tree: Tree, members: Sequence[Member], *, subnets_of: Sequence[Member]
-    ) -> None:
-        guards.require(rules.validate_members(tree, members))
-        guards.require_subnets(transaction, self._context.ports, tree.load_balancer.project_id, subnets_of)
+    def _check_subnets(self, pool_id: str, subnet_ids: Iterable[str | None]) -> None:
+        """Before the transaction, since the port provider may take its time. Subnets that members of the pool have
+        were checked with them."""
+        named = {subnet_id for subnet_id in subnet_ids if subnet_id is not None}
+        if not named:
+            return
+        with self._context.uow.read() as transaction:
+            tree = guards.read_tree(transaction, Kind.POOL, pool_id)
+        named -= {record.item.subnet_id for record in tree.members_of(pool_id)}
+        self._context.ports.check_subnets(sorted(named), tree.load_balancer.project_id)
 
 
 def _read_tree(transaction: Transaction, pool_id: str, member_id: str) -> Tree:

@@ -15,8 +15,6 @@ from typing import Any, TypeVar
 
 from evenload.interfaces import Clock, NetworkPart, Transaction, UnitOfWork
 from evenload.model import addresses
-from evenload.model.balancer import LoadBalancer
-from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Invalid, NotFound, Overtaken, Unsupported
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.segments import VlanRange, choose_segment
@@ -421,9 +419,10 @@ def _checked_addressing(transaction: NetworkPart, subnet: Subnet, fields: Mappin
 
 def _check_unused(transaction: Transaction, port: Port, consequence: str, *, field: str | None = None) -> None:
     """The port is locked: who takes it for a load balancer, or gives it back, waits for that lock."""
-    if transaction.reservation(port.id) is not None:
-        raise Conflict(f"Port {port.id} is about to be used by a load balancer, {consequence}.", field=field)
-    user = transaction.view(Kind.LOAD_BALANCER, port.device_id) if port.device_id else None
-    item = None if user is None else user.record.item
-    if isinstance(item, LoadBalancer) and item.port_id == port.id:  # anybody may have written that id there
-        raise Conflict(f"Port {port.id} is in use by load balancer {port.device_id}, {consequence}.", field=field)
+    held = transaction.held_port_at(port.id)
+    if held is None:
+        return
+    if held.in_use:
+        user = f"load balancer {held.load_balancer_id}"
+        raise Conflict(f"Port {port.id} is in use by {user}, {consequence}.", field=field)
+    raise Conflict(f"Port {port.id} is about to be used by a load balancer, {consequence}.", field=field)

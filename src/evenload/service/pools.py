@@ -25,6 +25,7 @@ class Pools:
         """With its members and monitor, if the draft has any. ``listener_id``: it becomes that one's default pool."""
         for part in drafts_of(draft):
             guards.require_tags(part)
+        self._check_subnets(load_balancer_id, listener_id, draft)
         now = self._context.now()
 
         def work(transaction: Transaction) -> View[Record[Pool]]:
@@ -44,7 +45,6 @@ class Pools:
             guards.require(rules.validate_members(edited, members))
             for monitor in planned.monitors:
                 guards.require(rules.validate_monitor(monitor.item))
-            guards.require_subnets(transaction, self._context.ports, before.load_balancer.project_id, members)
             touched = [pool.id, *([listener.id] if listener else [])]
             after = status.advance(edited, changed=touched, now=now)
             transaction.update_tree(before, after)
@@ -88,6 +88,14 @@ class Pools:
     def list(self, query: Query) -> Page[Record[Pool]]:
         with self._context.uow.read() as transaction:
             return cast(Page[Record[Pool]], transaction.find(Kind.POOL, query))
+
+    def _check_subnets(self, load_balancer_id: str | None, listener_id: str | None, draft: PoolDraft) -> None:
+        """Before the transaction, since the port provider may take its time."""
+        named = [member.item.get("subnet_id") for member in draft.members]
+        if any(named):
+            with self._context.uow.read() as transaction:
+                project_id = _read_parent(transaction, load_balancer_id, listener_id).load_balancer.project_id
+            self._context.ports.check_subnets(named, project_id)
 
 
 def _read_parent(transaction: Transaction, load_balancer_id: str | None, listener_id: str | None) -> Tree:

@@ -77,13 +77,11 @@ def apply_report(context: Context, transaction: Transaction, agent: str, report:
         return Reception.NEVER_GIVEN
     after = plan_report(before, agent, report, read_away(context, transaction, before, agent))
     if after is None:
-        transaction.remove_tree(before)
-        context.ports.release_vip_port(transaction, before.load_balancer.item)
-        return Reception.GONE
+        return Reception.GONE if context.ports.remove(transaction, before) else Reception.NOTED
     if after != before:
         transaction.update_tree(before, after)
         if has_port(after.placement_of(agent)) and not has_port(before.placement_of(agent)):
-            context.ports.bind_vip_port(transaction, after.load_balancer.item, agent)
+            context.ports.bind(transaction, after, agent)
     return Reception.NOTED
 
 

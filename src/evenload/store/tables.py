@@ -274,13 +274,20 @@ QUOTAS = Table(
     Column("limit", Integer, nullable=False),
 )
 
-# VIP ports of load balancers that are not there yet.
-PORT_RESERVATIONS = Table(
-    "port_reservations",
+# VIP ports as they are held at the port provider. A row outlives its load balancer where the provider has yet to let
+# the port go, and is there before it while the port is reserved.
+HELD_PORTS = Table(
+    "held_ports",
     METADATA,
-    Column("port_id", _Id, primary_key=True),
-    Column("own_port", Boolean, nullable=False),
-    Column("made_at", _Moment, nullable=False),
+    Column("id", _Id, primary_key=True),
+    Column("load_balancer_id", _Id, nullable=False),
+    Column("given_port_id", _Id),
+    Column("state", _Word, nullable=False, index=True),
+    Column("since", _Moment, nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("port_id", _Id, unique=True),
+    # ``DesiredPort`` but its id, as JSON (held_ports.py): it is only ever read and written whole.
+    Column("described", _Text),
 )
 
 # Nothing but a row to lock while a project's objects are counted.

@@ -16,15 +16,16 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from evenload.interfaces import AgentBus, AgentRecord, PortReservation, T, Transaction
+from evenload.interfaces import AgentBus, AgentRecord, T, Transaction
 from evenload.model.balancer import AnyRecord, MonitorTemplate
 from evenload.model.enums import Kind
 from evenload.model.errors import Overtaken, StoreUnavailable
+from evenload.model.held_port import HeldPort
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
 from evenload.model.totals import Count
 from evenload.model.tree import Tree
-from evenload.store import agents, counts, networks, queries, quotas, reservations, templates, trees
+from evenload.store import agents, counts, held_ports, networks, queries, quotas, templates, trees
 from evenload.store.hints import Hint, hints_of
 from evenload.store.identity import ensure_identity, read_identity
 from evenload.store.prepared import Prepared
@@ -197,17 +198,23 @@ class SqlTransaction:
     def addresses_taken(self, subnet_id: str) -> set[str]:
         return networks.read_addresses_taken(self._connection, subnet_id)
 
-    def insert_reservation(self, reservation: PortReservation) -> None:
-        reservations.insert_reservation(self._writable(), reservation)
+    def insert_held_port(self, held: HeldPort) -> None:
+        held_ports.insert_held_port(self._writable(), held)
 
-    def remove_reservation(self, port_id: str) -> bool:
-        return reservations.remove_reservation(self._writable(), port_id)
+    def update_held_port(self, held: HeldPort) -> None:
+        held_ports.update_held_port(self._writable(), held)
 
-    def reservation(self, port_id: str) -> PortReservation | None:
-        return reservations.read_reservation(self._connection, port_id)
+    def remove_held_port(self, identifier: str) -> None:
+        held_ports.remove_held_port(self._writable(), identifier)
 
-    def reservations_before(self, moment: datetime) -> list[PortReservation]:
-        return reservations.read_before(self._connection, moment)
+    def held_port(self, identifier: str) -> HeldPort | None:
+        return held_ports.read_held_port(self._connection, identifier, lock=self._lock_rows)
+
+    def held_port_at(self, port_id: str) -> HeldPort | None:
+        return held_ports.read_held_port_at(self._connection, port_id)
+
+    def held_ports_due(self, reserved_before: datetime) -> list[HeldPort]:
+        return held_ports.read_due(self._connection, reserved_before)
 
     def _writable(self) -> Connection:
         if not self._writing:

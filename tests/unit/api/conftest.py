@@ -41,6 +41,7 @@ from evenload.service.members import Members
 from evenload.service.networks import Networks, NetworkSettings
 from evenload.service.pools import Pools
 from evenload.service.quotas import Quotas, QuotaSettings
+from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
 from evenload.store.unit_of_work import SqlUnitOfWork
@@ -227,7 +228,8 @@ def make_world(directory: Path, settings: ApiSettings | None = None) -> World:
         text = f"{source.getrandbits(128):032x}"
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-8{text[17:20]}-{text[20:]}"
 
-    context = Context(uow=uow, ports=Ipam(uow, clock, new_id, source), clock=clock, new_id=new_id)
+    ports = VipPorts(uow, Ipam(uow, clock, new_id, source), clock, new_id)
+    context = Context(uow=uow, ports=ports, clock=clock, new_id=new_id)
     gateway = AgentGateway(context)
     gateway.register("host-1", Registration())
     networks = NetworkSettings(

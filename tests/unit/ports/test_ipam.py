@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.samples import new_id
+from tests.contract.samples import START, new_id
 from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
 
 from evenload.interfaces import VipPort, VipRequest
-from evenload.model.balancer import LoadBalancer, Vip
+from evenload.model.balancer import Vip
 from evenload.model.desired import DesiredIp, DesiredPort
-from evenload.model.errors import Conflict, Invalid, NotFound, Rejected
+from evenload.model.errors import Conflict, Invalid, Rejected
+from evenload.model.held_port import HeldPort
 from evenload.model.network import Network, Port, Route, Subnet
 from evenload.ports.ipam import Ipam
 from evenload.service.allocation import FixedIpRequest
@@ -54,22 +55,19 @@ class World:
         return self.networks.create_port(project_id, {"network_id": self.network.id, "fixed_ips": requests, **fields})
 
     def make(self, project_id: str = "project-1", load_balancer_id: str = "lb-1", **desired: Any) -> VipPort:
-        """As a creation does, whose transaction ends the reservation."""
-        made = self.ipam.reserve_vip_port(load_balancer_id, project_id, VipRequest(**desired))
-        assert self.store.write(lambda transaction: transaction.remove_reservation(made.port_id))
-        return made
+        return self.ipam.reserve_vip_port(held(load_balancer_id), project_id, VipRequest(**desired))
 
     def release(self, made: VipPort, load_balancer_id: str = "lb-1") -> None:
-        self.store.write(lambda transaction: self.ipam.release_vip_port(transaction, balancer(made, load_balancer_id)))
+        self.ipam.release_vip_port(held(load_balancer_id, made))
 
 
-def balancer(made: VipPort, load_balancer_id: str = "lb-1") -> LoadBalancer:
-    return LoadBalancer(
-        id=load_balancer_id,
-        network_id=made.network_id,
-        port_id=made.port_id,
-        own_port=made.own_port,
-        vips=made.vips,
+def held(load_balancer_id: str = "lb-1", made: VipPort | None = None) -> HeldPort:
+    return HeldPort(
+        id="reservation",
+        load_balancer_id=load_balancer_id,
+        given_port_id=None if made is None or made.own_port else made.port_id,
+        since=START,
+        described=None if made is None else made.described,
     )
 
 
@@ -94,12 +92,8 @@ def refused(world: World, error: type[Rejected], field: str, match: str = "", **
 
 def test_a_subnet_gives_the_next_address_and_a_port_of_its_own(world: World) -> None:
     made = world.make(subnet_id=world.four.id)
-    assert made == VipPort(
-        port_id=made.port_id,
-        network_id=world.network.id,
-        vips=(Vip(address="10.0.0.2", subnet_id=world.four.id),),
-        own_port=True,
-    )
+    assert (made.network_id, made.own_port) == (world.network.id, True)
+    assert made.vips == (Vip(address="10.0.0.2", subnet_id=world.four.id),)
     port = world.networks.port(made.port_id)
     assert (port.device_id, port.device_owner, port.project_id) == ("lb-1", "Octavia", "project-1")
     assert port.name == "octavia-lb-lb-1"
@@ -209,12 +203,8 @@ def test_additional_vips_that_cannot_be(world: World) -> None:
 def test_a_given_port_is_taken_and_freed(world: World) -> None:
     port = world.port("10.0.0.4", name="mine")
     made = world.make(port_id=port.id)
-    assert made == VipPort(
-        port_id=port.id,
-        network_id=world.network.id,
-        vips=(Vip(address="10.0.0.4", subnet_id=world.four.id),),
-        own_port=False,
-    )
+    assert (made.port_id, made.network_id, made.own_port) == (port.id, world.network.id, False)
+    assert made.vips == (Vip(address="10.0.0.4", subnet_id=world.four.id),)
     taken = world.networks.port(port.id)
     assert (taken.device_id, taken.device_owner, taken.name) == ("lb-1", "Octavia", "mine")
     refused(world, Invalid, "vip_port_id", "already used", port_id=port.id)
@@ -280,9 +270,7 @@ def test_additional_vips_of_a_given_port_are_its_own_addresses(world: World) -> 
 
 def test_a_port_is_described_for_the_agent(world: World) -> None:
     made = world.make(subnet_id=world.four.id, additional=((world.six.id, None, None), (world.second.id, None, None)))
-    with world.store.read() as transaction:
-        described = world.ipam.describe(transaction, balancer(made))
-    assert described == DesiredPort(
+    assert made.described == DesiredPort(
         id=made.port_id,
         mac_address=world.networks.port(made.port_id).mac_address,
         mtu=1450,
@@ -303,9 +291,7 @@ def test_a_port_is_described_for_the_agent(world: World) -> None:
 def test_only_the_vips_of_a_given_port_are_described(world: World) -> None:
     port = world.port("10.0.0.4", "10.0.0.5")
     made = world.make(port_id=port.id, address="10.0.0.5")
-    with world.store.read() as transaction:
-        described = world.ipam.describe(transaction, balancer(made))
-    assert [ip.address for ip in described.ips] == ["10.0.0.5"]
+    assert [ip.address for ip in made.described.ips] == ["10.0.0.5"]
 
 
 def test_an_own_port_goes_with_its_load_balancer(world: World) -> None:
@@ -313,39 +299,13 @@ def test_an_own_port_goes_with_its_load_balancer(world: World) -> None:
     for _ in range(2):
         world.release(made)
     assert world.networks.ports() == []
-    with world.store.read() as transaction, pytest.raises(NotFound):
-        world.ipam.describe(transaction, balancer(made))
 
 
 def test_member_subnets(world: World) -> None:
     hidden = world.subnet(world.networks.create_network("project-2", {}).network, "10.7.0.0/24")
-    with world.store.read() as transaction:
-        for subnet in (world.four, world.common):
-            world.ipam.check_subnet(transaction, subnet.id, "project-1", every_project=False)
-        world.ipam.check_subnet(transaction, hidden.id, "project-1", every_project=True)
-        for identifier in (hidden.id, "nothing"):
-            with pytest.raises(Invalid, match=f"Subnet {identifier} not found") as caught:
-                world.ipam.check_subnet(transaction, identifier, "project-1", every_project=False)
-            assert caught.value.field == "subnet_id"
-
-
-def test_a_port_that_was_made_goes_when_it_is_given_back(world: World) -> None:
-    made = world.ipam.reserve_vip_port("lb-1", "project-1", VipRequest(subnet_id=world.four.id))
-    with pytest.raises(Conflict, match="about to be used"):
-        world.networks.delete_port(made.port_id)
-    for _ in range(2):
-        world.ipam.give_back(made.port_id)
-    assert world.networks.ports() == []
-
-
-def test_a_given_port_is_free_again_when_it_is_given_back(world: World) -> None:
-    port = world.port("10.0.0.4")
-    world.ipam.reserve_vip_port("lb-1", "project-1", VipRequest(port_id=port.id))
-    world.ipam.give_back(port.id)
-    assert world.networks.port(port.id).device_id == ""
-
-
-def test_a_port_whose_load_balancer_is_there_is_not_given_back(world: World) -> None:
-    made = world.make(subnet_id=world.four.id)
-    world.ipam.give_back(made.port_id)
-    assert world.networks.port(made.port_id).device_id == "lb-1"
+    world.ipam.check_subnets([world.four.id, world.common.id], "project-1", every_project=False)
+    world.ipam.check_subnets([hidden.id], "project-1", every_project=True)
+    for identifier in (hidden.id, "nothing"):
+        with pytest.raises(Invalid, match=f"Subnet {identifier} not found") as caught:
+            world.ipam.check_subnets([world.four.id, identifier], "project-1", every_project=False)
+        assert caught.value.field == "subnet_id"

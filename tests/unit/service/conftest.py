@@ -1,6 +1,7 @@
 """A service with everything around it faked but the store, which is both: in memory and the real one on SQLite."""
 
 import itertools
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from evenload.service.load_balancers import LoadBalancers
 from evenload.service.members import Members
 from evenload.service.pools import Pools
 from evenload.service.quotas import Quotas, QuotaSettings
+from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.tables import METADATA
 from evenload.store.unit_of_work import SqlUnitOfWork
@@ -83,12 +85,17 @@ class World:
                 self.report(desired.id, desired.generation)
 
 
-def make_world(uow: UnitOfWork, hints: NotedHints | None = None) -> World:
+def make_world(uow: UnitOfWork, hints: NotedHints | None = None, provider: CountingPorts | None = None) -> World:
     """``hints``: those of the store, for tests that look at them."""
     hints = hints or NotedHints()
-    ports, clock = CountingPorts(uow), StillClock()
+    ports, clock = provider or CountingPorts(), StillClock()
     numbers = itertools.count(1)
-    context = Context(uow=uow, ports=ports, clock=clock, new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012}")
+
+    def new_id() -> str:
+        return f"00000000-0000-4000-8000-{next(numbers):012}"
+
+    held = VipPorts(uow, ports, clock, lambda: str(uuid.uuid4()))
+    context = Context(uow=uow, ports=held, clock=clock, new_id=new_id)
     gateway = AgentGateway(context)
     gateway.register("host-1", Registration())
     quotas = Quotas(uow, QuotaSettings())

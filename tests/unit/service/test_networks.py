@@ -2,17 +2,19 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.samples import a_tree, new_id, retouched
+from tests.contract.samples import a_described_port, a_held_port, a_tree, new_id
 from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
 
 from evenload.interfaces import Transaction
 from evenload.model.enums import NetworkType
 from evenload.model.errors import Conflict, Invalid, NotFound, Rejected, Unsupported
+from evenload.model.held_port import PortState
 from evenload.model.network import AllocationPool, FixedIp, Network, Route, Segment, Subnet
 from evenload.service.allocation import FixedIpRequest
 from evenload.service.networks import Networks, NetworkSettings, NetworkView
@@ -433,12 +435,15 @@ def test_a_port_of_a_load_balancer_is_the_load_balancers(store: SqlUnitOfWork, n
     made = network(networks)
     tree = a_tree()
     port = networks.create_port("project-1", {"network_id": made.id, "device_id": tree.id, "device_owner": "Octavia"})
-    tree = tree.with_record(retouched(tree.load_balancer, port_id=port.id))
+    held = a_held_port(load_balancer_id=tree.id, described=a_described_port(id=port.id))
 
     @store.write
     def _(transaction: Transaction) -> None:
-        transaction.insert_tree(tree)
+        transaction.insert_held_port(held)
 
+    with pytest.raises(Conflict, match="about to be used by a load balancer"):
+        networks.delete_port(port.id)
+    store.write(lambda transaction: transaction.update_held_port(replace(held, state=PortState.USED)))
     with pytest.raises(Conflict, match=f"in use by load balancer {tree.id}"):
         networks.delete_port(port.id)
     with pytest.raises(Conflict) as caught:
@@ -446,10 +451,7 @@ def test_a_port_of_a_load_balancer_is_the_load_balancers(store: SqlUnitOfWork, n
     assert caught.value.field == "device_id"
     renamed = networks.update_port(port.id, {"name": "vip", "device_id": tree.id, "tags": ("t",)})
     assert (renamed.name, renamed.tags) == ("vip", ("t",))
-
-    @store.write
-    def _(transaction: Transaction) -> None:
-        transaction.remove_tree(tree)
+    store.write(lambda transaction: transaction.remove_held_port(held.id))
 
     assert networks.update_port(port.id, {"device_id": "", "device_owner": ""}).device_id == ""
     networks.delete_port(port.id)

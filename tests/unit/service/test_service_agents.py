@@ -17,7 +17,6 @@ from evenload.model.placement import Placement, Role, alone_on
 from evenload.model.registration import Registration
 from evenload.service.agents import AT_ONCE, AgentGateway
 from evenload.service.commands import Changes
-from evenload.service.context import Context
 from evenload.service.housekeeping import Housekeeping
 
 P = ProvisioningStatus
@@ -249,9 +248,8 @@ def test_broken_store_is_an_unavailable_server(world: World) -> None:
         def read(self) -> NoReturn:
             raise StoreUnavailable("no disk")
 
-    context = Context(uow=BrokenStore(), ports=world.ports, clock=world.clock, new_id=world.context.new_id)
     with pytest.raises(ServerUnavailable):
-        AgentGateway(context).fetch("host-1", "any")
+        AgentGateway(replace(world.context, uow=BrokenStore())).fetch("host-1", "any")
 
 
 # ----------------------------------------------------------------------------------------------------- housekeeping

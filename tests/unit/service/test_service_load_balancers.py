@@ -1,30 +1,26 @@
 """Use cases of load balancers, from creation with everything to the last report, on both stores."""
 
-import threading
 from dataclasses import replace
-from datetime import timedelta
-from typing import NoReturn
 
 import pytest
+from tests.contract.samples import new_id
 from tests.fakes.clock import StillClock
-from tests.fakes.memory_store import MemoryStore
 from tests.fakes.ports import CountingPorts
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monitor, a_pool
 from tests.unit.service.conftest import World
-from tests.waiting import NET
 
-from evenload.interfaces import UnitOfWork, VipPort, VipRequest
+from evenload.interfaces import UnitOfWork, VipRequest
 from evenload.model.balancer import HttpCheck
 from evenload.model.desired import Desired, Gone, Outcome, Statistics
 from evenload.model.enums import ListenerProtocol, MonitorType, ProvisioningStatus
-from evenload.model.errors import Conflict, Immutable, Invalid, NoHost, NotFound, Rejected, StoreUnavailable
+from evenload.model.errors import Conflict, Immutable, Invalid, NoHost, NotFound, Rejected
 from evenload.model.placement import alone_on
 from evenload.model.query import Query
 from evenload.model.registration import Registration
 from evenload.service.commands import BalancerDraft, Changes, PoolName
 from evenload.service.context import Context
-from evenload.service.housekeeping import Housekeeping
 from evenload.service.load_balancers import LoadBalancers
+from evenload.service.vip_ports import VipPorts
 
 P = ProvisioningStatus
 
@@ -109,73 +105,11 @@ def test_create_is_all_or_nothing(world: World, draft: BalancerDraft, error: typ
 
 
 def test_without_any_agent_there_is_no_host(uow: UnitOfWork) -> None:
-    ports = CountingPorts(uow)
-    context = Context(uow=uow, ports=ports, clock=StillClock(), new_id=lambda: "id")
+    ports, clock = CountingPorts(), StillClock()
+    context = Context(uow=uow, ports=VipPorts(uow, ports, clock, new_id), clock=clock, new_id=new_id)
     with pytest.raises(NoHost):
         LoadBalancers(context).create("project", a_balancer())
     assert ports.made == []
-
-
-class Refusing(MemoryStore):
-    """A store that can be read, and does not let anybody write."""
-
-    def __init__(self, readable: UnitOfWork) -> None:
-        super().__init__()
-        self.read = readable.read  # type: ignore[method-assign,assignment]
-
-    def write(self, work: object) -> NoReturn:
-        raise StoreUnavailable("the disk is full")
-
-
-def test_a_port_whose_load_balancer_came_to_nothing_is_given_back(world: World) -> None:
-    refusing = LoadBalancers(replace(world.context, uow=Refusing(world.context.uow)))
-    with pytest.raises(StoreUnavailable):
-        refusing.create("project", a_balancer())
-    with world.context.uow.read() as transaction:
-        assert transaction.reservations_before(world.clock.now() + timedelta(days=1)) == []
-    assert world.ports.given_back == ["port-1"]
-
-
-def test_a_process_that_dies_in_between_leaves_a_port_to_housekeeping(world: World) -> None:
-    """The port is taken, the load balancer is not written: nobody is there any more to give the port back."""
-    world.ports.reserve_vip_port("never", "project", VipRequest(subnet_id="subnet-1"))
-    made = world.load_balancers.create("project", a_balancer())
-    housekeeping = Housekeeping(world.context, world.hints, timedelta(seconds=60), timedelta(seconds=120))
-    housekeeping.sweep()
-    assert world.ports.given_back == [], "the one that took it may still be at work"
-    world.clock.advance(301)
-    housekeeping.sweep()
-    housekeeping.sweep()
-    assert world.ports.given_back == ["port-1"]
-    assert world.load_balancers.get(made.id).record.item.port_id == "port-2"
-
-
-def test_a_slow_provider_holds_up_nobody_else(world: World) -> None:
-    """While one load balancer waits for its port, another is changed, made and shown."""
-    lb = world.load_balancers.create("project", a_balancer()).id
-    asked, answer = threading.Event(), threading.Event()
-
-    class Slow(CountingPorts):
-        def reserve_vip_port(self, load_balancer_id: str, project_id: str, desired: VipRequest) -> VipPort:
-            asked.set()
-            assert answer.wait(NET)
-            return super().reserve_vip_port(load_balancer_id, project_id, desired)
-
-    slow = Slow(world.context.uow, made=world.ports.made)
-    waiting = LoadBalancers(replace(world.context, ports=slow))
-    made: list[str] = []
-    thread = threading.Thread(target=lambda: made.append(waiting.create("project", a_balancer()).id))
-    thread.start()
-    try:
-        assert asked.wait(NET)
-        world.load_balancers.update(lb, Changes(record={"name": "new"}))
-        other = world.load_balancers.create("project", a_balancer()).id
-        assert {view.record.id for view in world.load_balancers.list(Query()).views} == {lb, other}
-    finally:
-        answer.set()
-        thread.join()
-    assert len(world.load_balancers.list(Query()).views) == 3
-    assert len(made) == 1
 
 
 def test_work_is_spread_over_agents(world: World) -> None:

@@ -26,6 +26,7 @@ from evenload.service.load_balancers import LoadBalancers
 from evenload.service.members import Members
 from evenload.service.networks import Networks, NetworkSettings
 from evenload.service.pools import Pools
+from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
 from evenload.store.unit_of_work import SqlUnitOfWork
@@ -83,7 +84,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
     for project, physical, cidr in (("project", "one", "10.0.0.0/24"), ("stranger", "two", "10.9.0.0/24")):
         network = networks.create_network(project, {"type": NetworkType.FLAT, "physical_network": physical}).network
         subnets.append(networks.create_subnet(project, {"network_id": network.id, "cidr": cidr, "ip_version": 4}).id)
-    context = Context(uow=uow, ports=Ipam(uow, clock, new_id, source), clock=clock, new_id=new_id)
+    ports = VipPorts(uow, Ipam(uow, clock, new_id, source), clock, new_id)
+    context = Context(uow=uow, ports=ports, clock=clock, new_id=new_id)
     gateway = AgentGateway(context)
     gateway.register("host-1", Registration())
     yield Site(

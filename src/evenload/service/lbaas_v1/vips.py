@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from evenload.interfaces import AgentPart, Transaction, TreePart, VipPort, VipRequest
+from evenload.interfaces import AgentPart, Transaction, TreePart, VipRequest
 from evenload.model import moves, rules, status
 from evenload.model.balancer import Listener, Pool, Record, V1Vip
 from evenload.model.enums import Kind, PersistenceType, PoolProtocol
@@ -39,8 +39,8 @@ from evenload.service.lbaas_v1.commands import VipChanges, VipDraft, VipView
 from evenload.service.lbaas_v1.patience import until_let_go
 from evenload.service.lbaas_v1.pools import counted_now, credited, read_pool
 from evenload.service.quotas import Quotas
-from evenload.service.reserving import complete, reserved_vip_port
 from evenload.service.scheduler import ALIVE_FOR, choose_agent
+from evenload.service.vip_ports import Reservation
 
 _COOKIES = frozenset({PersistenceType.HTTP_COOKIE, PersistenceType.APP_COOKIE})
 
@@ -68,7 +68,8 @@ class Vips:
         context = self._context
         now = context.now()
 
-        def work(transaction: Transaction, place: str, identifier: str, port: VipPort) -> VipView:
+        def work(transaction: Transaction, place: str, identifier: str, reservation: Reservation) -> VipView:
+            port = reservation.port
             held = read_pool(transaction, draft.pool_id)
             pool = self._require_fit(held, draft, project_id)
             self._limits.require_room(transaction, quotas.VIP, project_id)
@@ -80,7 +81,7 @@ class Vips:
                 steps.append(_Step(None, held))
             if held.id != place:
                 raise StoreUnavailable(f"Pool {pool.id} has changed its place meanwhile.")
-            complete(transaction, port)
+            context.ports.complete(transaction, reservation)
             hosted = replace(
                 held.load_balancer.item,
                 network_id=port.network_id,
@@ -112,8 +113,8 @@ class Vips:
             _agent_for(reader, held.home, now)
         place = context.new_id() if held.hosted else held.id
         identifier = context.new_id()
-        with self._reserved(place, project_id, draft, f"vip-{identifier}") as port:
-            return context.uow.write(lambda transaction: work(transaction, place, identifier, port))
+        with self._reserved(place, project_id, draft, f"vip-{identifier}") as reservation:
+            return context.uow.write(lambda transaction: work(transaction, place, identifier, reservation))
 
     def update(self, identifier: str, changes: VipChanges) -> VipView:
         """A new pool is taken over without a request lost: the listener's port stays open all the while."""
@@ -190,13 +191,13 @@ class Vips:
         return pool
 
     @contextmanager
-    def _reserved(self, load_balancer_id: str, project_id: str, draft: VipDraft, name: str) -> Iterator[VipPort]:
+    def _reserved(self, load_balancer_id: str, project_id: str, draft: VipDraft, name: str) -> Iterator[Reservation]:
         request = VipRequest(
             subnet_id=draft.subnet_id, address=draft.address, every_project=draft.every_project, port_name=name
         )
         try:
-            with reserved_vip_port(self._context, load_balancer_id, project_id, request) as port:
-                yield port
+            with self._context.ports.reserved(load_balancer_id, project_id, request) as reservation:
+                yield reservation
         except AddressTaken as taken:
             place: dict[str, tuple[Value, ...]] = {
                 "vip_subnet_id": (draft.subnet_id,),
