@@ -236,7 +236,7 @@ def test_what_was_there_is_there_after_the_upgrade(engine: sa.Engine, revision: 
         state=PortState.USED,
         since=MADE.replace(tzinfo=UTC),
         host="host-1",
-        described=DesiredPort(id="own", mac_address="fa:16:3e:00:00:4c", mtu=1400, segment=segment, ips=(four, six)),
+        described=DesiredPort(id="own", mac_address="fa:16:3e:00:00:54", mtu=1400, segment=segment, ips=(four, six)),
     )
     assert given is not None
     assert (given.load_balancer_id, given.given_port_id, given.state) == ("leaving", "given", PortState.USED)
