@@ -56,11 +56,11 @@ class TableServer:
         return found
 
     def assignments(self) -> dict[str, int]:
-        with self.lock:
+        with self.lock:  # at one moment: who has seen it counted knows that what comes later is not in it
             self.resyncs += 1
+            found = {key: each.generation for key, each in self.documents.items() if each.generation is not None}
         self._reach()
-        with self.lock:
-            return {key: each.generation for key, each in self.documents.items() if each.generation is not None}
+        return found
 
     def secrets(self, load_balancer_id: str, references: Sequence[SecretReference]) -> dict[str, SecretBytes]:
         del load_balancer_id

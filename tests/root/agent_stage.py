@@ -174,6 +174,7 @@ def staged(lab: Lab, openvswitch: Openvswitch | None = None, **settings: Any) ->
     stage = Stage(lab, openvswitch, **settings)
     try:
         stage.agent.start()
+        assert eventually(lambda: stage.server.resyncs)  # the one of its start knows nothing of what the test does
         yield stage
     finally:
         stage.close()

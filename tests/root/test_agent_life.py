@@ -12,7 +12,7 @@ from tests.root.openvswitch import Openvswitch
 from tests.waiting import eventually
 
 from evenload.host import netns
-from evenload.model.desired import Change, Desired, Gone
+from evenload.model.desired import Change, Desired, Gone, Outcome
 from evenload.model.observed import Observed
 
 pytestmark = pytest.mark.root
@@ -134,6 +134,11 @@ def many(stage: Stage, lab: Lab, number: int) -> list[Desired]:
     return documents
 
 
+def all_reported(stage: Stage, documents: list[Desired]) -> bool:
+    done = {each.load_balancer_id for each in stage.server.reports if each.outcome is Outcome.DONE}
+    return done == {each.id for each in documents}
+
+
 def serves(stage: Stage, wanted: Desired) -> bool:
     return Client(stage.client).get(wanted.load_balancer.vips[0].address).status == 200
 
@@ -144,7 +149,7 @@ def test_many_load_balancers_come_and_go_in_parallel(lab: Lab) -> None:
         for wanted in documents:
             stage.server.put(wanted)
             stage.agent.hint(wanted.id, 1)
-        assert eventually(lambda: len(stage.server.reports) == len(documents))
+        assert eventually(lambda: all_reported(stage, documents))
         assert all(serves(stage, wanted) for wanted in documents)
         for wanted in documents:
             stage.server.put(Gone(load_balancer_id=wanted.id, generation=2))
@@ -158,7 +163,7 @@ def test_a_server_that_knows_nothing_takes_nothing_from_a_host_that_serves(lab: 
         for wanted in documents:
             stage.server.put(wanted)
             stage.agent.hint(wanted.id, 1)
-        assert eventually(lambda: len(stage.server.reports) == len(documents))
+        assert eventually(lambda: all_reported(stage, documents))
         stage.server.documents.clear()
         asked = stage.server.fetches
         stage.restart_agent()
