@@ -24,7 +24,7 @@ from evenload.render.haproxy import render_haproxy
 from evenload.render.haproxy_backend import PINGED
 from evenload.render.haproxy_monitors import check_backend
 from evenload.render.haproxy_text import AddServer, split
-from evenload.render.runtime_commands import commands, refused, release, set_health, set_state, set_veto
+from evenload.render.runtime_commands import commands, is_refusal, release, set_health, set_state, set_veto
 from evenload.render.server_states import render_server_states
 
 REAL = [
@@ -97,7 +97,7 @@ def bring_to(site: Site, desired: Desired | Gone) -> Plan:
 def test_nothing_is_there_at_first(site: Site) -> None:
     assert site.host.observe(site.id, site.port()) == Observed(load_balancer_id=site.id)
     assert site.host.observe(site.id, None) == Observed(load_balancer_id=site.id)
-    assert site.host.known() == []
+    assert site.host.load_balancer_ids() == []
 
 
 def test_a_network_is_seen_as_it_was_built(site: Site) -> None:
@@ -108,7 +108,7 @@ def test_a_network_is_seen_as_it_was_built(site: Site) -> None:
     assert seen.network.vif == wanted_vif(port)
     assert seen.network.addresses == frozenset(wanted_addresses(port))
     assert seen.network.routes == frozenset(wanted_routes(port))
-    assert site.host.known() == [site.id]
+    assert site.host.load_balancer_ids() == [site.id]
 
 
 def test_building_it_twice_changes_nothing(site: Site) -> None:
@@ -216,7 +216,7 @@ def test_a_begun_process_serves_nobody_and_goes_on_when_it_is_started(site: Site
         site.host.begin_haproxy(site.id, text, 1, takeover=False)
         seen = site.host.observe(site.id, desired.port).haproxy
         assert (seen.process, seen.config, seen.orphan) == (None, None, False)
-        assert site.host.known() == [site.id]
+        assert site.host.load_balancer_ids() == [site.id]
     pid = site.host.start_haproxy(site.id, text, 1)
     assert haproxy(site, desired).pid == pid
 
@@ -258,7 +258,7 @@ def test_a_begun_process_ends_with_its_load_balancer(site: Site) -> None:
     site.host.remove_namespace(site.id)
     site.host.remove_state(site.id)
     assert site.host.observe(site.id, desired.port).nothing
-    assert site.host.known() == []
+    assert site.host.load_balancer_ids() == []
 
 
 def test_a_disabled_member_is_in_maintenance(site: Site) -> None:
@@ -322,7 +322,7 @@ def test_runtime_commands_change_the_servers(site: Site) -> None:
         f"enable server {third[0]}/{third[1]}",
     ]
     answers = site.host.runtime(site.id, commands)
-    assert [refused(*pair) for pair in zip(commands, answers, strict=True)] == [False] * 5
+    assert [is_refusal(*pair) for pair in zip(commands, answers, strict=True)] == [False] * 5
     servers = haproxy(site, desired).servers or {}
     assert {key: (state.weight, state.maintenance) for key, state in servers.items()} == {
         first: (7, False),
@@ -343,7 +343,7 @@ def test_what_cannot_be_is_refused(site: Site, command: str) -> None:
     serve(site, desired)
     line = command.format(backend=desired.pools[0].id, member=member(0).id)
     [answer] = site.host.runtime(site.id, [line])
-    assert refused(line, answer)
+    assert is_refusal(line, answer)
 
 
 def test_the_record_and_the_file_follow_runtime_changes(site: Site) -> None:
@@ -382,7 +382,7 @@ def test_vetoes_are_a_bit_of_their_own(site: Site) -> None:
 
     def say(*words: str) -> None:
         answers = site.host.runtime(site.id, words)
-        assert not [said for said in zip(words, answers, strict=True) if refused(*said)]
+        assert not [said for said in zip(words, answers, strict=True) if is_refusal(*said)]
 
     def bits(server: str = first) -> tuple[str, bool | None, bool | None]:
         rows = {(row.proxy, row.server): row for row in site.host.read_servers(site.id)}
@@ -518,7 +518,7 @@ def test_removal_leaves_nothing_and_may_be_repeated(site: Site) -> None:
         site.host.unplug(site.id, desired.port.id)
         site.host.remove_state(site.id)
         assert site.host.observe(site.id, desired.port) == Observed(load_balancer_id=site.id)
-        assert site.host.known() == []
+        assert site.host.load_balancer_ids() == []
 
 
 def test_what_is_planned_and_applied_is_what_is_observed(site: Site) -> None:
@@ -552,17 +552,17 @@ def test_a_process_that_lost_name_and_directory_is_found_and_ended(site: Site, w
     lost, _ = serve(site, desired)
     site.host.remember(desired)
     site.lose()
-    assert site.host.known() == [site.id]
+    assert site.host.load_balancer_ids() == [site.id]
     seen = site.host.observe(site.id, None)
     assert (seen.haproxy.orphan, seen.nothing, seen.haproxy.process) == (True, False, None)
     if wanted == "gone":
         bring_to(site, Gone(load_balancer_id=site.id))
-        assert site.host.known() == []
+        assert site.host.load_balancer_ids() == []
         # Its devices go with the namespace, which the kernel reaps in its own time.
         assert eventually(lambda: site.host.observe(site.id, desired.port).nothing)
     else:
         bring_to(site, desired)
         assert haproxy(site, desired).pid != lost
-        site.host.known()
+        site.host.load_balancer_ids()
         assert plan(desired, site.host.observe(site.id, desired.port), site.options).actions == ()
     assert site.ended(lost)

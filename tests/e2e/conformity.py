@@ -50,7 +50,7 @@ def read_differences(settings: Settings) -> list[str]:
             port = desired.port if isinstance(desired, Desired) else None
             actions = plan(desired, host.observe(identifier, port), settings.render).actions
             found += [f"{identifier}: {actions}"] if actions else []
-        found += [f"{identifier}: not desired" for identifier in host.known() if identifier not in assigned]
+        found += [f"{identifier}: not desired" for identifier in host.load_balancer_ids() if identifier not in assigned]
         return found
     finally:
         host.close()

@@ -122,7 +122,7 @@ class FakeHost:
     def prepare(self) -> list[str]:
         return []
 
-    def known(self) -> list[str]:
+    def load_balancer_ids(self) -> list[str]:
         with self.lock:
             return sorted(key for key, place in self.places.items() if place.directory is not None or place.orphan)
 

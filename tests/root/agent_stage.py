@@ -131,7 +131,7 @@ class Stage:
         self.agent.stop()
         for backend in self.backends:
             backend.stop()
-        for identifier in self.host.known():
+        for identifier in self.host.load_balancer_ids():
             self.host.stop_haproxy(identifier)
             self.host.remove_namespace(identifier)
         self.host.close()

@@ -51,7 +51,7 @@ def test_created_changed_and_deleted(either: Stage) -> None:
     assert stage.pid() != pid
     stage.apply(Gone(load_balancer_id=stage.id, generation=5))
     assert stage.host.observe(stage.id, stage.port) == Observed(load_balancer_id=stage.id)
-    assert stage.host.known() == []
+    assert stage.host.load_balancer_ids() == []
     assert not stage.answers()
 
 
@@ -154,7 +154,7 @@ def test_many_load_balancers_come_and_go_in_parallel(lab: Lab) -> None:
         for wanted in documents:
             stage.server.put(Gone(load_balancer_id=wanted.id, generation=2))
             stage.agent.hint(wanted.id, 2)
-        assert eventually(lambda: stage.host.known() == [])
+        assert eventually(lambda: stage.host.load_balancer_ids() == [])
 
 
 def test_a_server_that_knows_nothing_takes_nothing_from_a_host_that_serves(lab: Lab) -> None:
@@ -169,6 +169,6 @@ def test_a_server_that_knows_nothing_takes_nothing_from_a_host_that_serves(lab: 
         stage.restart_agent()
         assert eventually(lambda: stage.server.fetches >= asked + 3 and stage.agent.settled())
         assert all(serves(stage, wanted) for wanted in documents)
-        assert len(stage.host.known()) == 3
+        assert len(stage.host.load_balancer_ids()) == 3
         stage.restart_agent(removal_share=1.0)
-        assert eventually(lambda: stage.host.known() == [])
+        assert eventually(lambda: stage.host.load_balancer_ids() == [])

@@ -137,7 +137,7 @@ def test_an_orphan_goes_only_after_the_server_said_so(stage: Stage) -> None:
     assert grows(lambda: stage.server.resyncs, 3)
     assert stage.ask().status == 200
     stage.server.away = False
-    assert eventually(lambda: stage.host.known() == [])
+    assert eventually(lambda: stage.host.load_balancer_ids() == [])
     assert not Path(f"/run/netns/{namespace(stage)}").exists()
 
 
@@ -146,7 +146,7 @@ def test_deletion_works_from_a_half_built_state(stage: Stage) -> None:
     stage.host.ensure_namespace(stage.id)
     stage.host.plug(stage.id, stage.port)
     stage.apply(Gone(load_balancer_id=stage.id, generation=1))
-    assert stage.host.known() == []
+    assert stage.host.load_balancer_ids() == []
     assert not Path(f"/run/netns/{namespace(stage)}").exists()
     assert not Path(f"/sys/class/net/tap{stage.port.id[:11]}").exists()
 

@@ -11,7 +11,7 @@ from evenload.model.balancer import HealthMonitor, HttpCheck, Member, SessionPer
 from evenload.model.desired import Desired
 from evenload.model.enums import Algorithm, MonitorType, PersistenceType, PoolProtocol
 from evenload.render.haproxy_text import Equal, Runtime, plan_difference
-from evenload.render.runtime_commands import commands, delete_leftovers, refused
+from evenload.render.runtime_commands import commands, delete_leftovers, is_refusal
 
 pytestmark = pytest.mark.root
 
@@ -41,7 +41,7 @@ def change(stage: Stage, document: Desired) -> list[tuple[str, str]]:
     words = [command for change in difference.changes for command in commands(change)]
     answers = stage.haproxy.runtime(stage.id, words)
     said = list(zip(words, answers, strict=True))
-    assert not [each for each in said if refused(*each)], said
+    assert not [each for each in said if is_refusal(*each)], said
     stage.haproxy.record_running(stage.id, wanted)
     stage.haproxy.write_config(stage.id, wanted)
     stage.text = wanted
@@ -275,7 +275,7 @@ def test_a_kept_alive_client_of_a_removed_member_is_served_by_another(stage: Sta
 def test_a_refusal_is_told_apart(stage: Stage) -> None:
     stage.start(desired(member(1)))
     for command in ("set server app/nobody weight 1", "add server app/m1 10.77.1.1:80", "del server app/m1"):
-        assert refused(command, stage.ask(command)), command
+        assert is_refusal(command, stage.ask(command)), command
 
 
 def test_many_members(stage: Stage) -> None:

@@ -33,7 +33,7 @@ def host(lab: Lab) -> Iterator[LinuxHost]:
     try:
         yield host
     finally:
-        for identifier in host.known():
+        for identifier in host.load_balancer_ids():
             host.stop_haproxy(identifier)
         host.close()
 
@@ -97,7 +97,7 @@ def test_a_load_balancer_from_nothing_to_nothing(lab: Lab, host: LinuxHost) -> N
     assert seen.haproxy.config == text
     assert seen.haproxy.process is not None
     assert (seen.haproxy.process.pid, seen.haproxy.process.text) == (pid, text)
-    assert host.known() == [identifier]
+    assert host.load_balancer_ids() == [identifier]
     host.save_counters(identifier, "{}")
     assert host.load_counters(identifier) == "{}"
 

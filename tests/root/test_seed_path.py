@@ -65,7 +65,7 @@ def test_from_create_vip_to_the_last_trace(opened: Open, kind: str, way: str) ->
     # create_pool: nothing happens on the host.
     pool = stage.pool(0, 1)
     assert stage.gateway.assignments("here") == {}
-    assert stage.host.known() == []
+    assert stage.host.load_balancer_ids() == []
 
     with sniffing("eth0", stage.client) as wire:
         # create_vip, get_logical_device, deploy_instance, create.
@@ -106,7 +106,7 @@ def test_from_create_vip_to_the_last_trace(opened: Open, kind: str, way: str) ->
     assert footprint.answers_arp
     stage.delete(vip)
     assert [finding for finding in read_findings(footprint, stage.lab, stage.client) if finding.left] == []
-    assert stage.host.known() == []
+    assert stage.host.load_balancer_ids() == []
     assert port.id not in {each.id for each in stage.networks.ports()}
     assert isinstance(stage.gateway.fetch("here", [balancer.id])[balancer.id], Gone)
     if stage.openvswitch is not None:
@@ -158,7 +158,7 @@ def test_changed_moved_and_made_again(opened: Open, kind: str) -> None:
         load.await_more(SOME)
         assert stage.bodies(vip) == {"2"}
         assert stage.backends[0].hits == hits
-        assert stage.host.known() == [balancer] == [stage.balancer(vip)]
+        assert stage.host.load_balancer_ids() == [balancer] == [stage.balancer(vip)]
         assert netns.inode(stage.namespace(balancer)) == number
         assert holders(VIP) == [f"qlbaas-{balancer}"]
         assert first not in (stage.settings.state_dir / balancer / "haproxy.cfg").read_text()
@@ -237,7 +237,7 @@ def test_what_is_refused_leaves_nothing_on_the_host(opened: Open) -> None:
     with pytest.raises(Invalid, match=ROUTER):
         stage.vips.create("project", draft)
     assert stage.networks.ports() == []
-    assert stage.host.known() == []
+    assert stage.host.load_balancer_ids() == []
     assert stage.bodies(stage.vip(pool, VIP)) == {"0"}
 
 

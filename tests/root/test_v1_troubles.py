@@ -50,9 +50,9 @@ def test_an_agent_that_starts_without_its_server_removes_nothing(stage: V1Stage)
     assert eventually(lambda: stage.answers(vips[0]))
     stage.vips.delete(vips[1])
     assert grows(lambda: stage.line.resyncs, 2)
-    assert len(stage.host.known()) == 2
+    assert len(stage.host.load_balancer_ids()) == 2
     stage.line.cut = False
-    assert eventually(lambda: len(stage.host.known()) == 1)
+    assert eventually(lambda: len(stage.host.load_balancer_ids()) == 1)
     assert stage.answers(vips[0])
 
 

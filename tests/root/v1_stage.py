@@ -254,7 +254,7 @@ class V1Stage:
                 stack.callback(backend.stop)
 
     def _clear(self) -> None:
-        for identifier in self.host.known():
+        for identifier in self.host.load_balancer_ids():
             self.host.stop_haproxy(identifier)
             self.host.remove_namespace(identifier)
 

@@ -33,7 +33,7 @@ from evenload.agent.actions import (
 from evenload.interfaces import Host
 from evenload.model.desired import Change, Outcome
 from evenload.model.errors import Hopeless, HostError
-from evenload.render.runtime_commands import refused
+from evenload.render.runtime_commands import is_refusal
 from evenload.render.server_states import render_server_states
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ def apply(plan: Plan, host: Host) -> Attempt:
         for action in plan.actions:
             pid = perform(plan.load_balancer_id, action, host) or pid
     except HostError as error:
-        return _failed(plan, error)
+        return _failure_of(plan, error)
     finally:
         if any(isinstance(action, BeginHaproxy) for action in plan.actions):
             host.abandon_haproxy(plan.load_balancer_id)  # one that waits for what did not come
@@ -92,7 +92,7 @@ def _remove(plan: Plan, host: Host) -> Attempt:
     )
 
 
-def _failed(plan: Plan, error: HostError) -> Attempt:
+def _failure_of(plan: Plan, error: HostError) -> Attempt:
     return Attempt(
         outcome=Outcome.GIVE_UP if isinstance(error, Hopeless) else Outcome.RETRY,
         change=plan.change,
@@ -155,7 +155,7 @@ def _reload(load_balancer_id: str, action: ReloadHaproxy, host: Host) -> int:
     # Where this fails, the next attempt looks at the process and puts right what it has otherwise than its text says.
     answers = host.runtime(load_balancer_id, kept.commands) if kept.commands else []
     for command, answer in zip(kept.commands, answers, strict=True):
-        if refused(command, answer):
+        if is_refusal(command, answer):
             raise HostError(f"HAProxy refuses “{command}”: {answer}")
     return pid
 
@@ -166,7 +166,7 @@ def _change_servers(load_balancer_id: str, commands: tuple[str, ...], text: str,
     except HostError as error:
         raise RuntimeRefused(str(error)) from error
     for command, answer in zip(commands, answers, strict=True):
-        if refused(command, answer):
+        if is_refusal(command, answer):
             raise RuntimeRefused(f"HAProxy refuses “{command}”: {answer}")
     host.record_running(load_balancer_id, text)
     host.write_config(load_balancer_id, text)

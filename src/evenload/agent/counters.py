@@ -59,7 +59,7 @@ def count(before: Counters, rows: Mapping[int, tuple[ProxyStatistics, ...]], lis
             if row.server != FRONTEND or row.proxy not in listeners:
                 continue
             now, former = replace(row.statistics, active_connections=0), counts.get(row.proxy)
-            if former is not None and _restarted(former, now):
+            if former is not None and _has_restarted(former, now):
                 ended[row.proxy] = ended.get(row.proxy, Statistics()) + former
             counts[row.proxy] = now
             active[row.proxy] = active.get(row.proxy, 0) + row.statistics.active_connections
@@ -126,22 +126,22 @@ def _counts(rows: Iterable[ProxyStatistics]) -> Counts:
 def _goes_on(former: Counts, rows: Iterable[ProxyStatistics]) -> bool:
     """Whether the rows can be of the process that counted so much before."""
     counts = _counts(rows)
-    return not any(key in counts and _restarted(value, counts[key]) for key, value in former.items())
+    return not any(key in counts and _has_restarted(value, counts[key]) for key, value in former.items())
 
 
 def _sum(parts: Iterable[Counts], *, sign: int = 1) -> Counts:
     total: dict[str, Statistics] = {}
     for counts in parts:
         for key, value in counts.items():
-            total[key] = total.get(key, Statistics()) + _signed(value, sign)
+            total[key] = total.get(key, Statistics()) + _times(value, sign)
     return total
 
 
-def _signed(statistics: Statistics, sign: int) -> Statistics:
+def _times(statistics: Statistics, sign: int) -> Statistics:
     return Statistics(**{name: sign * getattr(statistics, name) for name in _FIELDS})
 
 
-def _restarted(former: Statistics, now: Statistics) -> bool:
+def _has_restarted(former: Statistics, now: Statistics) -> bool:
     return any(getattr(now, name) < getattr(former, name) for name in _FIELDS)
 
 

@@ -11,7 +11,7 @@ from evenload.agent.verdicts import verdicts_of_checks
 from evenload.model.balancer import Listener, Member, Pool
 from evenload.model.desired import Desired, ProxyStatistics
 from evenload.model.enums import OperatingStatus
-from evenload.model.verdict import Verdicts, agreed
+from evenload.model.verdict import Verdicts, agreement
 from evenload.render.haproxy_groups import choose_groups, pool_of
 from evenload.render.haproxy_monitors import Monitors, choose_monitors, serves
 
@@ -32,7 +32,7 @@ def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], probed: Verdi
     """By object id: the load balancer, its listeners, pools and members.
 
     ``rows``: of the worker that accepts connections, none where it is dead. ``probed``: verdicts of the agent's own
-    probes. Missing in the answer: members of which nothing has been seen yet.
+    probes. Missing in the answer: members that nobody has judged yet.
     """
     servers: dict[ServerKey, list[ProxyStatistics]] = {}
     for row in rows:
@@ -46,7 +46,7 @@ def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], probed: Verdi
     for pool in desired.pools:
         monitors = choose_monitors(desired, pool.id)
         for member in desired.members_of(pool.id):
-            up = agreed(verdicts.get((monitor.id, member.id)) for monitor in monitors.enabled)
+            up = agreement(verdicts.get((monitor.id, member.id)) for monitor in monitors.enabled)
             own = servers.get((pool.id, member.id), ())
             status = _member(desired, member, pool.id in served, own, monitors, up)
             if status is not None:
@@ -85,9 +85,9 @@ def _member(
     if up is False:
         return OperatingStatus.ERROR
     if monitors.any and monitors.native is None:
-        # Until the first verdict of an agent that has just started, what HAProxy was told by its predecessor stands.
-        told_down = any(row.status.startswith("DOWN") for row in rows)
-        if up is None and told_down:
+        # Until the first verdict of an agent that has just started, what its predecessor has put into HAProxy stands.
+        holds_down = any(row.status.startswith("DOWN") for row in rows)
+        if up is None and holds_down:
             return OperatingStatus.ERROR
         return None if up is None else _draining(member, OperatingStatus.ONLINE)
     reported = {_status(row.status, member) for row in rows}

@@ -106,7 +106,7 @@ class Agent:
         """Asks for a look at everything: what is assigned here, and what is here (``plan_resync``)."""
         memories = self._memories.all()
         documents = {memory.load_balancer_id: memory.desired.document for memory in memories}
-        here, assigned = self._see_what_is_here(), self._ask_what_is_assigned()
+        here, assigned = self._list_what_is_here(), self._ask_what_is_assigned()
         if assigned is not None:
             self._orphans.count(here, documents, assigned)
             held_back = [memory.load_balancer_id for memory in memories if memory.desired.held_back]
@@ -154,11 +154,11 @@ class Agent:
         urgent = urgent and not (memory is not None and memory.troubled)
         self._workers.add(load_balancer_id, task, self._clock.monotonic() + delay, urgent=urgent)
 
-    def _see_what_is_here(self) -> list[str]:
+    def _list_what_is_here(self) -> list[str]:
         try:
-            return self._host.known()
+            return self._host.load_balancer_ids()
         except HostError as error:
-            log.warning("cannot see what is here", reason=str(error))
+            log.warning("cannot list what is here", reason=str(error))
         except Exception:  # noqa: BLE001 it is noted; what is assigned is looked after all the same
             self.faults.note("resync")
         return []

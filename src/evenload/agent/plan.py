@@ -157,7 +157,7 @@ def _plan_clearing(desired: Desired, observed: Observed) -> _Cleared:
     rebuilt = applied is not None and applied.load_balancer.incarnation != desired.load_balancer.incarnation
     if rebuilt:
         actions += _removal(observed, state=False)
-        observed = _stripped(observed)
+        observed = _without_namespace(observed)
         change = Change.START
     network = observed.network
     if not observed.state_directory:
@@ -168,7 +168,7 @@ def _plan_clearing(desired: Desired, observed: Observed) -> _Cleared:
         actions += [StopHaproxy()] if suspect and not rebuilt else []
         actions += [Unplug(desired.port.id)] if network.vif is not None else []
         actions.append(EnsureNamespace())
-        observed = _stripped(observed)
+        observed = _without_namespace(observed)
         change = max(change, Change.NETWORK, key=_GENTLEST_FIRST.index)
     elif not observed.state_directory and observed.haproxy.process is None:
         # Something may listen there of which nothing is known any more.
@@ -185,8 +185,8 @@ def _plan_clearing(desired: Desired, observed: Observed) -> _Cleared:
     return _Cleared(actions, observed, change, devices_go)
 
 
-def _stripped(observed: Observed) -> Observed:
-    """Without a namespace and everything in it."""
+def _without_namespace(observed: Observed) -> Observed:
+    """The same host without the namespace and everything in it."""
     return replace(observed, network=NetworkObserved(), haproxy=HaproxyObserved(config=observed.haproxy.config))
 
 

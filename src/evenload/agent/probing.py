@@ -14,7 +14,7 @@ from evenload.model.desired import Change, Desired
 from evenload.model.errors import HostError
 from evenload.model.observed import HaproxyProcess
 from evenload.model.verdict import Verdict
-from evenload.render.runtime_commands import refused
+from evenload.render.runtime_commands import is_refusal
 
 OnVerdict = Callable[[str, Verdict], None]
 
@@ -63,10 +63,10 @@ class Probing:
             return
         planned = plan_verdicts(desired, servers_of(haproxy.text), probes.verdicts, probes.applied, probes.down)
         self._run(desired.id, planned.commands)
-        probes.applied, probes.down = planned.told, planned.down
+        probes.applied, probes.down = planned.applied, planned.down
 
     def _run(self, load_balancer_id: str, commands: tuple[str, ...]) -> None:
         answers = self._host.runtime(load_balancer_id, commands) if commands else []
         for command, answer in zip(commands, answers, strict=True):
-            if refused(command, answer):
+            if is_refusal(command, answer):
                 raise HostError(f"HAProxy refuses “{command}”: {answer}")

@@ -96,8 +96,8 @@ class Reconciler:
     def _bring_up_to_date(self, memory: Memory, task: Task) -> bool:
         """What is desired, where the task asks for it; False where the server could not be reached.
 
-        An answer of a batch counts where it cannot be older than what is known. Otherwise rounds of one load balancer
-        follow each other, so that no answer can overtake another.
+        An answer of a batch counts where it cannot be older than the document at hand. Otherwise rounds of one
+        load balancer follow each other, so that no answer can overtake another.
         """
         answer = task.answer
         if answer is not None and not task.fetch and answer.asked_at > memory.desired.answered_at:
@@ -146,9 +146,9 @@ class Reconciler:
         return unknown and task.hinted is None and not self._orphans.may_remove(load_balancer_id)
 
     def _observe(self, memory: Memory, task: Task) -> Observed:
-        known = memory.host.observed
-        if known is not None and not task.observe:
-            return known
+        before = memory.host.observed
+        if before is not None and not task.observe:
+            return before
         desired = memory.desired.document
         port = desired.port if isinstance(desired, Desired) else None
         observed = self._host.observe(memory.load_balancer_id, port)

@@ -19,7 +19,7 @@ def verdicts_of_checks(desired: Desired, rows: Sequence[ProxyStatistics]) -> dic
     """
     servers = rows_by_server(rows)
     found: dict[CheckKey, Verdict] = {}
-    for monitor, backend in dict.fromkeys(_checked(desired)):
+    for monitor, backend in dict.fromkeys(_checking_backends(desired)):
         for member in desired.members_of(monitor.pool_id):
             row = servers.get((backend, member.id))
             if row is None or row.passing is None or row.status.startswith("MAINT"):
@@ -41,7 +41,7 @@ def rows_by_server(rows: Iterable[ProxyStatistics]) -> dict[ServerKey, ProxyStat
     return {(row.proxy, row.server): row for row in rows}
 
 
-def _checked(desired: Desired) -> Iterator[tuple[HealthMonitor, str]]:
+def _checking_backends(desired: Desired) -> Iterator[tuple[HealthMonitor, str]]:
     """Each monitor that HAProxy checks, with the name of a backend in which it does."""
     for group in choose_groups(desired):
         monitors = choose_monitors(desired, group.pool.id)

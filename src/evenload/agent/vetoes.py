@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from evenload.agent.verdicts import rows_by_server, verdicts_of_checks
 from evenload.model.desired import Desired, ProxyStatistics
-from evenload.model.verdict import Verdicts, agreed
+from evenload.model.verdict import Verdicts, agreement
 from evenload.render.haproxy_groups import choose_groups
 from evenload.render.haproxy_monitors import choose_monitors
 from evenload.render.runtime_commands import enable_veto, set_veto
@@ -36,7 +36,7 @@ def plan_vetoes(desired: Desired, rows: Sequence[ProxyStatistics], probed: Verdi
             row = servers.get((group.name, member.id))
             if row is not None:
                 asked = vetoing if member.admin_state_up else ()
-                commands += _plan_veto(row, agreed(verdicts.get((monitor.id, member.id)) for monitor in asked))
+                commands += _plan_veto(row, agreement(verdicts.get((monitor.id, member.id)) for monitor in asked))
     return tuple(commands)
 
 

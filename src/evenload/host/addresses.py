@@ -1,6 +1,6 @@
 """Addresses and routes of one device by netlink, and their announcement to the neighbours.
 
-Called by ``linux`` inside a visit to the namespace; every function works in the namespace of the calling thread or of
+Every function works in the namespace of the calling thread or of
 the given socket. Which addresses and routes there should be is decided by the agent's plan.
 """
 

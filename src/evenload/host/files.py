@@ -32,7 +32,7 @@ class StateFiles:
         directory = self.state_dir / _component(load_balancer_id)
         return directory if name is None else directory / _component(name)
 
-    def known(self) -> list[str]:
+    def load_balancer_ids(self) -> list[str]:
         """The load balancers that have a directory, sorted. What else lies here (``lost+found``, somebody's copy) is
         not ours: it must not be taken for an orphan and removed."""
         try:
@@ -46,7 +46,7 @@ class StateFiles:
 
     def sweep(self) -> None:
         """Removes what was being written when an agent was killed. To be called while nobody writes."""
-        for load_balancer_id in self.known():
+        for load_balancer_id in self.load_balancer_ids():
             for directory in (self.path(load_balancer_id), self.path(load_balancer_id, DIRECTORY)):
                 try:
                     for name in os.listdir(directory):

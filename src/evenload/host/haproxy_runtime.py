@@ -1,4 +1,4 @@
-"""HAProxy's runtime socket: one conversation, and what its tables say. Used by ``haproxy`` alone.
+"""HAProxy's runtime socket: one conversation, and what its tables say.
 
 A worker that is finishing after a reload takes no new conversation, but goes on with one that was begun before: that
 is how its last counters are read. It does not end while the conversation lasts.

@@ -1,6 +1,6 @@
 """ICMP echo, version 4 and 6: the packets, the sockets, and when a series of answers and losses means up or down.
 
-Used by ``icmp`` alone. Everything but ``open_socket`` is pure.
+All of it is pure, apart from ``open_socket``.
 """
 
 import socket
@@ -75,16 +75,16 @@ def parse_reply(family: int, packet: bytes) -> Echo | None:
 
 def open_socket(family: int) -> socket.socket:
     """In the calling thread's namespace, where it stays. Only echo replies come in."""
-    known = socket.AddressFamily(family)
+    version = socket.AddressFamily(family)
     try:
-        opened = socket.socket(known, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _PROTOCOL[known])
+        opened = socket.socket(version, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _PROTOCOL[version])
     except OSError as error:
         raise refusal("open a socket for ICMP", error) from error
     try:
-        if known is socket.AF_INET:
-            opened.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", ~(1 << _REPLY[known]) & 0xFFFFFFFF))
+        if version is socket.AF_INET:
+            opened.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", ~(1 << _REPLY[version]) & 0xFFFFFFFF))
         else:
-            word, bit = divmod(_REPLY[known], 32)
+            word, bit = divmod(_REPLY[version], 32)
             passed = [0xFFFFFFFF & ~(1 << bit) if index == word else 0xFFFFFFFF for index in range(8)]
             opened.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, struct.pack("=8I", *passed))
     except OSError as error:

@@ -1,6 +1,6 @@
 """Network devices by netlink: look at them, make, change and remove them, and bridge ports with their VLANs.
 
-Called by the VIF drivers, by ``addresses`` and by the preflight. Each function works in the namespace to which the
+Each function works in the namespace to which the
 given socket belongs. Addresses and routes are elsewhere.
 """
 

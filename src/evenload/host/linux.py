@@ -51,23 +51,23 @@ class LinuxHost:
         preflight.ensure_nothing_inherited()
         warnings = self._haproxy.prepare()
         warnings += preflight.ensure_open_files()
-        warnings += self._swept()
+        warnings += self._sweep()
         warnings += preflight.ensure_neighbour_limits(manage=self._settings.manage_kernel_limits)
         warnings += preflight.read_filter_warning()
         return warnings + self._vif.prepare()
 
-    def _swept(self) -> list[str]:
+    def _sweep(self) -> list[str]:
         try:
             self._files.sweep()
         except HostError as error:  # a full or read-only disk must not keep the load balancers from being served
             return [str(error)]
         return []
 
-    def known(self) -> list[str]:
-        return sorted({*self._files.known(), *self._haproxy.find_orphans()})
+    def load_balancer_ids(self) -> list[str]:
+        return sorted({*self._files.load_balancer_ids(), *self._haproxy.find_orphans()})
 
     def observe(self, load_balancer_id: str, port: DesiredPort | None) -> Observed:
-        applied = self._remembered(load_balancer_id)
+        applied = self._read_applied(load_balancer_id)
         if port is None and applied is not None:
             port = applied.port
         return Observed(
@@ -185,7 +185,7 @@ class LinuxHost:
         self._haproxy.close()
         self._networks.close()
 
-    def _remembered(self, load_balancer_id: str) -> Desired | None:
+    def _read_applied(self, load_balancer_id: str) -> Desired | None:
         content = self._files.read_bytes(load_balancer_id, _DESIRED)
         if content is None:
             return None

@@ -1,6 +1,6 @@
 """Whether anybody listens for TCP in a network namespace, asked of the kernel's socket diagnosis.
 
-Called by ``haproxy``. /proc/net/tcp says the same, but walks the table of all connections of the whole machine to say
+/proc/net/tcp says the same, but walks the table of all connections of the whole machine to say
 it, which takes milliseconds even where there is none; the kernel keeps listening sockets in a table of their own.
 """
 
@@ -27,15 +27,15 @@ def anything_listens(namespace: Path) -> bool:
     """Raises HostError where there is no such namespace."""
     with visit(namespace):
         try:
-            return any(_asked(family) for family in (socket.AF_INET, socket.AF_INET6))
+            return any(_ask(family) for family in (socket.AF_INET, socket.AF_INET6))
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise refusal(f"look for listening sockets in {namespace}", error) from error
             # A kernel without tcp_diag.
-            return any(_listed(Path("/proc/thread-self/net") / table) for table in ("tcp", "tcp6"))
+            return any(_is_listed(Path("/proc/thread-self/net") / table) for table in ("tcp", "tcp6"))
 
 
-def _asked(family: int) -> bool:
+def _ask(family: int) -> bool:
     body = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, 1 << _TCP_LISTEN)
     header = _HEADER.pack(_HEADER.size + len(body), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST | _NLM_F_DUMP, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG) as diagnosis:
@@ -49,7 +49,7 @@ def _asked(family: int) -> bool:
     return bool(kind == _SOCK_DIAG_BY_FAMILY)
 
 
-def _listed(table: Path) -> bool:
+def _is_listed(table: Path) -> bool:
     try:
         lines = table.read_text().splitlines()[1:]
     except FileNotFoundError:  # a kernel without IPv6

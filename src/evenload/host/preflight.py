@@ -1,6 +1,6 @@
 """Whether this machine can serve load balancers: looked at once, before the first one, with clear words if not.
 
-Called by ``LinuxHost.prepare``. Raises Hopeless for what makes everything fail, warns of what will hurt later, and puts
+Raises Hopeless for what makes everything fail, warns of what will hurt later, and puts
 right what may be put right: directories, the limit of open files, the kernel's neighbour tables.
 """
 

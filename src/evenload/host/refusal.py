@@ -1,6 +1,6 @@
 """What an errno of the kernel means for a load balancer: the one place where it becomes a domain error.
 
-Called by everything in ``host/`` that catches an OSError. Not for HAProxy's or Open vSwitch's own words.
+For every OSError that ``host/`` catches; not for HAProxy's or Open vSwitch's own words.
 """
 
 import errno

@@ -93,8 +93,8 @@ class Watcher:
         with self._lock:
             if self._closed:
                 return False
-            told = self._collect(events, wake)
-        for load_balancer_id, on_exit in told:
+            ended = self._collect(events, wake)
+        for load_balancer_id, on_exit in ended:
             try:
                 on_exit(load_balancer_id)
             except Exception:  # noqa: BLE001 it is noted, and the others hear of theirs
@@ -102,15 +102,15 @@ class Watcher:
         return True
 
     def _collect(self, events: list[tuple[selectors.SelectorKey, int]], wake: int) -> list[tuple[str, OnExit]]:
-        told, self._late = self._late, []
+        ended, self._late = self._late, []
         for key, _ in events:
             watch: _Watch | None = key.data
             if watch is None:
                 os.eventfd_read(wake)
             elif self._watches.get(watch.load_balancer_id) is watch:  # not replaced since the event
                 self._drop(watch.load_balancer_id)
-                told.append((watch.load_balancer_id, watch.on_exit))
-        return told
+                ended.append((watch.load_balancer_id, watch.on_exit))
+        return ended
 
     def _drop(self, load_balancer_id: str) -> None:
         self._late = [late for late in self._late if late[0] != load_balancer_id]

@@ -94,7 +94,9 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
         confirmed = state.adopts_any_database()  # whoever says so means what the new one does not know, too
         behaviour = replace(settings.agent, removal_share=1.0) if confirmed else settings.agent
         agent = Agent(server, host, settings.render, SystemClock(), behaviour, faults)
-        registrar = Registrar(server, state, settings.host_name, host.known, agent.resync, ended.set, faults)
+        registrar = Registrar(
+            server, state, settings.host_name, host.load_balancer_ids, agent.resync, ended.set, faults
+        )
         stack.callback(registrar.stop)
         registrar.start()
         registrar.wait(_SERVER_PATIENCE)  # both roles start at the same time; without it, what is remembered is enough

@@ -29,7 +29,7 @@ class Verdict:
 Verdicts = Mapping[CheckKey, Verdict]
 
 
-def agreed(verdicts: Iterable[Verdict | None]) -> bool | None:
+def agreement(verdicts: Iterable[Verdict | None]) -> bool | None:
     """Of several monitors of one member: True where all find it up, False where one finds it down, else None. None in
     ``verdicts`` stands for a monitor without a verdict yet."""
     found = [verdict.up if verdict is not None else None for verdict in verdicts]

@@ -46,7 +46,7 @@ def pack_call(call: str, body: object) -> bytes:
 def read_call(payload: bytes) -> tuple[str, Any]:
     """The call's name and its body: (agent, Registration), ids, None, (load balancer, references), (Report,)
     or a list of Health. Raises UnknownContent."""
-    request = _parsed(payload)
+    request = _parse(payload)
     call = request.get("call")
     adapter = _BODIES.get(call) if isinstance(call, str) else None
     if adapter is None:
@@ -80,7 +80,7 @@ def pack_error(error: BaseException) -> bytes:
 
 def read_result(payload: bytes) -> Any:
     """Raises the error that the server sent, ServerUnavailable for one that is not known."""
-    answer = _parsed(payload)
+    answer = _parse(payload)
     if "error" in answer:
         code, text = answer["error"]
         raise next((error for name, _, error in _CODES if name == code), ServerUnavailable)(text)
@@ -129,7 +129,7 @@ def read_hint(payload: bytes) -> tuple[str, int]:
     return _valid(_HINT, _json(payload), 0)  # type: ignore[no-any-return]
 
 
-def _parsed(payload: bytes) -> dict[str, Any]:
+def _parse(payload: bytes) -> dict[str, Any]:
     parsed = _json(payload)
     if not isinstance(parsed, dict):
         raise UnknownContent("no message of ours")

@@ -22,14 +22,14 @@ def read_secrets(result: Any, wanted: Sequence[SecretReference]) -> dict[str, Se
     found = {}
     for reference in wanted:
         text = result.get(reference.fingerprint) if isinstance(result, dict) else None
-        content = _decoded(text)
+        content = _decode(text)
         if content is None or content.fingerprint() != reference.fingerprint:
             raise UnknownContent(f"the secret {reference.id} is not the one that was asked for")
         found[reference.fingerprint] = content
     return found
 
 
-def _decoded(text: object) -> SecretBytes | None:
+def _decode(text: object) -> SecretBytes | None:
     if not isinstance(text, str):
         return None
     try:

@@ -1,6 +1,6 @@
 """A load balancer as the configuration of its HAProxy. Pure: equal states give byte-equal texts.
 
-Called by the agent's ``plan``. Names, and why there may be several backends for one pool: ARCHITECTURE.md. User text
+Names, and why there may be several backends for one pool: ARCHITECTURE.md. User text
 comes in through ``quoting`` alone.
 """
 

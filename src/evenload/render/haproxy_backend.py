@@ -64,7 +64,7 @@ def render_check_backend(desired: Desired, pool: Pool, monitor: HealthMonitor) -
     numbers = _server_ids(members)
     limit = timeout_of(monitor)
     return [
-        f"backend {_quoted(check_backend(monitor))}",
+        f"backend {_safe_name(check_backend(monitor))}",
         "    mode tcp",
         f"    timeout connect {limit}s",
         f"    timeout server {limit}s",
@@ -74,7 +74,7 @@ def render_check_backend(desired: Desired, pool: Pool, monitor: HealthMonitor) -
 
 
 def backend_name(group: Group) -> str:
-    return _quoted(group.name)
+    return _safe_name(group.name)
 
 
 def keeps_table(group: Group) -> bool:
@@ -114,7 +114,7 @@ def _state(member: Member) -> list[str]:
     return [] if member.admin_state_up else ["disabled"]
 
 
-def _quoted(name: str) -> str:
+def _safe_name(name: str) -> str:
     return ":".join(quoting.identifier(part) for part in name.split(":"))
 
 

@@ -29,7 +29,7 @@ def check_words(member: Member, monitor: HealthMonitor) -> list[str]:
     fall = quoting.number(monitor.fall, 1, 1000, "number of checks")
     words = ["check", "inter", f"{_seconds(monitor.delay)}s", "rise", str(rise), "fall", str(fall)]
     if member.monitor_address is not None:
-        words += ["addr", quoting.bracketed(member.monitor_address)]
+        words += ["addr", quoting.in_brackets(member.monitor_address)]
     if member.monitor_port is not None:
         words += ["port", str(quoting.number(member.monitor_port, 1, 65535, "port"))]
     if monitor.type in (MonitorType.HTTPS, MonitorType.TLS_HELLO):
@@ -52,7 +52,7 @@ def _request(load_balancer: LoadBalancer, check: HttpCheck) -> str:
         words += ["hdr", "Host", quoting.host_name(check.domain_name)]
     elif version == "HTTP/1.1":
         # Which demands a host; HAProxy sends none by itself. This is what a client of the VIP would say.
-        words += ["hdr", "Host", quoting.bracketed(load_balancer.vips[0].address)]
+        words += ["hdr", "Host", quoting.in_brackets(load_balancer.vips[0].address)]
     return " ".join(words)
 
 

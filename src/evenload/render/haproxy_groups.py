@@ -1,8 +1,8 @@
 """Which backends a load balancer needs: pools as the listeners in service use them.
 
 A pool's connect and server timeouts come from its listeners, and its mode from their protocol; HAProxy has all three
-in the backend. So the listeners of a pool are put into groups that agree in these, one backend each. Called by
-``render``, and by the agent to relate what HAProxy calls things to objects.
+in the backend. So the listeners of a pool are put into groups that agree in these, one backend each, with
+names that lead back to the objects.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Which monitor of a pool is checked where. Called by ``render``, and by the agent to relate rows to monitors.
+"""Which monitor of a pool is checked where, and which backend of HAProxy does it. Pure.
 
 A pool may have several monitors, and a member is up when all that are enabled agree. HAProxy makes one check of a
 server: the first monitor it can check is that of the pool's own servers. Each further one is checked in a backend that

@@ -1,5 +1,5 @@
 """Two configuration texts compared: are they equal, can the runtime API lead from one to the other, or must HAProxy
-reload? Pure; called by the agent's ``plan``.
+reload? Pure.
 
 A text is a skeleton and its servers. The skeleton is every line that is no server line; the number of the worker in
 it does not count. Servers are compared by name, so that their order does not count either: a server that came at run

@@ -1,6 +1,6 @@
 """How text that a user wrote enters a HAProxy configuration: only through here, and only if it is provably safe.
 
-Called by the functions that render sections. HAProxy's own check is no validator: it accepts ``$HOME``, ``%[env(X)]``
+HAProxy's own check is no validator: it accepts ``$HOME``, ``%[env(X)]``
 and further words as values. So each kind of text has a whitelist, and what the whitelist admits is quoted so that
 HAProxy takes it literally. Nothing here corrects a text: what is not admitted raises.
 """
@@ -31,17 +31,17 @@ class UnsafeText(Hopeless):
 
 def identifier(text: str) -> str:
     """An object's id: a UUID in practice."""
-    return _admitted(_IDENTIFIER, text, "identifier")
+    return _admit(_IDENTIFIER, text, "identifier")
 
 
 def url_path(text: str) -> str:
     """Printable ASCII without blanks, beginning with a slash; in single quotes, within which nothing is special."""
-    return _single_quoted(_admitted(_URL_PATH, text, "URL path"))
+    return _in_single_quotes(_admit(_URL_PATH, text, "URL path"))
 
 
 def host_name(text: str) -> str:
     """Letters, digits, dots, hyphens, underscores: safe as a word and in a log format."""
-    return _admitted(_HOST_NAME, text, "domain name")
+    return _admit(_HOST_NAME, text, "domain name")
 
 
 def cookie_fetch(direction: str, name: str) -> str:
@@ -51,28 +51,28 @@ def cookie_fetch(direction: str, name: str) -> str:
     of the argument hold it, and the single quotes around hold everything. Hashed because a stick table would keep
     but the beginning of a long value, and session tokens often begin alike.
     """
-    return _single_quoted(f'{direction}.cook("{_admitted(_TOKEN, name, "cookie name")}"),sha1')
+    return _in_single_quotes(f'{direction}.cook("{_admit(_TOKEN, name, "cookie name")}"),sha1')
 
 
 def method(text: str) -> str:
-    return _admitted(_METHOD, text, "HTTP method")
+    return _admit(_METHOD, text, "HTTP method")
 
 
 def status_codes(text: str) -> str:
     """One code, a comma list, or one range."""
-    return _admitted(_CODES, text, "list of expected codes")
+    return _admit(_CODES, text, "list of expected codes")
 
 
 def http_version(text: str) -> str:
-    return f"HTTP/{_admitted(_VERSION, text, 'HTTP version')}"
+    return f"HTTP/{_admit(_VERSION, text, 'HTTP version')}"
 
 
 def address_and_port(text: str, port: int) -> str:
     """``10.0.0.5:80`` or ``[2001:db8::5]:80``."""
-    return f"{bracketed(text)}:{number(port, 1, 65535, 'port')}"
+    return f"{in_brackets(text)}:{number(port, 1, 65535, 'port')}"
 
 
-def bracketed(text: str) -> str:
+def in_brackets(text: str) -> str:
     found = _address(text)
     return f"[{found}]" if found.version == 6 else str(found)
 
@@ -86,12 +86,12 @@ def network(text: str) -> str:
 
 def path(text: str) -> str:
     """A path of this host, from its settings."""
-    return _admitted(_PATH, text, "path")
+    return _admit(_PATH, text, "path")
 
 
 def account(text: str) -> str:
     """A user or group of this host, from its settings."""
-    return _admitted(_ACCOUNT, text, "account name")
+    return _admit(_ACCOUNT, text, "account name")
 
 
 def number(value: int, lowest: int, highest: int, what: str) -> int:
@@ -110,12 +110,12 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return found
 
 
-def _admitted(pattern: re.Pattern[str], text: str, what: str) -> str:
+def _admit(pattern: re.Pattern[str], text: str, what: str) -> str:
     if not pattern.match(text):
         raise UnsafeText(what)
     return text
 
 
-def _single_quoted(text: str) -> str:
+def _in_single_quotes(text: str) -> str:
     """A single quote itself cannot stand between single quotes: end them, escape it, begin again."""
     return "'" + text.replace("'", "'\\''") + "'"

@@ -1,4 +1,4 @@
-"""The words of HAProxy's runtime API for each change, and what its answers mean. Pure; called by the agent.
+"""The words of HAProxy's runtime API for each change, and what its answers mean. Pure.
 
 Removing a server does not cut what it is answering: maintenance at once (no new request goes there), deletion only
 when it is idle. HAProxy refuses to delete a busy one; it stays as a leftover in maintenance, which is in no
@@ -68,11 +68,11 @@ def shut_sessions(backend: str, server: str) -> str:
 def delete_leftovers(text: str, servers: Mapping[tuple[str, str], ServerState]) -> tuple[str, ...]:
     """For the servers that the process still has in maintenance although its text no longer names them. Those that
     are still busy answer so, which is no refusal."""
-    known = split(text).servers
-    return tuple(delete(*key) for key, state in servers.items() if key not in known and state.maintenance)
+    named = split(text).servers
+    return tuple(delete(*key) for key, state in servers.items() if key not in named and state.maintenance)
 
 
-def refused(command: str, answer: str) -> bool:
+def is_refusal(command: str, answer: str) -> bool:
     """Whether HAProxy did not do what it was told, so that the process does not work by the wanted text."""
     if answer in _GOOD:
         return False

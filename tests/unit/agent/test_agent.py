@@ -370,7 +370,7 @@ def test_removal_goes_on_after_a_failure_and_keeps_the_directory_until_all_is_go
     world.apply(make_desired())
     world.host.fail(error=HostError("it does not end"))
     world.apply(GONE)
-    assert world.host.known() == [BALANCER]
+    assert world.host.load_balancer_ids() == [BALANCER]
     assert world.host.places[BALANCER].devices is None
     assert world.server.outcomes[-1] == (9, RETRY)
     world.clock.advance(1.0)

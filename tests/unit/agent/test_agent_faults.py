@@ -97,9 +97,9 @@ class TroubledHost(FakeHost):
         super().__init__()
         self._trouble = trouble
 
-    def known(self) -> list[str]:
+    def load_balancer_ids(self) -> list[str]:
         self._trouble("known")
-        return super().known()
+        return super().load_balancer_ids()
 
     def observe(self, load_balancer_id: str, port: Any) -> Any:
         self._trouble("observe")

@@ -43,8 +43,8 @@ def test_a_pool_in_two_backends_is_pinged_once_and_told_in_both() -> None:
 def test_a_verdict_is_told_once() -> None:
     planned = plan_verdicts(PINGED, KEYS, verdicts({(PING, FIRST): False}), {}, set())
     assert planned.commands == (DOWN,)
-    assert (planned.told, planned.down) == ({(POOL, FIRST): False}, {(POOL, FIRST)})
-    assert plan_verdicts(PINGED, KEYS, verdicts({(PING, FIRST): False}), planned.told, planned.down).commands == ()
+    assert (planned.applied, planned.down) == ({(POOL, FIRST): False}, {(POOL, FIRST)})
+    assert plan_verdicts(PINGED, KEYS, verdicts({(PING, FIRST): False}), planned.applied, planned.down).commands == ()
 
 
 def test_a_new_process_is_told_again() -> None:

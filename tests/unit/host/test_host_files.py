@@ -23,7 +23,7 @@ def test_a_directory_is_its_owners_alone(files: StateFiles) -> None:
     files.ensure(LB)
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert files.exists(LB)
-    assert files.known() == [LB]
+    assert files.load_balancer_ids() == [LB]
 
 
 def test_a_file_is_replaced_whole_and_is_its_owners_alone(files: StateFiles) -> None:
@@ -78,7 +78,7 @@ def test_a_failed_write_leaves_the_former_file_and_nothing_else(files: StateFile
 
 
 def test_what_is_not_there_reads_as_none_and_may_be_removed(files: StateFiles) -> None:
-    assert files.known() == []
+    assert files.load_balancer_ids() == []
     assert files.read(LB, "haproxy.cfg") is None
     files.remove_all(LB)
     files.ensure(LB)
@@ -100,7 +100,7 @@ def test_what_is_no_load_balancers_is_not_known(files: StateFiles) -> None:
     files.ensure(LB)
     for name in ("lost+found", f"{LB}.bak", "backup", LB.upper()):
         (files.state_dir / name).mkdir()
-    assert files.known() == [LB]
+    assert files.load_balancer_ids() == [LB]
 
 
 def test_what_a_killed_agent_was_writing_is_swept_up(files: StateFiles) -> None:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from evenload.model.verdict import Verdict, agreed
+from evenload.model.verdict import Verdict
 
 
 @pytest.mark.parametrize(
-    ("ups", "agreement"),
+    ("ups", "expected"),
     [
         ([], True),
         ([True, True], True),
@@ -16,6 +16,6 @@ from evenload.model.verdict import Verdict, agreed
         ([False, True], False),
     ],
 )
-def test_agreement(ups: list[bool | None], agreement: bool | None) -> None:
+def test_agreement(ups: list[bool | None], expected: bool | None) -> None:
     verdicts = [None if up is None else Verdict(monitor="m", member="n", up=up) for up in ups]
-    assert agreed(verdicts) is agreement
+    assert agreement(verdicts) is expected

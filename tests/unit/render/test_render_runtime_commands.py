@@ -5,7 +5,7 @@ from tests.unit.render.desired_for_render import FURTHER_MONITOR, MONITOR, make_
 
 from evenload.model.observed import ServerState
 from evenload.render.haproxy_text import AddServer, RemoveServer, SetState, SetWeight, split
-from evenload.render.runtime_commands import commands, delete_leftovers, refused, release, set_health, set_veto
+from evenload.render.runtime_commands import commands, delete_leftovers, is_refusal, release, set_health, set_veto
 
 CHECKED = split(text_of(make_desired(member("one", weight=3), monitor=MONITOR))).servers["app", "one"]
 
@@ -67,7 +67,7 @@ BUSY = "Server still has connections attached to it, cannot remove it."
     ],
 )
 def test_what_haproxy_answers(command: str, answer: str, is_refused: bool) -> None:
-    assert refused(command, answer) is is_refused
+    assert is_refusal(command, answer) is is_refused
 
 
 def test_leftovers_are_servers_in_maintenance_that_no_text_names() -> None:
@@ -94,4 +94,4 @@ def test_a_server_comes_without_a_veto_before_it_serves() -> None:
 def test_vetoes() -> None:
     assert set_veto("app", "one", vetoed=True) == "set server app/one agent down"
     assert release("app", "one") == ("set server app/one agent down", "set server app/one state ready")
-    assert refused("set server app/one agent up", "agent checks are not enabled on this server.")
+    assert is_refusal("set server app/one agent up", "agent checks are not enabled on this server.")

@@ -118,9 +118,9 @@ def bridge_of(bridges: Mapping[str, str], segment: Segment) -> str:
     try:
         return bridges[segment.physical_network]
     except KeyError as error:
-        known = ", ".join(sorted(bridges)) or "none"
+        mapped = ", ".join(sorted(bridges)) or "none"
         raise Hopeless(
-            f"this host has no bridge for the physical network {segment.physical_network!r} (it has: {known}); "
+            f"this host has no bridge for the physical network {segment.physical_network!r} (it has: {mapped}); "
             f"add it to bridge_mappings"
         ) from error
 

@@ -1,7 +1,7 @@
 """One lasting connection to Open vSwitch's database, shared by all threads; reconnects by itself.
 
-Used by the Open vSwitch driver alone. Speaks of bridges, ports and interfaces; knows nothing of load balancers beyond
-the external ids it is given. Reads come from the replica that the library keeps, at no cost.
+Speaks of bridges, ports and interfaces; of load balancers it has the external ids alone.
+Reads come from the replica that the library keeps, at no cost.
 """
 
 import threading
