@@ -2,7 +2,7 @@
 
 import pytest
 
-from evenload.model.verdict import Verdict
+from evenload.model.verdict import Verdict, agreement
 
 
 @pytest.mark.parametrize(
