@@ -30,6 +30,7 @@ from evenload.model.observed import Observed
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
+from evenload.model.snapshot import Snapshot
 from evenload.model.totals import Count
 from evenload.model.tree import Tree
 from evenload.model.verdict import Verdict
@@ -328,8 +329,9 @@ class SecretStore(Protocol):
 class AgentBus(Protocol):
     """The server's way to its agents. A hint may be lost, doubled or late."""
 
-    def hint(self, agent: str, load_balancer_id: str, generation: int) -> None:
-        """Never blocks, never raises."""
+    def hint(self, agent: str, load_balancer_id: str, generation: int, snapshot: Snapshot | None = None) -> None:
+        """``snapshot``: the document of that generation, which saves the agent a fetch; a bus may leave it out. Never
+        blocks, never raises."""
 
 
 class Server(Protocol):

@@ -12,6 +12,7 @@ from tests.fakes.hints import NotedHints
 from evenload.interfaces import Transaction, UnitOfWork
 from evenload.model.errors import Overtaken, StoreUnavailable
 from evenload.model.placement import Placement, Role, alone_on
+from evenload.model.snapshot import Snapshot
 
 
 def test_what_the_work_returns_is_the_answer(store: UnitOfWork) -> None:
@@ -134,7 +135,7 @@ def test_an_agent_that_asks_at_once_sees_the_change(store: UnitOfWork, hints: No
     found: list[object] = []
 
     class Quick(NotedHints):
-        def hint(self, agent: str, load_balancer_id: str, generation: int) -> None:
+        def hint(self, agent: str, load_balancer_id: str, generation: int, snapshot: Snapshot | None = None) -> None:
             with store.read() as transaction:
                 found.append(transaction.tree(load_balancer_id))
             store.write(lambda transaction: transaction.insert_agent(agent, moment(0)))

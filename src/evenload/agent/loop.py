@@ -26,6 +26,7 @@ from evenload.agent.settings import AgentSettings
 from evenload.agent.workers import Workers
 from evenload.interfaces import Clock, Host, Server
 from evenload.model.errors import HostError, ServerUnavailable
+from evenload.model.snapshot import Snapshot
 from evenload.model.verdict import Verdict
 from evenload.render.options import RenderOptions
 from evenload.threads import Faults, LastingThread
@@ -98,9 +99,14 @@ class Agent:
         self.monitoring.stop()
         self._host.close()
 
-    def hint(self, load_balancer_id: str, generation: int) -> None:
-        """The server has something newer. Returns at once."""
-        self._add(load_balancer_id, Task(fetch=True, hinted=generation))
+    def hint(self, load_balancer_id: str, generation: int, snapshot: Snapshot | None = None) -> None:
+        """The server has something newer, which ``snapshot`` may show already. Returns at once."""
+        answer = None
+        # Nothing can be from the future but what was dated by another clock: no order can be told from that.
+        if snapshot is not None and snapshot.moment <= self._clock.monotonic():
+            moment = snapshot.moment
+            answer = Answer(document=snapshot.document, asked_at=moment, answered_at=moment)
+        self._add(load_balancer_id, Task(fetch=answer is None, hinted=generation, answer=answer))
 
     def resync(self) -> None:
         """Asks for a look at everything: what is assigned here, and what is here (``plan_resync``)."""
@@ -183,7 +189,8 @@ class Agent:
         except Exception:  # noqa: BLE001 it is noted; each round asks for itself
             self.faults.note("resync")
             return {}
-        return {key: Answer(document=document, asked_at=asked_at) for key, document in found.items()}
+        now = self._clock.monotonic()
+        return {key: Answer(document=each, asked_at=asked_at, answered_at=now) for key, each in found.items()}
 
     def _resync_and_wait(self) -> bool:
         if not self._stopping.is_set():

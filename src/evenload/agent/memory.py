@@ -22,8 +22,7 @@ class DesiredPart:
     """What the server wants. ``unreadable``: its last answer, where that could not be taken; the document stands then.
 
     ``held_back``: the server knows no such load balancer, but it may not be removed; the document stands then, too.
-    ``answered_at``: the moment of its last answer to a fetch of this load balancer alone. ``failures``: fetches in a
-    row that the server did not answer.
+    ``answered_at``: the moment of its last answer. ``failures``: fetches in a row that the server did not answer.
     """
 
     document: Desired | Gone | None = None

@@ -3,7 +3,7 @@
 Everything that is missing comes before anything that goes, so that no moment has less than both states share.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
@@ -55,16 +55,19 @@ def plan_network(desired: Desired, observed: NetworkObserved, *, routes_certain:
     if steps:
         actions.append(Configure(port, tuple(steps)))
     return Part(
-        actions=tuple(actions), change=Change.NETWORK if actions else Change.NOTHING, after=wanted_network(port)
+        actions=tuple(actions),
+        change=Change.NETWORK if actions else Change.NOTHING,
+        after=_network(port, wanted, routes),
     )
 
 
 def wanted_network(port: DesiredPort) -> NetworkObserved:
+    return _network(port, wanted_addresses(port), wanted_routes(port))
+
+
+def _network(port: DesiredPort, addresses: Iterable[str], routes: Iterable[HostRoute]) -> NetworkObserved:
     return NetworkObserved(
-        namespace=True,
-        vif=wanted_vif(port),
-        addresses=frozenset(wanted_addresses(port)),
-        routes=frozenset(wanted_routes(port)),
+        namespace=True, vif=wanted_vif(port), addresses=frozenset(addresses), routes=frozenset(routes)
     )
 
 

@@ -96,12 +96,12 @@ class Reconciler:
     def _bring_up_to_date(self, memory: Memory, task: Task) -> bool:
         """What is desired, where the task asks for it; False where the server could not be reached.
 
-        An answer of a batch counts where it cannot be older than the document at hand. Otherwise rounds of one
-        load balancer follow each other, so that no answer can overtake another.
+        What the server said in a batch or a hint counts where it cannot be older than the document at hand. Otherwise
+        rounds of one load balancer follow each other, so that no answer can overtake another.
         """
         answer = task.answer
         if answer is not None and not task.fetch and answer.asked_at > memory.desired.answered_at:
-            self._accept(memory, task, answer.document, memory.desired.answered_at)
+            self._accept(memory, task, answer.document, answer.answered_at)
             return True
         if task.fetch or answer is not None or memory.desired.document is None:
             return self._fetch(memory, task)

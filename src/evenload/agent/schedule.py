@@ -15,18 +15,20 @@ from evenload.model.desired import Desired, Gone, Unreadable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the server answered in a batch that was sent at the moment ``asked_at``."""
+    """What the server answered to a batch, or said in a hint. The document is not older than ``asked_at`` and not newer
+    than ``answered_at``."""
 
     document: Desired | Gone | Unreadable
     asked_at: float
+    answered_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What a round has to do. ``fetch``: ask the server anew. ``observe``: look at the host instead of trusting memory.
 
-    ``hinted``: the newest generation of which the server spoke; it waits for a report then. ``answer``: the server was
-    asked already; a fetch that is asked for beside it makes it void.
+    ``hinted``: the newest generation of which the server spoke; it waits for a report then. ``answer``: what the server
+    has said already; a fetch that is asked for beside it makes it void.
     """
 
     fetch: bool = False
@@ -42,7 +44,7 @@ class Task:
             fetch=fetch,
             observe=self.observe or other.observe,
             hinted=max(hints) if hints else None,
-            answer=max(answers, key=lambda answer: answer.asked_at) if answers else None,
+            answer=max(reversed(answers), key=lambda answer: answer.asked_at) if answers else None,
         )
 
 
@@ -68,7 +70,7 @@ class _Entry:
     def lane(self) -> _Lane:
         if not self.urgent:
             return _Lane.ROUTINE
-        return _Lane.SERVER if self.task.fetch else _Lane.HOST
+        return _Lane.SERVER if self.task.fetch or self.task.answer is not None else _Lane.HOST
 
 
 _Heap = list[tuple[float, int, str]]

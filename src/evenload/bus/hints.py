@@ -1,7 +1,8 @@
 """Hints as datagrams: any process of the server sends them to the agent of this host, and never waits.
 
 The kernel says who sent one (SCM_CREDENTIALS); the agent takes those of the server's user only. The kernel holds few
-datagrams for a receiver: what finds no room is folded by load balancer and sent by a thread that may wait.
+datagrams for a receiver: what finds no room is folded by load balancer and sent by a thread that may wait, without a
+document.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import structlog
 
+from evenload.model.snapshot import Snapshot
 from evenload.payloads.documents import UnknownContent
 from evenload.payloads.messages import pack_hint, read_hint
 from evenload.threads import Faults, LastingThread
@@ -20,7 +22,7 @@ from evenload.threads import Faults, LastingThread
 log = structlog.get_logger(__name__)
 
 _CREDENTIALS = struct.Struct("3i")
-_MAX_HINT = 512
+_MAX_HINT = 64 * 1024
 _MAX_WAITING = 10_000
 _PATIENCE = struct.pack("ll", 1, 0)
 _STOP_TIMEOUT = 5.0
@@ -39,11 +41,14 @@ class HintSender:
         self._waiting: dict[str, int] = {}
         self._thread: LastingThread | None = None
 
-    def hint(self, agent: str, load_balancer_id: str, generation: int) -> None:
+    def hint(self, agent: str, load_balancer_id: str, generation: int, snapshot: Snapshot | None = None) -> None:
         if agent != self._agent:
             return
+        payload = pack_hint(load_balancer_id, generation, snapshot)
+        if len(payload) > _MAX_HINT:
+            payload = pack_hint(load_balancer_id, generation)
         try:
-            self._socket.sendto(pack_hint(load_balancer_id, generation), self._path)
+            self._socket.sendto(payload, self._path)
         except BlockingIOError:
             self._keep(load_balancer_id, generation)
         except OSError as error:  # the agent is away: its resync finds the change
@@ -88,12 +93,15 @@ class HintSender:
         return True
 
 
+OnHint = Callable[[str, int, Snapshot | None], None]
+
+
 class HintReceiver:
     """``bound``: a datagram socket with its path; ``users``: the ids that a server may have. ``on_hint`` is called with
-    load balancer and generation, from a thread of the receiver's. Inert until ``start``."""
+    load balancer, generation and snapshot, from a thread of the receiver's. Inert until ``start``."""
 
     def __init__(
-        self, bound: socket.socket, users: Collection[int], on_hint: Callable[[str, int], None], faults: Faults
+        self, bound: socket.socket, users: Collection[int], on_hint: OnHint, faults: Faults
     ) -> None:
         self._socket = bound
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -134,11 +142,11 @@ class HintReceiver:
             log.warning("a stranger sent a hint", user=user)
             return True
         try:
-            load_balancer_id, generation = read_hint(payload)
+            hint = read_hint(payload)
         except UnknownContent as error:
             log.warning("a hint cannot be read", reason=str(error))
         else:
-            self._on_hint(load_balancer_id, generation)
+            self._on_hint(*hint)
         return True
 
 

@@ -14,6 +14,7 @@ from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
 from evenload.model.errors import ServerUnavailable
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
+from evenload.model.snapshot import Snapshot
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +22,7 @@ Receiver = Callable[[str, int], None]
 
 
 class LocalBus:
-    """Fulfils AgentBus. May be used from any thread."""
+    """Fulfils AgentBus; leaves snapshots out. May be used from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -32,7 +33,8 @@ class LocalBus:
         with self._lock:
             self._receivers[agent] = receiver
 
-    def hint(self, agent: str, load_balancer_id: str, generation: int) -> None:
+    def hint(self, agent: str, load_balancer_id: str, generation: int, snapshot: Snapshot | None = None) -> None:
+        del snapshot
         with self._lock:
             receiver = self._receivers.get(agent)
         if receiver is None:

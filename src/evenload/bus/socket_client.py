@@ -56,6 +56,12 @@ class SocketServer:
             former.close()
         return welcome
 
+    @property
+    def database(self) -> str | None:
+        """The identity of the database of the server that was registered with, None before that."""
+        with self._lock:
+            return None if self._registration is None else self._registration.database
+
     def wait_until_lost(self) -> None:
         """Returns when the server that was registered with is gone, or after ``close``."""
         with self._lock:

@@ -1,5 +1,6 @@
 """Settings under /proc/sys. Those below ``net`` belong to the network namespace of the calling thread."""
 
+import os
 from pathlib import Path
 
 from evenload.host.refusal import refusal
@@ -20,8 +21,11 @@ def read_sysctl(name: str) -> str | None:
 def write_sysctl(name: str, value: str | int) -> bool:
     """Returns False where this kernel does not have it, as all of IPv6 where that is switched off."""
     try:
-        with open(_ROOT / name, "w") as file:
-            file.write(str(value))
+        descriptor = os.open(f"{_ROOT}/{name}", os.O_WRONLY | os.O_CLOEXEC)  # a dozen of them in each new namespace
+        try:
+            os.write(descriptor, str(value).encode())
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         return False
     except OSError as error:

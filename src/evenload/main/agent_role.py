@@ -11,6 +11,8 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -30,6 +32,7 @@ from evenload.main.run_path import ensure_run_path, hint_path, server_path
 from evenload.main.settings import Settings, SettingsError, read_settings
 from evenload.main.state import StateDirectory
 from evenload.model.errors import EvenloadError
+from evenload.model.snapshot import Snapshot
 from evenload.threads import Faults
 
 CAPABILITIES = {
@@ -76,6 +79,23 @@ def _hold(begun: Begun) -> int:
         return _serve(begun.settings, state, begun.control, begun.ended)
 
 
+class _Hinted(Protocol):
+    def hint(self, load_balancer_id: str, generation: int, snapshot: Snapshot | None) -> None: ...
+
+
+class _Registered(Protocol):
+    @property
+    def database(self) -> str | None: ...
+
+
+def pass_on(
+    agent: _Hinted, server: _Registered, load_balancer_id: str, generation: int, snapshot: Snapshot | None
+) -> None:
+    """Without a document from another database than the one that was registered with: the fetch will be refused."""
+    known = snapshot is not None and snapshot.database == server.database
+    agent.hint(load_balancer_id, generation, snapshot if known else None)
+
+
 def _serve(settings: Settings, state: StateDirectory, control: Control, ended: threading.Event) -> int:
     """Raises EvenloadError where the host is not fit or the server refuses this agent."""
     with ExitStack() as stack:  # the last one first
@@ -102,7 +122,7 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
         registrar.wait(_SERVER_PATIENCE)  # both roles start at the same time; without it, what is remembered is enough
         stack.callback(agent.stop)
         agent.start()
-        receiver = HintReceiver(bound, users, agent.hint, faults)
+        receiver = HintReceiver(bound, users, partial(pass_on, agent, server), faults)
         stack.callback(receiver.stop)
         receiver.start()
         mappings = settings.host.bridge_mappings

@@ -12,13 +12,16 @@ from evenload.api.auth.http_basic import HttpBasicIdentity
 from evenload.api.auth.identity import Identity
 from evenload.api.auth.none import NoIdentity
 from evenload.api.services import Services, V1Services
-from evenload.interfaces import AgentBus
+from evenload.interfaces import AgentBus, Transaction
 from evenload.main.clock import SystemClock
 from evenload.main.settings import Settings
+from evenload.model.desired import Desired
 from evenload.model.errors import EvenloadError
+from evenload.model.tree import Tree
 from evenload.ports.ipam import Ipam
 from evenload.service.agent_registry import AgentRegistry
 from evenload.service.context import Context
+from evenload.service.documents import build_desired
 from evenload.service.health_monitors import HealthMonitors
 from evenload.service.lbaas_v1.members import V1Members
 from evenload.service.lbaas_v1.monitors import V1Monitors
@@ -56,7 +59,11 @@ def build_foundation(settings: Settings, bus: AgentBus, migrations: Migrations) 
     engine = open_database(settings)
     migrations.upgrade(engine)
     clock, source = SystemClock(), random.SystemRandom()
-    uow = SqlUnitOfWork(engine, bus)
+
+    def describe(transaction: Transaction, tree: Tree) -> Desired:
+        return build_desired(tree, ports.describe(transaction, tree.load_balancer.item))
+
+    uow = SqlUnitOfWork(engine, bus, describe=describe)
     ports = VipPorts(uow, Ipam(uow, clock, new_id, source), clock, new_id)
     context = Context(uow=uow, ports=ports, clock=clock, new_id=new_id)
     return Foundation(engine=engine, bus=bus, clock=clock, source=source, context=context)

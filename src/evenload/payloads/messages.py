@@ -13,6 +13,7 @@ from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
 from evenload.model.errors import EvenloadError, ForeignDatabase, SecretUnavailable, ServerUnavailable, Unwelcome
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretReference
+from evenload.model.snapshot import Snapshot
 from evenload.payloads.documents import UnknownContent, describe, dump_desired, read_desired
 
 _CODES: list[tuple[str, type[Exception], type[EvenloadError]]] = [
@@ -36,7 +37,7 @@ _BODIES: dict[str, TypeAdapter[Any]] = {
 }
 _WELCOME: TypeAdapter[tuple[Welcome]] = TypeAdapter(tuple[Welcome], config=_STRICT)
 _ASSIGNMENTS = TypeAdapter(dict[str, int])
-_HINT = TypeAdapter(tuple[str, int])
+_HINT = TypeAdapter(tuple[str, int, tuple[float, str, Any] | None])
 
 
 def pack_call(call: str, body: object) -> bytes:
@@ -120,13 +121,24 @@ def read_assignments(result: Any) -> dict[str, int]:
     return _valid(_ASSIGNMENTS, result, 0)  # type: ignore[no-any-return]
 
 
-def pack_hint(load_balancer_id: str, generation: int) -> bytes:
-    return to_json([load_balancer_id, generation])
+def pack_hint(load_balancer_id: str, generation: int, snapshot: Snapshot | None = None) -> bytes:
+    fresh = b"null"
+    if snapshot is not None:
+        fresh = b"[%b,%b,%b]" % (to_json(snapshot.moment), to_json(snapshot.database), dump_desired(snapshot.document))
+    return b"[%b,%d,%b]" % (to_json(load_balancer_id), generation, fresh)
 
 
-def read_hint(payload: bytes) -> tuple[str, int]:
-    """Raises UnknownContent."""
-    return _valid(_HINT, _json(payload), 0)  # type: ignore[no-any-return]
+def read_hint(payload: bytes) -> tuple[str, int, Snapshot | None]:
+    """A document that cannot be read is left out: who fetches it is told why. Raises UnknownContent."""
+    identifier, generation, fresh = _valid(_HINT, _json(payload), 0)
+    if fresh is None:
+        return identifier, generation, None
+    moment, database, document = fresh
+    try:
+        snapshot = Snapshot(document=read_desired(document), moment=moment, database=database)
+    except UnknownContent:
+        return identifier, generation, None
+    return identifier, generation, snapshot
 
 
 def _parse(payload: bytes) -> dict[str, Any]:

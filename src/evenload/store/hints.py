@@ -7,11 +7,13 @@ from evenload.model.tree import Tree
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """That load balancer is at that generation: for its agent to fetch."""
+    """That load balancer is at that generation: for its agent to fetch. ``tree``: what the agent has to serve now, None
+    where that is nothing."""
 
     agent: str
     load_balancer_id: str
     generation: int
+    tree: Tree | None = None
 
 
 def hints_of(before: Tree | None, after: Tree) -> list[Hint]:
@@ -21,7 +23,8 @@ def hints_of(before: Tree | None, after: Tree) -> list[Hint]:
     changed = before is None or after.generation > before.generation or set(after.agents) != set(before.agents)
     if not changed:
         return []
-    agents = list(after.agents)
+    served = None if after.load_balancer.deleting else after
+    hints = [Hint(agent, after.id, after.generation, served) for agent in after.agents]
     if before is not None and before.hosted:
-        agents += [agent for agent in before.agents if agent not in agents]
-    return [Hint(agent, after.id, after.generation) for agent in agents]
+        hints += [Hint(agent, after.id, after.generation) for agent in before.agents if agent not in after.agents]
+    return hints

@@ -56,6 +56,7 @@ _IPS = (
     .join(tables.PORTS, tables.PORTS.c.id == tables.FIXED_IPS.c.port_id)
     .order_by(tables.FIXED_IPS.c.port_id, tables.FIXED_IPS.c.ordinal)
 )
+_IPS_OF_PORT = _IPS.where(tables.PORTS.c.id == bindparam("identifier"))
 _INSERT_IPS = insert(tables.FIXED_IPS)
 _DELETE_IPS = delete(tables.FIXED_IPS).where(tables.FIXED_IPS.c.port_id == bindparam("identifier"))
 _SEGMENT_OWNER = select(tables.NETWORKS.c.id).where(tables.NETWORKS.c.segment_key == bindparam("segment"))
@@ -140,7 +141,7 @@ def read_port(connection: Connection, identifier: str, *, lock: bool) -> Port | 
     row = connection.execute(_PORTS.by_id_locked if lock else _PORTS.by_id, {"identifier": identifier}).first()
     if row is None:
         return None
-    ips = connection.execute(_IPS.where(tables.PORTS.c.id == bindparam("identifier")), {"identifier": identifier})
+    ips = connection.execute(_IPS_OF_PORT, {"identifier": identifier})
     return _PORTS.codec.decode(row, fixed_ips=tuple(FixedIp(subnet_id=ip[1], address=ip[2]) for ip in ips))
 
 

@@ -18,11 +18,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from evenload.interfaces import AgentBus, AgentRecord, T, Transaction
 from evenload.model.balancer import AnyRecord, MonitorTemplate
+from evenload.model.desired import Desired
 from evenload.model.enums import Kind
-from evenload.model.errors import Overtaken, StoreUnavailable
+from evenload.model.errors import EvenloadError, Overtaken, StoreUnavailable
 from evenload.model.held_port import HeldPort
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
+from evenload.model.snapshot import Snapshot
 from evenload.model.totals import Count
 from evenload.model.tree import Tree
 from evenload.store import agents, counts, held_ports, networks, queries, quotas, templates, trees
@@ -34,6 +36,11 @@ from evenload.store.writer_queue import WriterQueue
 _TRIES = 8
 """Of one piece of work: who is overtaken that often, under locks, is not going to succeed."""
 _LONGEST_PAUSE = 0.2
+_RECORDS_IN_A_SNAPSHOT = 200
+"""Of a larger load balancer the agent fetches the document: who made the change is not to wait while it is written."""
+
+Describe = Callable[[Transaction, Tree], Desired]
+"""What an agent is told of a tree that it has to serve. Raises EvenloadError."""
 
 
 class SqlTransaction:
@@ -225,12 +232,17 @@ class SqlTransaction:
 class SqlUnitOfWork:
     """``engine`` comes from engine.open_engine, its schema from migrate.upgrade. ``bus`` carries the hints.
 
-    ``busy_timeout``: seconds that a writer waits for the writers before it in this process.
+    ``busy_timeout``: seconds that a writer waits for the writers before it in this process. ``describe``: makes the
+    document that goes with a hint; without it agents fetch what they are told of.
     """
 
-    def __init__(self, engine: Engine, bus: AgentBus, *, busy_timeout: float = 10.0) -> None:
+    def __init__(
+        self, engine: Engine, bus: AgentBus, *, busy_timeout: float = 10.0, describe: Describe | None = None
+    ) -> None:
         self._engine = engine
         self._bus = bus
+        self._describe = describe
+        self._database: str | None = None
         self._sqlite = engine.dialect.name == "sqlite"
         self._busy_timeout = busy_timeout
         # SQLite lets writers of other connections poll with growing pauses; in one process they can simply queue.
@@ -260,19 +272,33 @@ class SqlUnitOfWork:
     def _write(self, work: Callable[[SqlTransaction], T]) -> T:
         for tries_left in reversed(range(_TRIES)):
             try:
-                result, hints = self._attempt(work)
+                result, hints, moment = self._attempt(work)
             except Overtaken:
                 if not tries_left:
                     raise
                 # Two who overtake each other must not meet again at the next try.
                 time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.005 * 2 ** (_TRIES - tries_left))))
             else:
-                for hint in hints:
-                    self._bus.hint(hint.agent, hint.load_balancer_id, hint.generation)
+                for hint in {(hint.agent, hint.load_balancer_id): hint for hint in hints}.values():  # the last of each
+                    self._bus.hint(hint.agent, hint.load_balancer_id, hint.generation, self._snapshot(hint, moment))
                 return result
         raise AssertionError("unreachable")
 
-    def _attempt(self, work: Callable[[SqlTransaction], T]) -> tuple[T, list[Hint]]:
+    def _snapshot(self, hint: Hint, moment: float) -> Snapshot | None:
+        """None where the agent had better fetch the document."""
+        tree = hint.tree
+        if self._describe is None or tree is None or _count(tree) > _RECORDS_IN_A_SNAPSHOT:
+            return None
+        try:
+            with self.read() as transaction:
+                self._database = self._database or transaction.identity()
+                document = self._describe(transaction, tree)
+        except EvenloadError:  # the change is committed; what stands in the way of a fetch is told to who fetches
+            return None
+        return None if self._database is None else Snapshot(document=document, moment=moment, database=self._database)
+
+    def _attempt(self, work: Callable[[SqlTransaction], T]) -> tuple[T, list[Hint], float]:
+        """``work``'s result, what is to be told, and a moment at which it was written and nobody else could write."""
         with self._alone(), _translated(), self._engine.connect() as connection:
             if self._sqlite:
                 self._begin_alone(connection)
@@ -281,8 +307,9 @@ class SqlUnitOfWork:
                 connection = connection.execution_options(isolation_level="READ COMMITTED")
             transaction = SqlTransaction(connection, writing=True)
             result = work(transaction)
+            moment = time.monotonic()
             connection.commit()
-            return result, transaction.hints
+            return result, transaction.hints, moment
 
     def close(self) -> None:
         """Closes the idle connections; the last one to go folds SQLite's log into the file."""
@@ -307,6 +334,10 @@ class SqlUnitOfWork:
             self._here.writes = False
             if self._sqlite:
                 self._queue.leave()
+
+
+def _count(tree: Tree) -> int:
+    return 1 + sum(len(children) for children in tree.children.values())
 
 
 @contextmanager

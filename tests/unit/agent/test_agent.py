@@ -15,6 +15,7 @@ from evenload.model.balancer import HttpCheck
 from evenload.model.desired import Change, Desired, Gone, Outcome, Unreadable
 from evenload.model.enums import MonitorType
 from evenload.model.errors import Hopeless, HostError
+from evenload.model.snapshot import Snapshot
 from evenload.model.verdict import Verdict
 from evenload.render.options import RenderOptions
 
@@ -590,3 +591,56 @@ def test_an_answer_of_a_batch_brings_nothing_back_that_was_removed_meanwhile(wor
     assert str(world.host) == ""
     assert world.take() == []
     assert world.server.outcomes == [(9, DONE)]
+
+
+def test_a_document_that_comes_with_its_hint_is_not_fetched(world: World) -> None:
+    _hint_with(world, make_desired(), world.clock.monotonic())
+    _hint_with(world, with_member(make_desired(), 0, weight=7), world.clock.monotonic() + 0.001)
+    assert world.server.fetches == 0
+    assert world.server.outcomes == [(1, DONE), (2, DONE)]
+    assert str(world.host) == _built(with_member(make_desired(), 0, weight=7))
+
+
+def test_a_document_from_before_the_last_answer_is_fetched_anew(world: World) -> None:
+    newest = with_member(changed(make_desired()), 0, weight=7)
+    before = world.clock.monotonic()
+    world.clock.advance(1.0)
+    world.apply(newest)
+    fetches = world.server.fetches
+    _hint_with(world, changed(make_desired()), before, put=False)
+    assert world.server.fetches == fetches + 1
+    assert str(world.host) == _built(newest)
+
+
+def test_a_document_brings_nothing_back_that_was_removed_meanwhile(world: World) -> None:
+    before = world.clock.monotonic()
+    world.clock.advance(1.0)
+    world.apply(make_desired())
+    world.apply(GONE)
+    _hint_with(world, make_desired(), before, put=False)
+    assert str(world.host) == ""
+
+
+def test_a_document_dated_by_another_clock_is_fetched(world: World) -> None:
+    _hint_with(world, make_desired(), world.clock.monotonic() + 5.0, ahead=False)
+    assert world.server.fetches == 1
+    assert world.server.outcomes == [(1, DONE)]
+
+
+def test_of_two_documents_that_wait_the_newer_counts(world: World) -> None:
+    newer, now = with_member(make_desired(), 0, weight=7), world.clock.monotonic()
+    world.clock.advance(1.0)
+    for document, moment in ((newer, now + 0.2), (make_desired(), now + 0.1)):
+        world.agent.hint(BALANCER, document.generation, Snapshot(document=document, moment=moment, database="d"))
+    world.run()
+    assert (world.server.fetches, world.server.outcomes) == (0, [(2, DONE)])
+    assert str(world.host) == _built(newer)
+
+
+def _hint_with(world: World, document: Desired, moment: float, *, put: bool = True, ahead: bool = True) -> None:
+    if put:
+        world.server.put(document)
+    if ahead:
+        world.clock.advance(1.0)
+    world.agent.hint(BALANCER, document.generation, Snapshot(document=document, moment=moment, database="d"))
+    world.run()

@@ -4,8 +4,9 @@ import queue
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,16 +16,18 @@ from tests.fakes.unix_sockets import MINE, NOT_MINE, datagram_socket, stream_soc
 from tests.waiting import NET, eventually
 
 from evenload.bus.frames import Frames, read_peer
-from evenload.bus.hints import HintReceiver, HintSender
+from evenload.bus.hints import HintReceiver, HintSender, OnHint
 from evenload.bus.socket_client import SocketServer
 from evenload.bus.socket_server import SocketGateway
 from evenload.model.desired import Gone, Unreadable
 from evenload.model.errors import ForeignDatabase, ServerUnavailable, Unwelcome
 from evenload.model.registration import PAYLOAD_VERSION, Registration, Welcome
+from evenload.model.snapshot import Snapshot
 from evenload.payloads import messages
 from evenload.threads import Faults, LastingThread
 
 LONG = NET
+Hint = tuple[str, int, Snapshot | None]
 
 
 class Site:
@@ -48,7 +51,7 @@ class Site:
         self._stack.callback(server.close)
         return server
 
-    def receive(self, on_hint: Callable[[str, int], None], users: frozenset[int] = MINE) -> HintReceiver:
+    def receive(self, on_hint: OnHint, users: frozenset[int] = MINE) -> HintReceiver:
         receiver = HintReceiver(datagram_socket(self.hints), users, on_hint, self.faults)
         receiver.start()
         self._stack.callback(receiver.stop)
@@ -265,23 +268,45 @@ def test_a_call_that_is_being_worked_on_is_answered_when_the_server_stops(site: 
 
 
 def test_a_hint_arrives(site: Site) -> None:
-    heard: queue.Queue[tuple[str, int]] = queue.Queue()
+    heard: queue.Queue[Hint] = queue.Queue()
     site.receive(lambda *hint: heard.put(hint))
     sender = site.sender()
     sender.hint("edge-2", "other", 1)
     sender.hint("edge-1", "lb", 7)
-    assert heard.get(timeout=LONG) == ("lb", 7)
+    assert heard.get(timeout=LONG) == ("lb", 7, None)
+
+
+def test_a_document_comes_with_its_hint_unless_it_is_too_long_for_one(site: Site) -> None:
+    heard: queue.Queue[Hint] = queue.Queue()
+    site.receive(lambda *hint: heard.put(hint))
+    sender = site.sender()
+    snapshot = Snapshot(document=make_desired(), moment=12.5, database="d")
+    sender.hint("edge-1", "lb", 1, snapshot)
+    assert heard.get(timeout=LONG) == ("lb", 1, snapshot)
+    member = snapshot.document.members[0]
+    long = replace(snapshot.document, members=tuple(replace(member, id=str(number)) for number in range(1000)))
+    sender.hint("edge-1", "lb", 2, replace(snapshot, document=long))
+    assert heard.get(timeout=LONG) == ("lb", 2, None)
+
+
+def test_a_hint_with_a_document_that_this_version_cannot_read_is_a_hint_all_the_same(site: Site) -> None:
+    """The agent fetches the document then, and reports why it cannot be read."""
+    heard: queue.Queue[Hint] = queue.Queue()
+    site.receive(lambda *hint: heard.put(hint))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as raw:
+        raw.sendto(b'["lb", 1, [12.5, "d", {"generation": 1, "novelty": 5}]]', str(site.hints))
+    assert heard.get(timeout=LONG) == ("lb", 1, None)
 
 
 def test_a_hint_to_an_agent_that_is_away_is_lost_quietly_and_later_ones_arrive(site: Site) -> None:
     sender = site.sender()
     sender.hint("edge-1", "lb", 1)
-    heard: queue.Queue[tuple[str, int]] = queue.Queue()
+    heard: queue.Queue[Hint] = queue.Queue()
     site.receive(lambda *hint: heard.put(hint)).stop()
     sender.hint("edge-1", "lb", 2)
     site.receive(lambda *hint: heard.put(hint))
     sender.hint("edge-1", "lb", 3)
-    assert heard.get(timeout=LONG) == ("lb", 3)
+    assert heard.get(timeout=LONG) == ("lb", 3, None)
 
 
 def test_more_hints_than_the_kernel_holds_arrive_all_the_same_and_the_sender_does_not_wait(site: Site) -> None:
@@ -357,7 +382,8 @@ class SlowReceiver:
         self.proceed, self.complete = threading.Event(), threading.Event()
         self._count = count
 
-    def __call__(self, load_balancer_id: str, generation: int) -> None:
+    def __call__(self, load_balancer_id: str, generation: int, snapshot: Snapshot | None) -> None:
+        assert snapshot is None
         assert self.proceed.wait(LONG)
         self.hints[load_balancer_id] = generation
         if len(self.hints) == self._count:
@@ -426,7 +452,7 @@ def test_a_fault_outside_of_a_call_ends_its_connection_and_is_counted(
 
 
 def test_hints_of_strangers_and_what_is_no_hint_are_passed_over(site: Site) -> None:
-    heard: queue.Queue[tuple[str, int]] = queue.Queue()
+    heard: queue.Queue[Hint] = queue.Queue()
     first = site.receive(lambda *hint: heard.put(hint), users=NOT_MINE)
     site.sender().hint("edge-1", "stranger", 1)
     first.stop()
@@ -435,5 +461,5 @@ def test_hints_of_strangers_and_what_is_no_hint_are_passed_over(site: Site) -> N
         for junk in (b"", b"\xff", b"[1]", b'["lb", "x"]', b"x" * 4000):
             raw.sendto(junk, str(site.hints))
     site.sender().hint("edge-1", "lb", 1)
-    assert heard.get(timeout=LONG) == ("lb", 1)
+    assert heard.get(timeout=LONG) == ("lb", 1, None)
     assert heard.empty()

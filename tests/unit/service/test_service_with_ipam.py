@@ -12,16 +12,18 @@ from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_pool
 
-from evenload.interfaces import UnitOfWork, VipRequest
+from evenload.interfaces import Transaction, UnitOfWork, VipRequest
 from evenload.model.desired import Change, Desired, Gone, Outcome, Report
 from evenload.model.enums import NetworkType, ProvisioningStatus
 from evenload.model.errors import Conflict, Invalid
 from evenload.model.network import Port, Route
 from evenload.model.registration import Registration
+from evenload.model.tree import Tree
 from evenload.ports.ipam import Ipam
 from evenload.service.agents import AgentGateway
 from evenload.service.commands import Changes
 from evenload.service.context import Context
+from evenload.service.documents import build_desired
 from evenload.service.load_balancers import LoadBalancers
 from evenload.service.members import Members
 from evenload.service.networks import Networks, NetworkSettings
@@ -67,7 +69,11 @@ def site(tmp_path: Path) -> Iterator[Site]:
     engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
     upgrade(engine)
     clock, source, hints = StillClock(), random.Random(1), NotedHints()
-    uow = SqlUnitOfWork(engine, hints)
+
+    def describe(transaction: Transaction, tree: Tree) -> Desired:
+        return build_desired(tree, ports.describe(transaction, tree.load_balancer.item))
+
+    uow = SqlUnitOfWork(engine, hints, describe=describe)
     numbers = itertools.count(1)
 
     def new_id() -> str:
@@ -100,6 +106,30 @@ def site(tmp_path: Path) -> Iterator[Site]:
         foreign=subnets[1],
     )
     uow.close()
+
+
+def test_a_hint_brings_the_document_that_a_fetch_would_answer(site: Site) -> None:
+    request = VipRequest(subnet_id=site.subnet)
+    tree = site.load_balancers.create("project", a_balancer(vip=request, pools=(a_pool(members=(a_member(),)),)))
+    [snapshot] = site.hints.snapshots
+    assert snapshot is not None
+    assert {tree.id: snapshot.document} == site.gateway.fetch("host-1", [tree.id])
+    assert snapshot.database == site.uow.identity()
+    site.networks.update_subnet(site.subnet, {"gateway_ip": None})
+    touched = site.hints.snapshots[-1]
+    assert touched is not None
+    assert {tree.id: touched.document} == site.gateway.fetch("host-1", [tree.id])
+    assert touched.document.port != snapshot.document.port
+    assert touched.moment > snapshot.moment
+
+
+def test_a_hint_of_what_is_removed_or_of_a_large_load_balancer_brings_no_document(site: Site) -> None:
+    request = VipRequest(subnet_id=site.subnet)
+    tree = site.load_balancers.create("project", a_balancer(vip=request))
+    site.load_balancers.delete(tree.id, cascade=True)
+    members = tuple(a_member(f"10.0.1.{number}") for number in range(200))
+    site.load_balancers.create("project", a_balancer(vip=request, pools=(a_pool(members=members),)))
+    assert [snapshot is not None for snapshot in site.hints.snapshots] == [True, False, False]
 
 
 def test_refused_creation_takes_no_address(site: Site) -> None:
