@@ -100,9 +100,7 @@ class HintReceiver:
     """``bound``: a datagram socket with its path; ``users``: the ids that a server may have. ``on_hint`` is called with
     load balancer, generation and snapshot, from a thread of the receiver's. Inert until ``start``."""
 
-    def __init__(
-        self, bound: socket.socket, users: Collection[int], on_hint: OnHint, faults: Faults
-    ) -> None:
+    def __init__(self, bound: socket.socket, users: Collection[int], on_hint: OnHint, faults: Faults) -> None:
         self._socket = bound
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._users = frozenset(users)

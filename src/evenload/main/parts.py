@@ -61,7 +61,7 @@ def build_foundation(settings: Settings, bus: AgentBus, migrations: Migrations) 
     clock, source = SystemClock(), random.SystemRandom()
 
     def describe(transaction: Transaction, tree: Tree) -> Desired:
-        return build_desired(tree, ports.describe(transaction, tree.load_balancer.item))
+        return build_desired(tree, ports.described(transaction, tree))
 
     uow = SqlUnitOfWork(engine, bus, describe=describe)
     ports = VipPorts(uow, Ipam(uow, clock, new_id, source), clock, new_id)

@@ -71,7 +71,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     clock, source, hints = StillClock(), random.Random(1), NotedHints()
 
     def describe(transaction: Transaction, tree: Tree) -> Desired:
-        return build_desired(tree, ports.describe(transaction, tree.load_balancer.item))
+        return build_desired(tree, ports.described(transaction, tree))
 
     uow = SqlUnitOfWork(engine, hints, describe=describe)
     numbers = itertools.count(1)
