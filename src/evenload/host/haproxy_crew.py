@@ -1,6 +1,9 @@
 """All workers of a load balancer at present: which live, which one serves, what it answers. What dead ones left is
 removed, and room is made for a new one."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import structlog
 
 from evenload.host.haproxy_last_words import LastWords
@@ -23,7 +26,11 @@ class Crew:
         self._last_words = last_words
 
     def serving(self, load_balancer_id: str) -> Worker | None:
-        return choose_serving(self._workers.living(load_balancer_id), self._workers.namespace(load_balancer_id))
+        return self.serving_of(load_balancer_id, self._workers.living(load_balancer_id))
+
+    def serving_of(self, load_balancer_id: str, living: Sequence[Worker]) -> Worker | None:
+        """The same, where ``living`` has just been found: every look reads four files a worker."""
+        return choose_serving(living, self._workers.namespace(load_balancer_id))
 
     def sweep(self, load_balancer_id: str) -> list[Worker]:
         """The living, the newest last, after what dead ones left was removed. In this order, so that a worker that is
@@ -37,16 +44,20 @@ class Crew:
             self._last_words.hang_up(load_balancer_id, number)
         return living
 
-    def make_room(self, load_balancer_id: str, number: int) -> None:
-        """An agent that lost count may ask for a number that an older worker has; and there may be too many."""
+    def make_room(self, load_balancer_id: str, number: int) -> list[Worker]:
+        """An agent that lost count may ask for a number that an older worker has; and there may be too many. Returns
+        those that are left, the newest last."""
         living = self.sweep(load_balancer_id)
         surplus = choose_surplus(living)
         for oldest in surplus:
             log.warning("too many workers are finishing", load_balancer=load_balancer_id, ended=oldest.number)
             self._workers.end(load_balancer_id, oldest.pid)
-        if any(worker.number == number for worker in living[len(surplus) :]):
+        left = living[len(surplus) :]
+        if any(worker.number == number for worker in left):
             other = self._workers.move_aside(load_balancer_id, number)
             self._last_words.renumber(load_balancer_id, number, other)
+            left = [replace(worker, number=other) if worker.number == number else worker for worker in left]
+        return left
 
     def converse(self, load_balancer_id: str, worker: Worker) -> Conversation:
         return Conversation(self._workers.file(load_balancer_id, worker.number, "sock"))

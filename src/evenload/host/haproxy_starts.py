@@ -73,8 +73,7 @@ class Starts:
 
     def begin_takeover(self, load_balancer_id: str, text: str, worker: int) -> None:
         self.abandon(load_balancer_id)
-        self._crew.make_room(load_balancer_id, worker)
-        old = self._crew.serving(load_balancer_id)
+        old = self._crew.serving_of(load_balancer_id, self._crew.make_room(load_balancer_id, worker))
         if old is None:
             raise HostError("cannot reload HAProxy: none is running")
         answer, last_words, reason = self._crew.greet(load_balancer_id, old)
