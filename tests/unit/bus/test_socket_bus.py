@@ -327,11 +327,11 @@ def test_a_fault_in_one_hint_that_waits_is_not_the_end_of_the_others(
     """``pack_hint`` is replaced, because the sender packs each hint before it waits: no argument fails only later."""
     raised: list[str] = []
 
-    def pack(load_balancer_id: str, generation: int) -> bytes:
+    def pack(load_balancer_id: str, generation: int, snapshot: Snapshot | None = None) -> bytes:
         if threading.current_thread().name == "bus-hints" and not raised:
             raised.append(load_balancer_id)
             raise fault
-        return messages.pack_hint(load_balancer_id, generation)
+        return messages.pack_hint(load_balancer_id, generation, snapshot)
 
     monkeypatch.setattr("evenload.bus.hints.pack_hint", pack)
     receiving = SlowReceiver(299)
@@ -394,7 +394,8 @@ class SlowReceiver:
 def test_a_fault_in_taking_a_hint_is_counted_and_the_next_one_arrives(site: Site, fault: BaseException) -> None:
     received: queue.Queue[str] = queue.Queue()
 
-    def take(load_balancer_id: str, generation: int) -> None:
+    def take(load_balancer_id: str, generation: int, snapshot: Snapshot | None) -> None:
+        assert snapshot is None
         if generation == 1:
             raise fault
         received.put(load_balancer_id)
