@@ -242,6 +242,7 @@ def test_another_agent_and_another_process_know_it_too(stage: Stage) -> None:
     stage.apply(stage.put(monitors=BOTH))
     stage.backends[0].answers["/b"] = 500
     assert is_(stage, FIRST, ERROR)
+    assert serve_is(stage, "1")
     pid = stage.pid()
     with only_from(stage, "1"):
         stage.restart_agent()
