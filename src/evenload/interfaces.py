@@ -131,6 +131,21 @@ class AgentPart(Protocol):
         """Quiet about one that is not there; its load balancers stay as they are."""
 
 
+class TombstonePart(Protocol):
+    """What agents that were away have yet to remove: by load balancer and agent, the generation of the deletion, or of
+    the change that gave it elsewhere."""
+
+    def tombstone(self, load_balancer_id: str, agent: str) -> int | None: ...
+
+    def save_tombstone(self, load_balancer_id: str, agent: str, generation: int, moment: datetime) -> None:
+        """In place of the one that is there. The load balancer is locked."""
+
+    def remove_tombstone(self, load_balancer_id: str, agent: str) -> None: ...
+    def rename_tombstones(self, former: str, name: str) -> None: ...
+    def has_tombstones_before(self, moment: datetime) -> bool: ...
+    def remove_tombstones_before(self, moment: datetime) -> None: ...
+
+
 class TemplatePart(Protocol):
     """Health monitors of LBaaS v1."""
 
@@ -214,7 +229,16 @@ class HeldPortPart(Protocol):
 
 
 class Transaction(
-    TreePart, ListPart, StatisticsPart, AgentPart, TemplatePart, QuotaPart, NetworkPart, HeldPortPart, Protocol
+    TreePart,
+    ListPart,
+    StatisticsPart,
+    AgentPart,
+    TemplatePart,
+    QuotaPart,
+    NetworkPart,
+    HeldPortPart,
+    TombstonePart,
+    Protocol,
 ):
     """One transaction: all of it or nothing. Methods raise nothing of the database's own words.
 

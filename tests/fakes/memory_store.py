@@ -42,6 +42,7 @@ class _State:
     subnets: dict[str, Subnet] = field(default_factory=dict)
     ports: dict[str, Port] = field(default_factory=dict)
     held_ports: dict[str, HeldPort] = field(default_factory=dict)
+    tombstones: dict[tuple[str, str], tuple[int, datetime]] = field(default_factory=dict)
 
     def copied(self) -> "_State":
         return _State(**{name: dict(getattr(self, name)) for name in self.__slots__})
@@ -272,6 +273,29 @@ class MemoryTransaction:
 
     def addresses_taken(self, subnet_id: str) -> set[str]:
         return {ip.address for port in self._state.ports.values() for ip in port.fixed_ips if ip.subnet_id == subnet_id}
+
+    def tombstone(self, load_balancer_id: str, agent: str) -> int | None:
+        return self._state.tombstones.get((load_balancer_id, agent), (None,))[0]
+
+    def save_tombstone(self, load_balancer_id: str, agent: str, generation: int, moment: datetime) -> None:
+        self._writable().tombstones[load_balancer_id, agent] = (generation, moment)
+
+    def remove_tombstone(self, load_balancer_id: str, agent: str) -> None:
+        self._writable().tombstones.pop((load_balancer_id, agent), None)
+
+    def rename_tombstones(self, former: str, name: str) -> None:
+        rows = self._writable().tombstones
+        for identifier, agent in list(rows):
+            if agent == former:
+                rows[identifier, name] = rows.pop((identifier, former))
+
+    def has_tombstones_before(self, moment: datetime) -> bool:
+        return any(made_at < moment for _, made_at in self._state.tombstones.values())
+
+    def remove_tombstones_before(self, moment: datetime) -> None:
+        rows = self._writable().tombstones
+        for key in [key for key, (_, made_at) in rows.items() if made_at < moment]:
+            del rows[key]
 
     def insert_held_port(self, held: HeldPort) -> None:
         _put_new(self._writable().held_ports, held.id, held)

@@ -83,6 +83,7 @@ class AgentGateway:
                 transaction.save_counts(tree.id, {key: renamed(each, former, name) for key, each in counts.items()})
                 if tree.hosted and reports.has_port(tree.placement_of(former)):
                     self._context.ports.bind(transaction, tree, name)
+            transaction.rename_tombstones(former, name)
             transaction.remove_agent(former)
             return len(moved)
 
@@ -104,7 +105,7 @@ class AgentGateway:
     def _desired(self, transaction: Transaction, agent: str, load_balancer_id: str) -> Desired | Gone:
         tree = transaction.tree(load_balancer_id)
         if tree is None:
-            return Gone(load_balancer_id=load_balancer_id)
+            return Gone(load_balancer_id=load_balancer_id, generation=transaction.tombstone(load_balancer_id, agent))
         if not _has_document(tree, agent):
             return Gone(load_balancer_id=load_balancer_id, generation=tree.generation)
         port = self._context.ports.described(transaction, tree)

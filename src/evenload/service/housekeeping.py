@@ -16,11 +16,15 @@ from evenload.model import status
 from evenload.model.placement import applied_by_all
 from evenload.model.tree import Tree
 from evenload.service.context import Context
+from evenload.service.reports import bury
 from evenload.service.scheduler import agents_away
 
 log = structlog.get_logger(__name__)
 
 HINT_AGAIN_AFTER = timedelta(seconds=5)
+
+BURIED_FOR = timedelta(days=90)
+"""For an agent that comes back later, what it has lost is as unknown as anything else."""
 
 
 class Housekeeping:
@@ -35,10 +39,13 @@ class Housekeeping:
     def sweep(self) -> None:
         now = self._context.now()
         with self._context.uow.read() as transaction:
+            forgotten = transaction.has_tombstones_before(now - BURIED_FOR)
             waiting = transaction.pending_since(now - min(HINT_AGAIN_AFTER, self._pending_timeout))
             overdue = set(transaction.pending_since(now - self._pending_timeout)) if waiting else set()
             agents = transaction.agents() if overdue else []
             trees = [tree for tree in map(transaction.tree, waiting) if tree is not None]
+        if forgotten:
+            self._context.uow.write(lambda transaction: transaction.remove_tombstones_before(now - BURIED_FOR))
         for tree in trees:
             if tree.id in overdue:
                 self._fail(tree.id, agents, now)
@@ -56,7 +63,7 @@ class Housekeeping:
             away = agents_away(before.placements, agents, now=now, alive_for=self._agent_timeout)
             settled = status.in_force(before, applied_by_all(before.placements, away))
             if settled is None:  # those that are alive have removed it
-                self._context.ports.remove(transaction, before)
+                self._remove(transaction, before)
                 return None
             if settled != before:  # those that are alive have applied it
                 transaction.update_tree(before, settled)
@@ -66,7 +73,7 @@ class Housekeeping:
                 return None
             if before.load_balancer.deleting and away.issuperset(before.agents):
                 # Nobody is there to remove it; an agent that comes back with it is told that it is gone.
-                self._context.ports.remove(transaction, before)
+                self._remove(transaction, before)
                 return before, f"{reason} It is gone without it."
             transaction.update_tree(before, status.given_up(before, before.generation, reason))
             return before, reason
@@ -82,6 +89,10 @@ class Housekeeping:
                 generation=tree.generation,
                 reason=reason,
             )
+
+    def _remove(self, transaction: Transaction, tree: Tree) -> None:
+        bury(self._context, transaction, tree)
+        self._context.ports.remove(transaction, tree)
 
 
 def choose_failure(tree: Tree, agents: Sequence[AgentRecord], *, now: datetime, agent_timeout: timedelta) -> str | None:

@@ -103,6 +103,10 @@ class LoadBalancers:
             )
             after = status.advance(edited, changed=[identifier], now=now)
             transaction.update_tree(before, after)
+            for agent in set(before.agents) - set(after.agents):
+                transaction.save_tombstone(identifier, agent, after.generation, now)
+            for agent in set(after.agents) - set(before.agents):
+                transaction.remove_tombstone(identifier, agent)
 
         self._context.uow.write(work)
 

@@ -10,7 +10,7 @@ from enum import Enum
 
 import structlog
 
-from evenload.interfaces import AgentPart, Transaction
+from evenload.interfaces import AgentPart, TombstonePart, Transaction
 from evenload.model import status
 from evenload.model.desired import Health, Outcome, Report
 from evenload.model.placement import Placement, Role, counts_for_health
@@ -72,17 +72,29 @@ def apply_report(context: Context, transaction: Transaction, agent: str, report:
     is not believed: it stems from a database that has been put back to an earlier state."""
     before = transaction.tree(report.load_balancer_id)
     if before is None or not concerns(before, agent):
+        buried = transaction.tombstone(report.load_balancer_id, agent)
+        if buried is not None and report.outcome is Outcome.DONE and report.generation >= buried:
+            transaction.remove_tombstone(report.load_balancer_id, agent)
         return Reception.PASSED_OVER
     if report.generation > before.generation:
         return Reception.NEVER_GIVEN
     after = plan_report(before, agent, report, read_away(context, transaction, before, agent))
     if after is None:
+        bury(context, transaction, before, present=agent)
         return Reception.GONE if context.ports.remove(transaction, before) else Reception.NOTED
     if after != before:
         transaction.update_tree(before, after)
         if has_port(after.placement_of(agent)) and not has_port(before.placement_of(agent)):
             context.ports.bind(transaction, after, agent)
     return Reception.NOTED
+
+
+def bury(context: Context, transaction: TombstonePart, tree: Tree, *, present: str | None = None) -> None:
+    """Before a load balancer is removed: agents that have not removed it will be told so definitely when they come
+    back. ``present`` has just reported that it has."""
+    for placement in tree.placements:
+        if placement.agent != present and placement.applied_generation < tree.load_balancer.generation:
+            transaction.save_tombstone(tree.id, placement.agent, tree.generation, context.now())
 
 
 def log_reception(reception: Reception, agent: str, report: Report) -> None:

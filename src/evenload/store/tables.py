@@ -290,6 +290,16 @@ HELD_PORTS = Table(
     Column("described", _Text),
 )
 
+# Load balancers that an agent has lost while it was away: deleted, or given elsewhere, at that generation.
+TOMBSTONES = Table(
+    "tombstones",
+    METADATA,
+    Column("load_balancer_id", _Id, primary_key=True),
+    Column("agent", String(255), primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("made_at", _Moment, nullable=False),
+)
+
 # Nothing but a row to lock while a project's objects are counted.
 PROJECTS = Table("projects", METADATA, Column("id", String(255), primary_key=True))
 

@@ -27,7 +27,7 @@ from evenload.model.query import Page, Query, View
 from evenload.model.snapshot import Snapshot
 from evenload.model.totals import Count
 from evenload.model.tree import Tree
-from evenload.store import agents, counts, held_ports, networks, queries, quotas, templates, trees
+from evenload.store import agents, counts, held_ports, networks, queries, quotas, templates, tombstones, trees
 from evenload.store.hints import Hint, hints_of
 from evenload.store.identity import ensure_identity, read_identity
 from evenload.store.prepared import Prepared
@@ -204,6 +204,24 @@ class SqlTransaction:
 
     def addresses_taken(self, subnet_id: str) -> set[str]:
         return networks.read_addresses_taken(self._connection, subnet_id)
+
+    def tombstone(self, load_balancer_id: str, agent: str) -> int | None:
+        return tombstones.read_tombstone(self._connection, load_balancer_id, agent)
+
+    def save_tombstone(self, load_balancer_id: str, agent: str, generation: int, moment: datetime) -> None:
+        tombstones.write_tombstone(self._writable(), load_balancer_id, agent, generation, moment)
+
+    def remove_tombstone(self, load_balancer_id: str, agent: str) -> None:
+        tombstones.remove_tombstone(self._writable(), load_balancer_id, agent)
+
+    def rename_tombstones(self, former: str, name: str) -> None:
+        tombstones.rename_tombstones(self._writable(), former, name)
+
+    def has_tombstones_before(self, moment: datetime) -> bool:
+        return tombstones.has_tombstones_before(self._connection, moment)
+
+    def remove_tombstones_before(self, moment: datetime) -> None:
+        tombstones.remove_tombstones_before(self._writable(), moment)
 
     def insert_held_port(self, held: HeldPort) -> None:
         held_ports.insert_held_port(self._writable(), held)
