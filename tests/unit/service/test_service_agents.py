@@ -311,8 +311,9 @@ def test_a_deletion_does_not_wait_for_an_agent_that_never_comes_back(
     with pytest.raises(NotFound):
         world.load_balancers.get(lb)
     assert world.ports.released == [lb]
-    assert world.gateway.fetch("host-1", [lb])[lb] == Gone(load_balancer_id=lb)
+    assert world.gateway.fetch("host-1", [lb])[lb] == Gone(load_balancer_id=lb, generation=2)
     world.report(lb, 2)
+    assert world.gateway.fetch("host-1", [lb])[lb] == Gone(load_balancer_id=lb)
 
 
 def test_a_deletion_waits_for_an_agent_that_is_alive(world: World, lb: str, housekeeping: Housekeeping) -> None:
