@@ -1,4 +1,5 @@
-"""``evenload server`` under watch: notes every module that is imported after it gave up its rights.
+"""``evenload server`` under watch: notes whether it knows Alembic, and every module that is imported after it gave up
+its rights.
 
 python late_imports.py NOTES --config-file FILE
 """
@@ -18,6 +19,7 @@ def drop_and_watch(account: Account | None, parent: int | None) -> None:
             notes.write(f"{values[0]}\n")
 
     notes = open(NOTES, "a", buffering=1, encoding="utf-8")  # noqa: SIM115 open until the end
+    notes.write(f"alembic: {'alembic' in sys.modules}\n")
     DROP(account, parent)
     sys.addaudithook(note)
 

@@ -28,7 +28,8 @@ def is_due(young: int, blocks: int, waited: int) -> bool:
 
 
 class GarbageCollection:
-    """``start`` when all that lasts has been made. ``interval``: seconds between two looks."""
+    """``start`` when all that lasts has been made; the collector may be off until then. ``interval``: seconds between
+    two looks."""
 
     def __init__(self, faults: Faults, *, interval: float = 1.0) -> None:
         self._interval = interval
@@ -41,6 +42,7 @@ class GarbageCollection:
     def start(self) -> None:
         gc.freeze()
         gc.set_threshold(*self._thresholds[:2], _NEVER)
+        gc.enable()
         self._base = sys.getallocatedblocks()
         self._thread.start()
 

@@ -14,7 +14,8 @@ from evenload.main.settings import SettingsError, read_settings
 from evenload.main.state import StateDirectory
 from evenload.model.errors import EvenloadError
 from evenload.store.engine import StoreSettings, preload_driver
-from evenload.store.migrate import Migrations, current_revision
+from evenload.store.migrate import Migrations
+from evenload.store.schema import current_revision
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ import os
 import pwd
 import random
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -35,7 +36,6 @@ from evenload.service.pools import Pools
 from evenload.service.quotas import Quotas
 from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
-from evenload.store.migrate import Migrations
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 
@@ -54,10 +54,10 @@ class Foundation:
     context: Context
 
 
-def build_foundation(settings: Settings, bus: AgentBus, migrations: Migrations) -> Foundation:
-    """Raises EvenloadError where the database is unusable."""
+def build_foundation(settings: Settings, bus: AgentBus, upgrade: Callable[[Engine], None]) -> Foundation:
+    """``upgrade`` brings the database to this version's schema. Raises EvenloadError where the database is unusable."""
     engine = open_database(settings)
-    migrations.upgrade(engine)
+    upgrade(engine)
     clock, source = SystemClock(), random.SystemRandom()
 
     def describe(transaction: Transaction, tree: Tree) -> Desired:

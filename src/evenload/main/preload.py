@@ -28,7 +28,7 @@ def preload() -> None:
     for package in _PACKAGES:
         found = importlib.import_module(f"evenload.{package}")
         for module in pkgutil.walk_packages(found.__path__, f"evenload.{package}."):
-            if ".migrations" not in module.name:  # Alembic's, see store/migrate.py
+            if not module.name.startswith("evenload.store.migrat"):  # see main/schema_check.py
                 importlib.import_module(module.name)
 
 

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import structlog
@@ -37,6 +36,7 @@ from evenload.main.port_keeper import PortKeeper
 from evenload.main.preload import preload, preload_policy_checks
 from evenload.main.role import Begun, Serve, refuse, run_role
 from evenload.main.run_path import SERVER_SOCKET, ensure_run_path, hint_path
+from evenload.main.schema_check import Upgrade, choose_upgrade
 from evenload.main.settings import Settings
 from evenload.main.state import StateDirectory
 from evenload.main.workers import Workers
@@ -45,7 +45,6 @@ from evenload.service.agents import AgentGateway
 from evenload.service.housekeeping import Housekeeping
 from evenload.service.secrets import NoSecretStore
 from evenload.store.engine import StoreSettings, preload_driver
-from evenload.store.migrate import Migrations
 from evenload.threads import Faults
 
 _SWEEP_INTERVAL = 5.0
@@ -57,11 +56,13 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """What was opened before the change of user. ``agents``: the user ids that an agent may have."""
+    """What was opened before the change of user. ``agents``: the user ids that an agent may have; ``upgrade`` brings the
+    database to this version's schema."""
 
     listener: socket.socket
     bus: socket.socket
     agents: frozenset[int]
+    upgrade: Upgrade
 
 
 class Server:
@@ -138,24 +139,24 @@ def run(arguments: Sequence[str]) -> int:
 
 def _prepare() -> Serve:
     preload()
-    return partial(_serve, Migrations())
+    return _serve
 
 
-def _serve(migrations: Migrations, begun: Begun) -> int:
+def _serve(begun: Begun) -> int:
     settings, control = begun.settings, begun.control
     with ExitStack() as stack:
         preload_policy_checks(external=settings.policy.file is not None)
         preload_driver(StoreSettings(url=settings.database))
         opened = _open(begun, stack)
         if settings.serving.workers == 1:
-            _work(settings, opened, migrations, control, begun.ended, keeper=True)
+            _work(settings, opened, control, begun.ended, keeper=True)
             return 0
         hints = HintSender(hint_path(settings.run_path), "", Faults())
-        build_foundation(settings, hints, migrations).engine.dispose()
+        build_foundation(settings, hints, opened.upgrade).engine.dispose()
         gc.freeze()  # what the workers share stays shared
 
         def work(number: int) -> int:
-            return _as_worker(settings, opened, migrations, control, begun.ended, keeper=number == 0)
+            return _as_worker(settings, opened, control, begun.ended, keeper=number == 0)
 
         return Workers(settings.serving.workers, work).run(begun.ended.is_set)
 
@@ -171,17 +172,18 @@ def _open(begun: Begun, stack: ExitStack) -> Opened:
     ensure_database_place(settings.state_path, account, locked=begun.control.supervised)
     if account is not None and serving.auth_strategy == "http_basic":
         show_to_group(serving.user_file, account)
+    upgrade = choose_upgrade(settings, account)
     _drop(account, begun.parent if begun.control.supervised else None)
     if account is not None:
         check_readable([settings.state_path / DIRECTORY, *_operator_files(settings)], account)
     stack.enter_context(StateDirectory(settings.state_path / DIRECTORY, mode=0o700))
-    return Opened(listener=listener, bus=bus, agents=frozenset({0} if account is not None else {0, os.getuid()}))
+    agents = frozenset({0} if account is not None else {0, os.getuid()})
+    return Opened(listener=listener, bus=bus, agents=agents, upgrade=upgrade)
 
 
 def _work(
     settings: Settings,
     opened: Opened,
-    migrations: Migrations,
     control: Control,
     ended: threading.Event,
     *,
@@ -191,7 +193,7 @@ def _work(
     with ExitStack() as stack:
         faults = Faults()
         hints = HintSender(hint_path(settings.run_path), settings.host_name, faults)
-        foundation = build_foundation(settings, hints, migrations)
+        foundation = build_foundation(settings, hints, opened.upgrade)
         stack.callback(foundation.engine.dispose)
         server = Server(settings, foundation, opened, faults, keeper=keeper)
         stack.callback(server.stop)
@@ -208,14 +210,13 @@ def _work(
 def _as_worker(
     settings: Settings,
     opened: Opened,
-    migrations: Migrations,
     control: Control,
     ended: threading.Event,
     *,
     keeper: bool,
 ) -> int:
     try:
-        _work(settings, opened, migrations, control, ended, keeper=keeper)
+        _work(settings, opened, control, ended, keeper=keeper)
     except (EvenloadError, OSError, ValueError) as error:
         return refuse(error)
     return 0

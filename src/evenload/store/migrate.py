@@ -2,7 +2,7 @@
 
 The steps are in migrations/versions, Alembic's format; they travel inside the package, no configuration file is needed.
 All of them are read when ``Migrations`` is made, none later: the server upgrades its database at a time when it may not
-read its own program any more.
+read its own program any more. Where nothing is to be done, schema.py says so, and this module is never imported.
 """
 
 from pathlib import Path
@@ -85,17 +85,6 @@ class Migrations:
 def upgrade(engine: Engine) -> None:
     """As ``Migrations.upgrade``, for those who may read the steps now."""
     Migrations().upgrade(engine)
-
-
-def current_revision(engine: Engine) -> str | None:
-    """The schema that the database has; None where it has none yet."""
-    with engine.connect() as connection:
-        return _revision(connection)
-
-
-def newest_revision() -> str | None:
-    """The schema that this version works with."""
-    return Migrations().newest
 
 
 def _revision(connection: Connection) -> str | None:

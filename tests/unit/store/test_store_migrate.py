@@ -13,7 +13,7 @@ from tests.fakes.hints import NotedHints
 
 from evenload.model.errors import EvenloadError
 from evenload.model.placement import alone_on
-from evenload.store import migrate
+from evenload.store import migrate, schema
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.tables import METADATA
 from evenload.store.unit_of_work import SqlUnitOfWork
@@ -44,13 +44,22 @@ def test_migrations_and_metadata_agree(tmp_path: Path) -> None:
 
 def test_an_upgrade_from_empty_may_be_repeated(tmp_path: Path) -> None:
     engine = engine_at(tmp_path)
-    assert migrate.current_revision(engine) is None
+    expected = schema.Expected()
+    assert schema.current_revision(engine) is None
+    assert not expected.matches(engine)
+    with pytest.raises(EvenloadError):
+        expected.require(engine)
     for _ in range(2):
         migrate.upgrade(engine)
-        assert migrate.current_revision(engine) == migrate.newest_revision() is not None
+        assert schema.current_revision(engine) == migrate.Migrations().newest
+        expected.require(engine)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     engine.dispose()
+
+
+def test_the_steps_files_say_which_schema_is_the_newest() -> None:
+    assert schema.newest_revision() == migrate.Migrations().newest
 
 
 def test_a_database_is_named_once(tmp_path: Path) -> None:

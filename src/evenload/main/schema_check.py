@@ -1,0 +1,52 @@
+"""How the server will bring its database to this version's schema: mostly there is nothing to do.
+
+Whether there is has to be known while Alembic can still be imported, which is before the server gives up its rights;
+but what is in the database must not be looked at with them. So a child looks that has given them up.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+
+from evenload.host.privileges import Account, become, end_with_parent
+from evenload.main.parts import open_database
+from evenload.main.settings import Settings
+from evenload.store.schema import Expected
+
+Upgrade = Callable[[Engine], None]
+
+
+def choose_upgrade(settings: Settings, account: Account | None) -> Upgrade:
+    """To be called while there is one thread, and no database is open. ``account``: whose the database is."""
+    expected = Expected()
+    if _ask_child(lambda: _is_expected(settings, account, expected)):
+        return expected.require
+    from evenload.store.migrate import Migrations
+
+    return Migrations().upgrade
+
+
+def _is_expected(settings: Settings, account: Account | None, expected: Expected) -> bool:
+    if account is not None:
+        become(account)
+    end_with_parent(signal.SIGKILL)
+    engine = open_database(settings)
+    try:
+        return expected.matches(engine)
+    finally:
+        engine.dispose()
+
+
+def _ask_child(question: Callable[[], bool]) -> bool:
+    """The answer of a forked child; False where it fails: what is wrong is said by who needs the database."""
+    child = os.fork()
+    if child == 0:
+        answer = False
+        try:
+            answer = question()
+        finally:
+            os._exit(0 if answer else 1)
+    _, status = os.waitpid(child, 0)
+    return status == 0
