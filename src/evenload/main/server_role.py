@@ -56,8 +56,8 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """What was opened before the change of user. ``agents``: the user ids that an agent may have; ``upgrade`` brings the
-    database to this version's schema."""
+    """What was opened before the change of user. ``agents``: the user ids that an agent may have; ``upgrade`` brings
+    the database to this version's schema."""
 
     listener: socket.socket
     bus: socket.socket
