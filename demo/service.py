@@ -143,7 +143,7 @@ def read_roles(supervisor: int) -> dict[str, int]:
     for pid in Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split():
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             continue  # ended meanwhile
         found.update({word: int(pid) for word in words if word in ("server", "agent")})
     return found
