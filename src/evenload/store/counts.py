@@ -1,6 +1,7 @@
 """What agents have counted for the listeners of a load balancer: reading and writing the rows, with its connection."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -9,6 +10,7 @@ from evenload.model.desired import Statistics
 from evenload.model.totals import Count
 from evenload.store import tables
 from evenload.store.mapping import RowCodec
+from evenload.store.tree_writing import Writing, renew_revision
 
 Counts = dict[str, tuple[Count, ...]]
 _TABLE = tables.LISTENER_COUNTS
@@ -41,8 +43,8 @@ def read_counts(connection: Connection, load_balancer_id: str) -> Counts:
     return found
 
 
-def write_counts(connection: Connection, load_balancer_id: str, counts: Mapping[str, tuple[Count, ...]]) -> None:
-    """Writes the rows that differ. Leaves out listeners that this load balancer does not have, or no longer."""
+def plan_counts(connection: Connection, load_balancer_id: str, counts: Mapping[str, tuple[Count, ...]]) -> Writing:
+    """The rows that differ. Leaves out listeners that this load balancer does not have, or no longer."""
     present = set(connection.execute(_LISTENERS, {"tree": load_balancer_id}).scalars())
     before = read_counts(connection, load_balancer_id)
     added, changed, removed = [], [], []
@@ -56,9 +58,17 @@ def write_counts(connection: Connection, load_balancer_id: str, counts: Mapping[
             elif old != count:
                 changed.append({**_key(listener_id, count), **row})
         removed += [_key(listener_id, count) for count in stored.values()]
+    writing = Writing()
     for statement, rows in ((_DELETE, removed), (_UPDATE, changed), (_INSERT, added)):
         if rows:
-            connection.execute(statement, rows)
+            writing.steps.append(partial(_run, statement, rows))
+    if writing.steps:
+        writing.steps.append(lambda at: renew_revision(at, load_balancer_id))
+    return writing
+
+
+def _run(statement: Any, rows: list[dict[str, Any]], connection: Connection) -> None:
+    connection.execute(statement, rows)
 
 
 def _key(listener_id: str, count: Count) -> dict[str, str]:

@@ -126,6 +126,8 @@ LOAD_BALANCERS = Table(
     Column("vip_subnet_id", _Id),
     # What the tree as a whole carries; ``generation`` above is that of the load balancer's own record.
     Column("tree_generation", BigInteger, nullable=False),
+    # Another random number after every change of a row of the tree, or of its counts: what was read is still so.
+    Column("revision", BigInteger, nullable=False, server_default="0"),
     Index("ix_load_balancers_project_id", "project_id"),
 )
 

@@ -1,25 +1,23 @@
-"""Load balancers with all that belongs to them, and their statistics: reading and writing the rows.
+"""Load balancers with all that belongs to them: the tables' statements, and reading the rows.
 
-Called by unit_of_work.py inside a transaction, with its connection. All statements are made once, so that SQLAlchemy
+All statements are made once, so that SQLAlchemy
 finds each in its cache of compiled ones. No rule of the domain stands here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Generic, cast
 
 from sqlalchemy import Connection, Dialect, Table, bindparam, delete, insert, or_, select, union, update
 
-from evenload.model.balancer import AnyRecord, HealthMonitor, Item, Listener, LoadBalancer, Member, Pool, Record, T
+from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, Pool, Record, T
 from evenload.model.enums import Kind, ProvisioningStatus
-from evenload.model.errors import Overtaken
-from evenload.model.tree import KINDS, Tree, kind_of
+from evenload.model.tree import KINDS, Tree
 from evenload.store import placements, tables
 from evenload.store.lbaas_v1 import V1_COLUMNS
 from evenload.store.mapping import RowCodec, to_moment
-from evenload.store.prepared import DriverInsert, Prepared, Row
+from evenload.store.prepared import DriverStatement, driver_delete, driver_insert, driver_update
 
 _PENDING = (
     ProvisioningStatus.PENDING_CREATE.value,
@@ -28,7 +26,6 @@ _PENDING = (
 )
 
 
-SQLITE = "sqlite"
 OWNER = "load_balancer_id"
 """The tree's id in the rows of every kind but the load balancer's own, whether the model's object names it or not."""
 
@@ -56,7 +53,7 @@ class RecordTable(Generic[T]):
             self.by_id = self.by_id.where(table.c.port_id.is_not(None))
         self.owner = select(tree).where(table.c.id == bindparam("identifier"))
         self.insert = insert(table)
-        self._driver_insert: DriverInsert | None = None
+        self._driver_statements: dict[tuple[str | bool, ...], DriverStatement] = {}
         written = [column.name for column in table.columns if column.name not in ("position", "id")]
         self.update = (
             update(table)
@@ -64,6 +61,7 @@ class RecordTable(Generic[T]):
             .values({name: bindparam(name) for name in written})
         )
         self.delete = delete(table).where(table.c.id == bindparam("identifier"))
+        self.delete_of_tree = delete(table).where(tree == bindparam("tree"))
 
     def decode(self, row: Sequence[Any]) -> Record[T]:
         v1 = None if self._v1 is None else self._v1.decode(row[self._v1_at : len(self._own)])
@@ -78,15 +76,27 @@ class RecordTable(Generic[T]):
             raise TypeError(f"{self.table.name} have no columns for {record.v1!r}")
         return row
 
-    def driver_insert(self, dialect: Dialect, extra: Iterable[str]) -> DriverInsert:
+    def driver_insert(self, dialect: Dialect, extra: Iterable[str]) -> DriverStatement:
         """``extra``: names of the columns beside the record's own."""
-        if self._driver_insert is None:
-            names = [column.name for column in self._own]
-            self._driver_insert = DriverInsert(self.table, [*names, *extra], dialect)
-        return self._driver_insert
+        names = [*(column.name for column in self._own), *extra]
+        return self._once(("insert",), lambda: driver_insert(self.table, names, dialect))
+
+    def driver_update(self, dialect: Dialect, names: Sequence[str], *, many: bool) -> DriverStatement:
+        """Of those columns."""
+        return self._once((many, *names), lambda: driver_update(self.table, names, dialect, many=many))
+
+    def driver_delete(self, dialect: Dialect) -> DriverStatement:
+        return self._once(("delete",), lambda: driver_delete(self.table.c.id, dialect))
+
+    def _once(self, key: tuple[str | bool, ...], make: Callable[[], DriverStatement]) -> DriverStatement:
+        found = self._driver_statements.get(key)
+        if found is None:
+            found = self._driver_statements[key] = make()
+        return found
 
 
 LOAD_BALANCERS = RecordTable(LoadBalancer, tables.LOAD_BALANCERS, ("tree_generation",))
+_REVISION = select(tables.LOAD_BALANCERS.c.revision).where(tables.LOAD_BALANCERS.c.id == bindparam("tree"))
 
 BY_KIND: dict[Kind, RecordTable[Any]] = {
     Kind.LOAD_BALANCER: LOAD_BALANCERS,
@@ -95,10 +105,6 @@ BY_KIND: dict[Kind, RecordTable[Any]] = {
     Kind.MEMBER: RecordTable(Member, tables.MEMBERS, (OWNER,)),
     Kind.HEALTH_MONITOR: RecordTable(HealthMonitor, tables.HEALTH_MONITORS, (OWNER,)),
 }
-
-_INSERT_TAGS = insert(tables.OBJECT_TAGS)
-_DELETE_TAGS = delete(tables.OBJECT_TAGS).where(tables.OBJECT_TAGS.c.object_id == bindparam("identifier"))
-
 
 _LOCK_TREE = select(tables.LOAD_BALANCERS.c.id).where(tables.LOAD_BALANCERS.c.id == bindparam("tree")).with_for_update()
 
@@ -109,8 +115,14 @@ def lock_trees(connection: Connection, load_balancer_ids: Iterable[str | None]) 
         connection.execute(_LOCK_TREE, {"tree": identifier})
 
 
-def read_tree(connection: Connection, load_balancer_id: str, *, lock: bool) -> Tree | None:
-    """``lock``: nobody else changes the tree until the transaction ends, on databases that lock rows."""
+class TooLarge(Exception):
+    """A tree has more records than were asked for."""
+
+
+def read_tree(connection: Connection, load_balancer_id: str, *, lock: bool, most: int | None = None) -> Tree | None:
+    """``lock``: nobody else changes the tree until the transaction ends, on databases that lock rows. ``most``: raises
+    TooLarge for a tree with more children than that, having read no more of them."""
+    left = None if most is None else iter(range(most))
     key = {"tree": load_balancer_id}
     row = connection.execute(LOAD_BALANCERS.of_tree_locked if lock else LOAD_BALANCERS.of_tree, key).first()
     if row is None:
@@ -120,154 +132,32 @@ def read_tree(connection: Connection, load_balancer_id: str, *, lock: bool) -> T
         generation=row[-1],
         placements=placements.read_placements(connection, load_balancer_id),
         children={
-            kind: _read_children(connection, BY_KIND[kind], key) for kind in KINDS if kind is not Kind.LOAD_BALANCER
+            kind: _read_children(connection, BY_KIND[kind], key, left)
+            for kind in KINDS
+            if kind is not Kind.LOAD_BALANCER
         },
     )
 
 
-def _read_children(connection: Connection, rows: RecordTable[T], key: Mapping[str, str]) -> dict[str, Record[T]]:
-    decoded = (rows.decode(row) for row in connection.execute(rows.of_tree, key))
-    return {record.item.id: record for record in decoded}
+def _read_children(
+    connection: Connection, rows: RecordTable[T], key: Mapping[str, str], left: Iterator[int] | None
+) -> dict[str, Record[T]]:
+    found: dict[str, Record[T]] = {}
+    for row in connection.execute(rows.of_tree, key):
+        if left is not None and next(left, None) is None:
+            raise TooLarge
+        record = rows.decode(row)
+        found[record.item.id] = record
+    return found
+
+
+def read_revision(connection: Connection, load_balancer_id: str) -> int | None:
+    """Another one after every change of the tree's rows, or of what was counted for its listeners; None: it is gone."""
+    return cast("int | None", connection.execute(_REVISION, {"tree": load_balancer_id}).scalar())
 
 
 def read_owner(connection: Connection, kind: Kind, identifier: str) -> str | None:
     return cast("str | None", connection.execute(BY_KIND[kind].owner, {"identifier": identifier}).scalar())
-
-
-@dataclass(slots=True)
-class _Differences:
-    added: list[AnyRecord] = field(default_factory=list)
-    changed: list[AnyRecord] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-
-
-def prepare_tree(dialect: Dialect, tree: Tree) -> Prepared:
-    """The children's rows, ready for ``insert_tree`` of the same records. Touches no database."""
-    prepared = Prepared()
-    if dialect.name == SQLITE:
-        for kind in KINDS:
-            if kind is not Kind.LOAD_BALANCER:
-                for record in tree.of_kind(kind).values():
-                    prepared.add(record, _driver_row(dialect, tree, record))
-    return prepared
-
-
-def insert_tree(connection: Connection, tree: Tree, prepared: Prepared | None = None) -> None:
-    _write_tree(connection, None, tree, prepared)
-
-
-def update_tree(connection: Connection, before: Tree, after: Tree) -> None:
-    _write_tree(connection, before, after)
-
-
-def remove_tree(connection: Connection, before: Tree) -> None:
-    _write_tree(connection, before, None)
-
-
-def _write_tree(
-    connection: Connection, before: Tree | None, after: Tree | None, prepared: Prepared | None = None
-) -> None:
-    """Writes the records that differ: a statement per kind and sort of change, however many records.
-
-    Raises Overtaken where a record that is to be changed or removed is gone.
-    """
-    differences = {kind: _differences(_records(before, kind), _records(after, kind)) for kind in KINDS}
-    if after is not None:
-        if before is not None and not differences[Kind.LOAD_BALANCER].changed and _heads_differ(before, after):
-            differences[Kind.LOAD_BALANCER].changed.append(after.load_balancer)
-        for kind in KINDS:
-            rows = BY_KIND[kind]
-            added, changed = differences[kind].added, differences[kind].changed
-            if added:
-                _insert(connection, after, kind, added, prepared or Prepared())
-            if changed:
-                encoded = [
-                    {**rows.encode(record, _extra(after, record)), "identifier": record.id} for record in changed
-                ]
-                _require_all(connection.execute(rows.update, encoded).rowcount, kind, len(changed))
-        placements.write_placements(connection, after.id, () if before is None else before.placements, after.placements)
-    for kind in reversed(KINDS):
-        if removed := differences[kind].removed:
-            gone = [{"identifier": identifier} for identifier in removed]
-            _require_all(connection.execute(BY_KIND[kind].delete, gone).rowcount, kind, len(removed))
-    _write_tags(connection, before, after, differences.values())
-
-
-def _insert(connection: Connection, tree: Tree, kind: Kind, added: list[AnyRecord], prepared: Prepared) -> None:
-    rows, dialect = BY_KIND[kind], connection.dialect
-    if dialect.name != SQLITE:
-        connection.execute(rows.insert, [rows.encode(record, _extra(tree, record)) for record in added])
-        return
-    ready = [prepared.rows.get(id(record)) or _driver_row(dialect, tree, record) for record in added]
-    rows.driver_insert(dialect, _extra(tree, added[0])).run(connection, ready)
-
-
-def _driver_row(dialect: Dialect, tree: Tree, record: AnyRecord) -> Row:
-    rows, extra = BY_KIND[kind_of(record.item)], _extra(tree, record)
-    return rows.driver_insert(dialect, extra).row(rows.encode(record, extra))
-
-
-def _require_all(found: int, kind: Kind, wanted: int) -> None:
-    if found != wanted:
-        raise Overtaken(f"{wanted - found} of {wanted} rows ({kind.value}) that were to be written are gone.")
-
-
-def _records(tree: Tree | None, kind: Kind) -> Mapping[str, AnyRecord]:
-    return {} if tree is None else tree.of_kind(kind)
-
-
-def _differences(before: Mapping[str, AnyRecord], after: Mapping[str, AnyRecord]) -> _Differences:
-    found = _Differences()
-    if before is after:
-        return found
-    for identifier, record in after.items():
-        known = before.get(identifier)
-        if known is None:
-            found.added.append(record)
-        elif known is not record and known != record:
-            found.changed.append(record)
-    found.removed.extend(identifier for identifier in before if identifier not in after)
-    return found
-
-
-def _heads_differ(before: Tree, after: Tree) -> bool:
-    return before.generation != after.generation
-
-
-def _extra(tree: Tree, record: AnyRecord) -> dict[str, Any]:
-    """The columns beside those of the record itself."""
-    item: Item = record.item
-    if not isinstance(item, LoadBalancer):
-        return {OWNER: tree.id} if BY_KIND[kind_of(item)].names_owner else {}
-    primary = item.vips[0] if item.vips else None
-    return {
-        "vip_address": primary and primary.address,
-        "vip_subnet_id": primary and primary.subnet_id,
-        "tree_generation": tree.generation,
-    }
-
-
-def _write_tags(
-    connection: Connection, before: Tree | None, after: Tree | None, differences: Iterable[_Differences]
-) -> None:
-    stale: list[dict[str, str]] = []
-    fresh: list[dict[str, str]] = []
-    for found in differences:
-        for record in [*found.added, *found.changed]:
-            known = before.get(record.id) if before is not None else None
-            if known is not None and known.tags == record.tags:
-                continue
-            if known is not None and known.tags:
-                stale.append({"identifier": record.id})
-            fresh.extend({"object_id": record.id, "tag": tag} for tag in dict.fromkeys(record.tags))
-        for identifier in found.removed:
-            gone = before.get(identifier) if before is not None else None
-            if gone is not None and gone.tags:
-                stale.append({"identifier": identifier})
-    if stale:
-        connection.execute(_DELETE_TAGS, stale)
-    if fresh:
-        connection.execute(_INSERT_TAGS, fresh)
 
 
 # ----------------------------------------------------------------------------------------------------------- pending

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -27,15 +28,31 @@ from evenload.model.query import Page, Query, View
 from evenload.model.snapshot import Snapshot
 from evenload.model.totals import Count
 from evenload.model.tree import Tree
-from evenload.store import agents, counts, held_ports, networks, queries, quotas, templates, tombstones, trees
+from evenload.store import (
+    agents,
+    counts,
+    held_ports,
+    networks,
+    queries,
+    quotas,
+    templates,
+    tombstones,
+    tree_writing,
+    trees,
+)
 from evenload.store.hints import Hint, hints_of
 from evenload.store.identity import ensure_identity, read_identity
 from evenload.store.prepared import Prepared
+from evenload.store.rehearsal import NotForeseeable, Outdated, Rehearsal
+from evenload.store.tree_writing import Writing
 from evenload.store.writer_queue import WriterQueue
 
 _TRIES = 8
 """Of one piece of work: who is overtaken that often, under locks, is not going to succeed."""
 _LONGEST_PAUSE = 0.2
+_RECORDS_IN_A_TURN = 200
+"""That are read while others wait, on SQLite."""
+_REHEARSALS = 3
 _RECORDS_IN_A_SNAPSHOT = 200
 """Of a larger load balancer the agent fetches the document: who made the change is not to wait while it is written."""
 
@@ -46,11 +63,13 @@ Describe = Callable[[Transaction, Tree], Desired]
 class SqlTransaction:
     """One transaction on one connection; of use only inside the block or the work that it was given to.
 
-    ``hints``: what is to be told to the agents after the commit.
+    ``hints``: what is to be told to the agents after the commit. ``most``: records of trees that may be read; where
+    there are more, TooLarge is raised.
     """
 
-    def __init__(self, connection: Connection, *, writing: bool) -> None:
+    def __init__(self, connection: Connection, *, writing: bool, most: int | None = None) -> None:
         self.hints: list[Hint] = []
+        self._left = most
         self._connection = connection
         self._writing = writing
         # SQLite has the whole file locked for its writer.
@@ -63,7 +82,13 @@ class SqlTransaction:
         return ensure_identity(self._writable())
 
     def tree(self, load_balancer_id: str) -> Tree | None:
-        return trees.read_tree(self._connection, load_balancer_id, lock=self._lock_rows)
+        tree = trees.read_tree(self._connection, load_balancer_id, lock=self._lock_rows, most=self._left)
+        if tree is not None and self._left is not None:
+            self._left = max(0, self._left - _count(tree))
+        return tree
+
+    def revision(self, load_balancer_id: str) -> int | None:
+        return trees.read_revision(self._connection, load_balancer_id)
 
     def lock_trees(self, load_balancer_ids: Iterable[str | None]) -> None:
         if self._lock_rows:
@@ -74,15 +99,22 @@ class SqlTransaction:
 
     def insert_tree(self, tree: Tree, prepared: object = None) -> None:
         ready = prepared if isinstance(prepared, Prepared) else None
-        trees.insert_tree(self._writable(), tree, ready)
-        self.hints += hints_of(None, tree)
+        self.write_tree(self.plan_tree(None, tree, ready), None, tree)
 
     def update_tree(self, before: Tree, after: Tree) -> None:
-        trees.update_tree(self._writable(), before, after)
-        self.hints += hints_of(before, after)
+        self.write_tree(self.plan_tree(before, after), before, after)
 
     def remove_tree(self, before: Tree) -> None:
-        trees.remove_tree(self._writable(), before)
+        self.write_tree(self.plan_tree(before, None), before, None)
+
+    def plan_tree(self, before: Tree | None, after: Tree | None, prepared: Prepared | None = None) -> Writing:
+        return tree_writing.plan_writing(self._connection.dialect, before, after, prepared)
+
+    def write_tree(self, writing: Writing, before: Tree | None, after: Tree | None) -> None:
+        """What was planned for these two."""
+        writing.run(self._writable())
+        if after is not None:
+            self.hints += hints_of(before, after)
 
     def view(self, kind: Kind, identifier: str) -> View[AnyRecord] | None:
         return queries.read_view(self._connection, kind, identifier)
@@ -97,7 +129,13 @@ class SqlTransaction:
         return counts.read_counts(self._connection, load_balancer_id)
 
     def save_counts(self, load_balancer_id: str, by_listener: Mapping[str, tuple[Count, ...]]) -> None:
-        counts.write_counts(self._writable(), load_balancer_id, by_listener)
+        self.write_counts(self.plan_counts(load_balancer_id, by_listener))
+
+    def plan_counts(self, load_balancer_id: str, by_listener: Mapping[str, tuple[Count, ...]]) -> Writing:
+        return counts.plan_counts(self._connection, load_balancer_id, by_listener)
+
+    def write_counts(self, writing: Writing) -> None:
+        writing.run(self._writable())
 
     def assignments(self, agent: str) -> dict[str, int]:
         return agents.read_assignments(self._connection, agent)
@@ -282,7 +320,7 @@ class SqlUnitOfWork:
             yield SqlTransaction(connection, writing=False)
 
     def prepare(self, tree: Tree) -> object:
-        return trees.prepare_tree(self._engine.dialect, tree)
+        return tree_writing.prepare_tree(self._engine.dialect, tree)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         return self._write(work)
@@ -316,6 +354,28 @@ class SqlUnitOfWork:
         return None if self._database is None else Snapshot(document=document, moment=moment, database=self._database)
 
     def _attempt(self, work: Callable[[SqlTransaction], T]) -> tuple[T, list[Hint], float]:
+        """On SQLite what is too large for a turn is rehearsed before it. What others overtake again and again is done
+        in the turn in the end, however long they have to wait for it."""
+        if not self._sqlite:
+            return self._in_turn(work)
+        try:
+            return self._in_turn(work, most=_RECORDS_IN_A_TURN)
+        except trees.TooLarge:
+            pass
+        for _ in range(_REHEARSALS):
+            try:
+                return self._in_turn(self._rehearse(work))
+            except Outdated:
+                continue
+            except NotForeseeable:
+                break
+        return self._in_turn(work)
+
+    def _rehearse(self, work: Callable[[SqlTransaction], T]) -> Callable[[SqlTransaction], T]:
+        with self._not_within(), self.read() as snapshot:
+            return Rehearsal(snapshot).run(cast(Callable[[Transaction], T], work))
+
+    def _in_turn(self, work: Callable[[SqlTransaction], T], *, most: int | None = None) -> tuple[T, list[Hint], float]:
         """``work``'s result, what is to be told, and a moment at which it was written and nobody else could write."""
         with self._alone(), _translated(), self._engine.connect() as connection:
             if self._sqlite:
@@ -323,7 +383,7 @@ class SqlUnitOfWork:
             else:
                 # What is read after a lock was waited for is what is there by then; see docs/adr/0016.
                 connection = connection.execution_options(isolation_level="READ COMMITTED")
-            transaction = SqlTransaction(connection, writing=True)
+            transaction = SqlTransaction(connection, writing=True, most=most)
             result = work(transaction)
             moment = time.monotonic()
             connection.commit()
@@ -341,17 +401,25 @@ class SqlUnitOfWork:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
+        with self._not_within():
+            if self._sqlite:
+                self._queue.enter()
+            try:
+                yield
+            finally:
+                if self._sqlite:
+                    self._queue.leave()
+
+    @contextmanager
+    def _not_within(self) -> Iterator[None]:
+        """Of one and the same thread."""
         if getattr(self._here, "writes", False):
             raise RuntimeError("A writing transaction inside a writing transaction would wait for itself.")
-        if self._sqlite:
-            self._queue.enter()
         self._here.writes = True
         try:
             yield
         finally:
             self._here.writes = False
-            if self._sqlite:
-                self._queue.leave()
 
 
 def _count(tree: Tree) -> int:

@@ -10,7 +10,7 @@ from tests.fakes.hints import NotedHints
 from evenload.interfaces import Transaction
 from evenload.model.balancer import AnyRecord
 from evenload.model.tree import Tree
-from evenload.store import trees
+from evenload.store import tree_writing
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
 from evenload.store.prepared import Row
@@ -26,13 +26,13 @@ def test_the_writers_turn_makes_no_row_of_a_child_that_was_prepared(
     tree = a_tree()
     prepared = store.prepare(tree)
     made: list[str] = []
-    make = trees._driver_row
+    make = tree_writing._driver_row
 
     def noted(dialect: Dialect, tree: Tree, record: AnyRecord) -> Row:
         made.append(record.id)
         return make(dialect, tree, record)
 
-    monkeypatch.setattr(trees, "_driver_row", noted)
+    monkeypatch.setattr(tree_writing, "_driver_row", noted)
 
     def work(transaction: Transaction) -> None:
         transaction.insert_tree(tree, prepared)

@@ -15,7 +15,7 @@ from evenload.store.mapping import RowCodec, from_moment, to_moment
 
 # Columns that are no field of the record or its item, as tables.py says.
 _EXTRA = {
-    Kind.LOAD_BALANCER: {"vip_address", "vip_subnet_id", "tree_generation"},
+    Kind.LOAD_BALANCER: {"vip_address", "vip_subnet_id", "tree_generation", "revision"},
     Kind.LISTENER: set[str](),
     Kind.POOL: set[str](),
     Kind.MEMBER: {"load_balancer_id"},

