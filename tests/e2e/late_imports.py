@@ -8,19 +8,20 @@ import sys
 
 from evenload.host.privileges import Account
 from evenload.main import server_role
+from evenload.main.control import Control
 
 NOTES = sys.argv[1]
 DROP = server_role._drop
 
 
-def drop_and_watch(account: Account | None, parent: int | None) -> None:
+def drop_and_watch(account: Account | None, control: Control) -> None:
     def note(event: str, values: tuple[object, ...]) -> None:
         if event == "import":
             notes.write(f"{values[0]}\n")
 
     notes = open(NOTES, "a", buffering=1, encoding="utf-8")  # noqa: SIM115 open until the end
     notes.write(f"alembic: {'alembic' in sys.modules}\n")
-    DROP(account, parent)
+    DROP(account, control)
     sys.addaudithook(note)
 
 

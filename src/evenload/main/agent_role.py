@@ -30,6 +30,7 @@ from evenload.main.registrar import Registrar
 from evenload.main.role import Begun, refuse, run_role
 from evenload.main.run_path import ensure_run_path, hint_path, server_path
 from evenload.main.settings import Settings, SettingsError, read_settings
+from evenload.main.socket_path import SocketGuard, held
 from evenload.main.state import StateDirectory
 from evenload.model.errors import EvenloadError
 from evenload.model.snapshot import Snapshot
@@ -102,9 +103,9 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
         account = find_account(settings.server.user)
         ensure_run_path(settings.run_path, account)
         users = frozenset({os.getuid() if account is None else account.uid})
-        bound = bind_unix(
-            hint_path(settings.run_path), socket.SOCK_DGRAM, 0o620, -1 if account is None else account.gid
-        )
+        path = hint_path(settings.run_path)
+        stack.enter_context(held(path))
+        bound = bind_unix(path, socket.SOCK_DGRAM, 0o620, -1 if account is None else account.gid)
         stack.enter_context(bound)
         keep_capabilities(CAPABILITIES)
         server = SocketServer(server_path(settings.run_path), settings.host_name, users)
@@ -136,8 +137,12 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
         garbage = GarbageCollection(faults)
         stack.callback(garbage.stop)
         garbage.start()
+        guard = SocketGuard(path, ended.set, faults)
+        stack.callback(guard.stop)
+        guard.start()
         registrar.working(control.ready)
         ended.wait()
+        guard.check()
         if registrar.refusal is not None:
             raise registrar.refusal
         _log.info("stopping")

@@ -14,20 +14,22 @@ _SIZE = 4096
 
 
 class Control:
-    """The role's end. ``go`` returns the descriptors by name."""
+    """The role's end. ``go`` returns the descriptors by name. ``supervisor``: its process, None where there is none."""
 
-    def __init__(self, line: socket.socket | None) -> None:
+    def __init__(self, line: socket.socket | None, supervisor: int | None = None) -> None:
         self._line = line
+        self.supervisor = supervisor
 
     @classmethod
     def from_environment(cls) -> "Control":
         """Takes the variable away, for what this process starts."""
-        number = os.environ.pop(_VARIABLE, None)
-        if number is None:
+        given = os.environ.pop(_VARIABLE, None)
+        if given is None:
             return cls(None)
-        line = socket.socket(fileno=int(number))
+        number, supervisor = map(int, given.split(":"))
+        line = socket.socket(fileno=number)
         line.set_inheritable(False)
-        return cls(line)
+        return cls(line, supervisor)
 
     @property
     def supervised(self) -> bool:
@@ -56,7 +58,7 @@ def make_line() -> tuple[socket.socket, socket.socket]:
 
 
 def environment_for(line: socket.socket) -> dict[str, str]:
-    return {**os.environ, _VARIABLE: str(line.fileno())}
+    return {**os.environ, _VARIABLE: f"{line.fileno()}:{os.getpid()}"}
 
 
 def send_go(line: socket.socket, descriptors: Mapping[str, int]) -> None:

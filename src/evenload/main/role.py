@@ -22,13 +22,11 @@ _SWITCH_INTERVAL = 0.0005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """``given``: descriptors from the supervisor, by name; ``parent``: the process that started this one. ``ended`` is
-    set by SIGTERM and SIGINT."""
+    """``given``: descriptors from the supervisor, by name. ``ended`` is set by SIGTERM, SIGINT and SIGHUP."""
 
     settings: Settings
     control: Control
     given: dict[str, int]
-    parent: int
     ended: threading.Event
 
 
@@ -40,13 +38,12 @@ def run_role(arguments: Sequence[str], prepare: Callable[[], Serve]) -> int:
     """Until what ``prepare`` gives returns; it is called before the supervisor's word is awaited. Returns the exit
     status."""
     ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # SIGHUP: the terminal is gone
         signal.signal(number, lambda *_: ended.set())
     lost_threads.end_the_process()
     control = Control.from_environment()
-    parent = os.getppid()
-    if control.supervised:
-        end_with_parent(signal.SIGKILL)
+    if not tied_to(control):
+        return 1
     serve = prepare()
     try:
         given = control.wait_for_go()
@@ -56,9 +53,17 @@ def run_role(arguments: Sequence[str], prepare: Callable[[], Serve]) -> int:
         settings = read_settings(arguments)
         logs.configure(debug=settings.debug)
         sys.setswitchinterval(_SWITCH_INTERVAL)
-        return serve(Begun(settings=settings, control=control, given=given, parent=parent, ended=ended))
+        return serve(Begun(settings=settings, control=control, given=given, ended=ended))
     except (EvenloadError, SettingsError, OSError, ValueError) as error:
         return refuse(error)
+
+
+def tied_to(control: Control) -> bool:
+    """From now on this process ends with the supervisor, where it has one; False where that has ended already."""
+    if control.supervisor is None:
+        return True
+    end_with_parent(signal.SIGKILL)
+    return os.getppid() == control.supervisor
 
 
 def refuse(error: Exception) -> int:

@@ -7,7 +7,6 @@ from a client: Python and Evenload may lie where only root may look.
 
 import gc
 import os
-import signal
 import socket
 import threading
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from evenload.api.policy import Policy
 from evenload.bus.frames import bind_unix
 from evenload.bus.hints import HintSender
 from evenload.bus.socket_server import SocketGateway
-from evenload.host.privileges import Account, become, end_with_parent
+from evenload.host.privileges import Account, become
 from evenload.main.accounts import find_account
 from evenload.main.control import Control
 from evenload.main.database_place import DIRECTORY, ensure_database_place
@@ -34,12 +33,13 @@ from evenload.main.operator_files import check_readable, show_to_group
 from evenload.main.parts import Foundation, build_foundation, build_identity, build_services
 from evenload.main.port_keeper import PortKeeper
 from evenload.main.preload import preload, preload_policy_checks
-from evenload.main.role import Begun, Serve, refuse, run_role
+from evenload.main.role import Begun, Serve, refuse, run_role, tied_to
 from evenload.main.run_path import SERVER_SOCKET, ensure_run_path, hint_path
 from evenload.main.schema_check import Upgrade, choose_upgrade
 from evenload.main.settings import Settings
+from evenload.main.socket_path import SocketGuard, SocketLost, held
 from evenload.main.state import StateDirectory
-from evenload.main.workers import Workers
+from evenload.main.workers import END_ALL, Workers
 from evenload.model.errors import EvenloadError
 from evenload.service.agents import AgentGateway
 from evenload.service.housekeeping import Housekeeping
@@ -168,12 +168,14 @@ def _open(begun: Begun, stack: ExitStack) -> Opened:
     listener = socket.socket(fileno=given["http"]) if "http" in given else listen_tcp(serving.host, serving.port)
     stack.enter_context(listener)
     ensure_run_path(settings.run_path, account)
-    bus = stack.enter_context(bind_unix(settings.run_path / SERVER_SOCKET, socket.SOCK_STREAM, 0o600))
+    path = settings.run_path / SERVER_SOCKET
+    stack.enter_context(held(path))
+    bus = stack.enter_context(bind_unix(path, socket.SOCK_STREAM, 0o600))
     ensure_database_place(settings.state_path, account, locked=begun.control.supervised)
     if account is not None and serving.auth_strategy == "http_basic":
         show_to_group(serving.user_file, account)
     upgrade = choose_upgrade(settings, account)
-    _drop(account, begun.parent if begun.control.supervised else None)
+    _drop(account, begun.control)
     if account is not None:
         check_readable([settings.state_path / DIRECTORY, *_operator_files(settings)], account)
     stack.enter_context(StateDirectory(settings.state_path / DIRECTORY, mode=0o700))
@@ -201,9 +203,13 @@ def _work(
         garbage = GarbageCollection(faults)
         stack.callback(garbage.stop)
         garbage.start()
+        guard = SocketGuard(settings.run_path / SERVER_SOCKET, ended.set, faults)
         if keeper:
+            stack.callback(guard.stop)
+            guard.start()
             control.ready()
         ended.wait()
+        guard.check()
         _log.info("stopping")
 
 
@@ -217,6 +223,9 @@ def _as_worker(
 ) -> int:
     try:
         _work(settings, opened, control, ended, keeper=keeper)
+    except SocketLost as error:
+        refuse(error)
+        return END_ALL
     except (EvenloadError, OSError, ValueError) as error:
         return refuse(error)
     return 0
@@ -227,11 +236,8 @@ def _operator_files(settings: Settings) -> list[Path]:
     return [*files, settings.serving.user_file] if settings.serving.auth_strategy == "http_basic" else files
 
 
-def _drop(account: Account | None, parent: int | None) -> None:
-    """``parent``: the process with which this one is to end."""
+def _drop(account: Account | None, control: Control) -> None:
     if account is not None:
-        become(account)
-    if parent is not None:
-        end_with_parent(signal.SIGKILL)
-        if os.getppid() != parent:
-            raise EvenloadError("the supervisor is gone")
+        become(account)  # which undoes the tie
+    if not tied_to(control):
+        raise EvenloadError("the supervisor is gone")

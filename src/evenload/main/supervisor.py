@@ -30,6 +30,8 @@ _FIRST_DELAY, _LONGEST_DELAY = 0.05, 30.0
 _HEALTHY_AFTER = 30.0
 """A role that ran for so many seconds is started again at once when it ends."""
 _STOP_TIMEOUT = 20.0
+_SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+"""Each ends all in order; SIGHUP comes when the terminal is closed."""
 
 
 @dataclass(slots=True)
@@ -70,8 +72,9 @@ class Supervisor:
 
     def run(self) -> int:
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _SIGNALS:
             signal.signal(number, lambda *_: None)
+        keep_descriptors()
         self._start(self._roles[SERVER])  # its imports take the longest
         try:
             with contextlib.ExitStack() as stack:
@@ -127,7 +130,7 @@ class Supervisor:
 
     def _signalled(self) -> bool:
         try:
-            return any(number in (signal.SIGTERM, signal.SIGINT) for number in os.read(self._wake, 64))
+            return any(number in _SIGNALS for number in os.read(self._wake, 64))
         except BlockingIOError:
             return False
 
@@ -141,7 +144,7 @@ class Supervisor:
             [*self._command, role.name, *self._arguments],
             environment,
             setpgroup=0,  # a terminal's Ctrl-C reaches the supervisor alone
-            setsigdef=[signal.SIGTERM, signal.SIGINT],
+            setsigdef=_SIGNALS,
         )
         theirs.close()
         role.pid, role.pidfd, role.line = pid, os.pidfd_open(pid), ours
@@ -199,6 +202,14 @@ class Supervisor:
                 with contextlib.suppress(OSError):
                     signal.pidfd_send_signal(role.pidfd, signal.SIGKILL)
             self._reap(role)
+
+
+def keep_descriptors() -> None:
+    """What whoever started this process left open is not handed on to the roles."""
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the descriptor of the look itself
+            if int(name) > sys.stderr.fileno():
+                os.set_inheritable(int(name), False)
 
 
 def say(level: str, event: str, **values: object) -> None:

@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 _HEALTHY_AFTER = 30.0
 _STOP_TIMEOUT = 15.0
 _FAULT = 70
+END_ALL = 75
+"""A worker's exit status: another one in its place could not work either."""
 
 
 @dataclass(slots=True)
@@ -54,8 +56,9 @@ class Workers:
                 ended = self._wait(wake)
                 for worker in ended:
                     status = self._reap(worker)
-                    if not self._proven and os.WIFEXITED(status) and os.WEXITSTATUS(status):
-                        return os.WEXITSTATUS(status)
+                    code = os.waitstatus_to_exitcode(status)
+                    if code == END_ALL or (code > 0 and not self._proven):
+                        return code
                     self._again(worker, status)
             return 0
         finally:
