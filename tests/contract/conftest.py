@@ -11,7 +11,7 @@ from tests.fakes.memory_store import MemoryStore
 from evenload.interfaces import UnitOfWork
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
-from evenload.store.unit_of_work import SqlUnitOfWork
+from evenload.store.unit_of_work import RECORDS_IN_A_TURN, SqlUnitOfWork
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def databases() -> Iterator[Databases]:
         yield running
 
 
-@pytest.fixture(params=["memory", "sqlite", *KINDS])
+@pytest.fixture(params=["memory", "sqlite", "sqlite rehearsed", *KINDS])
 def store(
     request: pytest.FixtureRequest, tmp_path: Path, hints: NotedHints, databases: Databases
 ) -> Iterator[UnitOfWork]:
@@ -38,5 +38,6 @@ def store(
         return
     engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
     upgrade(engine)
-    yield SqlUnitOfWork(engine, hints)
+    rehearsed = request.param == "sqlite rehearsed"  # whatever the size of a tree
+    yield SqlUnitOfWork(engine, hints, records_in_a_turn=0 if rehearsed else RECORDS_IN_A_TURN)
     engine.dispose()

@@ -50,8 +50,8 @@ from evenload.store.writer_queue import WriterQueue
 _TRIES = 8
 """Of one piece of work: who is overtaken that often, under locks, is not going to succeed."""
 _LONGEST_PAUSE = 0.2
-_RECORDS_IN_A_TURN = 200
-"""That are read while others wait, on SQLite."""
+RECORDS_IN_A_TURN = 200
+"""Of trees, that are read while others wait, on SQLite."""
 _REHEARSALS = 3
 _RECORDS_IN_A_SNAPSHOT = 200
 """Of a larger load balancer the agent fetches the document: who made the change is not to wait while it is written."""
@@ -289,12 +289,20 @@ class SqlUnitOfWork:
     """``engine`` comes from engine.open_engine, its schema from migrate.upgrade. ``bus`` carries the hints.
 
     ``busy_timeout``: seconds that a writer waits for the writers before it in this process. ``describe``: makes the
-    document that goes with a hint; without it agents fetch what they are told of.
+    document that goes with a hint; without it agents fetch what they are told of. ``records_in_a_turn``: of trees, that
+    work reads while others wait, on SQLite; work that wants more is rehearsed.
     """
 
     def __init__(
-        self, engine: Engine, bus: AgentBus, *, busy_timeout: float = 10.0, describe: Describe | None = None
+        self,
+        engine: Engine,
+        bus: AgentBus,
+        *,
+        busy_timeout: float = 10.0,
+        describe: Describe | None = None,
+        records_in_a_turn: int = RECORDS_IN_A_TURN,
     ) -> None:
+        self._most = records_in_a_turn
         self._engine = engine
         self._bus = bus
         self._describe = describe
@@ -359,7 +367,7 @@ class SqlUnitOfWork:
         if not self._sqlite:
             return self._in_turn(work)
         try:
-            return self._in_turn(work, most=_RECORDS_IN_A_TURN)
+            return self._in_turn(work, most=self._most)
         except trees.TooLarge:
             pass
         for _ in range(_REHEARSALS):

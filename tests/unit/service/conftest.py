@@ -31,7 +31,7 @@ from evenload.service.quotas import Quotas, QuotaSettings
 from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.tables import METADATA
-from evenload.store.unit_of_work import SqlUnitOfWork
+from evenload.store.unit_of_work import RECORDS_IN_A_TURN, SqlUnitOfWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,7 @@ def hints() -> NotedHints:
     return NotedHints()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "sqlite rehearsed"])
 def uow(request: pytest.FixtureRequest, tmp_path: Path, hints: NotedHints) -> Iterator[UnitOfWork]:
     if request.param == "memory":
         yield MemoryStore(hints)
@@ -132,7 +132,8 @@ def uow(request: pytest.FixtureRequest, tmp_path: Path, hints: NotedHints) -> It
     settings = StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db")
     engine = open_engine(settings)
     METADATA.create_all(engine)
-    store = SqlUnitOfWork(engine, hints)
+    rehearsed = request.param == "sqlite rehearsed"  # whatever the size of a tree
+    store = SqlUnitOfWork(engine, hints, records_in_a_turn=0 if rehearsed else RECORDS_IN_A_TURN)
     yield store
     store.close()
 
