@@ -1,4 +1,5 @@
-"""What one client costs the others: a thousand slow ones, one huge request, many connections at once.
+"""What one client costs the others: a thousand slow ones, one huge load balancer from its POST to its end, many
+connections at once.
 
 Ratios are made within one round; all of it is bounded in number and time.
 """
@@ -8,17 +9,19 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.room import BACKENDS, Room
 from bench.rows import Goal, Row, percentile, ratios, row
-from bench.service import LBAAS, ApiError, Service
+from bench.service import LBAAS, Api, ApiError, Service
 from bench.wrk import on_loopback
+
+T = TypeVar("T")
 
 SLOW_CLIENTS = 1000
 LISTENERS, MEMBERS = 1000, 3000
@@ -99,35 +102,39 @@ def _slow_clients(port: int, path: str) -> Iterator[None]:
 
 
 def _beside_a_huge_request(room: Room, service: Service, listener: str) -> list[Row]:
-    reads, writes, took = [], [], []
+    reads, took = [], []
+    writes: dict[str, list[float]] = {}
     for _ in range(2):
-        made: list[Any] = []
-        thread = threading.Thread(target=_post_huge, args=(service, made))
-        read = write = 0.0
-        thread.start()
-        while thread.is_alive():
-            read = max(read, _milliseconds(lambda: service.api.send("GET", listener)))
-            write = max(write, _milliseconds(lambda: service.api.send("PUT", listener, _NAME)))
-        thread.join()
-        if len(made) != 1:
-            raise RuntimeError("the huge request failed")
-        milliseconds, content = made[0]
+        (milliseconds, content), read, write = _beside(service, listener, lambda: _post_huge(service))
         identifier = json.loads(content)["loadbalancer"]["id"]
         room.lab.adopt(identifier)
-        service.await_active([identifier], timeout=120)
-        service.ask_away(identifier)
-        service.await_gone([identifier], timeout=120)
         reads.append(read)
-        writes.append(write)
         took.append(milliseconds)
+        writes.setdefault("unfriendly-huge-write-waits", []).append(write)
+        life = _Life(service.port, identifier)
+        for name, act in (("report", life.await_active), ("update", life.update), ("delete", life.delete)):
+            _, _, write = _beside(service, listener, act)
+            writes.setdefault(f"unfriendly-huge-{name}-waits", []).append(write)
+        life.close()
     return [
         row("unfriendly-huge-read-waits", "ms", reads, _WAIT),
-        row("unfriendly-huge-write-waits", "ms", writes, _WAIT),
+        *(row(name, "ms", values, _WAIT) for name, values in writes.items()),
         row("unfriendly-huge-itself", "ms", took),
     ]
 
 
-def _post_huge(service: Service, made: list[Any]) -> None:
+def _beside(service: Service, listener: str, act: Callable[[], T]) -> tuple[T, float, float]:
+    """What ``act`` returns, and the longest that a read and a write of a listener elsewhere took meanwhile."""
+    read = write = 0.0
+    with ThreadPoolExecutor(1) as thread:
+        result = thread.submit(act)
+        while not result.done():
+            read = max(read, _milliseconds(lambda: service.api.send("GET", listener)))
+            write = max(write, _milliseconds(lambda: service.api.send("PUT", listener, _NAME)))
+    return result.result(), read, write
+
+
+def _post_huge(service: Service) -> tuple[float, bytes]:
     """The answer's milliseconds and content; it is not read as JSON here, which would hold up the other client."""
     body = json.dumps({"loadbalancer": huge(service.subnet_id)}).encode()
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=120)
@@ -138,9 +145,40 @@ def _post_huge(service: Service, made: list[Any]) -> None:
         content = answer.read()
         if answer.status != 201:
             raise ApiError(f"{answer.status} {content[:200].decode(errors='replace')}")
-        made.append(((time.monotonic_ns() - begun) / 1e6, content))
+        return (time.monotonic_ns() - begun) / 1e6, content
     finally:
         connection.close()
+
+
+class _Life:
+    """What comes after the creation of a huge load balancer, over a connection of its own."""
+
+    def __init__(self, port: int, identifier: str) -> None:
+        self._api = Api(port)
+        self._identifier = identifier
+
+    def close(self) -> None:
+        self._api.close()
+
+    def await_active(self) -> None:
+        self._await("provisioning_status=ACTIVE", 1)
+
+    def update(self) -> None:
+        path = f"{LBAAS}/loadbalancers/{self._identifier}"
+        self._api.send("PUT", path, {"loadbalancer": {"name": "huge", "admin_state_up": True}})
+        self.await_active()
+
+    def delete(self) -> None:
+        self._api.send("DELETE", f"{LBAAS}/loadbalancers/{self._identifier}?cascade=true")
+        self._await("fields=id", 0)
+
+    def _await(self, filters: str, wanted: int) -> None:
+        path = f"{LBAAS}/loadbalancers?id={self._identifier}&{filters}"
+        end = time.monotonic() + 120
+        while len(self._api.send("GET", path)["loadbalancers"]) != wanted:
+            if time.monotonic() > end:
+                raise ApiError(f"{path}: not {wanted}")
+            time.sleep(0.05)
 
 
 def huge(subnet_id: str) -> dict[str, Any]:
