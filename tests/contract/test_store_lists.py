@@ -195,6 +195,22 @@ def test_tags(store: UnitOfWork) -> None:
     assert names(tags=("a",), not_tags_any=("c",)) == {"a", "ab"}
 
 
+def test_a_filter_may_name_thousands_of_tags(store: UnitOfWork) -> None:
+    """As many as a query string holds; no database refuses the statement for its depth."""
+    put(store, a_tree(name="a", tags=("a", "b")), a_tree(name="none"))
+    many = tuple(f"tag-{number}" for number in range(5000))
+
+    def names(**criteria: tuple[str, ...]) -> set[str]:
+        return {view.record.name for view in find(store, Kind.LOAD_BALANCER, **criteria).views}
+
+    assert names(tags=many) == set()
+    assert names(tags=("a", "b", "a")) == {"a"}
+    assert names(tags_any=(*many, "b")) == {"a"}
+    assert names(not_tags=many) == {"a", "none"}
+    assert names(not_tags=("a", "b", "b")) == {"none"}
+    assert names(not_tags_any=(*many, "b")) == {"none"}
+
+
 def test_changed_tags_are_found_anew(store: UnitOfWork) -> None:
     tree = a_tree(tags=("old", "both"))
     put(store, tree)

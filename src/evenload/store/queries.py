@@ -134,12 +134,12 @@ def _conditions(kind: Kind, query: Query) -> Iterator[ColumnElement[bool]]:
             yield _has_monitor(values)
         else:
             yield _any_of(_column(kind, name), name, values)
-    for tag in dict.fromkeys(query.tags):
-        yield identifier.in_(_tagged((tag,)))
+    if query.tags:
+        yield identifier.in_(_tagged_with_all(query.tags))
     if query.tags_any:
         yield identifier.in_(_tagged(query.tags_any))
     if query.not_tags:
-        yield or_(*(identifier.not_in(_tagged((tag,))) for tag in dict.fromkeys(query.not_tags)))
+        yield identifier.not_in(_tagged_with_all(query.not_tags))
     if query.not_tags_any:
         yield identifier.not_in(_tagged(query.not_tags_any))
 
@@ -160,6 +160,11 @@ def _known_to_v1(kind: Kind) -> ColumnElement[bool]:
 
 def _tagged(tags: Sequence[str]) -> Select[Any]:
     return select(_TAG.object_id).where(_TAG.tag.in_(list(dict.fromkeys(tags))))
+
+
+def _tagged_with_all(tags: Sequence[str]) -> Select[Any]:
+    """One look for however many tags: an object has each of them once at most."""
+    return _tagged(tags).group_by(_TAG.object_id).having(func.count() == len(set(tags)))
 
 
 def _has_monitor(values: Sequence[Value]) -> ColumnElement[bool]:
