@@ -172,6 +172,23 @@ def test_no_other_writer_waits_for_the_work_on_a_large_load_balancer(store: SqlU
     assert stored(store, small).load_balancer.name == "small"
 
 
+def test_several_load_balancers_count_together(store: SqlUnitOfWork) -> None:
+    """As many as one turn may read are written without a rehearsal, more are rehearsed."""
+    trees = [made(store, 80) for _ in range(3)]
+    for number, rehearsed in ((2, False), (3, True)):
+        tried: list[bool] = []
+
+        def work(transaction: Transaction, number: int = number, tried: list[bool] = tried) -> None:
+            befores = [transaction.tree(tree.id) for tree in trees[:number]]
+            tried.append(not isinstance(transaction, SqlTransaction))
+            for before in filter(None, befores):
+                transaction.update_tree(before, renamed(before, f"one of {number}"))
+
+        store.write(work)
+        assert tried == [rehearsed]
+        assert {stored(store, tree).load_balancer.name for tree in trees[:number]} == {f"one of {number}"}
+
+
 # ------------------------------------------------------------------------------------------------- others in between
 
 
