@@ -13,7 +13,7 @@ from evenload.agent.apply import Attempt, apply
 from evenload.agent.backoff import choose_backoff, recent
 from evenload.agent.liveness import count_unanswered, hangs, has_died, is_missing
 from evenload.agent.memory import DesiredPart, Memories, Memory, Serving
-from evenload.agent.orphans import ADVICE, Orphans
+from evenload.agent.orphans import Orphans
 from evenload.agent.plan import plan, plan_aftermath
 from evenload.agent.plan_servers import leftovers_of
 from evenload.agent.probing import OnVerdict, Probing
@@ -130,7 +130,8 @@ class Reconciler:
             return
         if self._is_held_back(memory.load_balancer_id, answer, task):
             if not memory.desired.held_back:
-                log.error("orphan held back", load_balancer=memory.load_balancer_id, advice=ADVICE)
+                # Often it is just removed, and nothing of it is here; of what stays the next resync warns.
+                log.info("unknown to the server, counted at the next resync", load_balancer=memory.load_balancer_id)
             memory.desired = DesiredPart(document=before, answered_at=answered_at, held_back=True)
             return
         if answer != before:
