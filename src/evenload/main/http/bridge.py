@@ -4,6 +4,7 @@ A request reaches a thread when its body is complete, and the thread is free aga
 senders and slow readers cost memory in the event loop, and nobody's thread.
 """
 
+import asyncio
 import io
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -58,13 +59,19 @@ class WsgiBridge:
         self._application = application
         self._turns = turns
         self._limits = limits
-        self._held = 0  # bytes of bodies; the event loop's thread alone counts them
+        # The event loop's thread alone uses these.
+        self._held = 0  # bytes of bodies
+        self._arriving: dict[asyncio.Task[Any], bytearray] = {}
+        self._given_up: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         body = bytearray()
         length = 0
+        task = asyncio.current_task()
+        assert task is not None
+        self._arriving[task] = body
         try:
             declared = _declared_length(scope["headers"])
             complete = declared is not None and declared > self._limits.one
@@ -80,19 +87,46 @@ class WsgiBridge:
                     self._held -= len(body)
                     body.clear()
                     break
-                if self._held + len(part) > self._limits.all:
+                if not self._make_room(len(part), body):
+                    del self._arriving[task]
                     log.warning("http server: too many requests wait with their bodies", bytes=self._held)
                     await _send(send, _OVERLOADED)
                     return
                 self._held += len(part)
                 body += part
+            del self._arriving[task]
             environ = environ_of(scope, bytes(body), length)
             answer = await self._turns.run(self._run, environ)
+        except asyncio.CancelledError:
+            if task not in self._given_up:
+                raise
+            task.uncancel()
+            await _send(send, _OVERLOADED)
+            return
         finally:
+            self._arriving.pop(task, None)
+            self._given_up.discard(task)
             self._held -= len(body)
         if length > self._limits.one:  # the rest of the body is on its way
             answer = Answer(answer.status, [*answer.headers, (b"connection", b"close")], answer.body)
         await _send(send, answer)
+
+    def _make_room(self, length: int, own: bytearray) -> bool:
+        """Where all bodies together are too long, the longest of those that still arrive is given up: senders of small
+        requests do not wait for those who announced much and stopped. False where that is the own one."""
+        while self._held + length > self._limits.all:
+            if not self._arriving:
+                return False
+            task, longest = max(self._arriving.items(), key=lambda each: len(each[1]))
+            if len(longest) <= len(own) + length:
+                return False
+            log.warning("http server: a long body is given up for others", bytes=len(longest))
+            self._held -= len(longest)
+            longest.clear()
+            del self._arriving[task]
+            self._given_up.add(task)
+            task.cancel()
+        return True
 
     def _run(self, environ: dict[str, Any]) -> Answer:
         begun: list[tuple[str, list[tuple[str, str]]]] = []

@@ -354,6 +354,26 @@ def test_bodies_that_amount_to_too_much_are_refused(monkeypatch: pytest.MonkeyPa
         assert answer.startswith(b"HTTP/1.1 200 "), "what was answered is not counted any more"
 
 
+def test_a_long_body_that_does_not_arrive_gives_way_to_short_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "BodyLimits", lambda one, all: BodyLimits(one=one, all=1000))
+    with serving(echo) as server, socket.create_connection(("127.0.0.1", server.port), timeout=NET) as long:
+        long.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 960\r\n\r\n" + b"x" * 950)
+        short = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 60\r\n\r\n" + b"y" * 60
+        long.setblocking(False)
+        answer = b""
+        while not answer:  # until the long body is counted
+            assert send_raw(server, short).startswith(b"HTTP/1.1 200 ")
+            try:
+                answer = long.recv(65536)
+            except BlockingIOError:
+                pass
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        long.settimeout(NET)
+        while long.recv(65536):
+            pass  # and it is let go
+        assert send_raw(server, short).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_client_that_asks_first_is_told_to_go_on() -> None:
     with serving(echo) as server, socket.create_connection(("127.0.0.1", server.port), timeout=NET) as client:
         client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
