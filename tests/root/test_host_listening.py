@@ -28,7 +28,7 @@ def test_a_listening_socket_is_seen_from_outside(lab: Lab, family: int, address:
 
 
 def test_a_kernel_without_socket_diagnosis_is_asked_by_its_tables(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "_asked", _refused)
+    monkeypatch.setattr(listening, "_ask", _refused)
     namespace = lab.machine("listener", "10.1.0.5/24").namespace
     assert not anything_listens(namespace)
     with netns.visit(namespace):
@@ -39,7 +39,7 @@ def test_a_kernel_without_socket_diagnosis_is_asked_by_its_tables(lab: Lab, monk
 
 def test_connections_of_the_whole_machine_do_not_slow_it_down(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tables in /proc, which walk through all of them (4 ms a table here), stay closed; the kernel is asked."""
-    monkeypatch.setattr(listening, "_listed", _closed)
+    monkeypatch.setattr(listening, "_is_listed", _closed)
     namespace = lab.machine("listener").namespace
     assert not anything_listens(namespace)
     with netns.visit(namespace):
