@@ -4,7 +4,6 @@ Imported by the server's interpreter at its start (``sitecustomize``); agent and
 """
 
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 PORT = 8443
@@ -14,19 +13,20 @@ FIELD = "tls_container"
 def become_later() -> None:
     from pydantic_core import from_json, to_json
 
-    from evenload.payloads import messages
+    from evenload.payloads import messages as imported
 
-    pack = messages.pack_answers
+    messages: Any = imported
+    dump = messages.dump_desired
 
-    def pack_later(answers: Mapping[str, Any]) -> bytes:
-        packed = from_json(pack(answers))
-        for answer in packed["result"].values():
-            for listener in (answer["desired"] or {"listeners": []})["listeners"]:
-                if listener["port"] == PORT:
-                    listener[FIELD] = "of a later version"
-        return to_json(packed)
+    def dump_later(desired: Any) -> bytes:
+        """For answers and for hints."""
+        packed = from_json(dump(desired))
+        for listener in packed["listeners"]:
+            if listener["port"] == PORT:
+                listener[FIELD] = "of a later version"
+        return bytes(to_json(packed))
 
-    messages.pack_answers = pack_later
+    messages.dump_desired = dump_later
 
 
 if "server" in sys.argv:
