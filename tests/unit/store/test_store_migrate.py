@@ -117,15 +117,21 @@ def test_the_migrations_travel_with_the_package() -> None:
     assert [entry for entry in (migrations / "versions").iterdir() if entry.name.startswith("0001")]
 
 
-def test_what_an_earlier_version_kept_is_there_after_the_upgrade(tmp_path: Path) -> None:
-    """The table of load balancers is made anew for 0003, which must take no child of its rows along."""
-    engine = engine_at(tmp_path)
+def engine_of_0002(directory: Path) -> Engine:
+    """On a database of that version, with rows."""
+    engine = engine_at(directory)
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         command.upgrade(migrate._config(connection), "0002")
         for statement in _ROWS_OF_0002:
             connection.exec_driver_sql(statement)
         connection.commit()
+    return engine
+
+
+def test_what_an_earlier_version_kept_is_there_after_the_upgrade(tmp_path: Path) -> None:
+    """The table of load balancers is made anew for 0003, which must take no child of its rows along."""
+    engine = engine_of_0002(tmp_path)
     migrate.upgrade(engine)
     with SqlUnitOfWork(engine, NotedHints()).read() as transaction:
         tree = transaction.tree("lb")
@@ -183,13 +189,7 @@ def test_what_was_counted_before_there_were_epochs_is_kept(tmp_path: Path) -> No
 
 
 def test_placements_go_back_to_the_load_balancer_and_come_again(tmp_path: Path) -> None:
-    engine = engine_at(tmp_path)
-    with engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        command.upgrade(migrate._config(connection), "0002")
-        for statement in _ROWS_OF_0002:
-            connection.exec_driver_sql(statement)
-        connection.commit()
+    engine = engine_of_0002(tmp_path)
     migrate.upgrade(engine)
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
