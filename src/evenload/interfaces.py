@@ -119,6 +119,12 @@ class AgentPart(Protocol):
 
     def agents(self) -> list[AgentRecord]: ...
 
+    def held_agent(self, name: str) -> AgentRecord | None:
+        """As it is now. Until the transaction ends nobody changes or removes it; any number may hold it at once."""
+
+    def locked_agent(self, name: str) -> AgentRecord | None:
+        """As it is now. Nobody else holds it, or gets it by this method, until the transaction ends."""
+
     def insert_agent(self, name: str, moment: datetime) -> None:
         """Heard of for the first time, and started, at that moment."""
 
@@ -242,7 +248,8 @@ class Transaction(
 ):
     """One transaction: all of it or nothing. Methods raise nothing of the database's own words.
 
-    Locks are taken in one order by everybody: networks, templates, trees by id, the project, held ports, ports by id.
+    Locks are taken in one order by everybody: networks, templates, trees by id, the project, agents by name,
+    held ports, ports by id.
     Whoever needs an earlier one after a later one may meet another who waits the other way round; the database ends one
     of the two then, and the work is run again.
     """

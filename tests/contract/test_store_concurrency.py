@@ -12,13 +12,15 @@ from tests.databases import KINDS, Database, Databases
 from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monitor, a_pool
-from tests.unit.service.conftest import make_world
+from tests.fakes.v1_drafts import a_v1_pool, a_vip
+from tests.unit.service.conftest import World, make_world
 from tests.waiting import NET
 
 from evenload.interfaces import Transaction, UnitOfWork
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Invalid, NotFound, OverQuota, StoreUnavailable
 from evenload.model.query import Query
+from evenload.model.registration import Registration
 from evenload.service.commands import Changes
 from evenload.service.lbaas_v1.commands import V1PoolDraft
 from evenload.service.networks import Networks, NetworkSettings
@@ -278,3 +280,63 @@ def test_retouched_trees_keep_texts_longer_than_64_kb(store: UnitOfWork) -> None
     store.write(lambda transaction: transaction.insert_tree(tree))
     with store.read() as transaction:
         assert transaction.tree(tree.id) == tree
+
+
+def use(world: World, agent: str, how: str) -> object:
+    """Takes an agent out of use."""
+    [identifier] = [view.id for view in world.registry.list() if view.record.name == agent]
+    if how == "removed":
+        world.registry.delete(identifier)
+        return None
+    if how == "renamed":
+        return world.gateway.register(f"{agent}-new", Registration(former=agent))
+    return world.registry.update(identifier, admin_state_up=False)
+
+
+@pytest.mark.parametrize("how", ["removed", "switched off", "renamed"])
+@pytest.mark.parametrize("asked", ["load balancer", "failover", "pool", "vip"])
+def test_an_agent_that_goes_out_of_use_gets_nothing(
+    database: Database, store: UnitOfWork, how: str, asked: str
+) -> None:
+    """It was chosen just before; the choice is made again."""
+    world = make_world(store)
+    world.gateway.register("host-0", Registration())  # without load, and the first by name
+    moment_before = world.load_balancers.create("project", a_balancer())
+    world.context.uow.write(lambda transaction: transaction.remove_agent("host-0"))
+    pool = world.v1_pools.create("project", a_v1_pool()).pool.id
+    world.gateway.register("host-2", Registration())
+    if asked in ("failover", "vip"):  # where it was until now is away
+        world.context.uow.write(lambda transaction: transaction.remove_agent("host-1"))
+    other = Other(lambda: use(world, "host-2", how))
+    mine = make_world(Interrupted(store, "agents", lambda: other.proceed(database.engine)), first_id=100)
+    mine.gateway.register("host-3", Registration())
+    match asked:
+        case "load balancer":
+            made = mine.load_balancers.create("project", a_balancer()).home
+        case "failover":
+            mine.load_balancers.failover(moment_before.id)
+            made = mine.load_balancers.tree(moment_before.id).home
+        case "pool":
+            made = mine.v1_pools.agent_of(mine.v1_pools.create("project", a_v1_pool()).pool.id)
+        case _:
+            mine.vips.create("project", a_vip(pool))
+            made = mine.v1_pools.agent_of(pool)
+    other.finish()
+    assert not isinstance(other.result[0], Exception)
+    assert made not in ("host-0", "host-2")
+
+
+@pytest.mark.parametrize("how", ["removed", "switched off", "renamed"])
+def test_who_takes_an_agent_out_of_use_waits_for_those_who_have_chosen_it(
+    database: Database, store: UnitOfWork, how: str
+) -> None:
+    world = make_world(store)
+    other = Other(lambda: use(world, "host-1", how))
+    mine = make_world(Interrupted(store, "held_agent", lambda: other.proceed(database.engine)))
+    made = mine.load_balancers.create("project", a_balancer())
+    other.finish()
+    assert made.home == "host-1"
+    if how == "removed":
+        assert isinstance(other.result[0], Conflict)
+        assert [view.record.name for view in world.registry.list()] == ["host-1"]
+    assert world.load_balancers.tree(made.id).home == ("host-1-new" if how == "renamed" else "host-1")

@@ -58,6 +58,29 @@ def test_a_fresh_database_is_refused_and_the_former_one_taken_again(fragile_worl
     runs_undisturbed(world, made, pids)
 
 
+def test_a_database_that_the_configuration_names_is_refused_where_it_is_foreign(fragile_world: World) -> None:
+    """Made by the first start, it has an identity of its own at the second."""
+    world = fragile_world
+    made = world.balancer("web1")
+    world.wait_answer(made.vip)
+    pids = read_haproxy_pids(made.id)
+    assert world.service.stop() == 0
+    usual = world.service.config.read_text()
+    other = world.lab.state / "server" / "other.sqlite"
+    try:
+        world.service.config.write_text(f"{usual}\n[database]\nconnection = sqlite:///{other}\n")
+        for _ in range(2):
+            said = refused_start(world)
+            assert other.exists()
+            assert "evenload agent --adopt-database" in said
+            runs_undisturbed(world, made, pids)
+    finally:
+        world.service.config.write_text(usual)
+    world.service.start()
+    world.wait_active(made.id)
+    runs_undisturbed(world, made, pids)
+
+
 def test_a_fresh_database_is_taken_by_those_who_mean_it(fragile_world: World) -> None:
     world = fragile_world
     made = world.balancer("web1")

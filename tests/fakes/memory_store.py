@@ -130,6 +130,11 @@ class MemoryTransaction:
         served = [agent for tree in self._state.trees.values() for agent in tree.agents]
         return [replace(agent, load=served.count(name)) for name, agent in sorted(self._state.agents.items())]
 
+    def held_agent(self, name: str) -> AgentRecord | None:
+        return next((agent for agent in self.agents() if agent.name == name), None)
+
+    locked_agent = held_agent
+
     def insert_agent(self, name: str, moment: datetime) -> None:
         now = moment.astimezone(UTC)
         _put_new(self._writable().agents, name, AgentRecord(name=name, seen_at=now, created_at=now, started_at=now))

@@ -42,6 +42,7 @@ from evenload.service.lbaas_v1.commands import VipDraft, VipView
 from evenload.service.lbaas_v1.members import V1Members
 from evenload.service.lbaas_v1.monitors import V1Monitors
 from evenload.service.lbaas_v1.pools import V1Pools
+from evenload.service.lbaas_v1.vip_creation import VipCreation
 from evenload.service.lbaas_v1.vips import Vips
 from evenload.service.networks import Networks, NetworkSettings
 from evenload.service.quotas import Quotas, QuotaSettings
@@ -131,7 +132,7 @@ class V1Stage:
         context = Context(uow=self.uow, ports=ports, clock=clock, new_id=new_id)
         limits = Quotas(self.uow, QuotaSettings())
         self.pools = V1Pools(context, limits, "evenload")
-        self.vips = Vips(context, limits)
+        self.vips = Vips(context, VipCreation(context, limits))
         self.members = V1Members(context, limits)
         self.monitors = V1Monitors(context, limits)
         self.gateway = AgentGateway(context)

@@ -293,13 +293,16 @@ class Reconciler:
         return self._reporter.report(memory, document.generation, outcome, change, reason, hinted=hinted)
 
     def _log(self, memory: Memory, outcome: Outcome, attempt: Attempt, task: Task, started: float) -> None:
-        quiet = outcome is Outcome.DONE and attempt.change is Change.NOTHING and task.hinted is None
+        desired, acknowledged = memory.desired.document, memory.reports.acknowledged
+        generation = desired.generation if desired is not None else None
+        # A hint is sent again and again while the server waits for an answer.
+        fresh = task.hinted is not None and (acknowledged is None or acknowledged.generation != generation)
+        quiet = outcome is Outcome.DONE and attempt.change is Change.NOTHING and not fresh
         write = log.debug if quiet else log.info if outcome is Outcome.DONE else log.warning
-        desired = memory.desired.document
         write(
             "reconciled",
             load_balancer=memory.load_balancer_id,
-            generation=desired.generation if desired is not None else None,
+            generation=generation,
             outcome=outcome.value,
             change=attempt.change.value,
             milliseconds=round((self._clock.monotonic() - started) * 1000, 1),

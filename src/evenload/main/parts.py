@@ -27,6 +27,7 @@ from evenload.service.health_monitors import HealthMonitors
 from evenload.service.lbaas_v1.members import V1Members
 from evenload.service.lbaas_v1.monitors import V1Monitors
 from evenload.service.lbaas_v1.pools import V1Pools
+from evenload.service.lbaas_v1.vip_creation import VipCreation
 from evenload.service.lbaas_v1.vips import Vips
 from evenload.service.listeners import Listeners
 from evenload.service.load_balancers import LoadBalancers
@@ -65,7 +66,7 @@ def build_foundation(settings: Settings, bus: AgentBus, upgrade: Callable[[Engin
 
     uow = SqlUnitOfWork(engine, bus, describe=describe)
     ports = VipPorts(uow, Ipam(uow, clock, new_id, source), clock, new_id)
-    context = Context(uow=uow, ports=ports, clock=clock, new_id=new_id)
+    context = Context(uow=uow, ports=ports, clock=clock, new_id=new_id, agent_down_time=settings.server.agent_down_time)
     return Foundation(engine=engine, bus=bus, clock=clock, source=source, context=context)
 
 
@@ -97,12 +98,12 @@ def build_services(settings: Settings, foundation: Foundation) -> Services:
 def _lbaas_v1(settings: Settings, context: Context) -> V1Services:
     quotas = Quotas(context.uow, settings.quotas)
     return V1Services(
-        vips=Vips(context, quotas),
+        vips=Vips(context, VipCreation(context, quotas)),
         pools=V1Pools(context, quotas, settings.api.provider),
         members=V1Members(context, quotas),
         monitors=V1Monitors(context, quotas),
         quotas=quotas,
-        agents=AgentRegistry(context.uow, context.clock),
+        agents=AgentRegistry(context),
     )
 
 

@@ -88,11 +88,11 @@ class Server:
         self._http = HttpServer(
             application, host=serving.host, port=serving.port, threads=serving.threads, listener=opened.listener
         )
-        housekeeping = Housekeeping(
-            foundation.context, foundation.bus, settings.agent_timeout, settings.pending_timeout
-        )
+        housekeeping = Housekeeping(foundation.context, foundation.bus, settings.pending_timeout)
         self._sweeper = Sweeper(housekeeping, faults, interval=_SWEEP_INTERVAL) if keeper else None
-        self._ports = PortKeeper(foundation.context.ports, faults, interval=_SWEEP_INTERVAL) if keeper else None
+        self._ports = (
+            PortKeeper(foundation.context.ports, foundation.clock, faults, interval=_SWEEP_INTERVAL) if keeper else None
+        )
 
     def start(self, *, await_agent: bool) -> None:
         """``await_agent``: where no agent has ever registered, one is about to, and a load balancer that is asked for

@@ -24,6 +24,7 @@ from evenload.main.database_place import DATABASE, DIRECTORY
 from evenload.render.options import RenderOptions
 from evenload.service.networks import NetworkSettings
 from evenload.service.quotas import QuotaSettings
+from evenload.service.scheduler import AGENT_DOWN_TIME
 
 DEFAULT_STATE = "/var/lib/evenload"
 DEFAULT_RUN = "/run/evenload"
@@ -46,6 +47,12 @@ _DEFAULT = [
 _SERVER = [
     cfg.StrOpt(
         "user", default="evenload", help="User that the server becomes where root starts it; it must own its database."
+    ),
+    cfg.IntOpt(
+        "agent_down_time",
+        default=int(AGENT_DOWN_TIME.total_seconds()),
+        min=1,
+        help="Seconds of silence after which an agent counts as away: nothing new is given to it, what waits fails.",
     ),
 ]
 _API = [
@@ -193,9 +200,11 @@ class ServingSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """``user``: what the server becomes where root starts it."""
+    """``user``: what the server becomes where root starts it. ``agent_down_time``: silence after which an agent counts
+    as away."""
 
     user: str
+    agent_down_time: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +226,6 @@ class Settings:
     agent: AgentSettings
     host: HostSettings
     render: RenderOptions
-    agent_timeout: timedelta = timedelta(seconds=90)
     pending_timeout: timedelta = timedelta(seconds=60)
 
 
@@ -280,6 +288,8 @@ def _settings(conf: Any) -> Settings:
     default_network = conf.networks.default_physical_network or next(iter(mappings))
     if default_network not in mappings:
         raise SettingsError(f"[networks] default_physical_network: {default_network} is not in bridge_mappings")
+    if conf.agent.resync_interval >= conf.server.agent_down_time:
+        raise SettingsError("[agent] resync_interval: must be shorter than [server] agent_down_time")
     chroot = state_path / "empty"
     balancers = state_path / "load_balancers"
     return Settings(
@@ -288,7 +298,7 @@ def _settings(conf: Any) -> Settings:
         debug=conf.debug,
         database=conf.database.connection or f"sqlite:///{state_path / DIRECTORY / DATABASE}",
         host_name=conf.host or socket.gethostname(),
-        server=ServerSettings(user=conf.server.user),
+        server=ServerSettings(user=conf.server.user, agent_down_time=timedelta(seconds=conf.server.agent_down_time)),
         serving=ServingSettings(
             host=str(conf.api.bind_host),
             port=conf.api.bind_port,

@@ -3,9 +3,10 @@
 import uuid
 from dataclasses import dataclass, replace
 
-from evenload.interfaces import AgentPart, AgentRecord, Clock, Transaction, UnitOfWork
+from evenload.interfaces import AgentPart, AgentRecord, Transaction
 from evenload.model.errors import Conflict, NotFound
-from evenload.service.scheduler import ALIVE_FOR
+from evenload.service.context import Context
+from evenload.service.scheduler import is_alive
 
 _NAMES = uuid.UUID("7b1d8a5e-4f0e-5d3c-9c7e-0d6f5f1c2b4a")
 
@@ -20,20 +21,19 @@ class AgentView:
 
 
 class AgentRegistry:
-    def __init__(self, unit_of_work: UnitOfWork, clock: Clock) -> None:
-        self._unit_of_work = unit_of_work
-        self._clock = clock
+    def __init__(self, context: Context) -> None:
+        self._context = context
 
     def list(self) -> list[AgentView]:
-        with self._unit_of_work.read() as transaction:
+        with self._context.uow.read() as transaction:
             return [self._view(record) for record in transaction.agents()]
 
     def get(self, identifier: str) -> AgentView:
-        with self._unit_of_work.read() as transaction:
+        with self._context.uow.read() as transaction:
             return self._view(_find(transaction, identifier))
 
     def named(self, name: str) -> AgentView | None:
-        with self._unit_of_work.read() as transaction:
+        with self._context.uow.read() as transaction:
             return next((self._view(record) for record in transaction.agents() if record.name == name), None)
 
     def update(
@@ -51,21 +51,23 @@ class AgentRegistry:
             transaction.update_agent(record.name, admin_state_up=record.admin_state_up, description=record.description)
             return self._view(record)
 
-        return self._unit_of_work.write(work)
+        return self._context.uow.write(work)
 
     def delete(self, identifier: str) -> None:
         """Refused while anything belongs to it: that would be lost. One that is alive comes back by itself."""
 
         def work(transaction: Transaction) -> None:
-            record = _find(transaction, identifier)
+            record = transaction.locked_agent(_find(transaction, identifier).name)
+            if record is None:
+                raise NotFound("Agent", identifier)
             if record.load:
                 raise Conflict(f"Agent {identifier} still has {record.load} load balancers or pools.")
             transaction.remove_agent(record.name)
 
-        self._unit_of_work.write(work)
+        self._context.uow.write(work)
 
     def _view(self, record: AgentRecord) -> AgentView:
-        alive = self._clock.now() - record.seen_at <= ALIVE_FOR
+        alive = is_alive(record, now=self._context.now(), alive_for=self._context.agent_down_time)
         return AgentView(id=agent_id(record.name), record=record, alive=alive)
 
 

@@ -15,7 +15,7 @@ import structlog
 from evenload.interfaces import SecretStore, Transaction
 from evenload.model import placement
 from evenload.model.desired import Desired, Gone, Health, Report
-from evenload.model.errors import ForeignDatabase, ServerUnavailable, StoreUnavailable
+from evenload.model.errors import ForeignDatabase, Overtaken, ServerUnavailable, StoreUnavailable
 from evenload.model.registration import Registration, Welcome, is_foreign
 from evenload.model.secret import SecretBytes, SecretReference
 from evenload.model.totals import renamed
@@ -75,7 +75,12 @@ class AgentGateway:
 
         def work(transaction: Transaction) -> int:
             moved = sorted(transaction.bound_to(former))
-            for tree in filter(None, map(transaction.tree, moved)):
+            trees = [tree for tree in map(transaction.tree, moved) if tree is not None]
+            # Whoever had chosen it before has written its load balancer by now, and nobody chooses it any more.
+            transaction.locked_agent(former)
+            if sorted(transaction.bound_to(former)) != moved:
+                raise Overtaken(f"Agent {former} was given something meanwhile.")
+            for tree in trees:
                 transaction.update_tree(
                     tree, replace(tree, placements=placement.renamed(tree.placements, former, name))
                 )

@@ -5,18 +5,22 @@ Made once in ``main``; each class of this package takes one.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from evenload.interfaces import Clock, UnitOfWork
+from evenload.service.scheduler import AGENT_DOWN_TIME
 from evenload.service.vip_ports import VipPorts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
+    """``agent_down_time``: silence after which an agent counts as away, for whatever follows from that."""
+
     uow: UnitOfWork
     ports: VipPorts
     clock: Clock
     new_id: Callable[[], str]
+    agent_down_time: timedelta = AGENT_DOWN_TIME
 
     def now(self) -> datetime:
         return self.clock.now()

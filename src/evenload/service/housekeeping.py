@@ -16,6 +16,7 @@ from evenload.model import status
 from evenload.model.placement import applied_by_all
 from evenload.model.tree import Tree
 from evenload.service.context import Context
+from evenload.service.lbaas_v1 import totals
 from evenload.service.reports import bury
 from evenload.service.scheduler import agents_away
 
@@ -28,12 +29,11 @@ BURIED_FOR = timedelta(days=90)
 
 
 class Housekeeping:
-    """``agent_timeout``: silence after which an agent counts as away. ``pending_timeout``: how long a change waits."""
+    """``pending_timeout``: how long a change waits."""
 
-    def __init__(self, context: Context, bus: AgentBus, agent_timeout: timedelta, pending_timeout: timedelta) -> None:
+    def __init__(self, context: Context, bus: AgentBus, pending_timeout: timedelta) -> None:
         self._context = context
         self._bus = bus
-        self._agent_timeout = agent_timeout
         self._pending_timeout = pending_timeout
 
     def sweep(self) -> None:
@@ -60,15 +60,15 @@ class Housekeeping:
             before = transaction.tree(load_balancer_id)
             if before is None or load_balancer_id not in transaction.pending_since(now - self._pending_timeout):
                 return None
-            away = agents_away(before.placements, agents, now=now, alive_for=self._agent_timeout)
+            away = agents_away(before.placements, agents, now=now, alive_for=self._context.agent_down_time)
             settled = status.in_force(before, applied_by_all(before.placements, away))
             if settled is None:  # those that are alive have removed it
                 self._remove(transaction, before)
                 return None
             if settled != before:  # those that are alive have applied it
-                transaction.update_tree(before, settled)
+                transaction.update_tree(before, totals.kept(transaction, before, settled))
                 return None
-            reason = choose_failure(before, agents, now=now, agent_timeout=self._agent_timeout)
+            reason = choose_failure(before, agents, now=now, alive_for=self._context.agent_down_time)
             if reason is None:
                 return None
             if before.load_balancer.deleting and away.issuperset(before.agents):
@@ -95,9 +95,9 @@ class Housekeeping:
         self._context.ports.remove(transaction, tree)
 
 
-def choose_failure(tree: Tree, agents: Sequence[AgentRecord], *, now: datetime, agent_timeout: timedelta) -> str | None:
+def choose_failure(tree: Tree, agents: Sequence[AgentRecord], *, now: datetime, alive_for: timedelta) -> str | None:
     """Why a change that has waited too long has failed; None: it has not, and may still wait."""
-    if agents_away(tree.placements, agents, now=now, alive_for=agent_timeout).issuperset(tree.agents):
+    if agents_away(tree.placements, agents, now=now, alive_for=alive_for).issuperset(tree.agents):
         agent = next((agent for agent in agents if agent.name == tree.home), None)
         if agent is None:
             return f"The agent {tree.home} is not registered."

@@ -13,6 +13,7 @@ from evenload.model.tree import Tree
 from evenload.service import drafts, guards
 from evenload.service.commands import Changes, ListenerDraft
 from evenload.service.context import Context
+from evenload.service.lbaas_v1 import totals
 from evenload.service.views import view_of
 
 
@@ -48,6 +49,7 @@ class Listeners:
             edited = before.with_record(record)
             _require_valid(edited, record.item)
             after = status.advance(edited, changed=[identifier], now=self._context.now())
+            after = totals.kept(transaction, before, after)
             transaction.update_tree(before, after)
             return view_of(after, after.listeners[identifier])
 

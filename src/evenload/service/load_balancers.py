@@ -17,6 +17,7 @@ from evenload.model.tree import Tree
 from evenload.service import drafts, guards
 from evenload.service.commands import BalancerDraft, Changes
 from evenload.service.context import Context
+from evenload.service.homes import hold_agents, take_agent
 from evenload.service.plans import drafts_of, hosted_at, plan_tree
 from evenload.service.scheduler import choose_agent, choose_new_homes
 from evenload.service.views import view_of
@@ -45,14 +46,14 @@ class LoadBalancers:
         prepared = context.uow.prepare(planned)
 
         with context.uow.read() as reader:
-            agent = choose_agent(reader.agents(), now=now)
+            agent = choose_agent(reader.agents(), now=now, alive_for=context.agent_down_time)
         context.ports.check_subnets([each.item.subnet_id for each in planned.members.values()], project_id)
         with context.ports.reserved(planned.id, project_id, draft.vip) as reservation:
             port = reservation.port
             guards.require(rules.validate_vip(hosted_at(planned, port, agent.name)))
 
             def work(transaction: Transaction) -> tuple[Tree, AgentRecord]:
-                chosen = choose_agent(transaction.agents(), now=now)
+                chosen = take_agent(context, transaction)
                 made = hosted_at(planned, port, chosen.name)
                 context.ports.complete(transaction, reservation)
                 transaction.insert_tree(made, prepared)
@@ -95,7 +96,10 @@ class LoadBalancers:
             record = before.load_balancer
             item = replace(record.item, incarnation=record.item.incarnation + 1)
             now = self._context.now()
-            placements = choose_new_homes(before.placements, transaction.agents(), now=now)
+            placements = choose_new_homes(
+                before.placements, transaction.agents(), now=now, alive_for=self._context.agent_down_time
+            )
+            hold_agents(transaction, sorted({each.agent for each in placements} - set(before.agents)))
             edited = replace(
                 before,
                 load_balancer=replace(record, item=item),

@@ -17,6 +17,7 @@ from evenload.model.placement import Placement, Role, counts_for_health
 from evenload.model.totals import Count, with_report
 from evenload.model.tree import Tree
 from evenload.service.context import Context
+from evenload.service.lbaas_v1 import totals
 from evenload.service.scheduler import agents_away
 
 log = structlog.get_logger(__name__)
@@ -53,7 +54,8 @@ def read_away(context: Context, transaction: AgentPart, tree: Tree, agent: str) 
     """The other agents of the load balancer that are away; ``agent`` is speaking just now."""
     if len(tree.placements) <= 1:
         return frozenset()
-    return agents_away(tree.placements, transaction.agents(), now=context.now()) - {agent}
+    agents = transaction.agents()
+    return agents_away(tree.placements, agents, now=context.now(), alive_for=context.agent_down_time) - {agent}
 
 
 def plan_report(tree: Tree, agent: str, report: Report, away: Set[str] = frozenset()) -> Tree | None:
@@ -83,6 +85,7 @@ def apply_report(context: Context, transaction: Transaction, agent: str, report:
         bury(context, transaction, before, present=agent)
         return Reception.GONE if context.ports.remove(transaction, before) else Reception.NOTED
     if after != before:
+        after = totals.kept(transaction, before, after)
         transaction.update_tree(before, after)
         if has_port(after.placement_of(agent)) and not has_port(before.placement_of(agent)):
             context.ports.bind(transaction, after, agent)

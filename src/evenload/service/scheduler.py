@@ -1,4 +1,4 @@
-"""Which host serves a new load balancer. Pure; called by the use case that creates one."""
+"""Which host serves a load balancer. Pure; homes.py keeps what was chosen from changing until it is written."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -7,43 +7,49 @@ from evenload.interfaces import AgentRecord
 from evenload.model.errors import NoHost
 from evenload.model.placement import Placements, moved
 
-ALIVE_FOR = timedelta(seconds=75)
-"""An agent speaks up at each resync (30 s by default): two may be missed."""
+AGENT_DOWN_TIME = timedelta(seconds=75)
+"""Default of the setting, and Neutron's. An agent speaks at each resync (30 s by default): two may be missed."""
 
 
-def is_alive(agent: AgentRecord | None, *, now: datetime, alive_for: timedelta = ALIVE_FOR) -> bool:
-    """None: an agent that is registered no more."""
+def is_alive(agent: AgentRecord | None, *, now: datetime, alive_for: timedelta) -> bool:
+    """``agent`` None: one that is registered no more."""
     return agent is not None and now - agent.seen_at <= alive_for
 
 
-def choose_new_home(agents: Sequence[AgentRecord], holder: str, *, now: datetime) -> str:
+def choose_new_home(agents: Sequence[AgentRecord], holder: str, *, now: datetime, alive_for: timedelta) -> str:
     """Which host has a load balancer after a failover: the one that has it, unless its agent is away and another, alive
     and switched on, can take its place."""
-    if is_alive(next((agent for agent in agents if agent.name == holder), None), now=now):
+    if is_alive(next((agent for agent in agents if agent.name == holder), None), now=now, alive_for=alive_for):
         return holder
-    fit = [agent for agent in agents if agent.name != holder and is_alive(agent, now=now) and agent.admin_state_up]
-    return choose_agent(fit, now=now).name if fit else holder
+    fit = [
+        agent
+        for agent in agents
+        if agent.name != holder and is_alive(agent, now=now, alive_for=alive_for) and agent.admin_state_up
+    ]
+    return choose_agent(fit, now=now, alive_for=alive_for).name if fit else holder
 
 
-def choose_new_homes(placements: Placements, agents: Sequence[AgentRecord], *, now: datetime) -> Placements:
+def choose_new_homes(
+    placements: Placements, agents: Sequence[AgentRecord], *, now: datetime, alive_for: timedelta
+) -> Placements:
     """The placements after a failover: each that finds a new home is replaced, and no two are on one host."""
     result = placements
     for placement in placements:
         taken = {each.agent for each in result} - {placement.agent}
         free = [agent for agent in agents if agent.name not in taken]
-        result = moved(result, placement.agent, choose_new_home(free, placement.agent, now=now))
+        result = moved(result, placement.agent, choose_new_home(free, placement.agent, now=now, alive_for=alive_for))
     return result
 
 
 def agents_away(
-    placements: Placements, agents: Iterable[AgentRecord], *, now: datetime, alive_for: timedelta = ALIVE_FOR
+    placements: Placements, agents: Iterable[AgentRecord], *, now: datetime, alive_for: timedelta
 ) -> frozenset[str]:
     """The agents of these placements that nothing is heard of, or that are registered no more."""
     alive = {agent.name for agent in agents if is_alive(agent, now=now, alive_for=alive_for)}
     return frozenset(placement.agent for placement in placements) - alive
 
 
-def choose_agent(agents: Iterable[AgentRecord], *, now: datetime, alive_for: timedelta = ALIVE_FOR) -> AgentRecord:
+def choose_agent(agents: Iterable[AgentRecord], *, now: datetime, alive_for: timedelta) -> AgentRecord:
     """The least loaded of those that were heard of lately; where none was, of all: one of them is being restarted, and
     will find its work waiting. Those that an administrator has switched off get nothing. Equal load is decided by name.
     Raises NoHost."""
@@ -52,3 +58,11 @@ def choose_agent(agents: Iterable[AgentRecord], *, now: datetime, alive_for: tim
         raise NoHost("No agent is registered that could serve a load balancer.")
     alive = [agent for agent in fit if is_alive(agent, now=now, alive_for=alive_for)]
     return min(alive or fit, key=lambda agent: (agent.load, agent.name))
+
+
+def choose_agent_for(agents: Sequence[AgentRecord], bound: str, *, now: datetime, alive_for: timedelta) -> AgentRecord:
+    """The agent that a pool of LBaaS v1 is bound to, unless another one has to take its place. Raises NoHost."""
+    present = next((agent for agent in agents if agent.name == bound and agent.admin_state_up), None)
+    if present is not None and is_alive(present, now=now, alive_for=alive_for):
+        return present
+    return choose_agent(agents, now=now, alive_for=alive_for)

@@ -26,6 +26,9 @@ _LOADS = (
     .group_by(*_AGENT_COLUMNS)
     .order_by(tables.AGENTS.c.name)
 )
+_LOAD = _LOADS.where(tables.AGENTS.c.name == bindparam("identifier"))
+_LOCK = select(tables.AGENTS.c.name).where(tables.AGENTS.c.name == bindparam("identifier")).with_for_update()
+_HOLD = select(tables.AGENTS.c.name).where(tables.AGENTS.c.name == bindparam("identifier")).with_for_update(read=True)
 _INSERT_AGENT = insert(tables.AGENTS)
 
 
@@ -50,18 +53,27 @@ def read_bound_to(connection: Connection, agent: str) -> list[str]:
 
 
 def read_agents(connection: Connection) -> list[AgentRecord]:
-    return [
-        AgentRecord(
-            name=row.name,
-            seen_at=from_moment(row.seen_at),
-            load=row.load,
-            created_at=row.created_at and from_moment(row.created_at),
-            started_at=row.started_at and from_moment(row.started_at),
-            admin_state_up=row.admin_state_up,
-            description=row.description,
-        )
-        for row in connection.execute(_LOADS)
-    ]
+    return [_decoded(row) for row in connection.execute(_LOADS)]
+
+
+def read_agent(connection: Connection, name: str, *, hold: bool = False, lock: bool = False) -> AgentRecord | None:
+    """``hold``: together with others who do the same; ``lock``: alone. It is read after that."""
+    if hold or lock:
+        connection.execute(_LOCK if lock else _HOLD, {"identifier": name})
+    row = connection.execute(_LOAD, {"identifier": name}).first()
+    return None if row is None else _decoded(row)
+
+
+def _decoded(row: Any) -> AgentRecord:
+    return AgentRecord(
+        name=row.name,
+        seen_at=from_moment(row.seen_at),
+        load=row.load,
+        created_at=row.created_at and from_moment(row.created_at),
+        started_at=row.started_at and from_moment(row.started_at),
+        admin_state_up=row.admin_state_up,
+        description=row.description,
+    )
 
 
 def insert_agent(connection: Connection, name: str, moment: datetime) -> None:

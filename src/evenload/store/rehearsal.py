@@ -44,6 +44,8 @@ _COMPARED = frozenset(
         "assignments",
         "pending_since",
         "agents",
+        "held_agent",
+        "locked_agent",
         "bound_to",
         "template",
         "templates",

@@ -146,6 +146,12 @@ class SqlTransaction:
     def agents(self) -> list[AgentRecord]:
         return agents.read_agents(self._connection)
 
+    def held_agent(self, name: str) -> AgentRecord | None:
+        return agents.read_agent(self._connection, name, hold=self._lock_rows)
+
+    def locked_agent(self, name: str) -> AgentRecord | None:
+        return agents.read_agent(self._connection, name, lock=self._lock_rows)
+
     def bound_to(self, agent: str) -> list[str]:
         return agents.read_bound_to(self._connection, agent)
 

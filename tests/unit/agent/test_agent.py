@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import structlog
 from tests.fakes import host_damage
 from tests.fakes.clock import StillClock
 from tests.fakes.desired import BALANCER, changed, listener, make_desired, member, monitor, pool, uuid, with_member
@@ -293,6 +294,13 @@ def test_a_resync_without_news_asks_for_no_documents_and_says_nothing(world: Wor
     world.agent.resync()
     assert world.run() == 1
     assert (world.server.fetches, len(world.server.reports)) == (fetches, 1)
+
+
+def test_a_hint_that_is_sent_again_is_not_logged(world: World) -> None:
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            world.apply(make_desired())
+    assert [line["log_level"] for line in lines if line["event"] == "reconciled"] == ["info", "debug", "debug"]
 
 
 def test_later_resyncs_are_spread(world: World) -> None:

@@ -34,6 +34,7 @@ from evenload.service.health_monitors import HealthMonitors
 from evenload.service.lbaas_v1.members import V1Members
 from evenload.service.lbaas_v1.monitors import V1Monitors
 from evenload.service.lbaas_v1.pools import V1Pools
+from evenload.service.lbaas_v1.vip_creation import VipCreation
 from evenload.service.lbaas_v1.vips import Vips
 from evenload.service.listeners import Listeners
 from evenload.service.load_balancers import LoadBalancers
@@ -245,12 +246,12 @@ def make_world(directory: Path, settings: ApiSettings | None = None) -> World:
         health_monitors=HealthMonitors(context),
         networks=Networks(uow, networks, clock, new_id, source),
         v1=V1Services(
-            vips=Vips(context, quotas, pauses),
+            vips=Vips(context, VipCreation(context, quotas, pauses)),
             pools=V1Pools(context, quotas, "evenload"),
             members=V1Members(context, quotas),
             monitors=V1Monitors(context, quotas),
             quotas=quotas,
-            agents=AgentRegistry(uow, clock),
+            agents=AgentRegistry(context),
         ),
     )
     app = build_app(services, HeaderIdentity(), default_policy(), settings or ApiSettings())

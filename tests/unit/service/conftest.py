@@ -22,6 +22,7 @@ from evenload.service.health_monitors import HealthMonitors
 from evenload.service.lbaas_v1.members import V1Members
 from evenload.service.lbaas_v1.monitors import V1Monitors
 from evenload.service.lbaas_v1.pools import V1Pools
+from evenload.service.lbaas_v1.vip_creation import VipCreation
 from evenload.service.lbaas_v1.vips import Vips
 from evenload.service.listeners import Listeners
 from evenload.service.load_balancers import LoadBalancers
@@ -85,11 +86,13 @@ class World:
                 self.report(desired.id, desired.generation)
 
 
-def make_world(uow: UnitOfWork, hints: NotedHints | None = None, provider: CountingPorts | None = None) -> World:
-    """``hints``: those of the store, for tests that look at them."""
+def make_world(
+    uow: UnitOfWork, hints: NotedHints | None = None, provider: CountingPorts | None = None, *, first_id: int = 1
+) -> World:
+    """``hints``: those of the store, for tests that look at them. ``first_id``: for a second world on one store."""
     hints = hints or NotedHints()
     ports, clock = provider or CountingPorts(), StillClock()
-    numbers = itertools.count(1)
+    numbers = itertools.count(first_id)
 
     def new_id() -> str:
         return f"00000000-0000-4000-8000-{next(numbers):012}"
@@ -110,12 +113,12 @@ def make_world(uow: UnitOfWork, hints: NotedHints | None = None, provider: Count
         members=Members(context),
         monitors=HealthMonitors(context),
         gateway=gateway,
-        vips=Vips(context, quotas),
+        vips=Vips(context, VipCreation(context, quotas)),
         v1_pools=V1Pools(context, quotas, "evenload"),
         v1_members=V1Members(context, quotas),
         v1_monitors=V1Monitors(context, quotas),
         quotas=quotas,
-        registry=AgentRegistry(uow, clock),
+        registry=AgentRegistry(context),
     )
 
 

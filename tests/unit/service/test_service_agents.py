@@ -257,9 +257,7 @@ def test_broken_store_is_an_unavailable_server(world: World) -> None:
 
 @pytest.fixture
 def housekeeping(world: World) -> Housekeeping:
-    return Housekeeping(
-        world.context, world.hints, agent_timeout=timedelta(seconds=60), pending_timeout=timedelta(seconds=120)
-    )
+    return Housekeeping(world.context, world.hints, pending_timeout=timedelta(seconds=120))
 
 
 def test_sweep_hints_again(world: World, lb: str, housekeeping: Housekeeping) -> None:

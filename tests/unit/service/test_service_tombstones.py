@@ -16,7 +16,7 @@ def fetched(world: World, identifier: str, agent: str = "host-1") -> Desired | G
 
 
 def sweep(world: World) -> None:
-    Housekeeping(world.context, world.hints, timedelta(seconds=60), timedelta(seconds=120)).sweep()
+    Housekeeping(world.context, world.hints, timedelta(seconds=120)).sweep()
 
 
 def deleted_while_away(world: World) -> str:

@@ -15,7 +15,7 @@ from tests.unit.service.conftest import World, make_world
 from tests.waiting import NET, eventually
 
 from evenload.interfaces import UnitOfWork, VipRequest
-from evenload.main.port_keeper import PortKeeper
+from evenload.main.port_keeper import PortKeeper, choose_wait
 from evenload.model.enums import ProvisioningStatus as P
 from evenload.model.errors import EvenloadError, Invalid, NotFound, PortsUnavailable, StoreUnavailable
 from evenload.model.held_port import HeldPort, PortState
@@ -202,7 +202,7 @@ def test_a_slow_call_holds_up_nobody_else(far: Far, call: str) -> None:
         world.settle()
         world.load_balancers.delete(other, cascade=True)
         world.settle()
-        Housekeeping(world.context, world.hints, timedelta(seconds=60), timedelta(seconds=120)).sweep()
+        Housekeeping(world.context, world.hints, timedelta(seconds=120)).sweep()
         world.load_balancers.list(Query())
         assert not failures
     assert failures == []
@@ -300,7 +300,7 @@ def test_the_keeper_is_woken_and_a_slow_port_keeps_it_from_no_other(far: Far) ->
     """It looks by itself only once in an hour here."""
     world = far.world
     first, second = (world.load_balancers.create("project", a_balancer()).id for _ in range(2))
-    keeper = PortKeeper(world.context.ports, Faults(), interval=3600)
+    keeper = PortKeeper(world.context.ports, world.clock, Faults(), interval=3600)
     keeper.start()
     far.provider.binding.open.clear()
     try:
@@ -316,13 +316,44 @@ def test_the_keeper_is_woken_and_a_slow_port_keeps_it_from_no_other(far: Far) ->
         keeper.stop()
 
 
+def test_a_provider_that_fails_is_told_ever_more_rarely(far: Far) -> None:
+    """Twenty looks an interval apart; it works again in the end, and another order is carried out at once."""
+    world = far.world
+    calls: list[float] = []
+    clock = world.clock
+
+    class Refusing(Gate):
+        def passed(self) -> None:
+            calls.append(clock.monotonic())
+            Gate.passed(self)
+
+    lb, _ = prepared(far, "binding")
+    far.provider.binding = Refusing(failure=PortsUnavailable("no answer"))
+    keeper = PortKeeper(world.context.ports, clock, Faults(), interval=5)
+    for _ in range(20):
+        keeper.look()
+        keeper.wait()
+        clock.advance(5)
+    assert [later - calls[0] for later in calls] == [0, 5, 15, 35, 75]
+    world.load_balancers.delete(lb, cascade=True)
+    world.report(lb, world.load_balancers.tree(lb).generation)
+    keeper.look()
+    keeper.wait()
+    assert far.gone(lb)
+
+
+@pytest.mark.parametrize(("failures", "wait"), [(1, 5), (2, 10), (6, 160), (7, 300), (5000, 300)])
+def test_the_wait_has_an_end(failures: int, wait: float) -> None:
+    assert choose_wait(failures, 5) == wait
+
+
 def test_a_removal_without_the_agent_releases_the_port_too(far: Far) -> None:
     world = far.world
     lb = world.load_balancers.create("project", a_balancer()).id
     world.settle()
     world.load_balancers.delete(lb, cascade=True)
     world.clock.advance(1000)
-    Housekeeping(world.context, world.hints, timedelta(seconds=60), timedelta(seconds=120)).sweep()
+    Housekeeping(world.context, world.hints, timedelta(seconds=120)).sweep()
     assert not far.gone(lb)
     assert far.perform() == [True]
     assert far.gone(lb)
@@ -335,7 +366,7 @@ def test_a_port_that_cannot_be_released_is_an_error_with_its_reason_in_the_end(f
     far.perform()
     world.clock.advance(121)
     world.gateway.assignments("host-1")
-    Housekeeping(world.context, world.hints, timedelta(seconds=60), timedelta(seconds=120)).sweep()
+    Housekeeping(world.context, world.hints, timedelta(seconds=120)).sweep()
     assert world.load_balancers.get(lb).record.provisioning_status is P.ERROR
     far.provider.releasing.failure = None
     assert far.perform() == [True]

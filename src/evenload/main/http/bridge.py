@@ -62,7 +62,6 @@ class WsgiBridge:
         # The event loop's thread alone uses these.
         self._held = 0  # bytes of bodies
         self._arriving: dict[asyncio.Task[Any], bytearray] = {}
-        self._given_up: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -97,15 +96,12 @@ class WsgiBridge:
             del self._arriving[task]
             environ = environ_of(scope, bytes(body), length)
             answer = await self._turns.run(self._run, environ)
-        except asyncio.CancelledError:
-            if task not in self._given_up:
-                raise
+        except asyncio.CancelledError:  # given up for others, or the server ends and waits no longer
             task.uncancel()
             await _send(send, _OVERLOADED)
             return
         finally:
             self._arriving.pop(task, None)
-            self._given_up.discard(task)
             self._held -= len(body)
         if length > self._limits.one:  # the rest of the body is on its way
             answer = Answer(answer.status, [*answer.headers, (b"connection", b"close")], answer.body)
@@ -124,7 +120,6 @@ class WsgiBridge:
             self._held -= len(longest)
             longest.clear()
             del self._arriving[task]
-            self._given_up.add(task)
             task.cancel()
         return True
 

@@ -1,29 +1,29 @@
-"""Use cases of LBaaS v1's pools; each is one transaction. Called by the facade.
+"""Use cases of LBaaS v1's pools; each is one transaction.
 
 A pool comes before its VIP. Until then it stands alone in a tree on no host, bound to the agent that will serve it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 
-from evenload.interfaces import StatisticsPart, TemplatePart, Transaction, TreePart
+from evenload.interfaces import TemplatePart, Transaction, TreePart
 from evenload.model import rules, status
-from evenload.model.balancer import LoadBalancer, Pool, Record, V1Monitor, V1Pool, template_of
+from evenload.model.balancer import LoadBalancer, V1Monitor, V1Pool, template_of
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import ForeignProject, NotFound, PoolInUse, PoolMonitorAssociationExists
 from evenload.model.placement import alone_on
 from evenload.model.query import Query
-from evenload.model.totals import totals_of
 from evenload.model.tree import Tree
 from evenload.service import drafts, guards, quotas
 from evenload.service.commands import Changes
 from evenload.service.context import Context
+from evenload.service.homes import take_agent
 from evenload.service.lbaas_v1 import views
 from evenload.service.lbaas_v1.commands import PoolView, V1PoolDraft
 from evenload.service.lbaas_v1.templates import monitor_from
+from evenload.service.lbaas_v1.totals import read_totals
 from evenload.service.quotas import Quotas
-from evenload.service.scheduler import choose_agent
 
 
 class V1Pools:
@@ -42,7 +42,7 @@ class V1Pools:
         def work(transaction: Transaction) -> PoolView:
             _lock_templates(transaction, monitor_ids)
             self._limits.require_room(transaction, quotas.POOL, project_id)
-            agent = choose_agent(transaction.agents(), now=now)
+            agent = take_agent(context, transaction)
             birth = drafts.Birth(project_id, 1, now)
             holder = LoadBalancer(id=context.new_id(), provider=self._provider)
             pool = drafts.new_pool(context.new_id(), holder.id, draft)
@@ -153,8 +153,7 @@ class V1Pools:
     def statistics(self, identifier: str) -> Statistics:
         """What its listeners counted for it, those that are gone too."""
         with self._context.uow.read() as transaction:
-            tree = read_pool(transaction, identifier)
-            return _not_negative(_counted_before(tree.pools[identifier]) + counted_now(transaction, tree, identifier))
+            return read_totals(transaction, read_pool(transaction, identifier), identifier)
 
     def _associated(
         self, transaction: Transaction, tree: Tree, pool_id: str, monitor_ids: Sequence[str]
@@ -191,38 +190,6 @@ def read_pool(transaction: TreePart, identifier: str) -> Tree:
     if tree.pools[identifier].v1 is None:
         raise guards.not_found(Kind.POOL, identifier)
     return tree
-
-
-def counted_now(transaction: StatisticsPart, tree: Tree, pool_id: str) -> Statistics:
-    """What the listeners that use the pool have counted."""
-    counts = transaction.counts(tree.id)
-    return sum((totals_of(counts.get(listener.id, ())) for listener in tree.listeners_of(pool_id)), Statistics())
-
-
-def credited(record: Record[Pool], counted: Statistics, sign: int = 1) -> Record[Pool]:
-    """The pool with what a listener has counted added to its totals; ``sign`` -1: taken off."""
-    v1 = record.v1
-    if not isinstance(v1, V1Pool):
-        return record
-    kept = replace(
-        v1,
-        bytes_in=v1.bytes_in + sign * counted.bytes_in,
-        bytes_out=v1.bytes_out + sign * counted.bytes_out,
-        total_connections=v1.total_connections + sign * counted.total_connections,
-    )
-    return replace(record, v1=kept)
-
-
-def _counted_before(record: Record[Pool]) -> Statistics:
-    v1 = record.v1
-    if not isinstance(v1, V1Pool):
-        return Statistics()
-    return Statistics(bytes_in=v1.bytes_in, bytes_out=v1.bytes_out, total_connections=v1.total_connections)
-
-
-def _not_negative(statistics: Statistics) -> Statistics:
-    """A listener that Octavia's API took away from the pool has taken its counts with it."""
-    return Statistics(**{each.name: max(0, getattr(statistics, each.name)) for each in fields(Statistics)})
 
 
 def _association(tree: Tree, pool_id: str, template_id: str) -> str:

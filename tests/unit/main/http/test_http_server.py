@@ -109,6 +109,31 @@ def test_stop_lets_a_request_in_progress_end() -> None:
     assert answers == [b"hello"]
 
 
+def test_a_stop_that_waits_no_longer_says_so(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """To the request that a thread still works on, and to the one whose body is still on its way."""
+    monkeypatch.setattr("evenload.main.http.server._GRACE_SECONDS", 0.01)
+    entered, proceed = threading.Event(), threading.Event()
+
+    def slow(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        entered.set()
+        proceed.wait(NET)
+        return hello(environ, start_response)
+
+    with serving(slow) as server:
+        waiting, sending = connect(server), connect(server)
+        sending.putrequest("POST", "/")
+        sending.putheader("Content-Length", "10")
+        sending.endheaders(b"half")
+        waiting.request("GET", "/")
+        assert entered.wait(NET)
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        assert [each.getresponse().status for each in (waiting, sending)] == [503, 503]
+        stopping.join(NET)
+        proceed.set()
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def test_a_client_that_was_accepted_before_a_stop_is_answered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "FIRST_REQUEST_SECONDS", NET)
     stopped = threading.Event()

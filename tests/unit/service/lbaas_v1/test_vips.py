@@ -392,6 +392,59 @@ def test_a_pools_totals_outlive_its_vips_and_are_its_own(world: World, pool: str
     assert world.v1_pools.statistics(other).total_connections == 2
 
 
+def test_totals_stay_where_octavias_api_takes_the_pool_away(world: World, pool: str, vip: str) -> None:
+    count(world, vip, 5)
+    world.listeners.update(vip, Changes(item={"default_pool_id": None}))
+    assert world.v1_pools.statistics(pool).total_connections == 5
+    world.settle()
+    count(world, vip, 7)
+    assert world.v1_pools.statistics(pool).total_connections == 5
+    world.listeners.update(vip, Changes(item={"default_pool_id": pool}))
+    world.settle()
+    assert world.v1_pools.statistics(pool).total_connections == 5
+    count(world, vip, 8)
+    assert world.v1_pools.statistics(pool) == Statistics(bytes_in=60, bytes_out=6, total_connections=6)
+
+
+def test_totals_stay_where_octavias_api_removes_the_vip(world: World, pool: str, vip: str) -> None:
+    """It counts as long as it is there. The pool takes its totals along when it gets another VIP."""
+    count(world, vip, 5)
+    balancer = balancer_of(world, vip)
+    world.listeners.delete(vip)
+    world.gateway.health(
+        "host-1",
+        [Health(load_balancer_id=balancer, statuses={}, statistics={vip: Statistics(total_connections=6)})],
+    )
+    assert world.v1_pools.statistics(pool).total_connections == 6
+    world.settle()
+    assert world.v1_pools.statistics(pool).total_connections == 6
+    fresh = world.vips.create("project", a_vip(pool)).listener.id
+    world.settle()
+    count(world, fresh, 2)
+    assert world.v1_pools.statistics(pool).total_connections == 8
+
+
+def test_totals_stay_where_a_pool_leaves_a_vip_that_is_going(world: World, pool: str, vip: str) -> None:
+    count(world, vip, 5)
+    world.listeners.delete(vip)
+    world.vips.create("project", a_vip(pool))
+    assert world.v1_pools.statistics(pool).total_connections == 5
+
+
+def test_totals_stay_where_octavias_api_had_added_a_listener(world: World, pool: str, vip: str) -> None:
+    """The VIP goes to another pool, which its former one shares the load balancer with."""
+    second = world.listeners.create(balancer_of(world, vip), a_listener(port=81, default_pool_id=pool)).record.id
+    world.settle()
+    count(world, vip, 5)
+    other = world.v1_pools.create("project", a_v1_pool()).pool.id
+    world.vips.update(vip, VipChanges(pool_id=other))
+    world.settle()
+    assert world.v1_pools.statistics(pool).total_connections == 5
+    world.listeners.delete(second)
+    world.settle()
+    assert world.v1_pools.statistics(pool).total_connections == 5
+
+
 # -------------------------------------------------------------------------------------------------------------- agent
 
 
