@@ -17,7 +17,16 @@ from evenload.model.desired import Change, Desired, DesiredPort, Gone, Outcome
 from evenload.model.enums import MonitorType
 from evenload.model.errors import HostError, InvalidConfiguration
 from evenload.model.named_file import NamedFile, names_in
-from evenload.model.network_steps import AddAddress, AddRoute, BringUp, NetworkStep, RemoveAddress, RemoveRoute
+from evenload.model.network_steps import (
+    AddAddress,
+    AddRoute,
+    BringUp,
+    NetworkStep,
+    RemoveAddress,
+    RemoveRoute,
+    ReservePorts,
+    Tune,
+)
 from evenload.model.observed import HaproxyProcess, HostRoute, Observed
 from evenload.model.secret import SecretBytes
 from evenload.render.haproxy import render_haproxy
@@ -60,6 +69,7 @@ def furnish(site: Site, port: DesiredPort) -> None:
     site.host.ensure_namespace(site.id)
     site.host.plug(site.id, port)
     steps: list[NetworkStep] = [
+        Tune(),
         *(AddAddress(address) for address in wanted_addresses(port)),
         BringUp(),
         *(AddRoute(route) for route in wanted_routes(port)),
@@ -117,6 +127,15 @@ def test_building_it_twice_changes_nothing(site: Site) -> None:
     before = site.host.observe(site.id, port)
     furnish(site, port)
     assert site.host.observe(site.id, port) == before
+
+
+def test_ports_are_reserved_until_others_are(site: Site) -> None:
+    port = site.port()
+    furnish(site, port)
+    assert site.host.observe(site.id, port).network.tuned
+    for ports in ((8080, 35357), (35357,), ()):
+        site.host.configure(site.id, port, [ReservePorts(ports)])
+        assert site.host.observe(site.id, port).network.reserved == frozenset(ports)
 
 
 def test_a_next_hop_outside_of_the_subnet_and_host_routes(site: Site) -> None:

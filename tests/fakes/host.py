@@ -24,6 +24,8 @@ from evenload.model.network_steps import (
     NetworkStep,
     RemoveAddress,
     RemoveRoute,
+    ReservePorts,
+    Tune,
 )
 from evenload.model.observed import HaproxyObserved, HaproxyProcess, HostRoute, NetworkObserved, Observed, VifState
 from evenload.model.verdict import Verdict
@@ -59,6 +61,8 @@ class Place:
     directory: Directory | None = None
     devices: dict[str, Device] | None = None
     outside: set[str] = field(default_factory=set)
+    tuned: bool = False
+    reserved: frozenset[int] = frozenset()
     process: FakeHaproxy | None = None
     finishing: list[FakeHaproxy] = field(default_factory=list)
     begun: tuple[str, int] | None = None
@@ -156,6 +160,8 @@ class FakeHost:
                     foreign_devices=tuple(sorted(name for name in devices if name != key)),
                     addresses=frozenset(device.addresses if device is not None else ()),
                     routes=frozenset(routes),
+                    tuned=place.devices is not None and place.tuned,
+                    reserved=place.reserved if place.devices is not None else frozenset(),
                 ),
                 haproxy=HaproxyObserved(config=directory.config, process=running, orphan=place.orphan),
             )
@@ -192,7 +198,8 @@ class FakeHost:
     def ensure_namespace(self, load_balancer_id: str) -> None:
         with self._operation("ensure_namespace"):
             place = self._place(load_balancer_id)
-            place.devices = {} if place.devices is None else place.devices
+            if place.devices is None:
+                place.devices, place.tuned, place.reserved = {}, False, frozenset()
 
     def remove_namespace(self, load_balancer_id: str) -> None:
         with self._operation("remove_namespace"):
@@ -229,7 +236,7 @@ class FakeHost:
             raise HostError(f"there is no device of port {port.id}")
         for step in steps:
             with self._operation(f"configure {type(step).__name__}"):
-                self._take(device, step)
+                self._take(self._place(load_balancer_id), device, step)
 
     # HAProxy
 
@@ -355,8 +362,12 @@ class FakeHost:
         directory.config = directory.running = text
         return self._next_pid
 
-    def _take(self, device: Device, step: NetworkStep) -> None:
+    def _take(self, place: Place, device: Device, step: NetworkStep) -> None:
         match step:
+            case Tune():
+                place.tuned = True
+            case ReservePorts(ports):
+                place.reserved = frozenset(ports)
             case AddAddress(address):
                 if address not in device.addresses:
                     device.addresses.append(address)
@@ -417,7 +428,8 @@ def _print(load_balancer_id: str, place: Place) -> str:
         if place.process is not None and directory.running != directory.config:
             lines += ["  record", *(f"    {line}" for line in without_worker(directory.running or "").splitlines())]
     if place.devices is not None:
-        lines.append("  namespace")
+        ports = f", ports {','.join(map(str, sorted(place.reserved)))}" if place.reserved else ""
+        lines.append(f"  namespace{' tuned' if place.tuned else ''}{ports}")
         for name, device in sorted(place.devices.items()):
             state = "up" if device.up else "down"
             lines.append(f"    device {name} {device.mac_address} mtu {device.mtu} {state} on {device.segment}")

@@ -14,6 +14,7 @@ from tests.root.agent_stage import Stage, staged
 from tests.root.lab import Lab, run
 from tests.waiting import eventually
 
+from evenload.agent.actions import BeginHaproxy, ReloadHaproxy
 from evenload.agent.plan import plan
 from evenload.host import haproxy_process
 from evenload.model.desired import Change, Desired, Health
@@ -92,7 +93,9 @@ def test_the_former_version_s_state_directory_is_read_and_nothing_is_touched(lab
         assert observed.haproxy.process.text == json.loads((directory / "running.json").read_text())["text"]
         assert not observed.haproxy.orphan
         decided = plan(wanted, observed, stage.options)
-        assert (decided.actions, decided.change) == ((), Change.NOTHING)
+        # Today's text says more, so one process takes over from the other; nothing else is touched.
+        kinds = [type(action) for action in decided.actions]
+        assert (kinds, decided.change) == ([BeginHaproxy, ReloadHaproxy], Change.RELOAD)
 
 
 @pytest.mark.parametrize("name", ["started", "reloaded"])
@@ -106,7 +109,9 @@ def test_the_agent_adopts_it_and_counts_on(lab: Lab, name: str) -> None:
         stage.server.put(document(stage, name))
         reports, before = len(stage.server.reports), len(stage.server.heard)
         stage.restart_agent()
-        assert stage.report(_GENERATIONS[name], after=reports).change is Change.NOTHING
+        assert stage.report(_GENERATIONS[name], after=reports).change is Change.RELOAD
+        pid, former = stage.pid(), pid
+        assert pid != former
         assert eventually(lambda: counted(stage, before))
         first = healths(stage, before)[0]
         if name == "started":

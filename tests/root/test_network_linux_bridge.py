@@ -26,6 +26,7 @@ from tests.waiting import NET, eventually
 from evenload.host import netns
 from evenload.host.addresses import gratuitous_arp, unsolicited_advertisement
 from evenload.host.network import Networks
+from evenload.host.sysctl import read_sysctl, write_sysctl
 from evenload.host.vif.linux_bridge import LinuxBridge
 from evenload.model.desired import DesiredPort
 from evenload.model.errors import Hopeless, HostError
@@ -37,6 +38,8 @@ from evenload.model.network_steps import (
     NetworkStep,
     RemoveAddress,
     RemoveRoute,
+    ReservePorts,
+    Tune,
 )
 from evenload.model.observed import HostRoute, NetworkObserved, VifState
 
@@ -59,7 +62,7 @@ def build(networks: Networks, identifier: str, port: DesiredPort, *routes: HostR
     networks.ensure_namespace(identifier)
     networks.plug(identifier, port)
     addresses = [AddAddress(f"{each.address}/{each.prefix_length}") for each in port.ips]
-    networks.configure(identifier, port, [*addresses, BringUp(), *(AddRoute(route) for route in routes)])
+    networks.configure(identifier, port, [Tune(), *addresses, BringUp(), *(AddRoute(route) for route in routes)])
 
 
 def tap(port: DesiredPort) -> str:
@@ -76,6 +79,7 @@ def whole(port: DesiredPort, *routes: HostRoute) -> NetworkObserved:
         vif=VifState(mac_address=port.mac_address, mtu=port.mtu, up=True, segment=port.segment),
         addresses=frozenset(f"{each.address}/{each.prefix_length}" for each in port.ips),
         routes=frozenset(routes),
+        tuned=True,
     )
 
 
@@ -114,6 +118,38 @@ def test_the_namespace_has_its_own_settings(lab: Lab, networks: Networks) -> Non
     assert setting("ipv4/ip_forward") == "0"
     assert setting(f"ipv6/conf/{inner(port)}/accept_ra") == "0"
     assert setting(f"ipv6/conf/{inner(port)}/autoconf") == "0"
+    assert setting("ipv4/tcp_tw_reuse") == "1"
+    assert setting("ipv4/ip_local_port_range") == "1026\t65535"
+    assert setting("core/somaxconn") == "65535"
+
+
+def test_what_a_host_sets_for_itself_is_not_taken_over(lab: Lab, networks: Networks) -> None:
+    """A host that answers nobody's questions for addresses, drops what comes by another way than it would answer by,
+    and lets others reach its loopback."""
+    hostile = {"arp_ignore": "8", "rp_filter": "1", "route_localnet": "1", "accept_redirects": "1"}
+    client = lab.machine("client", "10.7.0.9/24")
+    identifier, port = lab.load_balancer_id(), make_port(VIP)
+    networks.ensure_namespace(identifier)
+    with netns.visit(networks.namespace(identifier)):
+        for name, value in hostile.items():
+            for device in ("all", "default"):
+                write_sysctl(f"net/ipv4/conf/{device}/{name}", value)
+    build(networks, identifier, port)
+    with netns.visit(networks.namespace(identifier)):
+        for name in hostile:
+            for device in ("all", inner(port)):
+                assert read_sysctl(f"net/ipv4/conf/{device}/{name}") == "0", (device, name)
+    assert reaches(client.namespace, "10.7.0.5")
+
+
+def test_a_namespace_of_an_earlier_version_is_seen_to_lack_settings(lab: Lab, networks: Networks) -> None:
+    identifier, port = lab.load_balancer_id(), make_port(VIP)
+    build(networks, identifier, port)
+    with netns.visit(networks.namespace(identifier)):
+        write_sysctl("net/ipv4/ip_local_port_range", "32768 60999")
+    assert not networks.observe(identifier, port).tuned
+    networks.configure(identifier, port, [Tune(), ReservePorts((8080, 35357))])
+    assert networks.observe(identifier, port) == replace(whole(port), reserved=frozenset({8080, 35357}))
 
 
 def test_packets_pass_at_once(lab: Lab, networks: Networks) -> None:
@@ -324,7 +360,7 @@ def test_everything_may_be_repeated(lab: Lab, networks: Networks) -> None:
     assert networks.observe(identifier, port) == whole(port, route)
     networks.unplug(identifier, port.id)
     networks.unplug(identifier, port.id)
-    assert networks.observe(identifier, port) == NetworkObserved(namespace=True)
+    assert networks.observe(identifier, port) == NetworkObserved(namespace=True, tuned=True)
     networks.remove_namespace(identifier)
     networks.remove_namespace(identifier)
     assert networks.observe(identifier, port) == NetworkObserved(namespace=False)

@@ -17,7 +17,7 @@ from evenload.host.settings import OpenvswitchSettings
 from evenload.host.vif.openvswitch import Openvswitch as Driver
 from evenload.model.desired import DesiredPort
 from evenload.model.errors import Hopeless, HostError
-from evenload.model.network_steps import AddAddress, AddRoute, BringUp
+from evenload.model.network_steps import AddAddress, AddRoute, BringUp, Tune
 from evenload.model.observed import HostRoute, NetworkObserved, VifState
 
 pytestmark = pytest.mark.root
@@ -45,7 +45,7 @@ class Site:
         self.networks.ensure_namespace(identifier)
         self.networks.plug(identifier, port)
         addresses = [AddAddress(f"{each.address}/{each.prefix_length}") for each in port.ips]
-        self.networks.configure(identifier, port, [*addresses, BringUp(), AddRoute(ROUTE)])
+        self.networks.configure(identifier, port, [Tune(), *addresses, BringUp(), AddRoute(ROUTE)])
         return identifier
 
     def device(self, port: DesiredPort) -> str:
@@ -77,6 +77,7 @@ def whole(port: DesiredPort) -> NetworkObserved:
         vif=VifState(mac_address=port.mac_address, mtu=port.mtu, up=True, segment=port.segment),
         addresses=frozenset(f"{each.address}/{each.prefix_length}" for each in port.ips),
         routes=frozenset([ROUTE]),
+        tuned=True,
     )
 
 
@@ -198,7 +199,7 @@ def test_unplugging_may_be_repeated(site: Site) -> None:
     site.networks.unplug(identifier, port.id)
     site.networks.unplug(identifier, port.id)
     assert site.switch.vsctl("list-ports", site.bridge).split() == []
-    assert site.networks.observe(identifier, port) == NetworkObserved(namespace=True)
+    assert site.networks.observe(identifier, port) == NetworkObserved(namespace=True, tuned=True)
 
 
 def test_the_other_kind_of_port_is_replaced(site: Site) -> None:

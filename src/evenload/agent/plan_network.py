@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from evenload.agent.actions import Action, Configure, Part, Plug
 from evenload.model.desired import Change, Desired, DesiredIp, DesiredPort
 from evenload.model.network_steps import (
+    FIRST_SOURCE_PORT,
     AddAddress,
     AddRoute,
     Announce,
@@ -17,6 +18,8 @@ from evenload.model.network_steps import (
     NetworkStep,
     RemoveAddress,
     RemoveRoute,
+    ReservePorts,
+    Tune,
 )
 from evenload.model.observed import HostRoute, NetworkObserved, VifState
 
@@ -42,7 +45,10 @@ def plan_network(desired: Desired, observed: NetworkObserved, *, routes_certain:
         (route for route in observed.routes if route.destination not in destinations),
         key=lambda route: (route.destination, route.nexthop),
     )
-    steps: list[NetworkStep] = [RemoveAddress(address) for address in clashing]  # the same one, of another length
+    reserved = wanted_reserved(desired)
+    steps: list[NetworkStep] = [] if observed.tuned else [Tune()]
+    steps += [] if observed.reserved == reserved else [ReservePorts(tuple(sorted(reserved)))]
+    steps += [RemoveAddress(address) for address in clashing]  # the same one, of another length
     steps += [AddAddress(address) for address in new]
     if not running:
         steps.append(BringUp())
@@ -57,17 +63,30 @@ def plan_network(desired: Desired, observed: NetworkObserved, *, routes_certain:
     return Part(
         actions=tuple(actions),
         change=Change.NETWORK if actions else Change.NOTHING,
-        after=_network(port, wanted, routes),
+        after=_network(port, wanted, routes, reserved),
     )
 
 
-def wanted_network(port: DesiredPort) -> NetworkObserved:
-    return _network(port, wanted_addresses(port), wanted_routes(port))
+def wanted_network(port: DesiredPort, reserved: frozenset[int] = frozenset()) -> NetworkObserved:
+    return _network(port, wanted_addresses(port), wanted_routes(port), reserved)
 
 
-def _network(port: DesiredPort, addresses: Iterable[str], routes: Iterable[HostRoute]) -> NetworkObserved:
+def wanted_reserved(desired: Desired) -> frozenset[int]:
+    """The listeners' ports that a connection to a member might take otherwise, disabled ones included: these are to be
+    free when they are enabled."""
+    return frozenset(each.port for each in desired.listeners if each.port >= FIRST_SOURCE_PORT)
+
+
+def _network(
+    port: DesiredPort, addresses: Iterable[str], routes: Iterable[HostRoute], reserved: frozenset[int]
+) -> NetworkObserved:
     return NetworkObserved(
-        namespace=True, vif=wanted_vif(port), addresses=frozenset(addresses), routes=frozenset(routes)
+        namespace=True,
+        vif=wanted_vif(port),
+        addresses=frozenset(addresses),
+        routes=frozenset(routes),
+        tuned=True,
+        reserved=reserved,
     )
 
 

@@ -17,6 +17,7 @@ from evenload.host.haproxy_orphans import Orphans
 from evenload.host.haproxy_record import Record
 from evenload.host.haproxy_runtime import Conversation
 from evenload.host.haproxy_workers import LIVE, STATES, Workers
+from evenload.host.listening import ensure_free, places_of
 from evenload.host.succession import HANDOVERS, Handover, Worker, outlives_start
 from evenload.model.errors import HostError
 
@@ -110,6 +111,7 @@ class Starts:
             self.begin_takeover(load_balancer_id, text, worker)
         try:
             self._files.write(load_balancer_id, STATES, server_states or _NO_STATES)
+            self._ensure_free(load_balancer_id, text)
             pid = self._finish(load_balancer_id, text)
         except BaseException:
             self.abandon(load_balancer_id)
@@ -121,6 +123,13 @@ class Starts:
         if former.handover.ended:
             self._workers.end(load_balancer_id, former.worker.pid)
         return pid
+
+    def _ensure_free(self, load_balancer_id: str, text: str) -> None:
+        """The places that come with the text; those that the former worker listens on are handed over."""
+        with self._lock:
+            former = self._former[load_balancer_id].worker
+        new = places_of(text) - places_of(self._record.text(load_balancer_id, former))
+        ensure_free(self._workers.namespace_path(load_balancer_id), new)
 
     def _finish(self, load_balancer_id: str, text: str) -> int:
         started = self._launcher.finish(load_balancer_id)

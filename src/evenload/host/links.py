@@ -6,7 +6,7 @@ given socket belongs. Addresses and routes are elsewhere.
 
 import errno
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evenload.host.netlink import (
@@ -27,7 +27,7 @@ from evenload.host.refusal import refusal
 from evenload.model.errors import HostError
 
 _NEWLINK, _DELLINK, _GETLINK, _SETLINK, _GETVLAN = 16, 17, 18, 19, 114
-_AF_BRIDGE = 7
+_AF_INET, _AF_BRIDGE, _INET_CONF = 2, 7, 1
 _INFO = struct.Struct("=BxHiII")
 _IFF_UP = 0x1
 _ADDRESS, _IFNAME, _MTU, _LINK, _MASTER, _OPERSTATE, _LINKINFO = 1, 3, 4, 5, 10, 16, 18
@@ -151,8 +151,10 @@ def change_link(
     master: int | None = None,
     netns: int | None = None,
     name: str | None = None,
+    ipv4: Mapping[int, int] | None = None,
 ) -> None:
-    """Sets what is given; ``master`` 0 takes it off its bridge, ``netns`` is an open file of the namespace."""
+    """Sets what is given; ``master`` 0 takes it off its bridge, ``netns`` is an open file of the namespace. ``ipv4``:
+    what /proc/sys/net/ipv4/conf has for the device, by the numbers of linux/ip.h."""
     body = b"" if up is None else _info(index, flags=_IFF_UP if up else 0, change=_IFF_UP)
     body = body or _info(index)
     if mac_address is not None:
@@ -165,6 +167,9 @@ def change_link(
         body += number(_NET_NS_FD, netns)
     if name is not None:
         body += text(_IFNAME, name)
+    if ipv4 is not None:
+        settings = nest(_INET_CONF, *(number(kind, value) for kind, value in ipv4.items()))
+        body += nest(_AF_SPEC, nest(_AF_INET, settings))
     netlink.request(_NEWLINK, 0, body, attempted)
 
 

@@ -26,6 +26,8 @@ _ATTRIBUTE = struct.Struct("=HH")
 _NLA_TYPE_MASK = 0x3FFF
 _NLA_F_NESTED = 0x8000
 _BUFFER = 1 << 18
+_PATIENCE = struct.pack("@ll", 30, 0)
+"""Seconds and microseconds that the kernel gets for an answer: it may be busy with the devices of others for long."""
 
 
 class Message(NamedTuple):
@@ -89,6 +91,7 @@ class Netlink:
             self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
             self._socket.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
             self._socket.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
             self._socket.bind((0, 0))
         except OSError as error:
             raise refusal("open a netlink socket", error) from error

@@ -27,6 +27,7 @@ from evenload.host.late_closing import LateCloser
 from evenload.host.links import Link, change_link, read_link, read_links, remove_link
 from evenload.host.netlink import Netlink
 from evenload.host.sysctl import write_sysctl
+from evenload.host.tuning import DEVICE_SETTINGS, is_tuned, read_reserved_ports, reserve_ports, tune
 from evenload.host.vif.driver import HostSide, Vif
 from evenload.host.vif.veth import host_device_of
 from evenload.model.desired import DesiredPort
@@ -39,6 +40,8 @@ from evenload.model.network_steps import (
     NetworkStep,
     RemoveAddress,
     RemoveRoute,
+    ReservePorts,
+    Tune,
 )
 from evenload.model.observed import NetworkObserved, VifState
 from evenload.threads import Faults
@@ -172,12 +175,15 @@ class Networks:
             inner = None if port is None else found.pop(self._vif.device(port.id), None)
             addresses = frozenset[str]() if inner is None else read_usable_addresses(netlink, inner.index)
             routes = read_routes(netlink)
+            tuned, reserved = is_tuned(), read_reserved_ports()
         return NetworkObserved(
             namespace=True,
             vif=_vif_state(inner, outer, port, loopback_up=found[_LOOPBACK].up),
             foreign_devices=tuple(sorted(link.name for link in found.values() if not _belongs_to_kernel(link))),
             addresses=addresses,
             routes=routes,
+            tuned=tuned,
+            reserved=reserved,
         )
 
     def close(self) -> None:
@@ -194,6 +200,10 @@ class Networks:
         late: list[socket.socket],
     ) -> None:
         match step:
+            case Tune():
+                tune(inside, link.index)
+            case ReservePorts(ports):
+                reserve_ports(ports)
             case AddAddress(address):
                 add_address(inside, link.index, address)
             case RemoveAddress(address):
@@ -212,7 +222,7 @@ class Networks:
 
     def _bring_up(self, link: Link, port: DesiredPort, inside: Netlink, outside: Netlink) -> None:
         change_link(inside, _LOOPBACK_INDEX, "set the loopback up", up=True)
-        change_link(inside, link.index, f"set {link.name} up", up=True)
+        change_link(inside, link.index, f"set {link.name} up", up=True, ipv4=DEVICE_SETTINGS)
 
         def passing() -> bool:
             inner = read_link(inside, link.name)

@@ -19,6 +19,8 @@ _HOPELESS = {
 }
 _PASSING = {
     errno.EXFULL: "the bridge is full, a Linux bridge has at most 1023 ports",
+    errno.EADDRINUSE: "a connection that is open, or was a minute ago, has this port",
+    errno.EAGAIN: "the kernel does not answer in time",
     errno.ENOBUFS: "the kernel is out of buffers or its neighbour table is full",
     errno.EMFILE: "the agent has too many open files; raise its limit (LimitNOFILE)",
     errno.ENOSPC: "no space left, on the disk or in a limit under /proc/sys/user",

@@ -4,6 +4,22 @@ from dataclasses import dataclass
 
 from evenload.model.observed import HostRoute
 
+FIRST_SOURCE_PORT = 1026
+"""Connections to members get their own port from here upwards; below it lie the ports of the stick tables' peers and
+most listeners."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tune:
+    """The settings of the namespace's kernel that a load balancer needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReservePorts:
+    """No connection to a member gets one of these as its own port; those reserved before are free again."""
+
+    ports: tuple[int, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class AddAddress:
@@ -39,4 +55,4 @@ class Announce:
     address: str
 
 
-NetworkStep = AddAddress | RemoveAddress | AddRoute | RemoveRoute | BringUp | Announce
+NetworkStep = Tune | ReservePorts | AddAddress | RemoveAddress | AddRoute | RemoveRoute | BringUp | Announce

@@ -32,13 +32,15 @@ class VifState:
 class NetworkObserved:
     """``addresses`` are in interface notation (``10.0.0.5/24``), link-local ones and those of the loopback left out;
     ``routes`` likewise leave out what the kernel made by itself. ``foreign_devices``: further devices in the
-    namespace."""
+    namespace. ``tuned``: it has the kernel settings of this version; ``reserved``: local ports kept for listeners."""
 
     namespace: bool = False
     vif: VifState | None = None
     foreign_devices: tuple[str, ...] = ()
     addresses: frozenset[str] = frozenset()
     routes: frozenset[HostRoute] = frozenset()
+    tuned: bool = False
+    reserved: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

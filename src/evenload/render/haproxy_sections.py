@@ -78,6 +78,8 @@ def render_defaults() -> list[str]:
         # A client gets half a minute for the header of a request, however slowly it sends.
         "    timeout http-request 30s",
         "    load-server-state-from-file global",
+        # Any address of the host, as without it; but sockets that are made by it leave their ports to listeners.
+        "    source 0.0.0.0",
     ]
 
 

@@ -219,7 +219,9 @@ def test_a_refused_runtime_change_becomes_a_reload(world: World) -> None:
 
 def test_a_process_that_does_not_answer_is_reloaded_all_the_same(world: World) -> None:
     world.apply(make_desired())
-    world.host.fail(after=1, error=HostError("no answer"))  # to the question for its members' health
+    world.host.fail(
+        after=2, error=HostError("no answer")
+    )  # after the port is reserved, to the question for its members' health
     world.apply(changed(make_desired(), listeners=(listener(port=8080),)))
     assert world.server.reports[-1].outcome is DONE
     assert world.server.reports[-1].change is Change.RELOAD

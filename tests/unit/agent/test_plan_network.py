@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
-from tests.fakes.desired import ip, make_desired, port, route, segment
+from tests.fakes.desired import ip, listener, make_desired, port, route, segment
 
 from evenload.agent.actions import Configure, Plug
 from evenload.agent.plan_network import plan_network, wanted_network, wanted_routes
@@ -17,6 +17,8 @@ from evenload.model.network_steps import (
     NetworkStep,
     RemoveAddress,
     RemoveRoute,
+    ReservePorts,
+    Tune,
 )
 from evenload.model.observed import HostRoute, NetworkObserved
 
@@ -44,7 +46,26 @@ def default(nexthop: str, *, onlink: bool = False) -> HostRoute:
 def test_a_new_port_gets_addresses_before_it_comes_up_and_routes_after() -> None:
     planned = planned_for(port(), NetworkObserved(namespace=True))
     assert planned.plug
-    assert planned.steps == (AddAddress("10.0.0.5/24"), BringUp(), AddRoute(default("10.0.0.1")))
+    assert planned.steps == (Tune(), AddAddress("10.0.0.5/24"), BringUp(), AddRoute(default("10.0.0.1")))
+
+
+def test_listeners_ports_that_a_connection_could_have_are_kept_for_them() -> None:
+    """Before HAProxy binds them; a listener that is disabled now is enabled some day."""
+    listeners = (
+        listener(port=80),
+        listener(1, port=1025),
+        listener(2, port=35357),
+        listener(3, port=50000, admin_state_up=False),
+    )
+    desired = make_desired(listeners=listeners)
+    part = plan_network(desired, wanted_network(desired.port, frozenset({50000, 8080})))
+    assert part.actions == (Configure(desired.port, (ReservePorts((35357, 50000)),)),)
+    assert plan_network(desired, part.after).actions == ()
+
+
+def test_a_namespace_of_an_earlier_version_gets_the_settings_of_this_one() -> None:
+    at = port()
+    assert planned_for(at, replace(wanted_network(at), tuned=False)).steps == (Tune(),)
 
 
 def test_nothing_to_do_where_all_is_as_desired() -> None:
