@@ -39,7 +39,7 @@ class Device:
     segment: Segment | None
     up: bool = False
     addresses: list[str] = field(default_factory=list)
-    routes: dict[str, HostRoute] = field(default_factory=dict)
+    routes: dict[tuple[str | None, str], HostRoute] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -377,10 +377,10 @@ class FakeHost:
             case AddRoute(route):
                 if not device.up:
                     raise HostError("the network is down")
-                device.routes[route.destination] = route
+                device.routes[route.source, route.destination] = route
             case RemoveRoute(route):
-                if device.routes.get(route.destination) == route:
-                    del device.routes[route.destination]
+                if device.routes.get((route.source, route.destination)) == route:
+                    del device.routes[route.source, route.destination]
             case BringUp():
                 device.up = True
             case Announce(address):
@@ -434,8 +434,8 @@ def _print(load_balancer_id: str, place: Place) -> str:
             state = "up" if device.up else "down"
             lines.append(f"    device {name} {device.mac_address} mtu {device.mtu} {state} on {device.segment}")
             lines += [f"      address {address}" for address in sorted(device.addresses)]
-            for route in sorted(device.routes.values(), key=lambda route: route.destination):
-                onlink = " onlink" if route.onlink else ""
+            for route in sorted(device.routes.values(), key=lambda route: (route.source or "", route.destination)):
+                onlink = (" onlink" if route.onlink else "") + (f" from {route.source}" if route.source else "")
                 lines.append(f"      route {route.destination} via {route.nexthop}{onlink}")
     lines += ["  begun process"] if place.begun is not None else []
     lines += [f"  outside {port}" for port in sorted(place.outside)]

@@ -89,7 +89,7 @@ def add_address(host: FakeHost, load_balancer_id: str, address: str) -> None:
 
 def add_route(host: FakeHost, load_balancer_id: str, route: HostRoute) -> None:
     def routed(device: Device) -> None:
-        device.routes[route.destination] = route
+        device.routes[route.source, route.destination] = route
 
     _each_device(host, load_balancer_id, routed)
 

@@ -23,6 +23,7 @@ from tests.root.lab import (
 )
 from tests.waiting import NET, eventually
 
+from evenload.agent.plan_network import wanted_routes
 from evenload.host import netns
 from evenload.host.addresses import gratuitous_arp, unsolicited_advertisement
 from evenload.host.network import Networks
@@ -221,6 +222,36 @@ def test_host_routes_lead_to_networks_behind_a_neighbour(lab: Lab, networks: Net
     assert reaches(networks.namespace(identifier), "203.0.113.7")
     networks.configure(identifier, port, [RemoveRoute(route), RemoveRoute(route)])
     assert networks.observe(identifier, port) == whole(port)
+
+
+def test_an_answer_leaves_by_the_subnet_of_its_address(lab: Lab, networks: Networks) -> None:
+    """Two routers, and behind each a client's address that only this router leads to."""
+    identifier = lab.load_balancer_id()
+    port = make_port("10.7.0.5/24", "10.8.0.5/24", "2001:db8:7::5/64", "2001:db8:8::5/64")
+    gateways = ("10.7.0.1", "10.8.0.1", "2001:db8:7::1", "2001:db8:8::1")
+    ips = tuple(replace(each, gateway_ip=gateway) for each, gateway in zip(port.ips, gateways, strict=True))
+    port = replace(port, ips=ips)
+    clients = {}
+    for number in (7, 8):
+        router = lab.machine(f"router{number}", f"10.{number}.0.1/24", f"2001:db8:{number}::1/64")
+        behind = {"10.60.0.9/32", "2001:db8:60::9/128"}
+        run_ip([f"addr add {each} dev lo" for each in behind], namespace=router.namespace.name)
+        clients[number] = router
+    routes = wanted_routes(port)
+    build(networks, identifier, port, *routes)
+    assert networks.observe(identifier, port) == whole(port, *routes)
+    for number, router in clients.items():
+        assert reaches(router.namespace, f"10.{number}.0.5", source="10.60.0.9")
+        assert reaches(router.namespace, f"2001:db8:{number}::5", source="2001:db8:60::9")
+    left = [route for route in routes if route.source is None]
+    own = [route for route in routes if route.source is not None]
+    networks.configure(identifier, port, [RemoveRoute(route) for route in own])
+    assert networks.observe(identifier, port) == whole(port, *left)
+    rules = run("ip", "rule", namespace=f"qlbaas-{identifier}") + run(
+        "ip", "-6", "rule", namespace=f"qlbaas-{identifier}"
+    )
+    assert "10.8.0.5" not in rules
+    assert "2001:db8:8::5" not in rules
 
 
 def test_a_route_takes_the_place_of_another_one(lab: Lab, networks: Networks) -> None:

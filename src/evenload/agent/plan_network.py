@@ -5,7 +5,7 @@ Everything that is missing comes before anything that goes, so that no moment ha
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface, ip_network
 
 from evenload.agent.actions import Action, Configure, Part, Plug
 from evenload.model.desired import Change, Desired, DesiredIp, DesiredPort
@@ -24,6 +24,8 @@ from evenload.model.network_steps import (
 from evenload.model.observed import HostRoute, NetworkObserved, VifState
 
 DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
+_NOWHERE = {4: "0.0.0.0", 6: "::"}
+"""The next hop of what lies on the wire itself."""
 
 
 def plan_network(desired: Desired, observed: NetworkObserved, *, routes_certain: bool = True) -> Part[NetworkObserved]:
@@ -40,10 +42,10 @@ def plan_network(desired: Desired, observed: NetworkObserved, *, routes_certain:
     surplus = sorted(observed.addresses - set(wanted))
     clashing = [address for address in surplus if _host(address) in {_host(each) for each in wanted}]
     new_routes = [route for route in routes if not (running and routes_certain) or route not in observed.routes]
-    destinations = {route.destination for route in routes}
+    replaced = {(route.source, route.destination) for route in routes}
     old_routes = sorted(
-        (route for route in observed.routes if route.destination not in destinations),
-        key=lambda route: (route.destination, route.nexthop),
+        (route for route in observed.routes if (route.source, route.destination) not in replaced),
+        key=lambda route: (route.source or "", route.destination, route.nexthop),
     )
     reserved = wanted_reserved(desired)
     steps: list[NetworkStep] = [] if observed.tuned else [Tune()]
@@ -101,15 +103,36 @@ def wanted_addresses(port: DesiredPort) -> list[str]:
 
 
 def wanted_routes(port: DesiredPort) -> list[HostRoute]:
-    """Per family the way out of the first subnet that has one, then the host routes of all subnets.
+    """Per family the way out of the first subnet that has one, then the host routes of all subnets; then, where a
+    family has several subnets, the ways of each address's own.
 
     A destination is named once: the first subnet wins. Left out is what the kernel would refuse or knows better: a
     next hop that is the port itself, and a destination that is a subnet of the port.
     """
+    return [*_routes(port, port.ips), *_own_routes(port)]
+
+
+def _own_routes(port: DesiredPort) -> Iterator[HostRoute]:
+    """What answers of an address take, so that they leave by its subnet: to the port's subnets at once, out by the
+    subnet's own gateway. Where that has none, the ways of all are all there is."""
+    for ip in port.ips:
+        family = [each for each in port.ips if ip_address(each.address).version == ip_address(ip.address).version]
+        subnets = dict.fromkeys(_subnet(each) for each in family)
+        own = _routes(port, (ip,))
+        if len(subnets) > 1 and own:
+            nowhere = _NOWHERE[ip_address(ip.address).version]
+            for subnet in subnets:
+                yield HostRoute(destination=str(subnet), nexthop=nowhere, source=ip.address)
+            for route in own:
+                yield replace(route, source=ip.address)
+
+
+def _routes(port: DesiredPort, ips: tuple[DesiredIp, ...]) -> list[HostRoute]:
+    """By what the subnets of some of the port's addresses say."""
     own = {ip_address(ip.address) for ip in port.ips}
-    subnets = [ip_interface(address).network for address in wanted_addresses(port)]
+    subnets = [_subnet(ip) for ip in port.ips]
     found: dict[str, HostRoute] = {}
-    for destination, nexthop in [*_defaults(port.ips), *_host_routes(port.ips)]:
+    for destination, nexthop in [*_defaults(ips), *_host_routes(ips)]:
         hop = ip_address(nexthop)
         network = ip_network(destination)
         if hop in own or network in subnets or network.version != hop.version:
@@ -118,6 +141,10 @@ def wanted_routes(port: DesiredPort) -> list[HostRoute]:
         route = HostRoute(destination=destination, nexthop=nexthop, onlink=not inside)
         found.setdefault(destination, route)
     return list(found.values())
+
+
+def _subnet(ip: DesiredIp) -> IPv4Network | IPv6Network:
+    return ip_interface(f"{ip.address}/{ip.prefix_length}").network
 
 
 def _defaults(ips: tuple[DesiredIp, ...]) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ import ipaddress
 import socket
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 
 from evenload.host.links import pack_mac
 from evenload.host.netlink import (
@@ -23,6 +24,7 @@ from evenload.host.netlink import (
     number,
 )
 from evenload.host.refusal import refusal
+from evenload.host.rules import ensure_table, read_tables, remove_table
 from evenload.model.observed import HostRoute
 
 _NEWADDR, _DELADDR, _GETADDR, _NEWROUTE, _DELROUTE, _GETROUTE = 20, 21, 22, 24, 25, 26
@@ -88,39 +90,53 @@ def remove_address(netlink: Netlink, index: int, address: str) -> None:
 
 
 def read_routes(netlink: Netlink) -> frozenset[HostRoute]:
-    """The unicast routes of the main table that somebody added; a route without a next hop has ``0.0.0.0`` or ``::``.
+    """The unicast routes that somebody added, to the main table and to those of single addresses; a route without a
+    next hop has ``0.0.0.0`` or ``::``.
 
     A route with several next hops counts as several.
     """
-    found: set[HostRoute] = set()
+    found: dict[int, set[HostRoute]] = {}
     for family in (socket.AF_INET, socket.AF_INET6):
         body = _ROUTE_INFO.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
         for message in netlink.dump(_GETROUTE, body, "list routes"):
-            found.update(_routes(message.body))
-    return frozenset(found)
+            table, listed = _routes(message.body)
+            found.setdefault(table, set()).update(listed)
+    routes = found.pop(_TABLE_MAIN, set())
+    if any(found.values()):  # few have any, so nobody else pays for the question
+        for address, table in read_tables(netlink).items():
+            routes |= {replace(route, source=address) for route in found.get(table, set())}
+    return frozenset(routes)
 
 
 def add_route(netlink: Netlink, index: int, route: HostRoute) -> None:
     """In place of another one to the same destination."""
     destination = ipaddress.ip_network(route.destination)
     scope = _SCOPE_LINK if _unspecified(route) and destination.version == 4 else _SCOPE_UNIVERSE
-    body = _route(index, destination, route, scope)
+    table = _TABLE_MAIN if route.source is None else ensure_table(netlink, route.source)
+    body = _route(index, destination, route, scope, table)
     netlink.request(
         _NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body, f"add a route to {route.destination} via {route.nexthop}"
     )
 
 
 def remove_route(netlink: Netlink, index: int, route: HostRoute) -> None:
+    """The table of a single address goes with its last route."""
     destination = ipaddress.ip_network(route.destination)
     attempted = f"remove the route to {route.destination} via {route.nexthop}"
+    table: int | None = _TABLE_MAIN if route.source is None else read_tables(netlink).get(route.source)
+    if table is None:
+        return
     try:
-        netlink.ask(_DELROUTE, NLM_F_ACK, _route(index, destination, route, _SCOPE_NOWHERE))
+        netlink.ask(_DELROUTE, NLM_F_ACK, _route(index, destination, route, _SCOPE_NOWHERE, table))
     except OSError as error:
         if error.errno not in (errno.ESRCH, errno.ENODEV):
             raise refusal(attempted, error) from error
-        if any((each.destination, each.nexthop) == (route.destination, route.nexthop) for each in read_routes(netlink)):
+        same = (route.destination, route.nexthop, route.source)
+        if any((each.destination, each.nexthop, each.source) == same for each in read_routes(netlink)):
             # One of several next hops, or one through another device: the whole route goes.
-            netlink.request(_DELROUTE, 0, _route(0, destination, None, _SCOPE_NOWHERE), attempted)
+            netlink.request(_DELROUTE, 0, _route(0, destination, None, _SCOPE_NOWHERE, table), attempted)
+    if route.source is not None and not any(each.source == route.source for each in read_routes(netlink)):
+        remove_table(netlink, route.source, table)
 
 
 def announce(
@@ -207,12 +223,15 @@ def _unspecified(route: HostRoute) -> bool:
     return ipaddress.ip_address(route.nexthop).is_unspecified
 
 
-def _route(index: int, destination: Network, route: HostRoute | None, scope: int) -> bytes:
+def _route(index: int, destination: Network, route: HostRoute | None, scope: int, table: int) -> bytes:
     family = socket.AF_INET if destination.version == 4 else socket.AF_INET6
     adding = scope != _SCOPE_NOWHERE
     protocol, kind = (_PROTO_STATIC, _UNICAST) if adding else (0, 0)
     flags = _RTNH_F_ONLINK if adding and route is not None and route.onlink else 0
-    body = _ROUTE_INFO.pack(family, destination.prefixlen, 0, 0, _TABLE_MAIN, protocol, scope, kind, flags)
+    body = _ROUTE_INFO.pack(
+        family, destination.prefixlen, 0, 0, table if table < 256 else 0, protocol, scope, kind, flags
+    )
+    body += number(_RTA_TABLE, table)
     if destination.prefixlen:
         body += attribute(_RTA_DST, destination.network_address.packed)
     if route is not None and not _unspecified(route):
@@ -220,17 +239,19 @@ def _route(index: int, destination: Network, route: HostRoute | None, scope: int
     return body + number(_RTA_OIF, index) if index else body
 
 
-def _routes(body: bytes) -> list[HostRoute]:
-    family, length, _, _, table, protocol, _, kind, flags = _ROUTE_INFO.unpack_from(body)
+def _routes(body: bytes) -> tuple[int, list[HostRoute]]:
+    """With the number of their table."""
+    family, length, _, _, small, protocol, _, kind, flags = _ROUTE_INFO.unpack_from(body)
     parts = attributes(body[_ROUTE_INFO.size :])
-    if as_number(parts.get(_RTA_TABLE), table) != _TABLE_MAIN or protocol == _PROTO_KERNEL or kind != _UNICAST:
-        return []
+    table = as_number(parts.get(_RTA_TABLE), small)
+    if protocol == _PROTO_KERNEL or kind != _UNICAST:
+        return table, []
     nothing = b"\0" * (4 if family == socket.AF_INET else 16)
     destination = f"{ipaddress.ip_address(parts.get(_RTA_DST, nothing))}/{length}"
     hops = [(parts.get(_RTA_GATEWAY, nothing), flags)]
     if _RTA_MULTIPATH in parts:
         hops = list(_next_hops(parts[_RTA_MULTIPATH], nothing))
-    return [
+    return table, [
         HostRoute(
             destination=destination, nexthop=str(ipaddress.ip_address(gateway)), onlink=bool(flags & _RTNH_F_ONLINK)
         )

@@ -8,11 +8,13 @@ from evenload.model.network import Segment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRoute:
-    """A route in a namespace. ``onlink``: the next hop lies outside every subnet of the interface."""
+    """A route in a namespace. ``onlink``: the next hop lies outside every subnet of the interface. ``source``: the
+    address whose packets alone take it, before the routes of all; None: those of all."""
 
     destination: str
     nexthop: str
     onlink: bool = False
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

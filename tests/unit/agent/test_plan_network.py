@@ -43,6 +43,11 @@ def default(nexthop: str, *, onlink: bool = False) -> HostRoute:
     return HostRoute(destination="0.0.0.0/0", nexthop=nexthop, onlink=onlink)
 
 
+def shared(at: DesiredPort) -> list[HostRoute]:
+    """What packets of every address take."""
+    return [each for each in wanted_routes(at) if each.source is None]
+
+
 def test_a_new_port_gets_addresses_before_it_comes_up_and_routes_after() -> None:
     planned = planned_for(port(), NetworkObserved(namespace=True))
     assert planned.plug
@@ -137,7 +142,7 @@ def test_the_gateway_outdoes_a_default_host_route() -> None:
 
 def test_each_family_has_its_own_way_out_and_the_first_subnet_wins() -> None:
     at = port(ip("10.0.0.5", "10.0.0.1"), ip("2001:db8::5/64", "fe80::1"), ip("10.1.0.5", "10.1.0.1"))
-    assert wanted_routes(at) == [default("10.0.0.1"), HostRoute(destination="::/0", nexthop="fe80::1")]
+    assert shared(at) == [default("10.0.0.1"), HostRoute(destination="::/0", nexthop="fe80::1")]
 
 
 def test_host_routes_of_all_subnets_count_each_destination_once() -> None:
@@ -145,10 +150,48 @@ def test_host_routes_of_all_subnets_count_each_destination_once() -> None:
         ip("10.0.0.5", None, host_routes=(route("10.7.0.0/16", "10.0.0.7"),)),
         ip("10.1.0.5", None, host_routes=(route("10.7.0.0/16", "10.1.0.7"), route("10.8.0.0/16", "10.1.0.8"))),
     )
-    assert wanted_routes(at) == [
+    assert shared(at) == [
         HostRoute(destination="10.7.0.0/16", nexthop="10.0.0.7"),
         HostRoute(destination="10.8.0.0/16", nexthop="10.1.0.8"),
     ]
+
+
+def test_answers_leave_by_the_subnet_of_their_address() -> None:
+    at = port(
+        ip("10.0.0.5", "10.0.0.1"),
+        ip("10.1.0.5", "10.1.0.1", host_routes=(route("10.8.0.0/16", "10.1.0.8"),)),
+        ip("2001:db8::5/64", "2001:db8::1"),
+    )
+
+    def own(address: str, destination: str, nexthop: str) -> HostRoute:
+        return HostRoute(destination=destination, nexthop=nexthop, source=address)
+
+    assert [each for each in wanted_routes(at) if each.source] == [
+        own("10.0.0.5", "10.0.0.0/24", "0.0.0.0"),
+        own("10.0.0.5", "10.1.0.0/24", "0.0.0.0"),
+        own("10.0.0.5", "0.0.0.0/0", "10.0.0.1"),
+        own("10.1.0.5", "10.0.0.0/24", "0.0.0.0"),
+        own("10.1.0.5", "10.1.0.0/24", "0.0.0.0"),
+        own("10.1.0.5", "0.0.0.0/0", "10.1.0.1"),
+        own("10.1.0.5", "10.8.0.0/16", "10.1.0.8"),
+    ]
+
+
+def test_addresses_of_one_subnet_need_no_ways_of_their_own() -> None:
+    at = port(ip("10.0.0.5"), ip("10.0.0.6"), ip("2001:db8::5/64", "2001:db8::1"))
+    assert wanted_routes(at) == shared(at)
+
+
+def test_a_subnet_without_a_way_out_uses_that_of_the_others() -> None:
+    at = port(ip("10.0.0.5", "10.0.0.1"), ip("10.1.0.5", None))
+    assert {each.source for each in wanted_routes(at)} == {None, "10.0.0.5"}
+
+
+def test_the_own_ways_of_an_address_go_with_it() -> None:
+    two, one = port(ip("10.0.0.5"), ip("10.1.0.5", "10.1.0.1")), port(ip("10.0.0.5"))
+    steps = planned_for(one, wanted_network(two)).steps
+    gone = [step.route for step in steps if isinstance(step, RemoveRoute)]
+    assert set(gone) == set(wanted_routes(two)) - set(wanted_routes(one))
 
 
 def test_a_next_hop_outside_of_every_subnet_is_on_link() -> None:
