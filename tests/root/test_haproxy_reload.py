@@ -87,6 +87,27 @@ def test_no_request_fails_while_it_is_reloaded_again_and_again(stage: Stage) -> 
     assert kept.bad == []
 
 
+def test_a_reload_takes_the_very_sockets_over(stage: Stage) -> None:
+    """Of both families: who waits at a socket that is bound anew instead is reset."""
+    vips = tuple(Vip(address=address, subnet_id="subnet") for address in (VIP, VIP6))
+    document = desired(member(1))
+    document = replace(document, load_balancer=replace(document.load_balancer, vips=vips))
+    before = listening(stage.start(document))
+    assert {family for family, _, _ in before} == {"tcp", "tcp6"}
+    assert listening(stage.reload(document)) == before
+
+
+def listening(pid: int) -> set[tuple[str, str, str]]:
+    """Family, place and inode of each socket at port 80 in the process's namespace that somebody listens at."""
+    found = set()
+    for family in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{family}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and words[1].endswith(":0050"):
+                found.add((family, words[1], words[9]))
+    return found
+
+
 def test_an_old_worker_finishes_what_it_began_and_ends(stage: Stage) -> None:
     slow = stage.backend(1)
     first = stage.start(desired(member(1)))

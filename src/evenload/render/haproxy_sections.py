@@ -98,7 +98,7 @@ def render_frontend(
     """``backend`` None: the listener answers 503, or closes connections where it speaks no HTTP."""
     http = listener.protocol is ListenerProtocol.HTTP
     lines = [f"frontend {quoting.identifier(listener.id)}", f"    mode {'http' if http else 'tcp'}"]
-    lines += [f"    bind {quoting.address_and_port(vip.address, listener.port)}" for vip in load_balancer.vips]
+    lines += [f"    {_bind(vip.address, listener.port)}" for vip in load_balancer.vips]
     lines.append(f"    maxconn {limit_of(listener, options)}")
     lines.append(f"    timeout client {milliseconds(listener.timeout_client_data)}")
     if http:
@@ -113,6 +113,14 @@ def render_frontend(
     if backend is not None:
         lines.append(f"    default_backend {backend}")
     return lines
+
+
+def _bind(address: str, port: int) -> str:
+    """A reloaded process takes over just the sockets that are as its own bind lines want them. The kernel's IPv6
+    sockets are for that family alone here; a line that does not say so gets a socket of its own, and whoever waits at
+    the former one is reset."""
+    place = quoting.address_and_port(address, port)
+    return f"bind {place} v6only" if place.startswith("[") else f"bind {place}"
 
 
 def limit_of(listener: Listener, options: RenderOptions) -> int:
