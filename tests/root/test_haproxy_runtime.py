@@ -1,6 +1,7 @@
 """Changes at run time: in force at once, the same as what a start from the file gives, and nobody cut off."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -59,6 +60,11 @@ def tables(stage: Stage) -> dict[str, dict[str, str]]:
     }
     wanted = {"srv_addr", "srv_port", "srv_uweight", "srv_iweight", "srv_op_state", "srv_check_state", "srv_check_port"}
     wanted |= {"srv_id", "srv_f_forced_id", "srv_use_ssl"}
+    head, *lines = stage.ask("show servers conn").splitlines()
+    for words in (line.split() for line in lines if line):
+        # What it may keep of connections, and for how long, whatever it keeps at present.
+        settings = dict(zip(head.removeprefix("# ").split(), words, strict=False))
+        stats[words[0].partition("/")[2]] |= {name: settings[name] for name in ("purge_delay", "idle_lim")}
     for name, row in stage.servers().items():
         stats[name] |= {field: row[field] for field in wanted}
         stats[name]["maintenance"] = str(int(row["srv_admin_state"]) & 0b11 != 0)
@@ -106,6 +112,28 @@ def test_run_time_changes_amount_to_a_start_from_the_file(
         assert {field: changed[name][field] for field in shown} == {field: started[name][field] for field in shown}, (
             name
         )
+
+
+@pytest.mark.parametrize("monitor", [None, replace(MONITOR, delay=60)], ids=["none", "tcp"])
+def test_connections_to_a_member_are_used_again_however_it_came(stage: Stage, monitor: HealthMonitor | None) -> None:
+    for number in (1, 2):
+        stage.backend(number)
+    stage.start(desired(member(1), monitor=monitor))
+    change(stage, desired(member(1), member(2), monitor=monitor))
+    with closing(stage.client()) as client:
+        for _ in range(40):
+            client.request("GET", "/")
+            assert client.getresponse().read()
+    made = {name: (int(row["connect"]), int(row["reuse"])) for name, row in statistics(stage).items()}
+    assert made == {"m1": (1, 19), "m2": (1, 19)}
+
+
+def statistics(stage: Stage) -> dict[str, dict[str, str]]:
+    """All columns of ``show stat`` by server."""
+    head, *lines = stage.ask("show stat -1 4 -1").splitlines()
+    names = head.removeprefix("# ").split(",")
+    rows = [dict(zip(names, line.split(","), strict=False)) for line in lines if line]
+    return {row["svname"]: row for row in rows}
 
 
 def test_a_disabled_member_is_not_checked_and_one_that_is_enabled_is(stage: Stage) -> None:

@@ -25,6 +25,10 @@ _BALANCE = {
     Algorithm.SOURCE_IP: ["    balance source", "    hash-type consistent"],
 }
 _SEND_PROXY = {PoolProtocol.PROXY: ["send-proxy"], PoolProtocol.PROXYV2: ["send-proxy-v2"]}
+_REUSED = ["pool-purge-delay", "5s", "pool-max-conn", "-1"]
+"""HAProxy's defaults, which 2.6 gives to the servers of a file alone: without these words one that is added at run time
+keeps no connection for the next request. What is said here is what such a server would lack (tests/root compares all
+that HAProxy tells of both)."""
 _TABLE = "size 50k expire 1d peers local"
 _IDS = 1 << 20
 
@@ -88,6 +92,7 @@ def keeps_table(group: Group) -> bool:
 def _server(pool: Pool, member: Member, monitors: Monitors, number: int) -> str:
     words = [*_place(member, number), "weight", str(quoting.number(member.weight, 0, 256, "weight"))]
     words += _state(member)
+    words += _REUSED
     if member.backup:
         words.append("backup")
     words += _SEND_PROXY.get(pool.protocol, [])
