@@ -8,9 +8,11 @@ import pytest
 from tests.root.haproxy_stage import MEMBER6, Stage, desired, member
 from tests.waiting import NET, eventually, grows
 
+from evenload.agent.plan_servers import ServersPlan, plan_servers
 from evenload.model.balancer import HealthMonitor, HttpCheck, Member, SessionPersistence
 from evenload.model.desired import Desired
 from evenload.model.enums import Algorithm, MonitorType, PersistenceType, PoolProtocol
+from evenload.model.rules import validate_backend_address
 from evenload.render.haproxy_text import Equal, Runtime, plan_difference
 from evenload.render.runtime_commands import commands, delete_leftovers, is_refusal
 
@@ -304,6 +306,41 @@ def test_a_refusal_is_told_apart(stage: Stage) -> None:
     stage.start(desired(member(1)))
     for command in ("set server app/nobody weight 1", "add server app/m1 10.77.1.1:80", "del server app/m1"):
         assert is_refusal(command, stage.ask(command)), command
+
+
+SPELLINGS = [
+    "10.77.1.1",
+    "2001:DB8:77:1:0:0:0:1",
+    "2001:db8:77:0001::1",
+    "2001:db8:0:1:0:0:0:2",
+    "2001:db8:0:1:1:1:1:1",
+    "::ffff:10.77.1.3",
+    "::ffff:a4d:104",
+    "0:0:0:0:0:FFFF:10.77.1.5",
+    "64:ff9b::10.77.1.1",
+    "2002:a4d:101::1",
+    "::10.77.1.1",
+    "::2:0:0",
+    "fd00:0:0:1::",
+]
+
+
+def test_nothing_has_to_be_done_twice_whatever_way_an_address_is_written(stage: Stage) -> None:
+    """Those of the file, and those that come at run time; each looked at twice, as resyncs do."""
+    assert not [spelling for spelling in SPELLINGS if validate_backend_address(spelling, "address")]
+    members = [replace(member(1), id=f"s{place}", address=spelling) for place, spelling in enumerate(SPELLINGS)]
+    for many in (members[::2], members):
+        document = desired(*many)
+        if stage.worker == 0:
+            stage.start(document)
+        else:
+            change(stage, document)
+        for _ in range(2):
+            observed = stage.haproxy.observe(stage.id).process
+            assert observed is not None
+            assert observed.servers is not None
+            assert len(observed.servers) == len(many)
+            assert plan_servers(observed, stage.text) == ServersPlan((), changed=False)
 
 
 def test_many_members(stage: Stage) -> None:

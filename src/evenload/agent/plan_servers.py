@@ -6,6 +6,7 @@ text says, and sees removed servers to their end once they are idle or have had 
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from evenload.agent.verdicts import ServerKey
 from evenload.model.observed import HaproxyProcess, ServerState
@@ -80,7 +81,16 @@ def leftovers_of(running: HaproxyProcess) -> frozenset[ServerKey]:
 
 def _same_place(line: ServerLine, state: ServerState) -> bool:
     host, _, port = line.address.rpartition(":")
-    return host.strip("[]") == state.address and port == str(state.port)
+    host = host.strip("[]")
+    return port == str(state.port) and (host == state.address or _same_address(host, state.address))
+
+
+def _same_address(wanted: str, found: str) -> bool:
+    """HAProxy writes some addresses otherwise than we do, such as ``::10.0.0.1``."""
+    try:
+        return ip_address(wanted) == ip_address(found)
+    except ValueError:
+        return False
 
 
 def _key(change: RuntimeChange) -> tuple[ServerKey, type[object]]:

@@ -101,13 +101,15 @@ def number(value: int, lowest: int, highest: int, what: str) -> int:
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An IPv4 address that is written as one of IPv6 (``::ffff:10.0.0.1``) is IPv4: that is what would be connected to,
+    and two libraries write the other form differently."""
     try:
         found = ipaddress.ip_address(text)
     except ValueError as error:
         raise UnsafeText("address") from error
     if found.version == 6 and found.scope_id is not None:
         raise UnsafeText("address")
-    return found
+    return found if found.version == 4 else found.ipv4_mapped or found
 
 
 def _admit(pattern: re.Pattern[str], text: str, what: str) -> str:
