@@ -1,14 +1,18 @@
 """Health monitors against real servers, TLS included."""
 
+import socket
 import ssl
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from tests.root.haproxy_stage import VIP, Stage, desired, member
-from tests.waiting import eventually
+from tests.root.haproxy_stage import MEMBERS, VIP, Stage, desired, member
+from tests.waiting import NET, eventually
 
 from evenload.model.balancer import HealthMonitor, HttpCheck
 from evenload.model.enums import MonitorType, PoolProtocol
@@ -109,15 +113,93 @@ def test_a_check_goes_where_the_member_says(stage: Stage) -> None:
     assert stage.backends[0].hits == 0
 
 
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_tls_hello_makes_a_real_handshake(stage: Stage, certificate: Path, version: ssl.TLSVersion) -> None:
-    stage.backend(1, tls=server_context(certificate, version))
-    stage.backend(2)  # speaks no TLS
-    monitor = replace(TCP, type=MonitorType.TLS_HELLO)
-    stage.start(desired(member(1), member(2), member(3), monitor=monitor, pool={"protocol": PoolProtocol.HTTPS}))
-    assert settles(stage, "m1", "L6OK")
-    assert settles(stage, "m2", "L6RSP")
-    assert settles(stage, "m3", "L4CON")
+@pytest.mark.parametrize(("version", "delay"), [(ssl.TLSVersion.TLSv1_2, 2), (ssl.TLSVersion.TLSv1_3, 1)])
+def test_tls_hello_is_content_with_any_answer_in_tls(
+    stage: Stage, certificate: Path, version: ssl.TLSVersion, delay: int
+) -> None:
+    """Also of a server that wants a certificate of its clients, or a name."""
+    strict = server_context(certificate, version)
+    strict.verify_mode = ssl.CERT_REQUIRED
+    strict.load_verify_locations(f"{certificate}.crt")
+    picky = server_context(certificate, version)
+    picky.sni_callback = lambda _socket, name, _context: None if name else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+    for number, context in enumerate([server_context(certificate, version), strict, picky, None], start=1):
+        stage.backend(number, tls=context)  # the fourth speaks no TLS
+    monitor = replace(TCP, type=MonitorType.TLS_HELLO, delay=delay)
+    members = [member(number) for number in range(1, 6)]
+    stage.start(desired(*members, monitor=monitor, pool={"protocol": PoolProtocol.HTTPS}))
+    for number in (1, 2, 3):
+        assert settles(stage, f"m{number}", "L6OK")
+    assert settles(stage, "m4", "L6RSP")
+    assert settles(stage, "m5", "L4CON")
+
+
+@dataclass(slots=True)
+class Slow:
+    """A server on TLS that begins the handshake, and then answers, when it is let."""
+
+    stage: Stage
+    context: ssl.SSLContext
+    shaken: threading.Event = field(default_factory=threading.Event)
+    answered: threading.Event = field(default_factory=threading.Event)
+    came: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> "Slow":
+        self.listening = self.stage.open(MEMBERS[0])
+        self.listening.bind((MEMBERS[0], 8080))
+        self.listening.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shaken.set()
+        self.answered.set()
+        self.listening.close()
+
+    listening: socket.socket = field(init=False)
+
+    def _serve(self) -> None:
+        connection, _ = self.listening.accept()
+        self.came.set()
+        assert self.shaken.wait(NET)
+        with suppress(OSError), self.context.wrap_socket(connection, server_side=True) as talking:
+            talking.recv(1000)
+            assert self.answered.wait(NET)
+            talking.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize(("handshake", "answer"), [(1.2, 0), (0, 1.2), (0.6, 0.6)])
+def test_a_check_is_late_as_a_whole(stage: Stage, certificate: Path, handshake: float, answer: float) -> None:
+    """Connecting, the handshake and the answer together have the monitor's timeout, whatever the delay is."""
+    with Slow(stage, server_context(certificate)) as slow:
+        stage.start(desired(member(1), monitor=replace(HTTP, type=MonitorType.HTTPS, delay=20, timeout=1)))
+        assert slow.came.wait(NET)
+        time.sleep(handshake)
+        slow.shaken.set()
+        time.sleep(answer)
+        slow.answered.set()
+        assert eventually(lambda: stage.status("m1") == "DOWN")
+    [row] = [each for each in stage.haproxy.read_servers(stage.id) if each.server == "m1"]
+    assert row.reason in ("the answer came after the monitor's timeout", "Layer7 timeout")
+
+
+def test_a_check_has_its_time_where_a_listener_connects_faster(stage: Stage, certificate: Path) -> None:
+    impatient = replace(desired().listeners[0], timeout_member_connect=200)
+    monitor = replace(HTTP, type=MonitorType.HTTPS, delay=120, timeout=60)
+    with Slow(stage, server_context(certificate)) as slow:
+        slow.answered.set()
+        stage.start(desired(member(1), listeners=[impatient], monitor=monitor))
+        assert slow.came.wait(NET)
+        time.sleep(0.5)
+        slow.shaken.set()
+        assert settles(stage, "m1", "L7OK")
+
+
+@pytest.mark.parametrize("timeout", [10, 60])
+def test_an_answer_in_time_is_one(stage: Stage, timeout: int) -> None:
+    stage.backend(1)
+    stage.start(desired(member(1), monitor=replace(HTTP, delay=60, timeout=timeout)))
+    assert settles(stage, "m1", "L7OK")
 
 
 def test_https_asks_through_tls_and_names_the_host(stage: Stage, certificate: Path) -> None:

@@ -22,6 +22,7 @@ STATISTICS = "show stat -1 7 -1"
 SERVER_STATISTICS = "show stat -1 4 -1"
 SERVERS = "show servers state"
 
+_EMPTY_PATTERN = "log-format string evaluated to an empty string"
 _PROMPT = b"\n> "
 _MAINTENANCE = 0x01 | 0x02
 """Forced or inherited. 0x04, "disabled in the configuration", stays when the server is put into service."""
@@ -115,7 +116,7 @@ def parse_statistics(answer: str) -> tuple[ProxyStatistics, ...]:
                 limit=int(row["slim"]) if row["slim"] else None,
                 passing=_good(row["check_health"], row["check_rise"]),
                 vetoed=_not(_good(row["agent_health"], row["agent_rise"])),
-                reason=": ".join(word for word in (row["check_desc"], row["last_chk"]) if word) or None,
+                reason=_reason(row["check_desc"], row["last_chk"]),
                 latency=int(row["check_duration"]) / 1000 if row["check_duration"] else None,
                 when=now - timedelta(seconds=int(row["lastchg"])) if row["lastchg"] else None,
             )
@@ -157,6 +158,13 @@ def _server(row: dict[str, str]) -> ServerState:
         maintenance=maintenance,
         up=running if checked or not (running or maintenance) else None,
     )
+
+
+def _reason(description: str, detail: str) -> str | None:
+    """Checks look at the clock by a pattern that is empty when it is too late (render/haproxy_checks)."""
+    if detail == _EMPTY_PATTERN:
+        return "the answer came after the monitor's timeout"
+    return ": ".join(word for word in (description, detail) if word) or None
 
 
 def _good(health: str, rise: str) -> bool | None:

@@ -54,7 +54,7 @@ def render_backend(desired: Desired, group: Group) -> list[str]:
             f"    dynamic-cookie-key {quoting.identifier(pool.id)}",
         ]
     if monitors.native is not None:
-        lines += render_check(desired.load_balancer, monitors.native)
+        lines += render_check(desired.load_balancer, monitors.native, milliseconds(group.connect))
     elif monitors.pinged:
         lines.append(PINGED)
     lines += [f"    {_server(pool, member, monitors, numbers[member.id])}" for member in members]
@@ -72,7 +72,7 @@ def render_check_backend(desired: Desired, pool: Pool, monitor: HealthMonitor) -
         "    mode tcp",
         f"    timeout connect {limit}s",
         f"    timeout server {limit}s",
-        *render_check(desired.load_balancer, monitor),
+        *render_check(desired.load_balancer, monitor, 1000 * limit),
         *(f"    {_check_server(pool, member, monitor, numbers[member.id])}" for member in members),
     ]
 

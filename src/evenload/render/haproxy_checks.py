@@ -1,5 +1,7 @@
 """The checks that HAProxy makes for a monitor, as lines of a backend and words of a server. Pure."""
 
+import hashlib
+
 from evenload.model.balancer import HealthMonitor, HttpCheck, LoadBalancer, Member
 from evenload.model.enums import MonitorType
 from evenload.render import quoting
@@ -9,34 +11,94 @@ VETOABLE = ("agent-check", "agent-addr", "127.0.0.1", "agent-port", "1", "agent-
 means nothing to HAProxy, and what the runtime API says of it stays. Nothing listens on port 1 of a namespace's
 loopback."""
 
+_SUITES = (
+    "c02b c02f c02c c030 cca9 cca8 c009 c013 c00a c014 009c 009d 002f 0035 003c 003d 0033 0039 009e 009f 000a 00ff"
+)
+_EXTENSIONS = (
+    "000a 000a 0008 001d 0017 0018 0019"  # groups
+    " 000b 0002 0100"  # uncompressed points
+    " 000d 0018 0016 0403 0804 0401 0503 0805 0501 0806 0601 0603 0203 0201"  # signatures
+    " 0017 0000"
+)
+"""Of a client that talks TLS 1.2; no server name."""
+
+
+def _hello() -> str:
+    """A ClientHello in hexadecimal (RFC 5246, 7.4.1.2), always the same."""
+    suites, extensions = bytes.fromhex(_SUITES), bytes.fromhex(_EXTENSIONS)
+    body = b"\x03\x03" + hashlib.sha256(b"evenload").digest() + b"\x00"
+    body += len(suites).to_bytes(2) + suites + b"\x01\x00" + len(extensions).to_bytes(2) + extensions
+    handshake = b"\x01" + len(body).to_bytes(3) + body
+    return (b"\x16\x03\x01" + len(handshake).to_bytes(2) + handshake).hex()
+
+
+_HELLO = _hello()
+"""Any answer in TLS will do, an alert too: a server that wants a certificate of its clients, another version or a
+server name is there."""
+
 _SHORTEST = 1
 """Seconds between two checks where the desired state says 0: as often as we do it."""
 
 
-def render_check(load_balancer: LoadBalancer, monitor: HealthMonitor) -> list[str]:
-    lines = [f"    timeout check {timeout_of(monitor)}s"]
+def render_check(load_balancer: LoadBalancer, monitor: HealthMonitor, connect: int) -> list[str]:
+    """``connect``: the backend's connect timeout in milliseconds.
+
+    HAProxy gives a check ``inter`` from its begin to its end where there is no ``timeout check``; with one, the
+    shorter of ``inter`` and the connect timeout to connect (TLS included), and that timeout for the answer. So what
+    bounds a check is chosen as near above the monitor's timeout as may be, and where it may be above, the check itself
+    looks at the clock in the end.
+    """
+    exact = monitor_delay(monitor) == timeout_of(monitor)
+    whole = exact or (connect < 1000 * timeout_of(monitor) < 1000 * monitor_delay(monitor))
+    lines = [] if whole else [f"    timeout check {timeout_of(monitor)}s"]
     if monitor.http is not None:
+        lines += ["    option httpchk", *_timed("http-check", exact=exact)]
         lines += [
-            "    option httpchk",
             f"    http-check send {_request(load_balancer, monitor.http)}",
             f"    http-check expect status {quoting.status_codes(monitor.http.expected_codes)}",
         ]
+        if not exact:
+            lines.append(f"    http-check expect ! hdr name-lf {_if_in_time(monitor, 'in-time')}")
+    elif monitor.type is MonitorType.TLS_HELLO:
+        lines += ["    option tcp-check", *_timed("tcp-check", exact=exact)]
+        lines += [
+            f"    tcp-check send-binary {_HELLO}",
+            "    tcp-check expect rbinary ^1[56]03 min-recv 5 ok-status L6OK error-status L6RSP tout-status L6TOUT",
+        ]
+        if not exact:
+            lines.append(f"    tcp-check expect binary-lf {_if_in_time(monitor, '03')} ok-status L6OK")
     return lines
+
+
+def _timed(word: str, *, exact: bool) -> list[str]:
+    begin = [] if exact else [f"    {word} set-var(check.begun) date(0,ms)"]
+    return [*begin, f"    {word} connect default"]
+
+
+def _if_in_time(monitor: HealthMonitor, text: str) -> str:
+    """``text``, or nothing where the monitor's timeout has passed: HAProxy fails a check whose pattern is empty. In
+    time the patterns are met always: no answer has such a header, and 03 is the second byte of every answer in TLS."""
+    return f"'%[date(0,ms),sub(check.begun),div({1000 * timeout_of(monitor) + 1}),iif(,{text})]'"
 
 
 def check_words(member: Member, monitor: HealthMonitor) -> list[str]:
     rise = quoting.number(monitor.rise, 1, 1000, "number of checks")
     fall = quoting.number(monitor.fall, 1, 1000, "number of checks")
-    words = ["check", "inter", f"{_seconds(monitor.delay)}s", "rise", str(rise), "fall", str(fall)]
+    words = ["check", "inter", f"{monitor_delay(monitor)}s", "rise", str(rise), "fall", str(fall)]
     if member.monitor_address is not None:
         words += ["addr", quoting.in_brackets(member.monitor_address)]
     if member.monitor_port is not None:
         words += ["port", str(quoting.number(member.monitor_port, 1, 65535, "port"))]
-    if monitor.type in (MonitorType.HTTPS, MonitorType.TLS_HELLO):
+    if monitor.type is MonitorType.HTTPS:
         words += ["check-ssl", "verify", "none"]
         if monitor.http is not None and monitor.http.domain_name is not None:
             words += ["check-sni", quoting.host_name(monitor.http.domain_name)]
     return words
+
+
+def monitor_delay(monitor: HealthMonitor) -> int:
+    """Seconds between two checks."""
+    return _seconds(monitor.delay)
 
 
 def timeout_of(monitor: HealthMonitor) -> int:

@@ -26,7 +26,7 @@ from evenload.render.state_file import (
     render_state_file,
 )
 
-_CHECK = re.compile(r"    (timeout check|option httpchk|http-check) ?")
+_CHECK = re.compile(r"    (timeout check|option httpchk|http-check|option tcp-check|tcp-check) ?")
 _VETOED = (Start.VETOED, Start.VETOED_AND_DOWN)
 
 ServerKey = tuple[str, str]
