@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.client import HTTPException
+from http.cookies import SimpleCookie
 from pathlib import Path
 from socket import inet_aton
 
@@ -361,6 +362,79 @@ def test_a_backup_serves_when_nobody_else_does(stage: Stage) -> None:
     assert {stage.get() for _ in range(6)} == {"backend 1"}
     stage.ask("set server app/m1 health down")
     assert {stage.get() for _ in range(6)} == {"backend 2", "backend 3"}
+
+
+class CookieClient:
+    """Sends back what cookies it was given, as a browser does, each time on a new connection."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._cookies: dict[str, str] = {}
+
+    def get(self) -> str:
+        client = self._stage.client()
+        sent = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        client.request("GET", "/", headers={"Cookie": sent} if sent else {})
+        answer = client.getresponse()
+        body = answer.read().decode()
+        client.close()
+        for each in answer.headers.get_all("Set-Cookie", []):
+            (name, morsel), *_ = SimpleCookie(each).items()
+            if morsel["max-age"] == "0":
+                self._cookies.pop(name, None)
+            else:
+                self._cookies[name] = morsel.value
+        return body
+
+
+PERSISTENCE = [
+    SessionPersistence(type=PersistenceType.SOURCE_IP),
+    SessionPersistence(type=PersistenceType.HTTP_COOKIE),
+    SessionPersistence(type=PersistenceType.APP_COOKIE, cookie_name="APP"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kept", "protocol"),
+    [*((kept, ListenerProtocol.HTTP) for kept in PERSISTENCE), (PERSISTENCE[0], ListenerProtocol.TCP)],
+    ids=lambda value: value.value if isinstance(value, ListenerProtocol) else value.type.value,
+)
+def test_who_was_served_by_a_backup_comes_back(
+    stage: Stage, kept: SessionPersistence, protocol: ListenerProtocol
+) -> None:
+    """Also one who came when there was nobody else."""
+    for number in (1, 2, 3):
+        stage.backend(number).cookie = f"APP={number}" if kept.cookie_name else None
+    listener = replace(desired().listeners[0], protocol=protocol)
+    members = (member(1), member(2), member(3, backup=True))
+    stage.start(desired(*members, listeners=[listener], pool={"session_persistence": kept}))
+    old, new = CookieClient(stage), CookieClient(stage)
+    first = old.get()
+    assert first != "backend 3"
+    assert {old.get() for _ in range(4)} == {first}
+    for name in ("m1", "m2"):
+        stage.ask(set_health("app", name, up=False))
+    for client in (old, new):
+        assert {client.get() for _ in range(2)} == {"backend 3"}
+    for name in ("m1", "m2"):
+        stage.ask(set_health("app", name, up=True))
+    for client in (old, new):
+        again = {client.get() for _ in range(4)}
+        assert len(again) == 1
+        assert again < {"backend 1", "backend 2"}
+
+
+def test_who_is_kept_at_a_member_that_becomes_a_backup_leaves_it(stage: Stage) -> None:
+    for number in (1, 2):
+        stage.backend(number)
+    pool = {"session_persistence": PERSISTENCE[1]}
+    stage.start(desired(member(1), member(2), pool=pool))
+    clients = [CookieClient(stage), CookieClient(stage)]
+    assert {client.get() for client in clients} == {"backend 1", "backend 2"}
+    stage.reload(desired(member(1), member(2, backup=True), pool=pool))
+    for client in clients:
+        client.get()
+        assert {client.get() for _ in range(2)} == {"backend 1"}
 
 
 def test_a_process_that_lost_its_socket_is_still_seen_and_can_be_replaced(stage: Stage) -> None:

@@ -31,6 +31,10 @@ keeps no connection for the next request. What is said here is what such a serve
 that HAProxy tells of both)."""
 _TABLE = "size 50k expire 1d peers local"
 _IDS = 1 << 20
+"""A backup member's number is this or more, so that rules can tell who answered; the hash sees no more bits."""
+_FROM_BACKUP = f"srv_id ge {_IDS}"
+_COOKIE = "SRV"
+_NO_COOKIE = f"'{_COOKIE}=; Max-Age=0; path=/'"
 
 
 def render_backend(desired: Desired, group: Group) -> list[str]:
@@ -49,10 +53,7 @@ def render_backend(desired: Desired, group: Group) -> list[str]:
     if keeps_table(group):
         lines += _table(group)
     elif _cookie(group):
-        lines += [
-            "    cookie SRV insert indirect nocache dynamic",
-            f"    dynamic-cookie-key {quoting.identifier(pool.id)}",
-        ]
+        lines += _kept_by_cookie(pool)
     if monitors.native is not None:
         lines += render_check(desired.load_balancer, monitors.native, milliseconds(group.connect))
     elif monitors.pinged:
@@ -124,14 +125,16 @@ def _safe_name(name: str) -> str:
 
 
 def _server_ids(members: tuple[Member, ...]) -> dict[str, int]:
-    """1 to 2^20 - 1 (the hash looks at no more bits), by the member's own id alone unless two fall together."""
+    """1 to 2^20 - 1 (the hash looks at no more bits), by the member's own id alone unless two fall together; 2^20 more
+    for a backup member."""
     taken: dict[int, str] = {}
     for identifier in sorted(member.id for member in members):
         number = int.from_bytes(hashlib.sha256(identifier.encode()).digest()[:4]) % (_IDS - 1) + 1
         while number in taken:
             number = number % (_IDS - 1) + 1
         taken[number] = identifier
-    return {identifier: number for number, identifier in taken.items()}
+    backups = {member.id for member in members if member.backup}
+    return {identifier: number + _IDS * (identifier in backups) for number, identifier in taken.items()}
 
 
 def _cookie(group: Group) -> bool:
@@ -139,13 +142,31 @@ def _cookie(group: Group) -> bool:
     return group.http and kept is not None and kept.type is PersistenceType.HTTP_COOKIE
 
 
+def _kept_by_cookie(pool: Pool) -> list[str]:
+    """Nobody is kept at a backup member, or its clients would stay there when the others are back: its answers take the
+    cookie away, HAProxy's own and the one that the client came with."""
+    return [
+        f"    cookie {_COOKIE} insert indirect nocache dynamic",
+        f"    dynamic-cookie-key {quoting.identifier(pool.id)}",
+        f"    http-request set-var(txn.kept) req.cook({_COOKIE})",
+        f"    http-after-response replace-header Set-Cookie ^{_COOKIE}=.* {_NO_COOKIE} if {{ {_FROM_BACKUP} }}",
+        f"    http-after-response add-header Set-Cookie {_NO_COOKIE}"
+        f" if {{ {_FROM_BACKUP} }} {{ var(txn.kept) -m found }} !{{ res.hdr(Set-Cookie) -m beg {_COOKIE}= }}",
+    ]
+
+
 def _table(group: Group) -> list[str]:
+    """What a backup member answers is not remembered, for the same reason."""
     kept: SessionPersistence | None = group.pool.session_persistence
     if kept is None or kept.type is PersistenceType.SOURCE_IP:
-        return [f"    stick-table type ipv6 {_TABLE}", "    stick on src"]
+        return [
+            f"    stick-table type ipv6 {_TABLE}",
+            "    stick match src",
+            f"    stick store-response src if !{{ {_FROM_BACKUP} }}",
+        ]
     name = kept.cookie_name or ""
     return [
         f"    stick-table type binary len 20 {_TABLE}",
-        f"    stick store-response {quoting.cookie_fetch('res', name)}",
+        f"    stick store-response {quoting.cookie_fetch('res', name)} if !{{ {_FROM_BACKUP} }}",
         f"    stick match {quoting.cookie_fetch('req', name)}",
     ]
