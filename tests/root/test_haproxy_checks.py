@@ -113,6 +113,29 @@ def test_a_check_goes_where_the_member_says(stage: Stage) -> None:
     assert stage.backends[0].hits == 0
 
 
+@pytest.mark.parametrize("type_", [MonitorType.TCP, MonitorType.HTTP, MonitorType.TLS_HELLO])
+@pytest.mark.parametrize(
+    ("protocol", "greeting"), [(PoolProtocol.PROXY, b"PROXY TCP4 "), (PoolProtocol.PROXYV2, b"\r\n\r\n\0\r\nQUIT\n")]
+)
+@pytest.mark.parametrize("place", [{"monitor_port": 9000}, {"monitor_address": MEMBERS[1]}, {}])
+def test_a_check_speaks_the_proxy_protocol_of_its_pool_wherever_it_goes(
+    stage: Stage, type_: MonitorType, protocol: PoolProtocol, greeting: bytes, place: dict[str, object]
+) -> None:
+    one = member(1, **place)
+    at = (str(one.monitor_address or one.address), one.monitor_port or one.port)
+    with stage.open(at[0]) as listening:
+        listening.bind(at)
+        listening.listen()
+        listening.settimeout(NET)
+        http = HttpCheck() if type_ is MonitorType.HTTP else None
+        monitor = replace(TCP, type=type_, http=http)
+        stage.start(desired(one, monitor=monitor, pool={"protocol": protocol}))
+        connection, _ = listening.accept()
+        with connection:
+            connection.settimeout(NET)
+            assert connection.recv(len(greeting), socket.MSG_WAITALL) == greeting
+
+
 @pytest.mark.parametrize(("version", "delay"), [(ssl.TLSVersion.TLSv1_2, 2), (ssl.TLSVersion.TLSv1_3, 1)])
 def test_tls_hello_is_content_with_any_answer_in_tls(
     stage: Stage, certificate: Path, version: ssl.TLSVersion, delay: int

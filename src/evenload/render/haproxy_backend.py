@@ -98,7 +98,7 @@ def _server(pool: Pool, member: Member, monitors: Monitors, number: int) -> str:
         words.append("backup")
     words += _SEND_PROXY.get(pool.protocol, [])
     if monitors.native is not None:
-        words += check_words(member, monitors.native)
+        words += [*check_words(member, monitors.native), *_checked_by_proxy(pool, member)]
     if monitors.vetoing:
         words += VETOABLE
     return " ".join(words)
@@ -107,7 +107,13 @@ def _server(pool: Pool, member: Member, monitors: Monitors, number: int) -> str:
 def _check_server(pool: Pool, member: Member, monitor: HealthMonitor, number: int) -> str:
     """Of one weight, so that a change of the member's is none of this server."""
     words = [*_place(member, number), "weight", "1", *_state(member), *_SEND_PROXY.get(pool.protocol, [])]
-    return " ".join([*words, *check_words(member, monitor)])
+    return " ".join([*words, *check_words(member, monitor), *_checked_by_proxy(pool, member)])
+
+
+def _checked_by_proxy(pool: Pool, member: Member) -> list[str]:
+    """By itself HAProxy speaks the PROXY protocol just in checks of the server's own address and port."""
+    elsewhere = member.monitor_address is not None or member.monitor_port is not None
+    return ["check-send-proxy"] if elsewhere and pool.protocol in _SEND_PROXY else []
 
 
 def _place(member: Member, number: int) -> list[str]:
