@@ -276,6 +276,28 @@ def test_a_listener_without_a_pool_answers_or_closes(stage: Stage) -> None:
         assert connection.recv(10) == b""
 
 
+def request_errors(stage: Stage) -> int:
+    [rows] = stage.haproxy.read_statistics(stage.id).values()
+    return next(row.statistics.request_errors for row in rows if row.server == "FRONTEND")
+
+
+def test_a_client_may_be_silent_as_long_as_its_listener_says(stage: Stage) -> None:
+    """And no longer; a header that stands still is answered with 408, and counts as an error."""
+    [web] = desired().listeners
+    [patient] = desired(listeners=[replace(web, id="patient", port=81, timeout_client_data=60_000)]).listeners
+    stage.start(desired(listeners=[replace(web, timeout_client_data=300), patient]))
+    with stage.connect(81) as kept:
+        for _ in range(5):
+            stage.connect().close()
+        with stage.connect() as silent, stage.connect() as half:
+            half.sendall(b"GET / HTTP/1.1\r\nHost: x")
+            assert silent.recv(1000) == b""
+            assert half.recv(1000).startswith(b"HTTP/1.1 408 ")
+        kept.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert kept.recv(1000).startswith(b"HTTP/1.1 503 ")
+    assert request_errors(stage) == 1
+
+
 def test_a_long_state_directory_is_refused_in_words(tmp_path: Path) -> None:
     settings = HostSettings(state_dir=tmp_path / ("x" * 60))
     haproxy = Haproxy(settings, StateFiles(settings.state_dir))

@@ -9,6 +9,8 @@ LOCAL_PEER = "evenload"
 LONGEST = 2_073_600_000
 """Milliseconds (24 days) that stand for "no limit": HAProxy warns of a timeout that is missing or 0."""
 
+_HEADER = 30_000
+"""Milliseconds that a client has for the header of a request at least, where no pause in it is too long."""
 _CIDRS_A_LINE = 16
 _CONNECTIONS_FLOOR = 100
 _PIPES_AT_MOST = 500
@@ -75,8 +77,6 @@ def render_defaults() -> list[str]:
         "    option redispatch 1",
         "    option splice-request",
         "    option splice-response",
-        # A client gets half a minute for the header of a request, however slowly it sends.
-        "    timeout http-request 30s",
         "    load-server-state-from-file global",
         # Any address of the host, as without it; but sockets that are made by it leave their ports to listeners.
         "    source 0.0.0.0",
@@ -102,7 +102,12 @@ def render_frontend(
     lines.append(f"    maxconn {limit_of(listener, options)}")
     lines.append(f"    timeout client {milliseconds(listener.timeout_client_data)}")
     if http:
+        # Before its first request and between two requests a client may be silent for as long as within one; the
+        # header of a request may take that long as a whole, and half a minute however slowly it comes.
         lines.append(f"    timeout http-keep-alive {milliseconds(listener.timeout_client_data)}")
+        lines.append(f"    timeout http-request {max(_HEADER, milliseconds(listener.timeout_client_data))}")
+        # A connection that is closed unused is no failed request.
+        lines.append("    option http-ignore-probes")
         # An old process lets its idle clients finish by themselves instead of cutting them at a reload.
         lines.append("    option idle-close-on-response")
     lines += _admission(listener)
