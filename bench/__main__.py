@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench import parts
-from bench.parts import api, create, listener, member, reloads, unfriendly
+from bench.parts import api, commits, create, listener, member, reloads, unfriendly
 from bench.parts import memory as memory_part
 from bench.room import Room, furnished
 from bench.rows import Row, render_json, render_table
@@ -41,6 +41,7 @@ PARTS = {
     "reloads": Part("fifty reloads under load, twice", reloads.measure),
     "memory": Part("memory of one of a hundred idle load balancers", memory_part.measure),
     "unfriendly": Part("what slow clients, a huge request and many connections cost the others", unfriendly.measure),
+    "commits": Part("changes a second, of one and of eight threads", bare=commits.measure),
     "api": Part("latency and rate of single API requests", api.measure),
 }
 """In the order of a whole run."""

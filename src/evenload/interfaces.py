@@ -267,11 +267,12 @@ class UnitOfWork(Protocol):
         """As much of ``insert_tree``'s work as can be done before others have to wait for it."""
 
     def write(self, work: Callable[[Transaction], T]) -> T:
-        """What ``work`` returns, once all that it wrote is committed; an exception undoes everything.
+        """What ``work`` returns, once all that it wrote is committed and on the disk; an exception undoes everything.
 
         Where another change came in between, ``work`` is run again in a new transaction, a bounded number of times:
         it has no effects but those on its transaction. After the commit the agents of every tree that was inserted,
-        or saved with a raised generation or for another agent, get a hint. Raises StoreUnavailable.
+        or saved with a raised generation or for another agent, get a hint. Raises StoreUnavailable, and Unconfirmed
+        where all is committed but may not be on the disk; then there are no hints.
         """
 
 

@@ -29,6 +29,7 @@ from evenload.model.errors import (
     PortsUnavailable,
     Rejected,
     StoreUnavailable,
+    Unconfirmed,
     UnknownNeighbour,
     Unsupported,
 )
@@ -113,6 +114,7 @@ class Errors:
         app.add_error_handler(falcon.HTTPError, self._http)
         app.add_error_handler(Rejected, self._rejected)
         app.add_error_handler(StoreUnavailable, self._unavailable)
+        app.add_error_handler(Unconfirmed, self._unconfirmed)
         app.add_error_handler(PortsUnavailable, self._unavailable)
         app.add_error_handler(IdentityUnavailable, self._unavailable)
         app.add_error_handler(Unauthenticated, self._unauthenticated)
@@ -132,6 +134,12 @@ class Errors:
     def _unavailable(self, request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
         _log.error("a request could not be served", path=request.path, reason=str(error))
         _answer(request, response, 503, "The service is not available at present. Please try again.", "Unavailable")
+
+    def _unconfirmed(self, request: falcon.Request, response: falcon.Response, error: Unconfirmed, params: Any) -> None:
+        """No 503, which clients repeat by themselves: the change is there, a second POST would make a second one."""
+        _log.error("a change may not outlive a power cut", path=request.path, reason=str(error))
+        text = "The change was made, but the server's disk did not confirm it. Please look before you try again."
+        _answer(request, response, 500, text, "Unconfirmed")
 
     def _unauthenticated(
         self, request: falcon.Request, response: falcon.Response, error: Unauthenticated, params: Any

@@ -144,6 +144,13 @@ class StoreUnavailable(EvenloadError):
     """The database refused, or did not answer in time. Nothing was changed; trying again may help."""
 
 
+class Unconfirmed(StoreUnavailable):
+    """The exception to that: the change was made and is seen by everybody, but the disk did not confirm that it has it.
+
+    Repeating it might make a second one.
+    """
+
+
 class PortsUnavailable(EvenloadError):
     """The port provider refused, or did not answer in time; trying again may help."""
 

@@ -104,8 +104,9 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
     cursor = connection.cursor()
     try:
         cursor.execute("PRAGMA journal_mode = WAL")
-        # What was answered is on the disk: every commit waits for it.
-        cursor.execute("PRAGMA synchronous = FULL")
+        logged = cursor.fetchone() == ("wal",)
+        # What was answered is on the disk: of a log, write_ahead_log.py sees to it, for many commits at once.
+        cursor.execute(f"PRAGMA synchronous = {'NORMAL' if logged else 'EXTRA'}")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA temp_store = MEMORY")
     finally:

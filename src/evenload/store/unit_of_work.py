@@ -6,45 +6,28 @@ the database leave here as StoreUnavailable. Work that another change has overta
 get their hints from here, after the commit.
 """
 
+import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from typing import cast
+from dataclasses import dataclass
+from typing import Generic, cast
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, event
 
-from evenload.interfaces import AgentBus, AgentRecord, T, Transaction
-from evenload.model.balancer import AnyRecord, MonitorTemplate
+from evenload.interfaces import AgentBus, T, Transaction
 from evenload.model.desired import Desired
-from evenload.model.enums import Kind
-from evenload.model.errors import EvenloadError, Overtaken, StoreUnavailable
-from evenload.model.held_port import HeldPort
-from evenload.model.network import Network, Port, Subnet
-from evenload.model.query import Page, Query, View
+from evenload.model.errors import EvenloadError, Overtaken
 from evenload.model.snapshot import Snapshot
-from evenload.model.totals import Count
 from evenload.model.tree import Tree
-from evenload.store import (
-    agents,
-    counts,
-    held_ports,
-    networks,
-    queries,
-    quotas,
-    templates,
-    tombstones,
-    tree_writing,
-    trees,
-)
-from evenload.store.hints import Hint, hints_of
-from evenload.store.identity import ensure_identity, read_identity
-from evenload.store.prepared import Prepared
+from evenload.store import tree_writing, trees
+from evenload.store.hints import Hint
+from evenload.store.refusals import translated
 from evenload.store.rehearsal import NotForeseeable, Outdated, Rehearsal
-from evenload.store.tree_writing import Writing
+from evenload.store.transaction import SqlTransaction, count_records
+from evenload.store.write_ahead_log import Sync, WriteAheadLog
 from evenload.store.writer_queue import WriterQueue
 
 _TRIES = 8
@@ -60,235 +43,15 @@ Describe = Callable[[Transaction, Tree], Desired]
 """What an agent is told of a tree that it has to serve. Raises EvenloadError."""
 
 
-class SqlTransaction:
-    """One transaction on one connection; of use only inside the block or the work that it was given to.
-
-    ``hints``: what is to be told to the agents after the commit. ``most``: records of trees that may be read; where
-    there are more, TooLarge is raised.
-    """
-
-    def __init__(self, connection: Connection, *, writing: bool, most: int | None = None) -> None:
-        self.hints: list[Hint] = []
-        self._left = most
-        self._connection = connection
-        self._writing = writing
-        # SQLite has the whole file locked for its writer.
-        self._lock_rows = writing and connection.dialect.name != "sqlite"
-
-    def identity(self) -> str | None:
-        return read_identity(self._connection)
-
-    def ensure_identity(self) -> str:
-        return ensure_identity(self._writable())
-
-    def tree(self, load_balancer_id: str) -> Tree | None:
-        tree = trees.read_tree(self._connection, load_balancer_id, lock=self._lock_rows, most=self._left)
-        if tree is not None and self._left is not None:
-            self._left = max(0, self._left - _count(tree))
-        return tree
-
-    def revision(self, load_balancer_id: str) -> int | None:
-        return trees.read_revision(self._connection, load_balancer_id)
-
-    def lock_trees(self, load_balancer_ids: Iterable[str | None]) -> None:
-        if self._lock_rows:
-            trees.lock_trees(self._connection, load_balancer_ids)
-
-    def owner_of(self, kind: Kind, identifier: str) -> str | None:
-        return trees.read_owner(self._connection, kind, identifier)
-
-    def insert_tree(self, tree: Tree, prepared: object = None) -> None:
-        ready = prepared if isinstance(prepared, Prepared) else None
-        self.write_tree(self.plan_tree(None, tree, ready), None, tree)
-
-    def update_tree(self, before: Tree, after: Tree) -> None:
-        self.write_tree(self.plan_tree(before, after), before, after)
-
-    def remove_tree(self, before: Tree) -> None:
-        self.write_tree(self.plan_tree(before, None), before, None)
-
-    def plan_tree(self, before: Tree | None, after: Tree | None, prepared: Prepared | None = None) -> Writing:
-        return tree_writing.plan_writing(self._connection.dialect, before, after, prepared)
-
-    def write_tree(self, writing: Writing, before: Tree | None, after: Tree | None) -> None:
-        """What was planned for these two."""
-        writing.run(self._writable())
-        if after is not None:
-            self.hints += hints_of(before, after)
-
-    def view(self, kind: Kind, identifier: str) -> View[AnyRecord] | None:
-        return queries.read_view(self._connection, kind, identifier)
-
-    def find(self, kind: Kind, query: Query) -> Page[AnyRecord]:
-        return queries.read_page(self._connection, kind, query)
-
-    def count(self, kind: Kind, query: Query) -> int:
-        return queries.read_count(self._connection, kind, query)
-
-    def counts(self, load_balancer_id: str) -> dict[str, tuple[Count, ...]]:
-        return counts.read_counts(self._connection, load_balancer_id)
-
-    def save_counts(self, load_balancer_id: str, by_listener: Mapping[str, tuple[Count, ...]]) -> None:
-        self.write_counts(self.plan_counts(load_balancer_id, by_listener))
-
-    def plan_counts(self, load_balancer_id: str, by_listener: Mapping[str, tuple[Count, ...]]) -> Writing:
-        return counts.plan_counts(self._connection, load_balancer_id, by_listener)
-
-    def write_counts(self, writing: Writing) -> None:
-        writing.run(self._writable())
-
-    def assignments(self, agent: str) -> dict[str, int]:
-        return agents.read_assignments(self._connection, agent)
-
-    def pending_since(self, moment: datetime) -> list[str]:
-        return trees.read_pending_since(self._connection, moment)
-
-    def agents(self) -> list[AgentRecord]:
-        return agents.read_agents(self._connection)
-
-    def held_agent(self, name: str) -> AgentRecord | None:
-        return agents.read_agent(self._connection, name, hold=self._lock_rows)
-
-    def locked_agent(self, name: str) -> AgentRecord | None:
-        return agents.read_agent(self._connection, name, lock=self._lock_rows)
-
-    def bound_to(self, agent: str) -> list[str]:
-        return agents.read_bound_to(self._connection, agent)
-
-    def insert_agent(self, name: str, moment: datetime) -> None:
-        agents.insert_agent(self._writable(), name, moment)
-
-    def agent_seen(self, name: str, moment: datetime, *, started: bool = False) -> bool:
-        return agents.write_agent_seen(self._writable(), name, moment, started=started)
-
-    def update_agent(self, name: str, *, admin_state_up: bool, description: str) -> None:
-        agents.update_agent(self._writable(), name, admin_state_up=admin_state_up, description=description)
-
-    def remove_agent(self, name: str) -> None:
-        agents.remove_agent(self._writable(), name)
-
-    def template(self, identifier: str) -> MonitorTemplate | None:
-        return templates.read_template(self._connection, identifier, lock=self._lock_rows)
-
-    def templates(self, project_id: str | None = None) -> list[MonitorTemplate]:
-        return templates.read_templates(self._connection, project_id)
-
-    def insert_template(self, template: MonitorTemplate) -> None:
-        templates.insert_template(self._writable(), template)
-
-    def update_template(self, template: MonitorTemplate) -> None:
-        templates.update_template(self._writable(), template)
-
-    def remove_template(self, identifier: str) -> None:
-        templates.remove_template(self._writable(), identifier)
-
-    def lock_project(self, project_id: str) -> None:
-        if self._lock_rows:
-            quotas.lock_project(self._connection, project_id)
-
-    def quotas(self, project_id: str | None = None) -> dict[str, dict[str, int]]:
-        return quotas.read_quotas(self._connection, project_id)
-
-    def save_quotas(self, project_id: str, limits: Mapping[str, int]) -> None:
-        quotas.write_quotas(self._writable(), project_id, limits)
-
-    def remove_quotas(self, project_id: str) -> None:
-        quotas.remove_quotas(self._writable(), project_id)
-
-    def locked_network(self, identifier: str) -> Network | None:
-        return networks.read_network(self._connection, identifier, lock=self._lock_rows)
-
-    def network(self, identifier: str) -> Network | None:
-        return networks.read_network(self._connection, identifier, lock=False)
-
-    def networks(self) -> list[Network]:
-        return networks.read_networks(self._connection)
-
-    def insert_network(self, network: Network) -> None:
-        networks.write_network(self._writable(), network, new=True)
-
-    def update_network(self, network: Network) -> None:
-        networks.write_network(self._writable(), network, new=False)
-
-    def remove_network(self, identifier: str) -> None:
-        networks.remove_network(self._writable(), identifier)
-
-    def subnet(self, identifier: str) -> Subnet | None:
-        return networks.read_subnet(self._connection, identifier)
-
-    def subnets(self, network_id: str | None = None) -> list[Subnet]:
-        return networks.read_subnets(self._connection, network_id)
-
-    def insert_subnet(self, subnet: Subnet) -> None:
-        networks.write_subnet(self._writable(), subnet, new=True)
-
-    def update_subnet(self, subnet: Subnet) -> None:
-        networks.write_subnet(self._writable(), subnet, new=False)
-
-    def remove_subnet(self, identifier: str) -> None:
-        networks.remove_subnet(self._writable(), identifier)
-
-    def locked_port(self, identifier: str) -> Port | None:
-        return networks.read_port(self._connection, identifier, lock=self._lock_rows)
-
-    def port(self, identifier: str) -> Port | None:
-        return networks.read_port(self._connection, identifier, lock=False)
-
-    def ports(self, network_id: str | None = None, device_id: str | None = None) -> list[Port]:
-        return networks.read_ports(self._connection, network_id, device_id)
-
-    def insert_port(self, port: Port) -> None:
-        networks.write_port(self._writable(), port, new=True)
-
-    def update_port(self, port: Port) -> None:
-        networks.write_port(self._writable(), port, new=False)
-
-    def remove_port(self, identifier: str) -> None:
-        networks.remove_port(self._writable(), identifier)
-
-    def addresses_taken(self, subnet_id: str) -> set[str]:
-        return networks.read_addresses_taken(self._connection, subnet_id)
-
-    def tombstone(self, load_balancer_id: str, agent: str) -> int | None:
-        return tombstones.read_tombstone(self._connection, load_balancer_id, agent)
-
-    def save_tombstone(self, load_balancer_id: str, agent: str, generation: int, moment: datetime) -> None:
-        tombstones.write_tombstone(self._writable(), load_balancer_id, agent, generation, moment)
-
-    def remove_tombstone(self, load_balancer_id: str, agent: str) -> None:
-        tombstones.remove_tombstone(self._writable(), load_balancer_id, agent)
-
-    def rename_tombstones(self, former: str, name: str) -> None:
-        tombstones.rename_tombstones(self._writable(), former, name)
-
-    def has_tombstones_before(self, moment: datetime) -> bool:
-        return tombstones.has_tombstones_before(self._connection, moment)
-
-    def remove_tombstones_before(self, moment: datetime) -> None:
-        tombstones.remove_tombstones_before(self._writable(), moment)
-
-    def insert_held_port(self, held: HeldPort) -> None:
-        held_ports.insert_held_port(self._writable(), held)
-
-    def update_held_port(self, held: HeldPort) -> None:
-        held_ports.update_held_port(self._writable(), held)
-
-    def remove_held_port(self, identifier: str) -> None:
-        held_ports.remove_held_port(self._writable(), identifier)
-
-    def held_port(self, identifier: str) -> HeldPort | None:
-        return held_ports.read_held_port(self._connection, identifier, lock=self._lock_rows)
-
-    def held_port_at(self, port_id: str) -> HeldPort | None:
-        return held_ports.read_held_port_at(self._connection, port_id)
-
-    def held_ports_due(self, reserved_before: datetime) -> list[HeldPort]:
-        return held_ports.read_due(self._connection, reserved_before)
-
-    def _writable(self) -> Connection:
-        if not self._writing:
-            raise RuntimeError("This transaction was opened for reading only.")
-        return self._connection
+@dataclass(frozen=True, slots=True)
+class _Turn(Generic[T]):
+    """What a writer's turn left: the work's result, what is to be told, a moment at which it was written and nobody
+    else could write, and the commit to wait for until it is on the disk."""
+
+    result: T
+    hints: list[Hint]
+    moment: float
+    commit: int
 
 
 class SqlUnitOfWork:
@@ -296,7 +59,8 @@ class SqlUnitOfWork:
 
     ``busy_timeout``: seconds that a writer waits for the writers before it in this process. ``describe``: makes the
     document that goes with a hint; without it agents fetch what they are told of. ``records_in_a_turn``: of trees, that
-    work reads while others wait, on SQLite; work that wants more is rehearsed.
+    work reads while others wait, on SQLite; work that wants more is rehearsed. ``sync``: what brings SQLite's log to
+    the disk.
     """
 
     def __init__(
@@ -307,6 +71,7 @@ class SqlUnitOfWork:
         busy_timeout: float = 10.0,
         describe: Describe | None = None,
         records_in_a_turn: int = RECORDS_IN_A_TURN,
+        sync: Sync = os.fdatasync,
     ) -> None:
         self._most = records_in_a_turn
         self._engine = engine
@@ -318,6 +83,10 @@ class SqlUnitOfWork:
         # SQLite lets writers of other connections poll with growing pauses; in one process they can simply queue.
         self._queue = WriterQueue(busy_timeout)
         self._here = threading.local()
+        self._log: WriteAheadLog | None = None
+        if self._sqlite:
+            self._log = WriteAheadLog(str(engine.url.database), sync)
+            event.listen(engine, "engine_disposed", self._log.closed_with)
 
     def identity(self) -> str:
         with self.read() as transaction:
@@ -326,7 +95,7 @@ class SqlUnitOfWork:
 
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
-        with _translated(), self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             if self._sqlite:
                 connection.exec_driver_sql("BEGIN")
             else:
@@ -342,22 +111,26 @@ class SqlUnitOfWork:
     def _write(self, work: Callable[[SqlTransaction], T]) -> T:
         for tries_left in reversed(range(_TRIES)):
             try:
-                result, hints, moment = self._attempt(work)
+                turn = self._attempt(work)
             except Overtaken:
                 if not tries_left:
                     raise
                 # Two who overtake each other must not meet again at the next try.
                 time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.005 * 2 ** (_TRIES - tries_left))))
             else:
-                for hint in {(hint.agent, hint.load_balancer_id): hint for hint in hints}.values():  # the last of each
-                    self._bus.hint(hint.agent, hint.load_balancer_id, hint.generation, self._snapshot(hint, moment))
-                return result
+                if self._log is not None:
+                    self._log.wait(turn.commit)
+                # the last of each
+                for hint in {(hint.agent, hint.load_balancer_id): hint for hint in turn.hints}.values():
+                    snapshot = self._snapshot(hint, turn.moment)
+                    self._bus.hint(hint.agent, hint.load_balancer_id, hint.generation, snapshot)
+                return turn.result
         raise AssertionError("unreachable")
 
     def _snapshot(self, hint: Hint, moment: float) -> Snapshot | None:
         """None where the agent had better fetch the document."""
         tree = hint.tree
-        if self._describe is None or tree is None or _count(tree) > _RECORDS_IN_A_SNAPSHOT:
+        if self._describe is None or tree is None or count_records(tree) > _RECORDS_IN_A_SNAPSHOT:
             return None
         try:
             with self.read() as transaction:
@@ -367,7 +140,7 @@ class SqlUnitOfWork:
             return None
         return None if self._database is None else Snapshot(document=document, moment=moment, database=self._database)
 
-    def _attempt(self, work: Callable[[SqlTransaction], T]) -> tuple[T, list[Hint], float]:
+    def _attempt(self, work: Callable[[SqlTransaction], T]) -> _Turn[T]:
         """On SQLite what is too large for a turn is rehearsed before it. What others overtake again and again is done
         in the turn in the end, however long they have to wait for it."""
         if not self._sqlite:
@@ -389,19 +162,21 @@ class SqlUnitOfWork:
         with self._not_within(), self.read() as snapshot:
             return Rehearsal(snapshot).run(cast(Callable[[Transaction], T], work))
 
-    def _in_turn(self, work: Callable[[SqlTransaction], T], *, most: int | None = None) -> tuple[T, list[Hint], float]:
-        """``work``'s result, what is to be told, and a moment at which it was written and nobody else could write."""
-        with self._alone(), _translated(), self._engine.connect() as connection:
-            if self._sqlite:
+    def _in_turn(self, work: Callable[[SqlTransaction], T], *, most: int | None = None) -> _Turn[T]:
+        with self._alone(), translated(), self._engine.connect() as connection:
+            if self._log is not None:
                 self._begin_alone(connection)
+                self._log.begin()
             else:
                 # What is read after a lock was waited for is what is there by then; see docs/adr/0016.
                 connection = connection.execution_options(isolation_level="READ COMMITTED")
+            before = _changes(connection)
             transaction = SqlTransaction(connection, writing=True, most=most)
             result = work(transaction)
             moment = time.monotonic()
             connection.commit()
-            return result, transaction.hints, moment
+            commit = 0 if self._log is None else self._log.committed(wrote=_changes(connection) != before)
+            return _Turn(result, transaction.hints, moment, commit)
 
     def close(self) -> None:
         """Closes the idle connections; the last one to go folds SQLite's log into the file."""
@@ -436,36 +211,6 @@ class SqlUnitOfWork:
             self._here.writes = False
 
 
-def _count(tree: Tree) -> int:
-    return 1 + sum(len(children) for children in tree.children.values())
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        kind = Overtaken if _is_conflict(error) else StoreUnavailable
-        raise kind(f"The database refused: {_words(error)}") from error
-
-
-_CONFLICT_STATES = frozenset({"40001", "40P01"})
-"""PostgreSQL: serialization failure, deadlock."""
-
-_CONFLICT_NUMBERS = frozenset({1020, 1213})
-"""MariaDB: the record has changed since it was read, deadlock."""
-
-
-def _is_conflict(error: SQLAlchemyError) -> bool:
-    """Whether the work may succeed if it is run again: somebody else's change came in between."""
-    if isinstance(error, IntegrityError):
-        return True
-    if not isinstance(error, DBAPIError) or error.orig is None:
-        return False
-    number = error.orig.args[0] if error.orig.args else None
-    return getattr(error.orig, "sqlstate", None) in _CONFLICT_STATES or number in _CONFLICT_NUMBERS
-
-
-def _words(error: SQLAlchemyError) -> str:
-    """The driver's own words, without the statement and its parameters."""
-    return str(getattr(error, "orig", None) or type(error).__name__)
+def _changes(connection: Connection) -> int:
+    """How many rows SQLite's connection has changed in its life."""
+    return cast(int, getattr(connection.connection.driver_connection, "total_changes", 0))

@@ -6,6 +6,7 @@
 import functools
 import itertools
 import json
+import os
 import random
 import tempfile
 import time
@@ -46,6 +47,7 @@ from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
 from evenload.store.unit_of_work import SqlUnitOfWork
+from evenload.store.write_ahead_log import Sync
 
 LBAAS = "/v2.0/lbaas"
 LB = "/v2.0/lb"
@@ -217,11 +219,11 @@ def default_policy() -> Policy:
     return Policy(PolicySettings(), monotonic=time.monotonic)
 
 
-def make_world(directory: Path, settings: ApiSettings | None = None) -> World:
+def make_world(directory: Path, settings: ApiSettings | None = None, sync: Sync = os.fdatasync) -> World:
     file = directory / "api.sqlite"
     file.write_bytes(empty_database())
     clock, hints = StillClock(), NotedHints()
-    uow = SqlUnitOfWork(open_engine(StoreSettings(url=f"sqlite:///{file}")), hints)
+    uow = SqlUnitOfWork(open_engine(StoreSettings(url=f"sqlite:///{file}")), hints, sync=sync)
     # Ids that sort in the order of creation would let a wrong order pass.
     source = random.Random(7)
 

@@ -1,9 +1,8 @@
 """Work on a large load balancer, on SQLite: before the writer's turn as far as it goes, and right all the same."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,29 +18,10 @@ from evenload.model.enums import OperatingStatus
 from evenload.model.errors import Conflict
 from evenload.model.tree import Tree
 from evenload.store import rehearsal
-from evenload.store.engine import StoreSettings, open_engine
-from evenload.store.tables import METADATA
-from evenload.store.unit_of_work import SqlTransaction, SqlUnitOfWork
+from evenload.store.transaction import SqlTransaction
+from evenload.store.unit_of_work import SqlUnitOfWork
 
 MANY = 600
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
-    METADATA.create_all(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def hints() -> NotedHints:
-    return NotedHints()
-
-
-@pytest.fixture
-def store(engine: Engine, hints: NotedHints) -> SqlUnitOfWork:
-    return SqlUnitOfWork(engine, hints)
 
 
 def stored(store: SqlUnitOfWork, tree: Tree) -> Tree:

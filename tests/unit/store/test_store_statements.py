@@ -1,37 +1,21 @@
 """How the store talks to the database: how often, how little, and in which dialects."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Dialect, Engine, event
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.schema import CreateTable
 from tests.contract.samples import a_network, a_port, a_subnet, a_tree, moment, retouched
-from tests.fakes.hints import NotedHints
 
 from evenload.interfaces import Transaction
 from evenload.model.enums import Kind
 from evenload.model.network import FixedIp
 from evenload.model.query import Query
 from evenload.store import networks, trees
-from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.tables import METADATA
 from evenload.store.unit_of_work import SqlUnitOfWork
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
-    METADATA.create_all(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def store(engine: Engine) -> SqlUnitOfWork:
-    return SqlUnitOfWork(engine, NotedHints())
 
 
 @pytest.fixture
