@@ -108,7 +108,7 @@ def test_other_texts_of_a_monitor_change_no_structure(text: str, field: str) -> 
     except UnsafeText:
         return
     assert shape(rendered) == shape(PLAIN_CHECK)
-    words = line_with(rendered, "http-check send") + line_with(rendered, "http-check expect")
+    words = line_with(rendered, "http-check send") + line_with(rendered, "http-check expect status")
     assert text in words or f"HTTP/{text}" in words
     assert re.fullmatch(r"[A-Za-z0-9.,_-]+", text)
 
