@@ -26,7 +26,7 @@ from evenload.model.held_port import HeldPort
 from evenload.model.named_file import NamedFile
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.network_steps import NetworkStep
-from evenload.model.observed import Observed
+from evenload.model.observed import NetworkObserved, Observed
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
@@ -516,6 +516,14 @@ class Host(Protocol):
     def watch(self, load_balancer_id: str, on_exit: Callable[[str], None]) -> None:
         """Calls ``on_exit(load_balancer_id)`` once when the current worker dies; also one that this agent did not
         start itself. Replaces an earlier watch of this load balancer."""
+
+    def watch_networks(self, on_drift: Callable[[str], None]) -> None:
+        """From now on calls ``on_drift(load_balancer_id)`` where somebody else changes a network otherwise than
+        ``expect_network`` said, as far as the kernel tells of it, and where a bridge lets packets pass at last. A look
+        at all at times stays necessary."""
+
+    def expect_network(self, load_balancer_id: str, port: DesiredPort, network: NetworkObserved) -> None:
+        """After changes of our own: this is what should be."""
 
     def ping(
         self,

@@ -105,6 +105,8 @@ class FakeHost:
         self.places: dict[str, Place] = {}
         self.operations: list[str] = []
         self.announced: list[str] = []
+        self.on_drift: Callable[[str], None] | None = None
+        self.expected: dict[str, NetworkObserved] = {}
         self.lingering = lingering
         self._failures: list[_Failure] = []
         self._next_pid = 1000
@@ -331,6 +333,13 @@ class FakeHost:
     def watch(self, load_balancer_id: str, on_exit: Callable[[str], None]) -> None:
         with self._operation("watch"):
             self._place(load_balancer_id).watcher = on_exit
+
+    def watch_networks(self, on_drift: Callable[[str], None]) -> None:
+        self.on_drift = on_drift
+
+    def expect_network(self, load_balancer_id: str, port: DesiredPort, network: NetworkObserved) -> None:
+        with self.lock:
+            self.expected[load_balancer_id] = network
 
     def ping(
         self,

@@ -4,7 +4,8 @@ What a round does stands in ``reconcile``, what comes next in ``requeue`` and ``
 here are the moments alone.
 
 What happens on errors, by moment. Start: a host that lacks something essential stops the start (Hopeless). Change: a
-failed round is tried again, ever later, and at each resync. Watch: a dead process is an urgent round. Server away:
+failed round is tried again, ever later, and at each resync. Watch: a dead process is an urgent round,
+so is a network that was changed from outside. Server away:
 everything goes on by what is remembered. Stop: what runs runs on. A fault of the program is logged and counted, and
 its thread goes on (``evenload.threads``).
 """
@@ -34,6 +35,7 @@ from evenload.threads import Faults, LastingThread
 log = structlog.get_logger(__name__)
 
 _STOP_TIMEOUT = 15.0
+_DRIFT_PAUSE = 0.2
 
 
 class Agent:
@@ -81,6 +83,7 @@ class Agent:
         """Prepares the host and begins with a resync. Raises HostError where the host is not fit for it."""
         for warning in self._host.prepare():
             log.warning("preflight", finding=warning)
+        self._host.watch_networks(self._drifted)
         self._stopping.clear()
         self._resyncs = LastingThread("agent-resync", self._resync_and_wait, self.faults)
         self._resyncs.start()
@@ -200,6 +203,11 @@ class Agent:
 
     def _died(self, load_balancer_id: str) -> None:
         self._add(load_balancer_id, Task(observe=True))
+
+    def _drifted(self, load_balancer_id: str) -> None:
+        """Who changes a network by hand seldom does it by one step."""
+        log.warning("network was changed from outside", load_balancer=load_balancer_id)
+        self._add(load_balancer_id, Task(observe=True), _DRIFT_PAUSE)
 
     def _judged(self, load_balancer_id: str, verdict: Verdict) -> None:
         log.info("ping", load_balancer=load_balancer_id, member=verdict.member, up=verdict.up, reason=verdict.reason)

@@ -243,6 +243,7 @@ class Reconciler:
         if pid is not None and (attempt.pid is not None or pid != process.pid):
             self._host.watch(desired.id, self._on_death)
         process.pid = pid
+        self._host.expect_network(desired.id, desired.port, after.network)
         self._probing.ensure(memory, desired, haproxy, planned.change)
 
     def _release(self, memory: Memory) -> None:

@@ -27,7 +27,7 @@ from evenload.host.refusal import refusal
 from evenload.host.rules import ensure_table, read_tables, remove_table
 from evenload.model.observed import HostRoute
 
-_NEWADDR, _DELADDR, _GETADDR, _NEWROUTE, _DELROUTE, _GETROUTE = 20, 21, 22, 24, 25, 26
+NEWADDR, DELADDR, _GETADDR, NEWROUTE, DELROUTE, _GETROUTE = 20, 21, 22, 24, 25, 26
 _ADDRESS_INFO = struct.Struct("=BBBBI")
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
 _IFA_F_NODAD = 0x02
@@ -48,12 +48,18 @@ def read_addresses(netlink: Netlink, index: int) -> frozenset[str]:
     body = _ADDRESS_INFO.pack(0, 0, 0, 0, index)
     found = set()
     for message in netlink.dump(_GETADDR, body, f"list the addresses of device {index}"):
-        _, length, _, _, owner = _ADDRESS_INFO.unpack_from(message.body)
-        parts = attributes(message.body[_ADDRESS_INFO.size :])
-        address = ipaddress.ip_address(parts.get(_IFA_LOCAL) or parts[_IFA_ADDRESS])
-        if owner == index and not (address.version == 6 and address.is_link_local):
-            found.add(f"{address}/{length}")
+        owner, address = parse_address(message.body)
+        if owner == index and address is not None:
+            found.add(address)
     return frozenset(found)
+
+
+def parse_address(body: bytes) -> tuple[int, str | None]:
+    """The index of the device, and the address in interface notation; None for an IPv6 link-local one."""
+    _, length, _, _, owner = _ADDRESS_INFO.unpack_from(body)
+    parts = attributes(body[_ADDRESS_INFO.size :])
+    address = ipaddress.ip_address(parts.get(_IFA_LOCAL) or parts[_IFA_ADDRESS])
+    return owner, None if address.version == 6 and address.is_link_local else f"{address}/{length}"
 
 
 def read_usable_addresses(netlink: Netlink, index: int) -> frozenset[str]:
@@ -74,7 +80,7 @@ def add_address(netlink: Netlink, index: int, address: str) -> None:
     if isinstance(interface, ipaddress.IPv4Interface) and interface.network.prefixlen < 31:
         body += attribute(4, interface.network.broadcast_address.packed)
     try:
-        netlink.ask(_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)
+        netlink.ask(NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body)
     except OSError as error:
         if error.errno != errno.EEXIST:
             raise refusal(f"add the address {address}", error) from error
@@ -83,7 +89,7 @@ def add_address(netlink: Netlink, index: int, address: str) -> None:
 
 def remove_address(netlink: Netlink, index: int, address: str) -> None:
     try:
-        netlink.ask(_DELADDR, NLM_F_ACK, _address(index, ipaddress.ip_interface(address)))
+        netlink.ask(DELADDR, NLM_F_ACK, _address(index, ipaddress.ip_interface(address)))
     except OSError as error:
         if error.errno != errno.EADDRNOTAVAIL:
             raise refusal(f"remove the address {address}", error) from error
@@ -99,7 +105,7 @@ def read_routes(netlink: Netlink) -> frozenset[HostRoute]:
     for family in (socket.AF_INET, socket.AF_INET6):
         body = _ROUTE_INFO.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
         for message in netlink.dump(_GETROUTE, body, "list routes"):
-            table, listed = _routes(message.body)
+            table, listed = parse_routes(message.body)
             found.setdefault(table, set()).update(listed)
     routes = found.pop(_TABLE_MAIN, set())
     if any(found.values()):  # few have any, so nobody else pays for the question
@@ -115,7 +121,7 @@ def add_route(netlink: Netlink, index: int, route: HostRoute) -> None:
     table = _TABLE_MAIN if route.source is None else ensure_table(netlink, route.source)
     body = _route(index, destination, route, scope, table)
     netlink.request(
-        _NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body, f"add a route to {route.destination} via {route.nexthop}"
+        NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body, f"add a route to {route.destination} via {route.nexthop}"
     )
 
 
@@ -127,14 +133,14 @@ def remove_route(netlink: Netlink, index: int, route: HostRoute) -> None:
     if table is None:
         return
     try:
-        netlink.ask(_DELROUTE, NLM_F_ACK, _route(index, destination, route, _SCOPE_NOWHERE, table))
+        netlink.ask(DELROUTE, NLM_F_ACK, _route(index, destination, route, _SCOPE_NOWHERE, table))
     except OSError as error:
         if error.errno not in (errno.ESRCH, errno.ENODEV):
             raise refusal(attempted, error) from error
         same = (route.destination, route.nexthop, route.source)
         if any((each.destination, each.nexthop, each.source) == same for each in read_routes(netlink)):
             # One of several next hops, or one through another device: the whole route goes.
-            netlink.request(_DELROUTE, 0, _route(0, destination, None, _SCOPE_NOWHERE, table), attempted)
+            netlink.request(DELROUTE, 0, _route(0, destination, None, _SCOPE_NOWHERE, table), attempted)
     if route.source is not None and not any(each.source == route.source for each in read_routes(netlink)):
         remove_table(netlink, route.source, table)
 
@@ -183,17 +189,25 @@ def _read_connected(netlink: Netlink, index: int) -> set[Network]:
     for family in (socket.AF_INET, socket.AF_INET6):
         body = _ROUTE_INFO.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
         for message in netlink.dump(_GETROUTE, body, "list routes"):
-            _, length, _, _, table, _, _, kind, _ = _ROUTE_INFO.unpack_from(message.body)
-            parts = attributes(message.body[_ROUTE_INFO.size :])
-            if (
-                as_number(parts.get(_RTA_TABLE), table) == _TABLE_MAIN
-                and kind == _UNICAST
-                and _RTA_DST in parts
-                and _RTA_GATEWAY not in parts
-                and as_number(parts.get(_RTA_OIF)) == index
-            ):
-                found.add(ipaddress.ip_network((parts[_RTA_DST], length)))
+            network = parse_connected(message.body, index)
+            if network is not None:
+                found.add(network)
     return found
+
+
+def parse_connected(body: bytes, index: int) -> Network | None:
+    """The network where it is a route of the main table to what lies on that device itself."""
+    _, length, _, _, table, _, _, kind, _ = _ROUTE_INFO.unpack_from(body)
+    parts = attributes(body[_ROUTE_INFO.size :])
+    if (
+        as_number(parts.get(_RTA_TABLE), table) == _TABLE_MAIN
+        and kind == _UNICAST
+        and _RTA_DST in parts
+        and _RTA_GATEWAY not in parts
+        and as_number(parts.get(_RTA_OIF)) == index
+    ):
+        return ipaddress.ip_network((parts[_RTA_DST], length))
+    return None
 
 
 def _connect(netlink: Netlink, index: int, interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> None:
@@ -206,7 +220,7 @@ def _connect(netlink: Netlink, index: int, interface: ipaddress.IPv4Interface | 
     body += attribute(_RTA_DST, network.network_address.packed) + number(_RTA_OIF, index)
     body += attribute(_RTA_PREFSRC, interface.ip.packed) if network.version == 4 else number(_RTA_PRIORITY, 256)
     try:
-        netlink.ask(_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, body)
+        netlink.ask(NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, body)
     except OSError as error:
         if error.errno != errno.ENETDOWN:  # it comes by itself when the device comes up
             raise refusal(f"add the route to {network}", error) from error
@@ -239,7 +253,7 @@ def _route(index: int, destination: Network, route: HostRoute | None, scope: int
     return body + number(_RTA_OIF, index) if index else body
 
 
-def _routes(body: bytes) -> tuple[int, list[HostRoute]]:
+def parse_routes(body: bytes) -> tuple[int, list[HostRoute]]:
     """With the number of their table."""
     family, length, _, _, small, protocol, _, kind, flags = _ROUTE_INFO.unpack_from(body)
     parts = attributes(body[_ROUTE_INFO.size :])

@@ -26,11 +26,11 @@ from evenload.host.netlink import (
 from evenload.host.refusal import refusal
 from evenload.model.errors import HostError
 
-_NEWLINK, _DELLINK, _GETLINK, _SETLINK, _GETVLAN = 16, 17, 18, 19, 114
+NEWLINK, DELLINK, _GETLINK, _SETLINK, _GETVLAN = 16, 17, 18, 19, 114
 _AF_INET, _AF_BRIDGE, _INET_CONF = 2, 7, 1
 _INFO = struct.Struct("=BxHiII")
 _IFF_UP = 0x1
-_ADDRESS, _IFNAME, _MTU, _LINK, _MASTER, _OPERSTATE, _LINKINFO = 1, 3, 4, 5, 10, 16, 18
+_ADDRESS, _IFNAME, _MTU, _LINK, _MASTER, _PROTINFO, _OPERSTATE, _LINKINFO = 1, 3, 4, 5, 10, 12, 16, 18
 _NET_NS_FD, _AF_SPEC, _CARRIER = 28, 26, 33
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_DATA = 1, 2, 5
 _VETH_INFO_PEER = 1
@@ -39,6 +39,11 @@ _BRPORT_STATE, _FORWARDING = 1, 3
 _BRIDGE_VLAN_INFO = 2
 _VLAN_PVID, _VLAN_UNTAGGED = 2, 4
 _VLANDB_ENTRY, _VLANDB_ENTRY_INFO, _VLANDB_ENTRY_RANGE = 1, 1, 2
+LOOPBACK_INDEX = 1
+# Devices that some kernel modules put into every new namespace, which cannot be removed and do nothing.
+_FALLBACK_DEVICES = frozenset(
+    ["tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0", "teql0"]
+)
 _OPERATIONAL_UNKNOWN, _OPERATIONAL_UP = 0, 6
 
 
@@ -46,8 +51,8 @@ _OPERATIONAL_UNKNOWN, _OPERATIONAL_UP = 0, 6
 class Link:
     """A device as the kernel shows it. ``peer`` is the index of a veth's other end, which may lie elsewhere.
 
-    ``master`` is the index of the bridge it is a port of, 0 for none. ``passing``: packets can pass, as far as this
-    end goes (operational, and forwarding where it is a bridge's port).
+    ``master`` is the index of the bridge it is a port of, 0 for none; ``forwarding``: which lets its packets pass.
+    ``passing``: packets can pass, as far as this end goes (operational, and forwarding where it is a bridge's port).
     """
 
     index: int
@@ -57,6 +62,7 @@ class Link:
     mtu: int
     up: bool
     passing: bool
+    forwarding: bool
     master: int
     peer: int
 
@@ -80,11 +86,11 @@ class PortVlan:
 
 def read_link(netlink: Netlink, name: str) -> Link | None:
     found = _get(netlink, 0, text(_IFNAME, name), f"look at {name}")
-    return None if found is None else _link(found)
+    return None if found is None else parse_link(found)
 
 
 def read_links(netlink: Netlink) -> list[Link]:
-    return [_link(message.body) for message in netlink.dump(_GETLINK, _info(), "list devices")]
+    return [parse_link(message.body) for message in netlink.dump(_GETLINK, _info(), "list devices")]
 
 
 def read_bridge(netlink: Netlink, name: str) -> Bridge | None:
@@ -92,7 +98,7 @@ def read_bridge(netlink: Netlink, name: str) -> Bridge | None:
     found = _get(netlink, 0, text(_IFNAME, name), f"look at bridge {name}")
     if found is None:
         return None
-    link = _link(found)
+    link = parse_link(found)
     if link.kind != "bridge":
         raise HostError(f"{name} is no Linux bridge but a device of kind {link.kind or 'physical'}")
     data = attributes(attributes(attributes(found[_INFO.size :])[_LINKINFO])[_INFO_DATA])
@@ -110,12 +116,12 @@ def make_bridge(netlink: Netlink, name: str, mac_address: str) -> bool:
     It gets a MAC of its own, or it would change with its ports.
     """
     try:
-        netlink.ask(_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, _new_bridge(name, mac_address, filtering=True))
+        netlink.ask(NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, _new_bridge(name, mac_address, filtering=True))
     except OSError as error:
         if error.errno != errno.EOPNOTSUPP:
             raise refusal(f"make the bridge {name}", error) from error
         body = _new_bridge(name, mac_address, filtering=False)
-        netlink.request(_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body, f"make the bridge {name}")
+        netlink.request(NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body, f"make the bridge {name}")
         return False
     return True
 
@@ -137,7 +143,7 @@ def make_veth(
     if master:
         body += number(_MASTER, master)
     body += nest(_LINKINFO, text(_INFO_KIND, "veth"), nest(_INFO_DATA, nest(_VETH_INFO_PEER, far)))
-    netlink.request(_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body, f"make the veth pair {name} and {peer}")
+    netlink.request(NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body, f"make the veth pair {name} and {peer}")
 
 
 def change_link(
@@ -170,13 +176,13 @@ def change_link(
     if ipv4 is not None:
         settings = nest(_INET_CONF, *(number(kind, value) for kind, value in ipv4.items()))
         body += nest(_AF_SPEC, nest(_AF_INET, settings))
-    netlink.request(_NEWLINK, 0, body, attempted)
+    netlink.request(NEWLINK, 0, body, attempted)
 
 
 def remove_link(netlink: Netlink, index: int, name: str) -> None:
     """Quiet where it is gone already. A veth goes together with its other end."""
     try:
-        netlink.ask(_DELLINK, NLM_F_ACK, _info(index))
+        netlink.ask(DELLINK, NLM_F_ACK, _info(index))
     except OSError as error:
         if error.errno != errno.ENODEV:
             raise refusal(f"remove the device {name}", error) from error
@@ -207,7 +213,12 @@ def set_port_vlan(netlink: Netlink, index: int, name: str, vlan: int, former: Se
     for other in former:
         if other.vlan != vlan:
             entry = struct.pack("=HH", 0, other.vlan)
-            _change_vlan(netlink, _DELLINK, index, entry, f"take {name} out of VLAN {other.vlan}")
+            _change_vlan(netlink, DELLINK, index, entry, f"take {name} out of VLAN {other.vlan}")
+
+
+def belongs_to_kernel(link: Link) -> bool:
+    """Whether it comes with a namespace by itself."""
+    return link.index == LOOPBACK_INDEX or (link.name in _FALLBACK_DEVICES and not link.up)
 
 
 def pack_mac(mac_address: str) -> bytes:
@@ -243,7 +254,7 @@ def _get(netlink: Netlink, index: int, body: bytes, attempted: str) -> bytes | N
     return answers[0].body
 
 
-def _link(body: bytes) -> Link:
+def parse_link(body: bytes) -> Link:
     _, _, index, flags, _ = _INFO.unpack_from(body)
     found = attributes(body[_INFO.size :])
     information = attributes(found.get(_LINKINFO, b""))
@@ -253,8 +264,11 @@ def _link(body: bytes) -> Link:
     # A tap never says more than "unknown"; its carrier tells.
     passing = operational == _OPERATIONAL_UP or (operational == _OPERATIONAL_UNKNOWN and carrier)
     master = as_number(found.get(_MASTER))
+    if not port and _PROTINFO in found:  # in events of bridges
+        port = attributes(found[_PROTINFO])
+    forwarding = as_number(port.get(_BRPORT_STATE)) == _FORWARDING
     if master and _BRPORT_STATE in port:
-        passing = passing and as_number(port[_BRPORT_STATE]) == _FORWARDING
+        passing = passing and forwarding
     return Link(
         index=index,
         name=as_text(found.get(_IFNAME)),
@@ -263,6 +277,7 @@ def _link(body: bytes) -> Link:
         mtu=as_number(found.get(_MTU)),
         up=bool(flags & _IFF_UP),
         passing=passing,
+        forwarding=forwarding,
         master=master,
         peer=as_number(found.get(_LINK)),
     )

@@ -12,15 +12,17 @@ from evenload.host.files import StateFiles
 from evenload.host.haproxy import Haproxy
 from evenload.host.icmp import Pinger
 from evenload.host.network import Networks
+from evenload.host.network_watch import NetworkWatcher
 from evenload.host.settings import HostSettings, VifDriver
 from evenload.host.vif.driver import Vif
 from evenload.host.vif.linux_bridge import LinuxBridge
+from evenload.host.vif.veth import host_device
 from evenload.host.watch import Watcher
 from evenload.model.desired import Desired, DesiredPort, PingTarget, ProxyStatistics
 from evenload.model.errors import HostError
 from evenload.model.named_file import NamedFile
 from evenload.model.network_steps import NetworkStep
-from evenload.model.observed import Observed
+from evenload.model.observed import NetworkObserved, Observed
 from evenload.model.verdict import Verdict
 from evenload.payloads.documents import dump_desired, load_desired
 from evenload.threads import Faults
@@ -43,6 +45,7 @@ class LinuxHost:
         self._haproxy = Haproxy(settings, self._files)
         self._watcher = Watcher(faults)
         self._pinger = Pinger(self._networks.namespace, faults)
+        self._network_watcher = NetworkWatcher(self._networks.namespace, faults)
 
     def prepare(self) -> list[str]:
         preflight.check_capabilities()
@@ -110,22 +113,28 @@ class LinuxHost:
     # Network
 
     def ensure_namespace(self, load_balancer_id: str) -> None:
+        self._network_watcher.pause(load_balancer_id)
         self._networks.ensure_namespace(load_balancer_id)
 
     def remove_namespace(self, load_balancer_id: str) -> None:
         self._watcher.unwatch(load_balancer_id)  # what dies with the namespace is no news
-        self._networks.remove_namespace(load_balancer_id, self._pinger.let_go)
+        self._network_watcher.pause(load_balancer_id)
+        self._networks.remove_namespace(load_balancer_id, self._let_go)
 
     def plug(self, load_balancer_id: str, port: DesiredPort) -> None:
+        self._network_watcher.pause(load_balancer_id)
         self._networks.plug(load_balancer_id, port)
 
     def unplug(self, load_balancer_id: str, port_id: str) -> None:
+        self._network_watcher.pause(load_balancer_id)
         self._networks.unplug(load_balancer_id, port_id)
 
     def remove_foreign_device(self, load_balancer_id: str, device: str) -> None:
+        self._network_watcher.pause(load_balancer_id)
         self._networks.remove_foreign_device(load_balancer_id, device)
 
     def configure(self, load_balancer_id: str, port: DesiredPort, steps: Sequence[NetworkStep]) -> None:
+        self._network_watcher.pause(load_balancer_id)
         self._networks.configure(load_balancer_id, port, steps)
 
     # HAProxy
@@ -171,6 +180,12 @@ class LinuxHost:
             return
         self._watcher.watch(load_balancer_id, pid, on_exit)
 
+    def watch_networks(self, on_drift: Callable[[str], None]) -> None:
+        self._network_watcher.start(on_drift)
+
+    def expect_network(self, load_balancer_id: str, port: DesiredPort, network: NetworkObserved) -> None:
+        self._network_watcher.expect(load_balancer_id, self._vif.device(port.id), host_device(port.id), network)
+
     def ping(
         self,
         load_balancer_id: str,
@@ -181,9 +196,14 @@ class LinuxHost:
 
     def close(self) -> None:
         self._watcher.close()
+        self._network_watcher.close()
         self._pinger.close()
         self._haproxy.close()
         self._networks.close()
+
+    def _let_go(self, load_balancer_id: str) -> None:
+        self._pinger.let_go(load_balancer_id)
+        self._network_watcher.let_go(load_balancer_id)
 
     def _read_applied(self, load_balancer_id: str) -> Desired | None:
         content = self._files.read_bytes(load_balancer_id, _DESIRED)

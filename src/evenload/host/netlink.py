@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -139,12 +140,7 @@ class Netlink:
         answers: list[Message] = []
         interrupted = False
         while True:
-            data = self._socket.recv(_BUFFER)
-            at = 0
-            while at + _HEADER.size <= len(data):
-                length, answer, answer_flags, sequence, _ = _HEADER.unpack_from(data, at)
-                content = data[at + _HEADER.size : at + length]
-                at += length + (-length % 4)
+            for answer, answer_flags, sequence, content in _split(self._socket.recv(_BUFFER)):
                 if sequence != self._sequence:  # left over from a request that was given up
                     continue
                 interrupted = interrupted or bool(answer_flags & _NLM_F_DUMP_INTR)
@@ -154,6 +150,48 @@ class Netlink:
                         raise Interrupted
                     return answers
                 answers.append(Message(answer, content))
+
+
+def open_events(groups: int) -> socket.socket:
+    """Gets the kernel's news of these groups (linux/rtnetlink.h), of the thread's namespace. Does not block."""
+    try:
+        events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0)
+        try:
+            events.bind((0, groups))
+        except OSError:
+            events.close()
+            raise
+    except OSError as error:
+        raise refusal("open a netlink socket for events", error) from error
+    return events
+
+
+def read_events(events: socket.socket) -> list[Message] | None:
+    """All that have come; None where some were lost, because there were more than the kernel keeps."""
+    found: list[Message] = []
+    lost = False
+    while True:
+        try:
+            data = events.recv(_BUFFER)
+        except BlockingIOError:
+            return None if lost else found
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise refusal("read events of the network", error) from error
+            lost = True
+            continue
+        found += [Message(kind, content) for kind, _, _, content in _split(data)]
+
+
+def _split(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """Kind, flags, sequence and body of each message in one piece of what the kernel sends."""
+    at = 0
+    while at + _HEADER.size <= len(data):
+        length, kind, flags, sequence, _ = _HEADER.unpack_from(data, at)
+        if length < _HEADER.size:
+            return
+        yield kind, flags, sequence, data[at + _HEADER.size : at + length]
+        at += length + (-length % 4)
 
 
 def _raise_for(content: bytes, flags: int) -> None:

@@ -24,7 +24,15 @@ from evenload.host.addresses import (
     remove_route,
 )
 from evenload.host.late_closing import LateCloser
-from evenload.host.links import Link, change_link, read_link, read_links, remove_link
+from evenload.host.links import (
+    LOOPBACK_INDEX,
+    Link,
+    belongs_to_kernel,
+    change_link,
+    read_link,
+    read_links,
+    remove_link,
+)
 from evenload.host.netlink import Netlink
 from evenload.host.sysctl import write_sysctl
 from evenload.host.tuning import DEVICE_SETTINGS, is_tuned, read_reserved_ports, reserve_ports, tune
@@ -49,12 +57,7 @@ from evenload.threads import Faults
 _NAMESPACE_PREFIX = "qlbaas-"
 _LINK_TIMEOUT = 5.0
 _REMOVAL_TIMEOUT = 15.0
-_LOOPBACK, _LOOPBACK_INDEX = "lo", 1
-
-# Devices that some kernel modules put into every new namespace, which cannot be removed and do nothing.
-_FALLBACK_DEVICES = frozenset(
-    ["tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0", "teql0"]
-)
+_LOOPBACK = "lo"
 
 _SYSCTLS = (
     # HAProxy may listen before its address is there, and stay when an operator takes it away.
@@ -179,7 +182,7 @@ class Networks:
         return NetworkObserved(
             namespace=True,
             vif=_vif_state(inner, outer, port, loopback_up=found[_LOOPBACK].up),
-            foreign_devices=tuple(sorted(link.name for link in found.values() if not _belongs_to_kernel(link))),
+            foreign_devices=tuple(sorted(link.name for link in found.values() if not belongs_to_kernel(link))),
             addresses=addresses,
             routes=routes,
             tuned=tuned,
@@ -221,7 +224,7 @@ class Networks:
                     announce(link.name, link.index, port.mac_address, address, late.append)
 
     def _bring_up(self, link: Link, port: DesiredPort, inside: Netlink, outside: Netlink) -> None:
-        change_link(inside, _LOOPBACK_INDEX, "set the loopback up", up=True)
+        change_link(inside, LOOPBACK_INDEX, "set the loopback up", up=True)
         change_link(inside, link.index, f"set {link.name} up", up=True, ipv4=DEVICE_SETTINGS)
 
         def passing() -> bool:
@@ -241,7 +244,7 @@ def _furnish() -> None:
     except HostError:
         write_sysctl("net/ipv4/tcp_congestion_control", "reno")  # a namespace may use what the host allows
     with Netlink() as netlink:
-        change_link(netlink, _LOOPBACK_INDEX, "set the loopback up", up=True)
+        change_link(netlink, LOOPBACK_INDEX, "set the loopback up", up=True)
 
 
 def _vif_state(
@@ -264,10 +267,6 @@ def _vif_state(
         up=inner.up and outer.up and loopback_up,
         segment=port.segment if matched else None,
     )
-
-
-def _belongs_to_kernel(link: Link) -> bool:
-    return link.index == _LOOPBACK_INDEX or (link.name in _FALLBACK_DEVICES and not link.up)
 
 
 def _name_of(index: int) -> str | None:

@@ -21,7 +21,7 @@ from evenload.host.netlink import (
 )
 from evenload.host.refusal import refusal
 
-_NEWRULE, _DELRULE, _GETRULE = 32, 33, 34
+_NEWRULE, DELRULE, _GETRULE = 32, 33, 34
 _RULE = struct.Struct("=BBBBBBBBI")
 """fib_rule_hdr: family, lengths of destination and source, TOS, table, two reserved, action, flags."""
 _FRA_SRC, _FRA_PRIORITY, _FRA_TABLE = 2, 6, 15
@@ -60,7 +60,7 @@ def ensure_table(netlink: Netlink, address: str) -> int:
 def remove_table(netlink: Netlink, address: str, table: int) -> None:
     """The rule; quiet where it is gone. The table's routes are others' business."""
     try:
-        netlink.ask(_DELRULE, NLM_F_ACK, _rule(address, table))
+        netlink.ask(DELRULE, NLM_F_ACK, _rule(address, table))
     except OSError as error:
         if error.errno != errno.ENOENT:
             raise refusal(f"take the routing table of {address} away", error) from error

@@ -16,6 +16,7 @@ LINK = Link(
     mac_address="02:00:00:00:00:01",
     mtu=1500,
     up=True,
+    forwarding=True,
     passing=True,
     master=0,
     peer=0,

@@ -1,0 +1,285 @@
+"""Tells when somebody changes a load balancer's network from outside: one thread that hears the kernel's events of all
+namespaces and of the host at once.
+
+Part of the Host. It only tells, at most a few times in a row for the same load balancer; what follows is the agent's
+business, and what it misses is the resync's. A socket in a namespace keeps that alive, so it goes with the name.
+"""
+
+import os
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from evenload.host import netns
+from evenload.host.addresses import read_addresses
+from evenload.host.drift import (
+    GROUPS_INSIDE,
+    GROUPS_OUTSIDE,
+    Inside,
+    Outside,
+    begins_to_pass,
+    contradicts_inside,
+    contradicts_outside,
+    is_end,
+    name_of,
+)
+from evenload.host.links import read_link
+from evenload.host.netlink import Message, Netlink, open_events, read_events
+from evenload.model.errors import HostError
+from evenload.model.observed import NetworkObserved
+from evenload.threads import Faults, LastingThread
+
+log = structlog.get_logger(__name__)
+
+OnDrift = Callable[[str], None]
+_IN_A_ROW, _ROW = 3, 10.0
+"""Who changes a network again and again is told of so often in so many seconds; then the resync has it."""
+
+
+@dataclass(slots=True, eq=False)
+class _Site:
+    """One load balancer. ``network`` None: it is being changed by ourselves, and its events are dropped.
+
+    ``device``, ``outer``: the names of its two ends. ``number``: of the namespace that ``events`` is in.
+    """
+
+    load_balancer_id: str
+    device: str
+    outer: str
+    network: NetworkObserved | None = None
+    inside: Inside | None = None
+    outside: Outside | None = None
+    number: int | None = None
+    events: socket.socket | None = None
+    told: list[float] = field(default_factory=list)
+
+
+class NetworkWatcher:
+    """``namespace_path`` says where a load balancer's namespace is. Inert until ``start``."""
+
+    def __init__(self, namespace_path: Callable[[str], Path], faults: Faults | None = None) -> None:
+        self._namespace_path = namespace_path
+        self._faults = faults or Faults()
+        self._lock = threading.Lock()
+        self._sites: dict[str, _Site] = {}
+        self._outer: dict[str, str] = {}
+        self._fresh: set[str] = set()
+        self._blocked: dict[str, str] = {}
+        self._selector: selectors.BaseSelector | None = None
+        self._wake: int | None = None
+        self._outside: socket.socket | None = None
+        self._thread: LastingThread | None = None
+        self._on_drift: OnDrift | None = None
+        self._closed = False
+
+    def start(self, on_drift: OnDrift) -> None:
+        """``on_drift`` is called from the watching thread. In the host's own namespace."""
+        with self._lock:
+            self._on_drift = on_drift
+            if self._thread is not None or self._closed:
+                return
+            self._selector = selectors.DefaultSelector()
+            self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            self._selector.register(self._wake, selectors.EVENT_READ, None)
+            self._outside = open_events(GROUPS_OUTSIDE)
+            self._selector.register(self._outside, selectors.EVENT_READ, self._outside)
+            self._thread = LastingThread("network-watch", partial(self._wait_and_tell, self._selector), self._faults)
+            self._thread.start()
+
+    def expect(self, load_balancer_id: str, device: str, outer: str, network: NetworkObserved) -> None:
+        """From now on events that contradict this are told of."""
+        with self._lock:
+            if self._thread is None or self._closed:
+                return
+            site = self._sites.get(load_balancer_id)
+            if site is not None and site.network == network and (site.device, site.outer) == (device, outer):
+                return
+            if site is None or (site.device, site.outer) != (device, outer):
+                self._drop(load_balancer_id)
+                site = self._sites[load_balancer_id] = _Site(load_balancer_id, device, outer)
+                self._outer[outer] = load_balancer_id
+            site.network = network
+            self._fresh.add(load_balancer_id)
+            self._rouse()
+
+    def pause(self, load_balancer_id: str) -> None:
+        """Until the next ``expect``: the changes that come are our own."""
+        with self._lock:
+            self._blocked = {name: each for name, each in self._blocked.items() if each != load_balancer_id}
+            self._fresh.discard(load_balancer_id)
+            site = self._sites.get(load_balancer_id)
+            if site is not None:
+                site.network = site.inside = site.outside = None
+                if site.number is not None and netns.inode(self._namespace_path(load_balancer_id)) != site.number:
+                    self._drop(load_balancer_id)
+
+    def await_passing(self, load_balancer_id: str, outer: str) -> None:
+        """Tells once when the bridge lets packets of that device pass."""
+        with self._lock:
+            if self._thread is not None:
+                self._blocked[outer] = load_balancer_id
+
+    def let_go(self, load_balancer_id: str) -> None:
+        """Its namespace has just lost its name."""
+        with self._lock:
+            self._drop(load_balancer_id)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+            self._rouse()
+        if thread is not None:
+            thread.hurry()
+            thread.join()
+        with self._lock:
+            for load_balancer_id in list(self._sites):
+                self._drop(load_balancer_id)
+            if self._outside is not None:
+                self._outside.close()
+            if self._selector is not None:
+                self._selector.close()
+                self._selector = None
+            if self._wake is not None:
+                os.close(self._wake)
+                self._wake = None
+
+    def _wait_and_tell(self, selector: selectors.BaseSelector) -> bool:
+        events = selector.select()
+        with self._lock:
+            if self._closed:
+                return False
+            drifted = [each for key, _ in events if key.data is not None for each in self._hear(key.data)]
+            if self._wake is not None and any(key.data is None for key, _ in events):
+                os.eventfd_read(self._wake)
+            drifted += self._open_fresh()
+            drifted = [each for each in dict.fromkeys(drifted) if self._may_tell(each)]
+            on_drift = self._on_drift
+        for load_balancer_id in drifted:
+            try:
+                if on_drift is not None:
+                    on_drift(load_balancer_id)
+            except Exception:  # noqa: BLE001 it is noted, and the others hear of theirs
+                self._faults.note("drift", load_balancer=load_balancer_id)
+        return True
+
+    def _hear(self, source: "_Site | socket.socket") -> list[str]:
+        if isinstance(source, socket.socket):
+            return self._hear_outside(source)
+        if source.events is None or source.events.fileno() < 0:  # closed since the event
+            return []
+        messages = read_events(source.events)
+        wanted = source.inside
+        if wanted is None:
+            return []
+        # None: there were more than the kernel keeps, and some are lost.
+        if messages is None or any(self._judge(contradicts_inside, each, wanted) for each in messages):
+            return [source.load_balancer_id]
+        return []
+
+    def _hear_outside(self, source: socket.socket) -> list[str]:
+        messages = read_events(source)
+        if messages is None:
+            return [*self._sites, *self._blocked.values()]
+        found = []
+        for message in messages:
+            name = begins_to_pass(message)
+            if name in self._blocked:
+                found.append(self._blocked.pop(name))
+            found += [site.load_balancer_id for site in self._concerned(message) if self._is_drift(message, site)]
+        return found
+
+    def _concerned(self, message: Message) -> list[_Site]:
+        """Most events are of devices that are none of ours, and no look at each of ours shall they cost."""
+        name = name_of(message)
+        if name in self._outer:
+            return [self._sites[self._outer[name]]]
+        return list(self._sites.values()) if is_end(message) else []
+
+    def _is_drift(self, message: Message, site: _Site) -> bool:
+        return site.outside is not None and self._judge(contradicts_outside, message, site.outside)
+
+    def _judge(self, contradicts: Callable[..., bool], message: Message, wanted: Inside | Outside) -> bool:
+        try:
+            return contradicts(message, wanted)
+        except Exception:  # noqa: BLE001 it is noted; a look at all will tell
+            self._faults.note("drift")
+            return True
+
+    def _open_fresh(self) -> list[str]:
+        """The load balancers where something has changed since it was last looked at."""
+        fresh, self._fresh = self._fresh, set()
+        drifted = []
+        for load_balancer_id in fresh:
+            site = self._sites.get(load_balancer_id)
+            if site is None or site.network is None:
+                continue
+            try:
+                if not self._open(site, site.network):
+                    drifted.append(load_balancer_id)
+            except HostError as error:
+                log.debug("network not watched", load_balancer=load_balancer_id, reason=str(error))
+                self._drop(load_balancer_id)
+        return drifted
+
+    def _open(self, site: _Site, network: NetworkObserved) -> bool:
+        """False where what is there is something else already."""
+        path = self._namespace_path(site.load_balancer_id)
+        found = netns.inode(path)
+        if site.events is None or found != site.number:
+            self._close_events(site)
+            with netns.visit(path):
+                site.events = open_events(GROUPS_INSIDE)
+            site.number = found
+            if self._selector is not None:
+                self._selector.register(site.events, selectors.EVENT_READ, site)
+        read_events(site.events)  # our own, up to here
+        with netns.visit(path), Netlink() as netlink:
+            inner = read_link(netlink, site.device)
+            addresses = frozenset[str]() if inner is None else read_addresses(netlink, inner.index)
+        with Netlink() as netlink:
+            outer = read_link(netlink, site.outer)
+        site.inside = Inside(index=0 if inner is None else inner.index, network=network)
+        site.outside = Outside(
+            name=site.outer,
+            there=outer is not None,
+            master=0 if outer is None else outer.master,
+            mtu=0 if outer is None else outer.mtu,
+        )
+        return inner is not None and inner.up and addresses == network.addresses
+
+    def _may_tell(self, load_balancer_id: str) -> bool:
+        site = self._sites.get(load_balancer_id)
+        if site is None:
+            return True
+        now = time.monotonic()
+        site.told = [each for each in site.told if now - each < _ROW]
+        if len(site.told) >= _IN_A_ROW:
+            return False
+        site.told.append(now)
+        return True
+
+    def _drop(self, load_balancer_id: str) -> None:
+        self._fresh.discard(load_balancer_id)
+        site = self._sites.pop(load_balancer_id, None)
+        if site is not None:
+            self._outer.pop(site.outer, None)
+            self._close_events(site)
+
+    def _close_events(self, site: _Site) -> None:
+        if site.events is not None:
+            if self._selector is not None:
+                self._selector.unregister(site.events)
+            site.events.close()
+            site.events = None
+
+    def _rouse(self) -> None:
+        if self._wake is not None:
+            os.eventfd_write(self._wake, 1)

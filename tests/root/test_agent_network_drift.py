@@ -1,0 +1,110 @@
+"""What somebody else does to a load balancer's network is put right without waiting for a resync."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+from tests.root.agent_stage import VIP, Stage, staged
+from tests.root.lab import Lab, make_port, run_ip
+from tests.waiting import eventually
+
+from evenload.agent.plan_network import wanted_network
+from evenload.model.desired import Change, Gone
+from evenload.model.network_steps import AddAddress, BringUp
+
+pytestmark = pytest.mark.root
+
+VIP6 = "2001:db8:7::5/64"
+
+
+@pytest.fixture
+def stage(lab: Lab) -> Iterator[Stage]:
+    with staged(lab) as stage:
+        yield stage
+
+
+def inside(stage: Stage, command: str) -> None:
+    run_ip([command.format(device=f"ns-{stage.port.id[:11]}")], namespace=f"qlbaas-{stage.id}")
+
+
+def is_whole(stage: Stage) -> bool:
+    return stage.host.observe(stage.id, stage.port).network == wanted_network(stage.port)
+
+
+INSIDE = [
+    "link del {device}",
+    "link set {device} down",
+    "link set {device} mtu 1400",
+    "addr flush dev {device}",
+    f"addr del {VIP6} dev {{device}}",
+    "addr add 10.7.0.66/24 dev {device}",
+    "route del 10.7.0.0/24",
+    "route del default",
+    "route add 10.99.0.0/16 via 10.7.0.9",
+    "link add dummy7 type veth peer name dummy8",
+    "link set lo down",
+]
+
+
+@pytest.mark.parametrize("damage", INSIDE)
+def test_damage_inside_is_put_right_at_once(stage: Stage, damage: str) -> None:
+    four, six = make_port(f"{VIP}/24", VIP6).ips
+    stage.port = replace(stage.port, ips=(replace(four, gateway_ip="10.7.0.200"), six))
+    stage.apply(stage.put())
+    assert is_whole(stage)
+    inside(stage, damage)
+    assert eventually(lambda: is_whole(stage))
+    assert stage.answers()
+
+
+@pytest.mark.parametrize("damage", ["del {tap}", "set {tap} down", "set {tap} nomaster"])
+def test_damage_outside_is_put_right_at_once(stage: Stage, damage: str) -> None:
+    stage.apply(stage.put())
+    run_ip([f"link {damage.format(tap=f'tap{stage.port.id[:11]}')}"])
+    assert eventually(lambda: is_whole(stage))
+    assert stage.answers()
+
+
+def test_own_changes_are_no_drift(stage: Stage) -> None:
+    """One round for each, and no look at the host after it."""
+    stage.apply(stage.put())
+    stage.port = replace(stage.port, ips=make_port("10.7.0.6/24").ips)
+    with capture_logs() as logs:
+        assert stage.apply(stage.put(2)).change is Change.RELOAD
+        inside(stage, "addr add 10.7.0.66/24 dev {device}")  # comes after anything that would be told of these
+        assert eventually(lambda: is_whole(stage))
+    assert [each["event"] for each in logs].count("network was changed from outside") == 1
+
+
+def test_who_changes_it_again_and_again_is_left_to_the_resync(stage: Stage) -> None:
+    stage.apply(stage.put())
+    for _ in range(3):
+        inside(stage, "addr flush dev {device}")
+        assert eventually(lambda: is_whole(stage))
+    told: list[str] = []
+    stage.host.watch_networks(told.append)
+    inside(stage, "addr flush dev {device}")
+    # Of another load balancer it would still be told: of this one nothing comes before that.
+    other = stage.lab.load_balancer_id()
+    port = make_port("10.7.0.7/24")
+    stage.host.ensure_namespace(other)
+    stage.host.plug(other, port)
+    stage.host.configure(other, port, [AddAddress("10.7.0.7/24"), BringUp()])
+    stage.host.expect_network(other, port, wanted_network(port))
+    sizes = itertools.cycle((1400, 1401))
+
+    def is_told() -> bool:
+        run_ip([f"link set ns-{port.id[:11]} mtu {next(sizes)}"], namespace=f"qlbaas-{other}")
+        return bool(told)
+
+    assert eventually(is_told)
+    assert told == [other]
+
+
+def test_a_namespace_is_not_kept_by_who_watches_it(stage: Stage) -> None:
+    stage.apply(stage.put())
+    stage.apply(Gone(load_balancer_id=stage.id, generation=2))
+    assert not os.path.exists(f"/sys/class/net/tap{stage.port.id[:11]}")
