@@ -18,7 +18,12 @@ from evenload.host.netns import visit
 from evenload.host.refusal import refusal
 from evenload.model.errors import HostError
 
-_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+_ENVIRONMENT = {
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C",
+    # Where HAProxy is linked with jemalloc (Debian 13): one thread needs one arena, and HAProxy keeps caches itself.
+    "MALLOC_CONF": "narenas:1,tcache:false",
+}
 
 
 @dataclass(frozen=True, slots=True)
