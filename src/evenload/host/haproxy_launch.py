@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 _GATE = ["-f", "/dev/stdin"]
 _MEMORY = ["-dMno-poison,no-tag"]
-"""No tag behind each pooled object, which Debian 13's HAProxy has by default to find faults of its own: 0.23 MiB a process."""
+"""No tag behind each object of a pool: with it Debian 13's HAProxy finds faults of its own, for 0.23 MiB a process."""
 _ALERT = re.compile(r"\[ALERT\]\s+\([0-9]+\) : (.*)")
 _ROOM = 65536
 """Bytes, beside what is as long as the text: the pid file, a state file, a record."""
