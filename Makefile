@@ -1,15 +1,16 @@
 # Evenload. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-fast check format golden bench lock clean
+.PHONY: help demo run test test-fast check format golden on-debian golden-on-debian bench lock clean
 SHELL := /bin/bash
 PY := .venv/bin/python
 KEEP ?=
 CONFIG ?=
 ONLY ?=
+SUITE ?= trixie
 ARGS ?=
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 20
 
 demo:  ## a load balancer before your eyes (as root; KEEP=1 leaves it running)
 	@tools/setup run && $(PY) -m demo $(if $(KEEP),--keep)
@@ -36,6 +37,12 @@ format:  ## rewrites the code in the one layout
 
 golden:  ## rewrites the expected halves of the golden cases
 	@tools/setup run && $(PY) -m pytest -q tests/golden --rewrite
+
+on-debian:  ## all tests in a bare Debian (as root; SUITE=bookworm for 12, trixie for 13)
+	@tools/on-debian $(SUITE) make check test
+
+golden-on-debian:  ## the golden cases judged by the HAProxy of Debian SUITE (as root; trixie has 3.0)
+	@tools/on-debian $(SUITE) sh -c 'tools/setup run && .venv/bin/python -m pytest -q tests/golden'
 
 bench:  ## measures what was promised, as ratios in one run (as root; ONLY=name for a part)
 	@tools/setup bench && $(PY) -m bench $(if $(ONLY),--only $(ONLY))
