@@ -141,7 +141,7 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
         stack.callback(guard.stop)
         guard.start()
         registrar.working(control.ready)
-        ended.wait()
+        control.serve_until(ended)
         guard.check()
         if registrar.refusal is not None:
             raise registrar.refusal

@@ -1,13 +1,18 @@
 """The line between the supervisor and a role: a socket pair. Light: the supervisor imports it.
 
 The supervisor says ``go`` once, with the sockets and locks that the role shall use; the role says ``ready`` when it
-serves. Where there is no supervisor a role opens everything itself.
+serves, and ``alive`` every few seconds from then on. Where there is no supervisor a role opens everything itself.
 """
 
+import contextlib
 import os
 import socket
+import threading
 from collections.abc import Mapping
 
+READY, ALIVE = b"ready", b"alive"
+BEAT = 5.0
+"""Seconds between two ``alive``."""
 _VARIABLE = "EVENLOAD_CONTROL"
 _MOST = 8
 _SIZE = 4096
@@ -49,7 +54,14 @@ class Control:
 
     def ready(self) -> None:
         if self._line is not None:
-            self._line.send(b"ready")
+            self._line.send(READY)
+
+    def serve_until(self, ended: threading.Event) -> None:
+        """Waits; the supervisor hears that this process is not stuck."""
+        while not ended.wait(BEAT):
+            if self._line is not None:
+                with contextlib.suppress(OSError):  # it is gone, or hears nothing: the kernel ends this process with it
+                    self._line.send(ALIVE, socket.MSG_DONTWAIT)
 
 
 def make_line() -> tuple[socket.socket, socket.socket]:

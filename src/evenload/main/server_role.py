@@ -208,6 +208,7 @@ def _work(
             stack.callback(guard.stop)
             guard.start()
             control.ready()
+            control.serve_until(ended)
         ended.wait()
         guard.check()
         _log.info("stopping")

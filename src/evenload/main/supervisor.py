@@ -4,6 +4,9 @@ Light on purpose: it imports nothing of the roles, for it lives as long as they 
 is started is refused here, once: settings, the server's user, the state directory, the listening address. The listening
 socket stays open here, so that clients wait for a server that is started anew instead of being turned away.
 
+A role that serves says so every few seconds; one that has fallen silent is stuck, and is ended and started again.
+The service manager hears from here that Evenload serves and that it lives.
+
 The roles are no daemons: the kernel ends them with the supervisor. The data plane belongs to nobody and serves on.
 """
 
@@ -20,8 +23,9 @@ from datetime import UTC, datetime
 
 from evenload.main.accounts import find_account
 from evenload.main.basics import BasicsError, read_basics
-from evenload.main.control import environment_for, make_line, send_go
+from evenload.main.control import ALIVE, READY, environment_for, make_line, send_go
 from evenload.main.listening import listen_tcp
+from evenload.main.notify import Notifier
 from evenload.main.state import StateDirectory
 from evenload.model.errors import EvenloadError
 
@@ -30,13 +34,16 @@ _FIRST_DELAY, _LONGEST_DELAY = 0.05, 30.0
 _HEALTHY_AFTER = 30.0
 """A role that ran for so many seconds is started again at once when it ends."""
 _STOP_TIMEOUT = 20.0
+_LONGEST_SILENCE = 60.0
+"""Seconds: twelve times what a role takes from one word to the next."""
 _SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 """Each ends all in order; SIGHUP comes when the terminal is closed."""
 
 
 @dataclass(slots=True)
 class Role:
-    """``ready``: it served since it was started last; ``proven``: it served at some time. ``due``: when to start it."""
+    """``proven``: it served at some time. ``heard_at``: when it said so last, None before it serves. ``due``: when to
+    start it."""
 
     name: str
     gives: dict[str, int] = field(default_factory=dict)
@@ -45,6 +52,7 @@ class Role:
     line: socket.socket | None = None
     proven: bool = False
     started_at: float = 0.0
+    heard_at: float | None = None
     failures: int = 0
     due: float | None = None
 
@@ -60,6 +68,11 @@ def is_refusal(status: int, *, proven: bool) -> bool:
     return not proven and os.WIFEXITED(status) and os.WEXITSTATUS(status) != 0
 
 
+def is_stuck(heard_at: float | None, now: float) -> bool:
+    """Whether to end a role that spoke last at that time; None: it does not serve yet, and may take its time."""
+    return heard_at is not None and now - heard_at > _LONGEST_SILENCE
+
+
 class Supervisor:
     """``run`` returns the exit status of the whole."""
 
@@ -68,7 +81,8 @@ class Supervisor:
         self._command = list(command)
         self._roles = {name: Role(name) for name in (SERVER, AGENT)}
         self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._ending = False
+        self._notifier = Notifier.from_environment()
+        self._announced = False
 
     def run(self) -> int:
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
@@ -104,7 +118,9 @@ class Supervisor:
                     self._start(role)
                     self._go(role)
             events = self._poll()
+            self._notifier.alive()
             if self._wake in events and self._signalled():
+                self._notifier.stopping()
                 say("info", "stopping")
                 return 0
             for role in self._roles.values():
@@ -115,6 +131,15 @@ class Supervisor:
                     if is_refusal(status, proven=role.proven):
                         return os.WEXITSTATUS(status)
                     self._again(role, status)
+                elif is_stuck(role.heard_at, time.monotonic()):
+                    self._kill(role)
+
+    def _kill(self, role: Role) -> None:
+        """Its end is noticed as any other."""
+        say("error", "a role is stuck and is killed", role=role.name, silent=_LONGEST_SILENCE)
+        role.heard_at = None
+        with contextlib.suppress(OSError):
+            signal.pidfd_send_signal(role.pidfd, signal.SIGKILL)
 
     def _poll(self) -> set[int]:
         poll = select.poll()
@@ -124,8 +149,12 @@ class Supervisor:
                 poll.register(role.pidfd, select.POLLIN)
             if role.line is not None:
                 poll.register(role.line.fileno(), select.POLLIN)
+        now = time.monotonic()
         dues = [role.due for role in self._roles.values() if role.pid is None and role.due is not None]
-        wait = None if not dues else max(0.0, min(dues) - time.monotonic()) * 1000 + 1
+        dues += [role.heard_at + _LONGEST_SILENCE for role in self._roles.values() if role.heard_at is not None]
+        if self._notifier.interval is not None:
+            dues.append(now + self._notifier.interval)
+        wait = None if not dues else max(0.0, min(dues) - now) * 1000 + 1
         return {descriptor for descriptor, _ in poll.poll(wait)}
 
     def _signalled(self) -> bool:
@@ -148,7 +177,7 @@ class Supervisor:
         )
         theirs.close()
         role.pid, role.pidfd, role.line = pid, os.pidfd_open(pid), ours
-        role.started_at, role.due = time.monotonic(), None
+        role.started_at, role.heard_at, role.due = time.monotonic(), None, None
 
     def _go(self, role: Role) -> None:
         if role.line is not None:
@@ -163,11 +192,20 @@ class Supervisor:
             message = line.recv(64)
         except OSError:
             message = b""
-        if message == b"ready":
+        if message == READY:
             role.proven = True
+        if message in (READY, ALIVE):
+            role.heard_at = time.monotonic()
+            self._announce()
         elif not message:
             line.close()
             role.line = None
+
+    def _announce(self) -> None:
+        """To the service manager, once both have served."""
+        if not self._announced and all(role.proven for role in self._roles.values()):
+            self._announced = True
+            self._notifier.ready()
 
     def _reap(self, role: Role) -> int:
         if role.line is not None:
@@ -177,7 +215,7 @@ class Supervisor:
         os.close(role.pidfd)
         if role.line is not None:
             role.line.close()
-        role.pid, role.pidfd, role.line = None, -1, None
+        role.pid, role.pidfd, role.line, role.heard_at = None, -1, None, None
         return status
 
     def _again(self, role: Role, status: int) -> None:

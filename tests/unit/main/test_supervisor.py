@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from evenload.main.supervisor import choose_delay, is_refusal
+from evenload.main.supervisor import choose_delay, is_refusal, is_stuck
 
 
 def exited(status: int) -> int:
@@ -33,6 +33,14 @@ def test_a_role_that_keeps_ending_is_started_ever_later(failures: int, delay: fl
 )
 def test_only_a_first_start_that_fails_is_the_end_of_all(status: int, proven: bool, refusal: bool) -> None:
     assert is_refusal(status, proven=proven) is refusal
+
+
+@pytest.mark.parametrize(
+    ("heard_at", "now", "stuck"),
+    [(None, 1e9, False), (100.0, 100.0, False), (100.0, 159.0, False), (100.0, 161.0, True)],
+)
+def test_a_role_that_serves_and_falls_silent_is_stuck(heard_at: float | None, now: float, stuck: bool) -> None:
+    assert is_stuck(heard_at, now) is stuck
 
 
 def test_it_imports_nothing_heavy() -> None:
