@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench import parts
-from bench.parts import api, commits, create, listener, member, reloads, unfriendly
+from bench.parts import api, commits, create, listener, member, reloads, traffic, unfriendly
 from bench.parts import memory as memory_part
 from bench.room import Room, furnished
 from bench.rows import Row, render_json, render_table
@@ -38,7 +38,8 @@ PARTS = {
     "seed": Part("the same against the seed's own commands, round by round (includes create)", bare=create.compare),
     "listener": Part("POST of a listener to its first 200", listener.measure),
     "member": Part("a member added, a weight changed, to the moment it is in force", member.measure),
-    "reloads": Part("fifty reloads under load, twice", reloads.measure),
+    "reloads": Part("fifty reloads under load, three times", reloads.measure),
+    "traffic": Part("requests through members of the file and of run time, against a bare HAProxy", traffic.measure),
     "memory": Part("memory of one of a hundred idle load balancers", memory_part.measure),
     "unfriendly": Part("what slow clients, a huge request and many connections cost the others", unfriendly.measure),
     "commits": Part("changes a second, of one and of eight threads", bare=commits.measure),

@@ -20,6 +20,8 @@ GATEWAY = "10.77.0.1"
 """The client's address: who reaches a VIP in a private cloud usually comes through the router."""
 BACKENDS = ("10.77.1.1", "10.77.1.2")
 BACKEND_PORT = 80
+CIDR6 = "2001:db8:77::/64"
+GATEWAY6 = "2001:db8:77::1"
 ALLOCATION_POOL = ("10.77.4.1", "10.77.15.254")
 MTU = 1500
 """What the service hands out; addresses below that are the bench's own to give."""
@@ -46,7 +48,7 @@ class Room:
 def furnished() -> Iterator[Room]:
     """Everything that was made in it is gone afterwards."""
     with Lab() as lab:
-        client = lab.machine("client", f"{GATEWAY}/{PREFIX_LENGTH}")
+        client = lab.machine("client", f"{GATEWAY}/{PREFIX_LENGTH}", f"{GATEWAY6}/64")
         _widen_port_range(client)
         for number, address in enumerate(BACKENDS, start=1):
             name = f"backend{number}"

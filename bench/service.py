@@ -15,7 +15,7 @@ from typing import Any
 from demo.service import Service as Process
 from demo.service import read_roles
 
-from bench.room import ALLOCATION_POOL, BACKEND_PORT, CIDR, GATEWAY, MTU, Room
+from bench.room import ALLOCATION_POOL, BACKEND_PORT, CIDR, CIDR6, GATEWAY, GATEWAY6, MTU, Room
 
 LBAAS = "/v2/lbaas"
 
@@ -57,7 +57,7 @@ class Service:
         self._process = process
         self._room = room
         self.port = process.port
-        self.subnet_id = _make_subnet(api)
+        self.subnet_id, self.subnet6_id = _make_subnets(api)
 
     @property
     def server_pid(self) -> int:
@@ -74,6 +74,9 @@ class Service:
 
     def begin(self, name: str, members: Sequence[str]) -> dict[str, Any]:
         """Asks for a load balancer; returns it as the API shows it, not waited for."""
+        return self._begin(name, members)
+
+    def _begin(self, name: str, members: Sequence[str], **fields: Any) -> dict[str, Any]:
         pool = {
             "name": f"{name}-pool",
             "protocol": "HTTP",
@@ -81,15 +84,20 @@ class Service:
             "members": [{"address": address, "protocol_port": BACKEND_PORT} for address in members],
         }
         listener = {"name": f"{name}-listener", "protocol": "HTTP", "protocol_port": 80, "default_pool": pool}
-        body = {"name": name, "vip_subnet_id": self.subnet_id, "listeners": [listener]}
+        body = {"name": name, "vip_subnet_id": self.subnet_id, "listeners": [listener]} | fields
         made: dict[str, Any] = self.api.send("POST", f"{LBAAS}/loadbalancers", {"loadbalancer": body})["loadbalancer"]
         self._room.lab.adopt(made["id"])
         return made
 
     @contextmanager
-    def balancer(self, name: str, members: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """One that is ACTIVE inside the ``with`` block, with ``listener_id`` and ``pool_id`` added."""
-        made = self.begin(name, members)
+    def balancer(self, name: str, members: Sequence[str], *, both: bool = False) -> Iterator[dict[str, Any]]:
+        """One that is ACTIVE inside the ``with`` block, with ``listener_id`` and ``pool_id`` added. ``both``: it has an
+        IPv6 address too, ``vip_address6``."""
+        if both:
+            made = self._begin(name, members, additional_vips=[{"subnet_id": self.subnet6_id}])
+            made["vip_address6"] = made["additional_vips"][0]["ip_address"]
+        else:
+            made = self.begin(name, members)
         self.await_active([made["id"]])
         made["listener_id"] = made["listeners"][0]["id"]
         made["pool_id"] = self.api.send("GET", f"{LBAAS}/pools?loadbalancer_id={made['id']}")["pools"][0]["id"]
@@ -138,16 +146,15 @@ def running(room: Room) -> Iterator[Service]:
         process.stop()
 
 
-def _make_subnet(api: Api) -> str:
+def _make_subnets(api: Api) -> tuple[str, str]:
+    """Of IPv4 and of IPv6."""
     network_id = api.send("POST", "/v2.0/networks", {"network": {"name": "bench", "mtu": MTU}})["network"]["id"]
     start, end = ALLOCATION_POOL
-    subnet = {
-        "name": "bench",
-        "network_id": network_id,
-        "ip_version": 4,
-        "cidr": CIDR,
-        "gateway_ip": GATEWAY,
-        "allocation_pools": [{"start": start, "end": end}],
-    }
-    identifier: str = api.send("POST", "/v2.0/subnets", {"subnet": subnet})["subnet"]["id"]
-    return identifier
+    four = {"ip_version": 4, "cidr": CIDR, "gateway_ip": GATEWAY, "allocation_pools": [{"start": start, "end": end}]}
+    six = {"ip_version": 6, "cidr": CIDR6, "gateway_ip": GATEWAY6}
+    made = [
+        api.send("POST", "/v2.0/subnets", {"subnet": {"name": "bench", "network_id": network_id, **each}})
+        for each in (four, six)
+    ]
+    identifier, identifier6 = (each["subnet"]["id"] for each in made)
+    return identifier, identifier6
