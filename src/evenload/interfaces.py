@@ -501,7 +501,8 @@ class Host(Protocol):
 
     def read_statistics(self, load_balancer_id: str) -> dict[int, tuple[ProxyStatistics, ...]]:
         """By worker, the ones that are finishing included; those that do not answer are missing. A finishing one that
-        is idle is let go then, so that its last numbers are read but once."""
+        is idle is let go then, so that its last numbers are read but once. The servers' rows of a large
+        one may be some seconds old, where nothing tells of a change in their health."""
 
     def read_servers(self, load_balancer_id: str) -> tuple[ProxyStatistics, ...]:
         """The servers' rows of the worker that serves. Raises HostError where it does not answer."""

@@ -1,7 +1,8 @@
 """Every second: statistics of all load balancers, turned into statuses and totals; what changed is reported.
 
-A thread of its own beside the rounds; it reads what they remember and changes nothing on the host but the file that
-keeps the counters. ``health``, ``counters`` and ``vetoes`` do the thinking.
+Those at rest are looked at less often (``pace``). A thread of its own beside the rounds; it reads what they remember
+and changes nothing on the host but the file that keeps the counters. ``health``, ``counters``, ``vetoes`` and ``pace``
+do the thinking.
 """
 
 import secrets
@@ -14,6 +15,7 @@ import structlog
 from evenload.agent.counters import Counters, count, dump_counters, load_counters, resume
 from evenload.agent.health import statuses_of
 from evenload.agent.memory import Memories, Memory, Serving
+from evenload.agent.pace import choose_pause
 from evenload.agent.settings import AgentSettings
 from evenload.agent.vetoes import plan_vetoes
 from evenload.interfaces import Clock, Host, Server
@@ -35,12 +37,35 @@ long: a few that hang must not make the statuses of all others late."""
 _STOP_TIMEOUT = 10.0
 
 
+Rows = Mapping[int, tuple[ProxyStatistics, ...]]
+"""By worker."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """What was looked at and found. ``verdicts``: those of pings at that moment."""
+
+    serving: Serving
+    rows: Rows
+    verdicts: Verdicts
+
+    def equals(self, other: "_Look") -> bool:
+        """Whether the other one found the very same. The host gives the same tuple again where it holds no news."""
+        return (
+            self.serving is other.serving
+            and self.verdicts is other.verdicts
+            and self.rows.keys() == other.rows.keys()
+            and all(rows is other.rows[worker] for worker, rows in self.rows.items())
+        )
+
+
 @dataclass(slots=True)
 class _Account:
     """``statuses`` and ``statistics``: what the server has acknowledged of the generation ``reported``.
 
     ``saved``: the counters on disk, with the workers in ``noted`` among them as alive; None where there are none.
-    ``worker``: the one that served at the last look, which is not looked at before ``resting_until``.
+    ``last``: the last look. The next one comes at ``resting_until``, or once another worker serves; or another document
+    or verdict is there, if it was the last of ``quiet_looks`` in a row.
     """
 
     counters: Counters
@@ -48,7 +73,8 @@ class _Account:
     noted: frozenset[int]
     saved_at: float
     unsaved: bool = False
-    worker: int | None = None
+    last: _Look | None = None
+    quiet_looks: int = 0
     unanswered: int = 0
     resting_until: float = 0.0
     reported: int = 0
@@ -133,39 +159,57 @@ class Monitoring:
         if serving is None:
             return None
         now = self._clock.monotonic()
-        account = self._accounts.get(serving.desired.id)
-        if account is not None and now < account.resting_until and serving.worker == account.worker:
+        account, verdicts = self._accounts.get(serving.desired.id), memory.probes.verdicts
+        if account is not None and now < account.resting_until and _rests(account, serving, verdicts):
             return None
-        rows = self._read(serving)
-        account = account or self._begin(serving, rows, now)
+        look = _Look(serving, self._read(serving), verdicts)
+        account = account or self._begin(serving, look.rows, now)
+        stale = now - account.refreshed_at >= self._settings.refresh_interval
+        if account.quiet_looks and account.last is not None and account.last.equals(look) and not stale:
+            health, quiet = None, True
+            self._save_in_time(memory, account, now)
+        else:
+            health, quiet = self._evaluate(memory, look, account, now)
+        account.last = look
+        account.quiet_looks = account.quiet_looks + 1 if quiet else 0
         spent = self._clock.monotonic() - now
+        hangs = account.unanswered >= _PATIENCE and spent >= _SLOW
+        pause = choose_pause(serving.desired, account.quiet_looks, self._settings.statistics_interval)
+        account.resting_until = now + (spent * _REST if hangs else pause)
+        return health
+
+    def _evaluate(self, memory: Memory, look: _Look, account: _Account, now: float) -> tuple[Health | None, bool]:
+        """What the server has to hear of, and whether nothing goes on."""
+        serving, rows = look.serving, look.rows
         current = memory.host.serving
         listeners = [listener.id for listener in serving.desired.listeners]
         newer = [] if current is None else [listener.id for listener in current.desired.listeners]
         # Always: a worker that is finishing may have given its last numbers just now.
         account.counters = count(account.counters, rows, {*listeners, *newer})
         if current is not serving:  # changed meanwhile: the rows may belong to either
-            return None
-        # A worker is noted before anything of it is reported: an agent that begins later has to know that it counted.
+            return None, False
+        self._save_in_time(memory, account, now)
+        vetoes = plan_vetoes(serving.desired, _rows_of_serving(serving, rows), look.verdicts)
+        if vetoes:
+            self._on_veto(serving.desired.id)
+        statuses = self._statuses(serving, account, rows, look.verdicts)
+        health = self._news(serving, account, statuses, account.counters.totals(listeners), now)
+        return health, health is None and not vetoes and _is_at_rest(serving, rows, account)
+
+    def _save_in_time(self, memory: Memory, account: _Account, now: float) -> None:
+        """A worker is noted before anything of it is reported: an agent that begins later has to know that it
+        counted."""
         if now - account.saved_at >= _SAVE_EVERY or not account.counters.alive <= account.noted:
             self._save(memory, account, now)
-        if serving.worker is not None and plan_vetoes(
-            serving.desired, rows.get(serving.worker, ()), memory.probes.verdicts
-        ):
-            self._on_veto(serving.desired.id)
-        statuses = self._statuses(serving, account, rows, memory.probes.verdicts)
-        hangs = account.unanswered >= _PATIENCE and spent >= _SLOW
-        account.worker, account.resting_until = serving.worker, now + spent * _REST if hangs else 0.0
-        return self._news(serving, account, statuses, account.counters.totals(listeners), now)
 
-    def _read(self, serving: Serving) -> dict[int, tuple[ProxyStatistics, ...]]:
+    def _read(self, serving: Serving) -> Rows:
         try:
             return self._host.read_statistics(serving.desired.id)
         except HostError as error:  # shows as a process that does not answer
             log.debug("no statistics", load_balancer=serving.desired.id, reason=str(error))
             return {}
 
-    def _begin(self, serving: Serving, rows: Mapping[int, tuple[ProxyStatistics, ...]], now: float) -> _Account:
+    def _begin(self, serving: Serving, rows: Rows, now: float) -> _Account:
         content, kept = None, None
         try:
             content = self._host.load_counters(serving.desired.id)
@@ -185,7 +229,7 @@ class Monitoring:
         self,
         serving: Serving,
         account: _Account,
-        rows: Mapping[int, tuple[ProxyStatistics, ...]],
+        rows: Rows,
         verdicts: Verdicts,
     ) -> dict[str, OperatingStatus]:
         if serving.worker is None or serving.worker in rows:
@@ -242,3 +286,21 @@ class Monitoring:
             account.unsaved = True
             return
         account.saved, account.noted, account.unsaved = content, account.counters.alive, False
+
+
+def _rests(account: _Account, serving: Serving, verdicts: Verdicts) -> bool:
+    if account.last is None:
+        return False
+    if account.quiet_looks:
+        return serving is account.last.serving and verdicts is account.last.verdicts
+    return serving.worker == account.last.serving.worker
+
+
+def _rows_of_serving(serving: Serving, rows: Rows) -> tuple[ProxyStatistics, ...]:
+    return rows.get(serving.worker, ()) if serving.worker is not None else ()
+
+
+def _is_at_rest(serving: Serving, rows: Rows, account: _Account) -> bool:
+    """Nothing but the worker that serves is there, it answers, and has no connections."""
+    alone = rows.keys() == (set() if serving.worker is None else {serving.worker})
+    return alone and not any(account.counters.active.values())

@@ -20,9 +20,10 @@ from evenload.host.haproxy_last_words import LastWords
 from evenload.host.haproxy_launch import Launcher
 from evenload.host.haproxy_orphans import Orphans
 from evenload.host.haproxy_record import Record
-from evenload.host.haproxy_runtime import LONGEST_PATH, SERVER_STATISTICS, SERVERS, parse_servers, parse_statistics
+from evenload.host.haproxy_runtime import LONGEST_PATH, SERVER_STATISTICS, SERVERS, parse_servers
 from evenload.host.haproxy_starts import Starts
 from evenload.host.haproxy_statistics import StatisticsReader
+from evenload.host.haproxy_table import parse_statistics
 from evenload.host.haproxy_workers import LIVE, Workers
 from evenload.host.settings import HostSettings
 from evenload.host.succession import Answer, Worker, choose_serving
@@ -171,6 +172,7 @@ class Haproxy:
         self._workers.sweep(load_balancer_id, self._workers.numbers(load_balancer_id))
         self._record.forget(load_balancer_id)
         self._last_words.hang_up_all(load_balancer_id)
+        self._statistics.forget(load_balancer_id)
 
     def runtime(self, load_balancer_id: str, commands: Sequence[str]) -> list[str]:
         worker = self._crew.serving(load_balancer_id)
@@ -201,6 +203,7 @@ class Haproxy:
         """Ends the conversations; the processes run on."""
         self._launcher.close()
         self._last_words.close()
+        self._statistics.close()
 
     def _check_version(self) -> None:
         ended = haproxy_process.run([self._settings.binary, "-v"], None, self._settings.start_timeout)

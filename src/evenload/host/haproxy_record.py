@@ -9,11 +9,11 @@ import os
 from dataclasses import asdict
 
 from evenload.host.files import StateFiles
+from evenload.host.haproxy_workers import CURRENT_SOCKET
 from evenload.host.refusal import refusal
 from evenload.host.succession import Running, Worker, text_of
 
 _RUNNING = "running.json"
-_SOCKET = "haproxy.sock"
 
 
 class Record:
@@ -31,12 +31,12 @@ class Record:
 
     def forget(self, load_balancer_id: str) -> None:
         self._files.remove(load_balancer_id, _RUNNING)
-        self._files.remove(load_balancer_id, _SOCKET)
+        self._files.remove(load_balancer_id, CURRENT_SOCKET)
 
     def point_at(self, load_balancer_id: str, worker: Worker) -> None:
         """Makes ``haproxy.sock`` lead to that worker's socket."""
-        link = self._files.path(load_balancer_id, _SOCKET)
-        temporary = link.with_name(f".new-{_SOCKET}")
+        link = self._files.path(load_balancer_id, CURRENT_SOCKET)
+        temporary = link.with_name(f".new-{CURRENT_SOCKET}")
         try:
             temporary.unlink(missing_ok=True)
             temporary.symlink_to(f"haproxy-{worker.number}.sock")

@@ -4,14 +4,12 @@ A worker that is finishing after a reload takes no new conversation, but goes on
 is how its last counters are read. It does not end while the conversation lasts.
 """
 
-import csv
 import socket
+import struct
 import threading
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from evenload.host.refusal import refusal
-from evenload.model.desired import ProxyStatistics, Statistics
 from evenload.model.errors import HostError
 from evenload.model.observed import ServerState
 
@@ -20,9 +18,9 @@ LONGEST_PATH = 97
 
 STATISTICS = "show stat -1 7 -1"
 SERVER_STATISTICS = "show stat -1 4 -1"
+PROXY_STATISTICS = "show stat -1 3 -1"
 SERVERS = "show servers state"
 
-_EMPTY_PATTERN = "log-format string evaluated to an empty string"
 _PROMPT = b"\n> "
 _MAINTENANCE = 0x01 | 0x02
 """Forced or inherited. 0x04, "disabled in the configuration", stays when the server is put into service."""
@@ -37,6 +35,10 @@ class Unreachable(HostError):
     """Somebody removed the socket. Its worker knows nothing of that: it serves on, and cannot be spoken to."""
 
 
+class HungUp(HostError):
+    """The other side has ended the conversation."""
+
+
 class Conversation:
     """A connection to one worker, in its interactive mode: many commands, each with one answer.
 
@@ -47,7 +49,9 @@ class Conversation:
         self._path = path
         self._lock = threading.Lock()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(timeout)
+        # The kernel's own timeouts: Python's cost another system call for each word.
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self._socket.setsockopt(socket.SOL_SOCKET, option, _interval(timeout))
         try:
             self._socket.connect(str(path))
         except ConnectionRefusedError as error:
@@ -76,10 +80,12 @@ class Conversation:
                 while not answer.endswith(_PROMPT):
                     part = self._socket.recv(65536)
                     if not part:
-                        raise HostError(f"HAProxy at {self._path} ended the conversation at {_first_word(command)}")
+                        raise HungUp(f"HAProxy at {self._path} ended the conversation at {_first_word(command)}")
                     answer += part
-            except TimeoutError as error:
+            except BlockingIOError as error:
                 raise HostError(f"HAProxy at {self._path} does not answer to {_first_word(command)}") from error
+            except (BrokenPipeError, ConnectionResetError) as error:
+                raise HungUp(f"HAProxy at {self._path} ended the conversation at {_first_word(command)}") from error
             except OSError as error:
                 raise refusal(f"ask HAProxy at {self._path} to {_first_word(command)}", error) from error
         return answer[: -len(_PROMPT)].decode(errors="replace").strip()
@@ -92,38 +98,6 @@ class Conversation:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def parse_statistics(answer: str) -> tuple[ProxyStatistics, ...]:
-    """The rows of ``show stat`` as they were just now. Raises ValueError where it is no such table."""
-    now = datetime.now(UTC)
-    if not answer.startswith("# pxname,"):
-        raise ValueError("not a table of statistics")
-    rows = csv.DictReader(answer.removeprefix("# ").splitlines())
-    try:
-        return tuple(
-            ProxyStatistics(
-                proxy=row["pxname"],
-                server=row["svname"],
-                status=row["status"],
-                statistics=Statistics(
-                    bytes_in=_count(row["bin"]),
-                    bytes_out=_count(row["bout"]),
-                    active_connections=_count(row["scur"]),
-                    total_connections=_count(row["stot"]),
-                    request_errors=_count(row["ereq"]),
-                ),
-                limit=int(row["slim"]) if row["slim"] else None,
-                passing=_good(row["check_health"], row["check_rise"]),
-                vetoed=_not(_good(row["agent_health"], row["agent_rise"])),
-                reason=_reason(row["check_desc"], row["last_chk"]),
-                latency=int(row["check_duration"]) / 1000 if row["check_duration"] else None,
-                when=now - timedelta(seconds=int(row["lastchg"])) if row["lastchg"] else None,
-            )
-            for row in rows
-        )
-    except (KeyError, TypeError) as error:
-        raise ValueError("not a table of statistics") from error
 
 
 def parse_servers(answer: str) -> dict[tuple[str, str], ServerState]:
@@ -160,24 +134,9 @@ def _server(row: dict[str, str]) -> ServerState:
     )
 
 
-def _reason(description: str, detail: str) -> str | None:
-    """Checks look at the clock by a pattern that is empty when it is too late (render/haproxy_checks)."""
-    if detail == _EMPTY_PATTERN:
-        return "the answer came after the monitor's timeout"
-    return ": ".join(word for word in (description, detail) if word) or None
-
-
-def _good(health: str, rise: str) -> bool | None:
-    """HAProxy counts health up to ``rise`` and beyond; nothing is counted where no check is made."""
-    return int(health) >= int(rise) if health and rise else None
-
-
-def _not(value: bool | None) -> bool | None:
-    return None if value is None else not value
-
-
-def _count(text: str) -> int:
-    return int(text) if text else 0
+def _interval(seconds: float) -> bytes:
+    """As the kernel's ``timeval``."""
+    return struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
 
 
 def _first_word(command: str) -> str:

@@ -17,6 +17,8 @@ from evenload.host.succession import Worker
 
 LIVE = "haproxy.cfg"
 STATES = "servers.state"
+CURRENT_SOCKET = "haproxy.sock"
+"""A link to the socket of the worker that serves."""
 _FILE = re.compile(r"haproxy-([0-9]+)\.(cfg|pid|sock)\Z")
 
 
@@ -33,6 +35,17 @@ class Workers:
 
     def file(self, load_balancer_id: str, number: int, suffix: str) -> Path:
         return self._files.path(load_balancer_id, f"haproxy-{number}.{suffix}")
+
+    def directory(self, load_balancer_id: str) -> Path:
+        return self._files.path(load_balancer_id)
+
+    def current(self, load_balancer_id: str) -> int | None:
+        """The number of the worker to whose socket ``haproxy.sock`` leads, None where it leads nowhere."""
+        try:
+            match = _FILE.match(os.readlink(self._files.path(load_balancer_id, CURRENT_SOCKET)))
+        except OSError:
+            return None
+        return int(match[1]) if match is not None and match[2] == "sock" else None
 
     def living(self, load_balancer_id: str) -> list[Worker]:
         """The newest last, in whatever namespace they are. Numbers are not reliable for that: see ``move_aside``."""

@@ -134,7 +134,13 @@ _AGENT = [
     ),
     cfg.StrOpt("netns_dir", default="/run/netns", help="Where namespaces are named; ip netns looks in /run/netns."),
     cfg.FloatOpt("resync_interval", default=30.0, min=0.2, help="Seconds between looks at the whole host."),
-    cfg.FloatOpt("statistics_interval", default=1.0, min=0.1, help="Seconds between looks at statuses and counters."),
+    cfg.FloatOpt(
+        "statistics_interval",
+        default=1.0,
+        min=0.1,
+        help="Seconds between looks at statuses and counters. What is at rest is looked at three times as rarely, but at "
+        "least once in each delay of its health monitors.",
+    ),
     cfg.IntOpt("workers", default=8, min=1, max=64, help="Load balancers that are worked on at the same time."),
     cfg.FloatOpt(
         "removal_share",

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from evenload.host.haproxy_runtime import Conversation, Finishing, Unreachable, parse_servers, parse_statistics
+from evenload.host.haproxy_runtime import Conversation, Finishing, Unreachable, parse_servers
+from evenload.host.haproxy_table import parse_statistics
 from evenload.model.desired import ProxyStatistics, Statistics
 from evenload.model.errors import HostError
 from evenload.model.observed import ServerState

@@ -1,0 +1,22 @@
+"""How often a load balancer is looked at. Pure.
+
+Each look costs, and most load balancers of a host are at rest most of the time: no connection, and every member as it
+was. Such a one is looked at less often, but never so rarely that a verdict of HAProxy's checks is old news: whatever
+waits for two or more of a monitor's checks waits for at most one delay of that monitor more.
+"""
+
+from evenload.model.desired import Desired
+
+QUIET_AFTER = 5
+"""Looks in a row without news."""
+_LONGEST = 3
+"""Times the interval between looks at those that are not quiet."""
+
+
+def choose_pause(desired: Desired, quiet_looks: int, interval: float) -> float:
+    """Seconds between the last look and the next one. ``quiet_looks``: those in a row, the last among them, that found
+    neither news nor connections nor anything in doubt. ``interval``: seconds between looks at what is not at rest."""
+    if quiet_looks < QUIET_AFTER:
+        return 0.0
+    delays = (monitor.delay for monitor in desired.monitors if monitor.admin_state_up)
+    return min(_LONGEST * interval, float(min(delays, default=_LONGEST * interval)))

@@ -1,0 +1,129 @@
+"""HAProxy's table of statistics (``show stat``), read again and again: rows without news are made but once.
+
+There are a hundred columns and as many rows as members: a row is picked from its cells, by a dictionary for none of
+them, and where what counts of it is as it was, the former object stands for it.
+"""
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from operator import itemgetter
+
+from evenload.model.desired import ProxyStatistics, Statistics
+
+Cells = tuple[str, ...]
+Rows = tuple[ProxyStatistics, ...]
+_Picker = Callable[[Sequence[str]], Cells]
+
+_TRAFFIC = ("bin", "bout", "scur", "stot", "ereq", "slim")
+_CHECKS = ("check_health", "check_rise", "agent_health", "agent_rise", "check_desc", "last_chk")
+_NEWS = ("pxname", "svname", "status", *_TRAFFIC, *_CHECKS)
+_BESIDES = ("check_duration", "lastchg")
+"""Of the last check, and of the moment: not news by themselves."""
+_EMPTY_PATTERN = "log-format string evaluated to an empty string"
+_EFFECTS = ("pxname", "svname", "status", "weight", "act", "bck")
+
+
+class Table:
+    """Of one process. Not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Cells, ProxyStatistics] = {}
+        self._rows: Rows = ()
+
+    def read(self, answer: str) -> Rows:
+        """The rows as they were just now, those without news, and the tuple of nothing but these, being the very ones
+        that were read before: their latency is that of an earlier check. Raises ValueError where it is no such table.
+        """
+        now = datetime.now(UTC)
+        news_of, rows = _table(answer, _NEWS)
+        besides_of, _ = _table(answer, _BESIDES)
+        before, found = self._known, {}
+        same = True
+        try:
+            for row in rows:
+                news = news_of(row)
+                statistics = before.get(news)
+                if statistics is None:
+                    statistics, same = _statistics(news, besides_of(row), now), False
+                found[news] = statistics
+        except IndexError as error:
+            raise ValueError("not a table of statistics") from error
+        if not same or len(found) != len(before):
+            self._known, self._rows = found, tuple(found.values())
+        return self._rows
+
+
+def parse_statistics(answer: str) -> Rows:
+    """The rows of one answer. Raises ValueError where it is no such table."""
+    return Table().read(answer)
+
+
+def parse_effects(answer: str) -> tuple[Cells, ...]:
+    """What the health of all members of each backend comes to: its status, weight, and how many of them take requests.
+    The rows of servers need not be there. Raises ValueError where it is no such table."""
+    pick, rows = _table(answer, _EFFECTS)
+    try:
+        return tuple(pick(row) for row in rows if row[1] == "BACKEND")
+    except IndexError as error:
+        raise ValueError("not a table of statistics") from error
+
+
+def _table(answer: str, names: Cells) -> tuple[_Picker, Iterator[list[str]]]:
+    """What picks the named cells of a row, and the rows."""
+    head, *lines = answer.splitlines() or [""]
+    return _picker(head, names), csv.reader(lines)
+
+
+@lru_cache(maxsize=16)
+def _picker(head: str, names: Cells) -> _Picker:
+    if not head.startswith("# pxname,"):
+        raise ValueError("not a table of statistics")
+    columns = {name: number for number, name in enumerate(head.removeprefix("# ").split(","))}
+    try:
+        return itemgetter(*(columns[name] for name in names))
+    except KeyError as error:
+        raise ValueError("not a table of statistics") from error
+
+
+def _statistics(news: Cells, besides: Cells, now: datetime) -> ProxyStatistics:
+    """From the cells named by ``_NEWS`` and ``_BESIDES``."""
+    proxy, server, status, bytes_in, bytes_out, active, total, errors, limit, *checks = news
+    health, rise, agent_health, agent_rise, description, answer = checks
+    duration, changed = besides
+    vetoes = _good(agent_health, agent_rise)
+    return ProxyStatistics(
+        proxy=proxy,
+        server=server,
+        status=status,
+        statistics=Statistics(
+            bytes_in=_count(bytes_in),
+            bytes_out=_count(bytes_out),
+            active_connections=_count(active),
+            total_connections=_count(total),
+            request_errors=_count(errors),
+        ),
+        limit=int(limit) if limit else None,
+        passing=_good(health, rise),
+        vetoed=None if vetoes is None else not vetoes,
+        reason=_reason(description, answer),
+        latency=int(duration) / 1000 if duration else None,
+        when=now - timedelta(seconds=int(changed)) if changed else None,
+    )
+
+
+def _reason(description: str, detail: str) -> str | None:
+    """Checks look at the clock by a pattern that is empty when it is too late (render/haproxy_checks)."""
+    if detail == _EMPTY_PATTERN:
+        return "the answer came after the monitor's timeout"
+    return ": ".join(word for word in (description, detail) if word) or None
+
+
+def _good(health: str, rise: str) -> bool | None:
+    """HAProxy counts health up to ``rise`` and beyond; nothing is counted where no check is made."""
+    return int(health) >= int(rise) if health and rise else None
+
+
+def _count(text: str) -> int:
+    return int(text) if text else 0

@@ -1,0 +1,180 @@
+"""Looks at one worker: what is asked, and what is not asked again."""
+
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from evenload.host.haproxy_last_words import LastWords
+from evenload.host.haproxy_look import MANY, OLDEST_SERVERS, Look
+from evenload.host.haproxy_runtime import PROXY_STATISTICS, SERVER_STATISTICS, STATISTICS, Conversation
+from evenload.model.errors import HostError
+
+HEAD = (
+    "# pxname,svname,scur,slim,stot,bin,bout,ereq,status,weight,act,bck,check_rise,check_health,agent_rise,"
+    "agent_health,lastchg,check_duration,check_desc,last_chk,\n"
+)
+
+
+class Haproxy:
+    """Answers as HAProxy does, to many conversations one after the other; ``asked``: the commands."""
+
+    def __init__(self, path: Path, members: int) -> None:
+        self.asked: list[str] = []
+        self.conversations = 0
+        self.down = 0
+        self.second = 0
+        self.bytes = 0
+        self._members = members
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(str(path))
+        self._listening.listen()
+        self._open: socket.socket | None = None
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def hang_up(self) -> None:
+        assert self._open is not None
+        self._open.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        if self._open is not None:
+            with suppress(OSError):
+                self._open.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listening.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                self._open, _ = self._listening.accept()
+            except OSError:
+                return
+            self.conversations += 1
+            with self._open, self._open.makefile("rw") as stream, suppress(OSError):
+                for line in stream:
+                    command = line.strip()
+                    if command != "prompt":
+                        self.asked.append(command)
+                    stream.write(self._answer(command) + "\n> ")
+                    stream.flush()
+
+    def _answer(self, command: str) -> str:
+        parts = {STATISTICS: (True, True), PROXY_STATISTICS: (True, False), SERVER_STATISTICS: (False, True)}
+        if command not in parts:
+            return ""
+        proxies, servers = parts[command]
+        text = HEAD
+        if proxies:
+            text += f"web,FRONTEND,0,2000,0,{self.bytes},0,0,OPEN,,,,,,,,,,,,\n"
+        if servers:
+            for number in range(self._members):
+                status, health = ("DOWN", 0) if number < self.down else ("UP", 3)
+                text += f"app,m{number},0,,0,0,0,0,{status},1,1,0,2,{health},,,{self.second},{self.second},,ok,\n"
+        if proxies:
+            usable = self._members - self.down
+            text += f"app,BACKEND,0,200,0,0,0,0,UP,{usable},{usable},0,,,,,{self.second},,,,\n"
+        return text
+
+
+@pytest.fixture
+def path() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="evl-", dir="/tmp") as directory:
+        yield Path(directory) / "socket"
+
+
+class Watched:
+    def __init__(self, path: Path, members: int) -> None:
+        self.haproxy, self.now = Haproxy(path, members), 100.0
+        self.look = Look(path, clock=lambda: self.now)
+
+    def __enter__(self) -> "Watched":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.look.hang_up()
+        self.haproxy.close()
+
+    def pass_second(self) -> None:
+        self.now += 1
+        self.haproxy.second += 1
+
+    def down(self) -> int:
+        return sum(row.status == "DOWN" for row in self.look.rows())
+
+
+def test_one_conversation_and_the_same_rows_again_where_there_is_no_news(path: Path) -> None:
+    with Watched(path, members=2) as watched:
+        rows = watched.look.rows()
+        watched.pass_second()  # how long ago and how quick the last check was is no news
+        assert watched.look.rows() is rows
+        watched.haproxy.bytes = 7
+        fresh = watched.look.rows()
+        assert [row.statistics.bytes_in for row in fresh] == [7, 0, 0, 0]
+        assert fresh[1] is rows[1]
+        watched.haproxy.down = 1
+        assert [row.passing for row in watched.look.rows()] == [None, False, True, None]
+        assert watched.haproxy.asked == [STATISTICS] * 4
+        assert watched.haproxy.conversations == 1
+
+
+def test_a_conversation_that_haproxy_ended_is_begun_anew(path: Path) -> None:
+    with Watched(path, members=2) as watched:
+        assert len(watched.look.rows()) == 4
+        watched.haproxy.hang_up()
+        assert len(watched.look.rows()) == 4
+        assert watched.haproxy.conversations == 2
+
+
+def test_one_that_has_ended_has_no_rows(path: Path) -> None:
+    with Watched(path, members=2) as watched:
+        watched.look.rows()
+        watched.haproxy.close()
+        with pytest.raises(HostError):
+            watched.look.rows()
+
+
+def test_many_servers_are_asked_for_where_their_health_shows(path: Path) -> None:
+    with Watched(path, members=MANY) as watched:
+        assert watched.down() == 0
+        watched.look.rows()
+        del watched.haproxy.asked[:]
+        watched.pass_second()
+        rows = watched.look.rows()
+        assert (len(rows), watched.look.rows() is rows) == (MANY + 2, True)
+        assert watched.haproxy.asked == [PROXY_STATISTICS] * 2
+        watched.haproxy.down = 2
+        assert watched.down() == 2
+        assert watched.haproxy.asked[2:] == [PROXY_STATISTICS, SERVER_STATISTICS]
+        watched.look.rows()
+        assert watched.haproxy.asked[4:] == [PROXY_STATISTICS]
+
+
+def test_many_servers_are_asked_for_now_and_then_in_any_case(path: Path) -> None:
+    with Watched(path, members=MANY) as watched:
+        for _ in range(2):
+            watched.look.rows()
+        del watched.haproxy.asked[:]
+        for _ in range(int(OLDEST_SERVERS)):
+            watched.pass_second()
+            watched.look.rows()
+        assert watched.haproxy.asked.count(SERVER_STATISTICS) == 1
+
+
+def test_last_words_that_were_kept_meanwhile_are_not_hung_up(path: Path) -> None:
+    haproxy = Haproxy(path, members=2)
+    try:
+        words, kept = LastWords(), Conversation(path)
+        words.keep("lb", 1, kept)
+        words.hang_up("lb", 1, Conversation.__new__(Conversation))
+        assert words.get("lb", 1) is kept
+        words.hang_up("lb", 1, kept)
+        assert words.get("lb", 1) is None
+    finally:
+        haproxy.close()
