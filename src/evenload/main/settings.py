@@ -138,8 +138,8 @@ _AGENT = [
         "statistics_interval",
         default=1.0,
         min=0.1,
-        help="Seconds between looks at statuses and counters. What is at rest is looked at three times as rarely, but at "
-        "least once in each delay of its health monitors.",
+        help="Seconds between looks at statuses and counters. What is at rest is looked at three times as rarely, but "
+        "at least once in each delay of its health monitors.",
     ),
     cfg.IntOpt("workers", default=8, min=1, max=64, help="Load balancers that are worked on at the same time."),
     cfg.FloatOpt(
