@@ -76,8 +76,7 @@ class TreePart(Protocol):
     def bound_to(self, agent: str) -> list[str]:
         """The ids of all trees that belong to this agent, hosted or not."""
 
-    def insert_tree(self, tree: Tree, prepared: object = None) -> None:
-        """``prepared``: what ``UnitOfWork.prepare`` made of a tree with the same records; it saves time, no more."""
+    def insert_tree(self, tree: Tree) -> None: ...
 
     def update_tree(self, before: Tree, after: Tree) -> None:
         """Writes just the records that differ. ``before`` is what this transaction has read."""
@@ -262,9 +261,6 @@ class UnitOfWork(Protocol):
 
     def read(self) -> AbstractContextManager[Transaction]:
         """A consistent snapshot; writing through it is an error."""
-
-    def prepare(self, tree: Tree) -> object:
-        """As much of ``insert_tree``'s work as can be done before others have to wait for it."""
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """What ``work`` returns, once all that it wrote is committed and on the disk; an exception undoes everything.

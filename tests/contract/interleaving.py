@@ -11,7 +11,6 @@ from tests.waiting import NET
 
 from evenload.interfaces import T, Transaction, UnitOfWork
 from evenload.model.errors import EvenloadError
-from evenload.model.tree import Tree
 
 _WAITING = {
     "postgresql": "SELECT count(*) FROM pg_locks WHERE NOT granted",
@@ -65,9 +64,6 @@ class Interrupted:
 
     def identity(self) -> str:
         return self._store.identity()
-
-    def prepare(self, tree: Tree) -> object:
-        return self._store.prepare(tree)
 
     def read(self) -> AbstractContextManager[Transaction]:
         return self._store.read()

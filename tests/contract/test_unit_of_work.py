@@ -171,16 +171,6 @@ def test_a_transaction_sees_what_it_wrote(store: UnitOfWork) -> None:
         assert transaction.tree(tree.id) == tree
 
 
-def test_a_tree_that_was_prepared_is_the_tree_that_is_inserted(store: UnitOfWork) -> None:
-    """Also where records were changed after it was prepared: what is inserted counts."""
-    planned = a_tree()
-    prepared = store.prepare(planned)
-    pool = next(iter(planned.pools.values()))
-    tree = replace(planned.with_record(replace(pool, name="changed later", tags=("x",))), placements=alone_on("host-9"))
-    store.write(lambda transaction: transaction.insert_tree(tree, prepared))
-    assert get(store, tree) == tree
-
-
 def test_a_reader_keeps_its_snapshot_while_others_write(store: UnitOfWork) -> None:
     before = a_tree()
     put(store, before)

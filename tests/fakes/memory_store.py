@@ -66,7 +66,7 @@ class MemoryTransaction:
     def owner_of(self, kind: Kind, identifier: str) -> str | None:
         return next((tree.id for tree, record in self._records(kind) if record.id == identifier), None)
 
-    def insert_tree(self, tree: Tree, prepared: object = None) -> None:
+    def insert_tree(self, tree: Tree) -> None:
         _put_new(self._writable().trees, tree.id, tree)
         self.hints += hints_of(None, tree)
 
@@ -365,9 +365,6 @@ class MemoryStore:
     @contextmanager
     def read(self) -> Iterator[MemoryTransaction]:
         yield MemoryTransaction(self._state, writing=False)
-
-    def prepare(self, tree: Tree) -> object:
-        return None
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """One writer at a time, so that whoever is overtaken has not read what it writes: running the work again does

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from evenload.interfaces import T, Transaction, UnitOfWork
-from evenload.model.tree import Tree
 
 
 class WatchedStore:
@@ -21,9 +20,6 @@ class WatchedStore:
 
     def identity(self) -> str:
         return self._within.identity()
-
-    def prepare(self, tree: Tree) -> object:
-        return self._within.prepare(tree)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:

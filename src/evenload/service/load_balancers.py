@@ -43,7 +43,6 @@ class LoadBalancers:
                 if pool_id not in planned.pools:
                     raise guards.not_found(Kind.POOL, pool_id, field="default_pool_id")
         guards.require(rules.validate_tree(planned))
-        prepared = context.uow.prepare(planned)
 
         with context.uow.read() as reader:
             agent = choose_agent(reader.agents(), now=now, alive_for=context.agent_down_time)
@@ -56,7 +55,7 @@ class LoadBalancers:
                 chosen = take_agent(context, transaction)
                 made = hosted_at(planned, port, chosen.name)
                 context.ports.complete(transaction, reservation)
-                transaction.insert_tree(made, prepared)
+                transaction.insert_tree(made)
                 return made, chosen
 
             tree, agent = context.uow.write(work)

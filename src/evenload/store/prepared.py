@@ -1,11 +1,12 @@
 """Rows and statements that are ready for SQLite's driver before the writer's turn begins.
 
 On SQLite everybody waits for the one who writes. What a large load balancer's rows cost is encoding them, and
-SQLAlchemy's handling of each, so both are done before ``BEGIN``; the turn itself is the driver's work alone.
+SQLAlchemy's handling of each, so both are done before ``BEGIN``; the turn itself is the driver's work alone. Many new
+rows go into one statement: between two statements the driver takes the interpreter's lock, for which it may have to
+wait.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Column, Connection, Dialect, Table, bindparam, delete, func, insert, select, update
@@ -14,18 +15,8 @@ from sqlalchemy.sql import Delete, Insert, Update
 Row = tuple[Any, ...]
 SQLITE = "sqlite"
 KEY = "identifier"
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """``rows``: by the identity of the record, which ``records`` keep alive."""
-
-    records: list[Any] = field(default_factory=list)
-    rows: dict[int, Row] = field(default_factory=dict)
-
-    def add(self, record: Any, row: Row) -> None:
-        self.records.append(record)
-        self.rows[id(record)] = row
+ROWS_IN_A_STATEMENT = 100
+"""Of new ones: with more, SQLite takes longer for the statement than it saves."""
 
 
 class DriverStatement:
@@ -49,9 +40,37 @@ class DriverStatement:
         return connection.exec_driver_sql(self.text, rows[0] if len(rows) == 1 else rows).rowcount
 
 
-def driver_insert(table: Table, names: Iterable[str], dialect: Dialect) -> DriverStatement:
+class DriverInsert(DriverStatement):
+    """Of any number of rows."""
+
+    def plan(self, rows: Sequence[Row]) -> Callable[[Connection], object]:
+        """What writes them, ready for the driver."""
+        many = ROWS_IN_A_STATEMENT
+        groups = [rows[at : at + many] for at in range(0, len(rows), many)]
+        parts: list[tuple[str, Any]] = []
+        if full := [_flat(group) for group in groups if len(group) == many]:
+            parts.append((self._text_of(many), full))
+        if rest := len(rows) % many:
+            parts.append((self._text_of(rest), _flat(groups[-1])))
+
+        def run(connection: Connection) -> None:
+            for text, parameters in parts:
+                connection.exec_driver_sql(text, parameters)
+
+        return run
+
+    def _text_of(self, rows: int) -> str:
+        head, word, values = self.text.partition(" VALUES ")
+        return head + word + ", ".join([values] * rows)
+
+
+def _flat(rows: Sequence[Row]) -> Row:
+    return tuple(value for row in rows for value in row)
+
+
+def driver_insert(table: Table, names: Iterable[str], dialect: Dialect) -> DriverInsert:
     """``names``: the columns that are given."""
-    return DriverStatement(table, insert(table), dialect, list(names))
+    return DriverInsert(table, insert(table), dialect, list(names))
 
 
 def driver_update(table: Table, names: Iterable[str], dialect: Dialect, *, many: bool) -> DriverStatement:

@@ -13,7 +13,6 @@ from evenload.interfaces import T, Transaction
 from evenload.model.errors import Rejected
 from evenload.model.totals import Count
 from evenload.model.tree import Tree
-from evenload.store.prepared import Prepared
 from evenload.store.tree_writing import Writing
 
 
@@ -21,7 +20,7 @@ class Rehearsable(Transaction, Protocol):
     """What a rehearsal needs of a transaction beside what work needs."""
 
     def revision(self, load_balancer_id: str) -> int | None: ...
-    def plan_tree(self, before: Tree | None, after: Tree | None, prepared: Prepared | None = None) -> Writing: ...
+    def plan_tree(self, before: Tree | None, after: Tree | None) -> Writing: ...
     def plan_counts(self, load_balancer_id: str, by_listener: Mapping[str, tuple[Count, ...]]) -> Writing: ...
     def write_tree(self, writing: Writing, before: Tree | None, after: Tree | None) -> None: ...
     def write_counts(self, writing: Writing) -> None: ...
@@ -125,8 +124,8 @@ class Rehearsal:
         self._require_same(load_balancer_id)
         return self._snapshot.counts(load_balancer_id)
 
-    def insert_tree(self, tree: Tree, prepared: object = None) -> None:
-        self._write_tree(None, tree, prepared if isinstance(prepared, Prepared) else None)
+    def insert_tree(self, tree: Tree) -> None:
+        self._write_tree(None, tree)
 
     def update_tree(self, before: Tree, after: Tree) -> None:
         self._write_tree(before, after)
@@ -165,8 +164,8 @@ class Rehearsal:
 
         self._steps.append(check)
 
-    def _write_tree(self, before: Tree | None, after: Tree | None, prepared: Prepared | None = None) -> None:
-        writing = self._snapshot.plan_tree(before, after, prepared)
+    def _write_tree(self, before: Tree | None, after: Tree | None) -> None:
+        writing = self._snapshot.plan_tree(before, after)
         self._written.update(tree.id for tree in (before, after) if tree is not None)
         self._steps.append(lambda transaction: transaction.write_tree(writing, before, after))
 

@@ -31,19 +31,19 @@ from evenload.store import (
 )
 from evenload.store.hints import Hint, hints_of
 from evenload.store.identity import ensure_identity, read_identity
-from evenload.store.prepared import Prepared
 from evenload.store.tree_writing import Writing
 
 
 class SqlTransaction:
     """One transaction on one connection; of use only inside the block or the work that it was given to.
 
-    ``hints``: what is to be told to the agents after the commit. ``most``: records of trees that may be read; where
-    there are more, TooLarge is raised.
+    ``hints``: what is to be told to the agents after the commit. ``most``: records of trees that may be read, and that
+    one which is written may have; where there are more, TooLarge is raised.
     """
 
     def __init__(self, connection: Connection, *, writing: bool, most: int | None = None) -> None:
         self.hints: list[Hint] = []
+        self._most = most
         self._left = most
         self._connection = connection
         self._writing = writing
@@ -72,18 +72,19 @@ class SqlTransaction:
     def owner_of(self, kind: Kind, identifier: str) -> str | None:
         return trees.read_owner(self._connection, kind, identifier)
 
-    def insert_tree(self, tree: Tree, prepared: object = None) -> None:
-        ready = prepared if isinstance(prepared, Prepared) else None
-        self.write_tree(self.plan_tree(None, tree, ready), None, tree)
+    def insert_tree(self, tree: Tree) -> None:
+        self._require_small(tree)
+        self.write_tree(self.plan_tree(None, tree), None, tree)
 
     def update_tree(self, before: Tree, after: Tree) -> None:
+        self._require_small(after)
         self.write_tree(self.plan_tree(before, after), before, after)
 
     def remove_tree(self, before: Tree) -> None:
         self.write_tree(self.plan_tree(before, None), before, None)
 
-    def plan_tree(self, before: Tree | None, after: Tree | None, prepared: Prepared | None = None) -> Writing:
-        return tree_writing.plan_writing(self._connection.dialect, before, after, prepared)
+    def plan_tree(self, before: Tree | None, after: Tree | None) -> Writing:
+        return tree_writing.plan_writing(self._connection.dialect, before, after)
 
     def write_tree(self, writing: Writing, before: Tree | None, after: Tree | None) -> None:
         """What was planned for these two."""
@@ -259,6 +260,10 @@ class SqlTransaction:
 
     def held_ports_due(self, reserved_before: datetime) -> list[HeldPort]:
         return held_ports.read_due(self._connection, reserved_before)
+
+    def _require_small(self, tree: Tree) -> None:
+        if self._most is not None and count_records(tree) > 1 + self._most:
+            raise trees.TooLarge
 
     def _writable(self) -> Connection:
         if not self._writing:

@@ -18,7 +18,7 @@ from evenload.model.enums import Kind
 from evenload.model.errors import Overtaken
 from evenload.model.tree import KINDS, Tree, kind_of
 from evenload.store import placements, tables
-from evenload.store.prepared import KEY, SQLITE, DriverStatement, Prepared, Row, driver_delete
+from evenload.store.prepared import KEY, SQLITE, DriverStatement, Row, driver_delete
 from evenload.store.trees import BY_KIND, OWNER, RecordTable
 
 Step = Callable[[Connection], object]
@@ -61,20 +61,7 @@ def _new_revision() -> int:
     return secrets.randbits(62)
 
 
-def prepare_tree(dialect: Dialect, tree: Tree) -> Prepared:
-    """The children's rows, ready for an insert of the same records. Touches no database."""
-    prepared = Prepared()
-    if dialect.name == SQLITE:
-        for kind in KINDS:
-            if kind is not Kind.LOAD_BALANCER:
-                for record in tree.of_kind(kind).values():
-                    prepared.add(record, _driver_row(dialect, tree, record))
-    return prepared
-
-
-def plan_writing(
-    dialect: Dialect, before: Tree | None, after: Tree | None, prepared: Prepared | None = None
-) -> Writing:
+def plan_writing(dialect: Dialect, before: Tree | None, after: Tree | None) -> Writing:
     """The records that differ: a number of statements per kind and sort of change, however many records."""
     writing = Writing()
     if after is None:
@@ -85,7 +72,7 @@ def plan_writing(
     _note_revision(before, after, differences)
     for kind in KINDS:
         if added := differences[kind].added:
-            writing.steps.append(_insertion(dialect, after, kind, added, prepared or Prepared()))
+            writing.steps.append(_insertion(dialect, after, kind, added))
         if before is not None and (changed := differences[kind].changed):
             _plan_updates(writing, dialect, before, after, kind, changed)
     former = () if before is None else before.placements
@@ -110,19 +97,13 @@ def _note_revision(before: Tree | None, after: Tree, differences: Mapping[Kind, 
 # ----------------------------------------------------------------------------------------------------------- by kind
 
 
-def _insertion(dialect: Dialect, tree: Tree, kind: Kind, added: list[AnyRecord], prepared: Prepared) -> Step:
+def _insertion(dialect: Dialect, tree: Tree, kind: Kind, added: list[AnyRecord]) -> Step:
     rows = BY_KIND[kind]
     if dialect.name != SQLITE:
         encoded = [rows.encode(record, _extra(tree, record)) for record in added]
         return lambda at: _run(at, rows.insert, encoded)
-    ready = [prepared.rows.get(id(record)) or _driver_row(dialect, tree, record) for record in added]
     statement = rows.driver_insert(dialect, _extra(tree, added[0]))
-    return lambda at: statement.run(at, ready)
-
-
-def _driver_row(dialect: Dialect, tree: Tree, record: AnyRecord) -> Row:
-    rows, extra = BY_KIND[kind_of(record.item)], _extra(tree, record)
-    return rows.driver_insert(dialect, extra).row(rows.encode(record, extra))
+    return statement.plan([statement.row(rows.encode(record, _extra(tree, record))) for record in added])
 
 
 def _plan_updates(

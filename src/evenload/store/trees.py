@@ -17,7 +17,7 @@ from evenload.model.tree import KINDS, Tree
 from evenload.store import placements, tables
 from evenload.store.lbaas_v1 import V1_COLUMNS
 from evenload.store.mapping import RowCodec, to_moment
-from evenload.store.prepared import DriverStatement, driver_delete, driver_insert, driver_update
+from evenload.store.prepared import DriverInsert, DriverStatement, driver_delete, driver_insert, driver_update
 
 _PENDING = (
     ProvisioningStatus.PENDING_CREATE.value,
@@ -53,6 +53,7 @@ class RecordTable(Generic[T]):
             self.by_id = self.by_id.where(table.c.port_id.is_not(None))
         self.owner = select(tree).where(table.c.id == bindparam("identifier"))
         self.insert = insert(table)
+        self._driver_insert: DriverInsert | None = None
         self._driver_statements: dict[tuple[str | bool, ...], DriverStatement] = {}
         written = [column.name for column in table.columns if column.name not in ("position", "id")]
         self.update = (
@@ -76,10 +77,12 @@ class RecordTable(Generic[T]):
             raise TypeError(f"{self.table.name} have no columns for {record.v1!r}")
         return row
 
-    def driver_insert(self, dialect: Dialect, extra: Iterable[str]) -> DriverStatement:
+    def driver_insert(self, dialect: Dialect, extra: Iterable[str]) -> DriverInsert:
         """``extra``: names of the columns beside the record's own."""
-        names = [*(column.name for column in self._own), *extra]
-        return self._once(("insert",), lambda: driver_insert(self.table, names, dialect))
+        if self._driver_insert is None:
+            names = [*(column.name for column in self._own), *extra]
+            self._driver_insert = driver_insert(self.table, names, dialect)
+        return self._driver_insert
 
     def driver_update(self, dialect: Dialect, names: Sequence[str], *, many: bool) -> DriverStatement:
         """Of those columns."""

@@ -22,7 +22,7 @@ from evenload.model.desired import Desired
 from evenload.model.errors import EvenloadError, Overtaken
 from evenload.model.snapshot import Snapshot
 from evenload.model.tree import Tree
-from evenload.store import tree_writing, trees
+from evenload.store import trees
 from evenload.store.hints import Hint
 from evenload.store.refusals import translated
 from evenload.store.rehearsal import NotForeseeable, Outdated, Rehearsal
@@ -101,9 +101,6 @@ class SqlUnitOfWork:
             else:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield SqlTransaction(connection, writing=False)
-
-    def prepare(self, tree: Tree) -> object:
-        return tree_writing.prepare_tree(self._engine.dialect, tree)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         return self._write(work)

@@ -134,6 +134,39 @@ def test_the_turns_of_a_large_load_balancer_are_as_short_as_those_of_a_small_one
     assert sum(rows for _, rows in costs[0]) <= most, costs[0]
 
 
+@pytest.mark.parametrize("grown", [False, True])
+@pytest.mark.parametrize("members", [MANY, MANY + 1, MANY + 99])
+def test_a_large_load_balancer_is_made_ready_before_the_turn(
+    store: SqlUnitOfWork, engine: Engine, members: int, grown: bool
+) -> None:
+    """At once, or by members that are added to a small one: nothing is encoded while others wait, and the rows come in
+    few statements, in their order."""
+    tree = a_tree(members=members)
+    small = tree.without(*tree.members)
+    if grown:
+        store.write(lambda transaction: transaction.insert_tree(small))
+    turns = Turns()
+    turns.listen(engine)
+    in_turn: list[bool] = []
+
+    def work(transaction: Transaction) -> None:
+        in_turn.append(isinstance(transaction, SqlTransaction))
+        before = transaction.tree(tree.id)
+        if before is None:
+            transaction.insert_tree(tree)
+        else:
+            transaction.update_tree(before, tree)
+
+    store.write(work)
+    assert in_turn == [True, False]
+    too_large, writing = turns.all
+    assert not any(statement.startswith("INSERT") for statement, _ in too_large)
+    assert sum(rows for statement, rows in writing if statement.startswith("INSERT INTO members")) <= 7
+    found = stored(store, tree)
+    assert found == tree
+    assert list(found.members) == list(tree.members)
+
+
 def test_no_other_writer_waits_for_the_work_on_a_large_load_balancer(store: SqlUnitOfWork) -> None:
     large, small = made(store), made(store, 1)
 
