@@ -34,6 +34,7 @@ _UNASKED = {
     "tags",
     "insert_headers",
     "headers_off",
+    "as_sent",
     "allowed_cidrs",
     "session_persistence",
     "http",

@@ -103,6 +103,11 @@ def address_of(text: str) -> str:
         raise ValueError("Not an IP address.") from error
 
 
+def _address_as_sent(text: str) -> str:
+    address_of(text)
+    return text
+
+
 def address_or_text(text: str) -> str:
     """For filters: what is no address equals none, which is no error."""
     try:
@@ -162,7 +167,7 @@ def _codes(text: str) -> str:
     listed = compact.split(",")
     if len(set(listed)) != len(listed):
         raise ValueError("A code stands there twice.")
-    return compact
+    return text
 
 
 def _http_version(value: object) -> str:
@@ -289,6 +294,8 @@ TRUTH = FieldType(Annotated[bool, BeforeValidator(_truth)], truth_of)
 UUID = checked_text(uuid_of, 36, filtered=False)
 PROJECT = checked_text(_project, 36)
 ADDRESS = FieldType(checked_text(address_of, 45).annotation, address_or_text)
+ADDRESS_AS_SENT = FieldType(checked_text(_address_as_sent, 45).annotation, address_or_text)
+"""In the caller's own spelling."""
 CIDR = checked_text(_cidr, 49)
 SUBNET_CIDR = checked_text(_subnet_cidr, 49)
 WORD = checked_text(

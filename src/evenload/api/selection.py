@@ -5,7 +5,7 @@ cases give lists whole: there are few networks, and of LBaaS v1 the store narrow
 from collections.abc import Sequence
 from typing import Any
 
-from evenload.api.fields import shown
+from evenload.api.fields import address_or_text, shown
 from evenload.model.errors import Invalid
 from evenload.model.query import Query, Value
 
@@ -48,6 +48,8 @@ def _has(each: Json, name: str, values: Sequence[Value]) -> bool:
     if name == "fixed_ips":
         return all(_has_fixed_ip(each, str(value)) for value in values)
     present = each.get(name)
+    if name == "address":  # is shown as it was sent
+        present = address_or_text(str(present))
     return any(value in present for value in values) if isinstance(present, list) else present in values
 
 

@@ -190,13 +190,13 @@ def validate_routes(ip_version: int, routes: Sequence[Route]) -> tuple[Route, ..
 
 
 def validate_nameservers(nameservers: Sequence[str]) -> tuple[str, ...]:
-    """Canonical, in the order given; either family. Raises Invalid."""
+    """As they were given, which is how they are shown: nothing here uses them. Either family. Raises Invalid."""
     if len(nameservers) > MAX_NAMESERVERS:
         raise Invalid(f"A subnet has at most {MAX_NAMESERVERS} name servers.", field="dns_nameservers")
     canonical = [str(parse_address(text, field="dns_nameservers")) for text in nameservers]
     if len(set(canonical)) < len(canonical):
         raise Invalid("A name server is given twice.", field="dns_nameservers")
-    return tuple(canonical)
+    return tuple(nameservers)
 
 
 def validate_mtu(mtu: int, ip_versions: Collection[int]) -> int:

@@ -211,6 +211,15 @@ U = TypeVar("U", bound=Item, covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spelling:
+    """How a caller wrote a value that the object holds in canonical form. ``field``: the model's name of it, or
+    ``vips[n]`` for the address of a VIP."""
+
+    field: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record(Generic[U]):
     """An object and the record kept of it.
 
@@ -219,6 +228,7 @@ class Record(Generic[U]):
     the host has not managed it yet. ``created_at`` and ``updated_at`` are in UTC, never naive. Members and monitors
     have no description on the wire; theirs stays empty. ``v1`` is what LBaaS v1 alone knows of it, None for what
     was not made by it: a ``V1Vip`` for a listener, a ``V1Pool`` for a pool, a ``V1Monitor`` for a health monitor.
+    ``as_sent``: the spelling of values that were sent in another one than the canonical.
     """
 
     item: U
@@ -234,10 +244,15 @@ class Record(Generic[U]):
     created_at: datetime
     updated_at: datetime | None = None
     v1: V1Part | None = None
+    as_sent: tuple[Spelling, ...] = ()
 
     @property
     def id(self) -> str:
         return self.item.id
+
+    def spelt(self, field: str, canonical: Any) -> Any:
+        """The value of that field as it is shown: as it was sent."""
+        return next((each.text for each in self.as_sent if each.field == field), canonical)
 
 
 AnyRecord: TypeAlias = Record[Item]

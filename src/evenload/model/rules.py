@@ -60,7 +60,7 @@ HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTI
 
 # RFC 2616 calls this a token: printable, no separators.
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_CODES = re.compile(r"[0-9]{3}(?:-[0-9]{3}|(?:, ?[0-9]{3})*)")
+_CODES = re.compile(r"[0-9]{3}(?:-[0-9]{3}|(?: *, *[0-9]{3})*)")
 _PATH = re.compile(r"/[!-~]*")
 _HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
 

@@ -59,8 +59,8 @@ def method(text: str) -> str:
 
 
 def status_codes(text: str) -> str:
-    """One code, a comma list, or one range."""
-    return _admit(_CODES, text, "list of expected codes")
+    """One code, a comma list, or one range; without the blanks that a user may have put around a comma."""
+    return _admit(_CODES, text.replace(" ", ""), "list of expected codes")
 
 
 def http_version(text: str) -> str:

@@ -18,6 +18,7 @@ from evenload.model.balancer import (
     Pool,
     Record,
     SessionPersistence,
+    Spelling,
     V1Part,
 )
 from evenload.model.enums import PersistenceType, ProvisioningStatus
@@ -50,6 +51,7 @@ class Birth:
             generation=self.generation,
             created_at=moment,
             v1=v1,
+            as_sent=_spellings(item, draft.item),
             **_completed(Record, draft.record),
         )
 
@@ -87,10 +89,25 @@ def changed(record: Record[R], changes: Changes) -> Record[R]:
     if isinstance(item, Member):
         given = _canonical(given)
     return replace(
-        record,
+        respelt(record, changes.item),
         item=replace(item, **_completed(type(item), given)),
         **_completed(Record, changes.record),
     )
+
+
+def respelt(record: Record[R], given: Mapping[str, Any]) -> Record[R]:
+    """The record, which shows the values given as they are spelt there."""
+    if isinstance(record.item, Member) and not given.keys().isdisjoint(_ADDRESSES):
+        kept = tuple(each for each in record.as_sent if each.field not in given)
+        return replace(record, as_sent=(*kept, *_spellings(record.item, given)))
+    return record
+
+
+def spelling(field: str, address: str | None) -> tuple[Spelling, ...]:
+    """None of an address that is in canonical form already."""
+    if address is None or canonical_address(address) == address:
+        return ()
+    return (Spelling(field=field, text=address),)
 
 
 def changed_monitor(monitor: HealthMonitor, given: Mapping[str, Any]) -> HealthMonitor:
@@ -129,9 +146,19 @@ def merged_persistence(
     return SessionPersistence(type=kind, cookie_name=given.get("cookie_name", kept))
 
 
+_ADDRESSES = ("address", "monitor_address")
+"""Of a member."""
+
+
+def _spellings(item: Item, given: Mapping[str, Any]) -> tuple[Spelling, ...]:
+    if not isinstance(item, Member):
+        return ()
+    return tuple(each for name in _ADDRESSES for each in spelling(name, given.get(name)))
+
+
 def _canonical(given: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: canonical_address(value) if name in ("address", "monitor_address") and value is not None else value
+        name: canonical_address(value) if name in _ADDRESSES and value is not None else value
         for name, value in given.items()
     }
 

@@ -4,16 +4,16 @@ which check the rules on the outcome and save it."""
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from evenload.interfaces import VipPort
+from evenload.interfaces import VipPort, VipRequest
 from evenload.model import status
-from evenload.model.balancer import AnyRecord, HealthMonitor, LoadBalancer, Member, Pool, Record
+from evenload.model.balancer import AnyRecord, HealthMonitor, LoadBalancer, Member, Pool, Record, Spelling
 from evenload.model.errors import Conflict, Invalid
 from evenload.model.placement import alone_on
 from evenload.model.rules import canonical_address
 from evenload.model.tree import Tree
 from evenload.service import drafts
 from evenload.service.commands import BalancerDraft, Changes, Draft, PoolDraft, PoolName
-from evenload.service.drafts import Birth
+from evenload.service.drafts import Birth, spelling
 
 NewId = Callable[[], str]
 
@@ -72,7 +72,8 @@ def plan_tree(load_balancer_id: str, draft: BalancerDraft, birth: Birth, new_id:
     """A load balancer with all its parts at its first generation, without VIP and on no host yet (``hosted_at``).
     Raises Invalid for names of pools that are ambiguous or that nobody has."""
     load_balancer = LoadBalancer(id=load_balancer_id, **draft.item)
-    empty = Tree(load_balancer=birth.record(load_balancer, draft), generation=birth.generation)
+    record = replace(birth.record(load_balancer, draft), as_sent=_vips_as_sent(draft.vip))
+    empty = Tree(load_balancer=record, generation=birth.generation)
     made: list[AnyRecord] = []
     by_name: dict[str, str] = {}
     default_pools: dict[int, str] = {}
@@ -103,6 +104,11 @@ def plan_tree(load_balancer_id: str, draft: BalancerDraft, birth: Birth, new_id:
             item = replace(item, default_pool_id=default_pools[index])
         made.append(birth.record(item, listener))
     return empty.with_records(made)
+
+
+def _vips_as_sent(request: VipRequest) -> tuple[Spelling, ...]:
+    addresses = (request.address, *(address for _, address, _ in request.additional))
+    return tuple(each for place, address in enumerate(addresses) for each in spelling(f"vips[{place}]", address))
 
 
 def hosted_at(tree: Tree, vip: VipPort, agent: str) -> Tree:
@@ -152,7 +158,7 @@ def plan_replacement(
             put.append(birth.record(member, draft, monitored=monitored))
             continue
         others = {name: value for name, value in draft.item.items() if name not in ("address", "port")}
-        record = drafts.changed(known, Changes(item=others, record=draft.record))
+        record = drafts.respelt(drafts.changed(known, Changes(item=others, record=draft.record)), draft.item)
         if record != known:
             put.append(record)
     removed = () if additive_only else tuple(record.id for place, record in present.items() if place not in named)

@@ -61,6 +61,7 @@ _HIDDEN = frozenset(
         "tags",
         "insert_headers",
         "headers_off",
+        "as_sent",
         "allowed_cidrs",
         "v1",
         "v1_subnet_id",

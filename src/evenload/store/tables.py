@@ -74,6 +74,7 @@ def _record() -> list["Column[object]"]:
         Column("generation", BigInteger, nullable=False),
         Column("deleting", Boolean, nullable=False),
         Column("fault", _Text),
+        Column("as_sent", _Text, nullable=False, server_default="[]"),
         Column("created_at", _Moment, nullable=False),
         Column("updated_at", _Moment),
     ]

@@ -187,6 +187,18 @@ class World:
         assert error["detail"] == ""
         return error["type"], error["message"]
 
+    def refuse(self, load_balancer_id: str, reason: str) -> None:
+        """The agent gives up on the load balancer as it is desired now."""
+        generation = self.gateway.assignments("host-1")[load_balancer_id]
+        report = Report(
+            load_balancer_id=load_balancer_id,
+            generation=generation,
+            outcome=Outcome.GIVE_UP,
+            change=Change.NOTHING,
+            reason=reason,
+        )
+        self.gateway.report("host-1", report)
+
     def settle(self) -> None:
         """The agent does all its work."""
         for identifier in self.gateway.assignments("host-1"):

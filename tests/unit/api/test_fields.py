@@ -96,7 +96,7 @@ def test_bad_codes(codes: str) -> None:
 def test_good_codes() -> None:
     assert [admit(fields.EXPECTED_CODES, codes) for codes in ("200", "200, 201", "200-204")] == [
         "200",
-        "200,201",
+        "200, 201",
         "200-204",
     ]
 

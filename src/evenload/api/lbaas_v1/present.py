@@ -11,6 +11,7 @@ from typing import Any
 
 from evenload.api.fields import address_or_text, integer_of, truth_of
 from evenload.api.paging import Column
+from evenload.api.reasons import reason_for_owner
 from evenload.model.balancer import (
     AnyRecord,
     HealthMonitor,
@@ -46,7 +47,7 @@ def present_vip(view: VipView) -> Json:
         "name": view.listener.name,
         "description": view.listener.description,
         "subnet_id": balancer.vips[0].subnet_id,
-        "address": balancer.vips[0].address,
+        "address": view.load_balancer.spelt("vips[0]", balancer.vips[0].address),
         "port_id": balancer.port_id,
         "protocol_port": listener.port,
         "protocol": listener.protocol.value,
@@ -98,7 +99,7 @@ def present_member(record: Record[Member]) -> Json:
         "id": member.id,
         "tenant_id": record.project_id,
         "pool_id": member.pool_id,
-        "address": member.address,
+        "address": record.spelt("address", member.address),
         "protocol_port": member.port,
         "weight": member.weight,
         "admin_state_up": member.admin_state_up,
@@ -147,7 +148,7 @@ def present_statistics(statistics: Statistics) -> Json:
 def _status(*records: AnyRecord) -> Json:
     """The worst one's, and why."""
     worst = min(records, key=lambda record: _WORST_FIRST.index(record.provisioning_status))
-    return {"status": worst.provisioning_status.value, "status_description": worst.fault}
+    return {"status": worst.provisioning_status.value, "status_description": reason_for_owner(worst.fault)}
 
 
 # ------------------------------------------------------------------------------------------- agents, providers, quotas

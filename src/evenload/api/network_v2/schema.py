@@ -93,7 +93,7 @@ SUBNET = Schema(
         _settable("gateway_ip", fields.ADDRESS, null=None),
         _settable("allocation_pools", _objects(RANGE), null=Null.ABSENT),
         _settable("host_routes", _objects(HOST_ROUTE), null=()),
-        _settable("dns_nameservers", listing(fields.ADDRESS, 20), null=()),
+        _settable("dns_nameservers", listing(fields.ADDRESS_AS_SENT, 20), null=()),
         _settable("enable_dhcp", fields.TRUTH, null=Null.REFUSED),
         nowhere("ipv6_address_mode", text(32)),
         nowhere("ipv6_ra_mode", text(32)),

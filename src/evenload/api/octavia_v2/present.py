@@ -13,7 +13,8 @@ from typing import Any
 from evenload.api.attributes import Attribute, Part, Schema
 from evenload.api.encoding import Encoded, encode
 from evenload.api.octavia_v2 import schema
-from evenload.model.balancer import AnyRecord, HttpCheck, Pool, Record
+from evenload.api.reasons import reason_for_owner
+from evenload.model.balancer import AnyRecord, HttpCheck, Member, Pool, Record
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict
@@ -92,11 +93,20 @@ def _vip(name: str) -> _Reader:
     return lambda view: getattr(view.record.item.vips[0], name)  # type: ignore[attr-defined]
 
 
+def _vip_address(view: AnyView, place: int = 0) -> Any:
+    return view.record.spelt(f"vips[{place}]", view.record.item.vips[place].address)  # type: ignore[attr-defined]
+
+
+def _address(name: str) -> _Reader:
+    return lambda view: view.record.spelt(name, getattr(view.record.item, name))
+
+
 _COMMON: Mapping[str, _Reader] = {
     "id": lambda view: view.record.item.id,
     "project_id": lambda view: view.record.project_id,
     "tenant_id": lambda view: view.record.project_id,
     "provisioning_status": lambda view: view.record.provisioning_status.value,
+    "status_reason": lambda view: reason_for_owner(view.record.fault),
     "operating_status": lambda view: view.record.operating_status.value,
     "created_at": lambda view: moment(view.record.created_at),
     "updated_at": lambda view: moment(view.record.updated_at),
@@ -105,13 +115,14 @@ _COMMON: Mapping[str, _Reader] = {
 _BY_HAND: Mapping[Kind, Mapping[str, _Reader]] = {
     Kind.LOAD_BALANCER: {
         "provider": _of_item("provider"),
-        "vip_address": _vip("address"),
+        "vip_address": _vip_address,
         "vip_subnet_id": _vip("subnet_id"),
         "vip_network_id": _of_item("network_id"),
         "vip_port_id": _of_item("port_id"),
         "additional_vips": lambda view: [
-            {"subnet_id": vip.subnet_id, "ip_address": vip.address, "port_id": view.record.item.port_id}  # type: ignore[attr-defined]
-            for vip in view.record.item.vips[1:]  # type: ignore[attr-defined]
+            {"subnet_id": vip.subnet_id, "ip_address": _vip_address(view, place), "port_id": view.record.item.port_id}  # type: ignore[attr-defined]
+            for place, vip in enumerate(view.record.item.vips)  # type: ignore[attr-defined]
+            if place
         ],
         "vip_vnic_type": lambda view: "normal",
         "listeners": lambda view: _ids(view.relations.listener_ids),
@@ -130,7 +141,11 @@ _BY_HAND: Mapping[Kind, Mapping[str, _Reader]] = {
         "members": lambda view: _ids(view.relations.member_ids),
         "healthmonitor_id": lambda view: view.relations.monitor_id,
     },
-    Kind.MEMBER: {"vnic_type": lambda view: "normal"},
+    Kind.MEMBER: {
+        "vnic_type": lambda view: "normal",
+        "address": _address("address"),
+        "monitor_address": _address("monitor_address"),
+    },
     Kind.HEALTH_MONITOR: {
         "pools": lambda view: _ids(view.relations.pool_ids),
         "http_method": _of_http("method"),
@@ -243,11 +258,13 @@ def _pool_status(tree: Tree, pool: Record[Pool]) -> Json:
     return {
         **_status(pool),
         "health_monitor": None if monitor is None else {**_status(monitor), "type": monitor.item.type.value},
-        "members": [
-            {**_status(member), "address": member.item.address, "protocol_port": member.item.port}
-            for member in tree.members_of(pool.id)
-        ],
+        "members": [_member_status(member) for member in tree.members_of(pool.id)],
     }
+
+
+def _member_status(record: Record[Member]) -> Json:
+    address = record.spelt("address", record.item.address)
+    return {**_status(record), "address": address, "protocol_port": record.item.port}
 
 
 def _status(record: AnyRecord) -> Json:
@@ -255,6 +272,7 @@ def _status(record: AnyRecord) -> Json:
         "id": record.item.id,
         "name": record.name,
         "provisioning_status": record.provisioning_status.value,
+        "status_reason": reason_for_owner(record.fault),
         "operating_status": record.operating_status.value,
     }
 

@@ -84,12 +84,12 @@ _MEMBER = (
     _TAGS,
     _ADMIN_STATE_UP,
     *_PROJECT,
-    item("address", fields.ADDRESS, post=In.REQUIRED, put=In.NEVER, null=Null.REFUSED),
+    item("address", fields.ADDRESS_AS_SENT, post=In.REQUIRED, put=In.NEVER, null=Null.REFUSED),
     item("protocol_port", fields.PORT_NUMBER, post=In.REQUIRED, put=In.NEVER, null=Null.REFUSED),
     item("weight", integer(0, 256)),
     item("backup", fields.TRUTH),
     item("subnet_id", fields.UUID, put=In.NEVER),
-    item("monitor_address", fields.ADDRESS),
+    item("monitor_address", fields.ADDRESS_AS_SENT),
     item("monitor_port", fields.PORT_NUMBER),
     nowhere("request_sriov", fields.TRUTH, shown=False, put=In.NEVER),
 )
@@ -218,7 +218,7 @@ ADDITIONAL_VIP = Schema(
     VipRequest,
     (
         own("subnet_id", fields.UUID, post=In.REQUIRED, null=Null.REFUSED),
-        own("ip_address", fields.ADDRESS),
+        own("ip_address", fields.ADDRESS_AS_SENT),
         own("port_id", fields.UUID),
     ),
 )
@@ -232,7 +232,7 @@ LOAD_BALANCER = _schema(
     _ADMIN_STATE_UP,
     *_PROJECT,
     own("provider", text(64)),
-    own("vip_address", fields.ADDRESS),
+    own("vip_address", fields.ADDRESS_AS_SENT),
     own("vip_subnet_id", fields.UUID),
     own("vip_network_id", fields.UUID),
     own("vip_port_id", fields.UUID),

@@ -8,6 +8,7 @@ from evenload.interfaces import Transaction, VipRequest
 from evenload.model.enums import Kind
 from evenload.model.errors import AddressLetGo, AddressTaken, StoreUnavailable
 from evenload.model.query import Query, Value
+from evenload.model.rules import canonical_address
 from evenload.service import quotas
 from evenload.service.context import Context
 from evenload.service.homes import take_agent_for
@@ -68,13 +69,11 @@ class VipCreation:
             with self._context.ports.reserved(load_balancer_id, project_id, request) as reservation:
                 yield reservation
         except AddressTaken as taken:
-            place: dict[str, tuple[Value, ...]] = {
-                "vip_subnet_id": (draft.subnet_id,),
-                "vip_address": (draft.address,),
-            }
+            address = canonical_address(draft.address or "")
+            place: dict[str, tuple[Value, ...]] = {"vip_subnet_id": (draft.subnet_id,), "vip_address": (address,)}
             with self._context.uow.read() as reader:
                 owners = reader.find(Kind.LOAD_BALANCER, Query(filters=place)).views
-                taken_now = draft.address in reader.addresses_taken(draft.subnet_id)
+                taken_now = address in reader.addresses_taken(draft.subnet_id)
             if not taken_now or any(view.record.deleting for view in owners):
                 raise AddressLetGo(taken.detail, field=taken.field) from taken
             raise

@@ -82,9 +82,9 @@ def plan_creation(held: Tree, draft: VipDraft, new: NewVip, counts: Counts, now:
         own_port=new.port.own_port,
         vips=new.port.vips,
     )
-    hosted = replace(
-        held, load_balancer=birth.record(item, Changes(record=_names(draft.record))), placements=alone_on(new.agent)
-    )
+    balancer = birth.record(item, Changes(record=_names(draft.record)))
+    balancer = replace(balancer, as_sent=drafts.spelling("vips[0]", draft.address))
+    hosted = replace(held, load_balancer=balancer, placements=alone_on(new.agent))
     edited = hosted.with_record(persisting(hosted.pools[pool_id], draft.session_persistence))
     listener = drafts.new_listener(new.id, held.id, Changes(item={**draft.item, "default_pool_id": pool_id}))
     edited = edited.with_record(birth.record(listener, draft, v1=V1Vip()))
