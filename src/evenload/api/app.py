@@ -1,7 +1,7 @@
 """The WSGI application: middleware, error handlers and every facade's routes.
 
 ``main`` calls ``build_app``. Nothing here waits for an agent (for what one use case behind it waits, see
-service/lbaas_v1/patience.py), and no request changes anything before its body is
+service/patience.py), and no request changes anything before its body is
 checked, its object found and the policy asked.
 """
 

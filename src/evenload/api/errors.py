@@ -14,6 +14,7 @@ import structlog
 
 from evenload.api.auth.identity import BadCredentials, IdentityUnavailable, Unauthenticated
 from evenload.api.fields import shown
+from evenload.api.network_v2.absent import SEGMENTS
 from evenload.model.errors import (
     AddressesExhausted,
     AddressLetGo,
@@ -36,9 +37,10 @@ from evenload.model.errors import (
 
 _log = structlog.get_logger(__name__)
 
-NETWORK_SEGMENTS = frozenset(
-    {"networks", "subnets", "ports", "extensions", "qos", "security-groups", "routers", "floatingips"}
-    | {"lb", "agents", "service-providers", "quotas"}
+NETWORK_SEGMENTS = (
+    frozenset({"networks", "subnets", "ports", "extensions", "lb", "agents", "service-providers", "quotas"})
+    | {"network-ip-availabilities"}
+    | SEGMENTS
 )
 _READY = ("Validation failure: ", "Invalid input for ", "Unknown attribute ", "Missing details ", "One or more ")
 _STATUSES: tuple[tuple[type[Rejected], int], ...] = (

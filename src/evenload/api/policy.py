@@ -63,6 +63,8 @@ def _load_balancer_rules() -> Iterator[tuple[str, str]]:
     yield "loadbalancer:put_failover", _ADMIN
     yield "listener:get_stats", _READ
     yield "provider:get_all", _READ
+    yield "provider-flavor:get_all", _ADMIN
+    yield "provider-availability-zone:get_all", _ADMIN
 
 
 def _network_rules() -> Iterator[tuple[str, str]]:
@@ -71,7 +73,11 @@ def _network_rules() -> Iterator[tuple[str, str]]:
         yield f"get_{resource}:global", "rule:context_is_admin"
         yield from ((f"{action}_{resource}", "rule:context_is_admin") for action in ("create", "update", "delete"))
     yield "get_network:provider", "rule:context_is_admin"
+    # Whoever may make networks may not choose the wire they lie on, nor whose they are.
+    yield "create_network:provider", "rule:context_is_admin"
+    yield from ((f"{action}_network:shared", "rule:context_is_admin") for action in ("create", "update"))
     yield "get_port:binding", "rule:context_is_admin"
+    yield "get_network_ip_availability", "rule:context_is_admin"
 
 
 def _lbaas_v1_rules() -> Iterator[tuple[str, str]]:

@@ -12,16 +12,16 @@ from evenload.model.query import Query, Value
 Json = dict[str, Any]
 
 
-def select(objects: Sequence[Json], query: Query) -> tuple[list[Json], bool]:
+def select(objects: Sequence[Json], query: Query, *, key: str = "id") -> tuple[list[Json], bool]:
     """The page, and whether more follows in the direction of the query. Objects that are equal in what is sorted by
-    stay in the order in which they were given. Raises Invalid for an unknown marker."""
+    stay in the order in which they were given. ``key``: what markers are. Raises Invalid for an unknown one."""
     found = [each for each in objects if _fits(each, query)]
     for name, descending in reversed(query.sort):
         found.sort(key=lambda each, name=name: _rank(each.get(name)), reverse=descending)  # type: ignore[misc]
     if query.reverse:
         found.reverse()
     if query.marker is not None:
-        places = [index for index, each in enumerate(found) if each["id"] == query.marker]
+        places = [index for index, each in enumerate(found) if each[key] == query.marker]
         if not places:
             raise Invalid(f"Invalid input for marker. Value: '{shown(query.marker)}'. There is none.", field="marker")
         found = found[places[0] + 1 :]

@@ -233,6 +233,11 @@ def choose_address(subnet: Subnet, taken: Collection[str]) -> str | None:
     return None
 
 
+def count_addresses(subnet: Subnet) -> int:
+    """Of the allocation pools."""
+    return sum(int(ip_address(pool.end)) - int(ip_address(pool.start)) + 1 for pool in subnet.allocation_pools)
+
+
 def validate_mac(text: str) -> str:
     """Canonical. Raises Invalid for what is no address of one interface."""
     mac = text.lower().replace("-", ":")

@@ -104,6 +104,26 @@ class OverQuota(Conflict):
     """The project has as many of them as it may have."""
 
 
+class InUse(Conflict):
+    """A part of a network that something needs. ``going``: whatever needs it is being deleted."""
+
+    def __init__(self, detail: str, *, field: str | None = None, going: bool = False) -> None:
+        super().__init__(detail, field=field)
+        self.going = going
+
+
+class NetworkInUse(InUse):
+    """It has ports."""
+
+
+class SubnetInUse(InUse):
+    """Ports have addresses of it."""
+
+
+class PortInUse(InUse):
+    """A load balancer uses it."""
+
+
 class AddressTaken(Conflict):
     """Another port has that IP address."""
 

@@ -46,7 +46,11 @@ class LoadBalancers:
 
         with context.uow.read() as reader:
             agent = choose_agent(reader.agents(), now=now, alive_for=context.agent_down_time)
-        context.ports.check_subnets([each.item.subnet_id for each in planned.members.values()], project_id)
+        context.ports.check_subnets(
+            [each.item.subnet_id for each in planned.members.values()],
+            project_id,
+            every_project=draft.vip.every_project,
+        )
         with context.ports.reserved(planned.id, project_id, draft.vip) as reservation:
             port = reservation.port
             guards.require(rules.validate_vip(hosted_at(planned, port, agent.name)))

@@ -20,12 +20,14 @@ from evenload.service.views import view_of
 
 
 class Members:
+    """``every_project``: the caller may use every project's subnets."""
+
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def create(self, pool_id: str, draft: Draft) -> View[Record[Member]]:
+    def create(self, pool_id: str, draft: Draft, *, every_project: bool = False) -> View[Record[Member]]:
         guards.require_tags(draft)
-        self._check_subnets(pool_id, [draft.item.get("subnet_id")])
+        self._check_subnets(pool_id, [draft.item.get("subnet_id")], every_project=every_project)
         now = self._context.now()
 
         def work(transaction: Transaction) -> View[Record[Member]]:
@@ -44,7 +46,7 @@ class Members:
 
     def update(self, pool_id: str, member_id: str, changes: Changes) -> View[Record[Member]]:
         guards.require_tags(changes)
-        self._check_subnets(pool_id, [changes.item.get("subnet_id")])
+        self._check_subnets(pool_id, [changes.item.get("subnet_id")], every_project=False)
 
         def work(transaction: Transaction) -> View[Record[Member]]:
             before = _read_tree(transaction, pool_id, member_id)
@@ -67,12 +69,14 @@ class Members:
 
         self._context.uow.write(work)
 
-    def replace(self, pool_id: str, given: Sequence[Draft], *, additive_only: bool) -> None:
+    def replace(
+        self, pool_id: str, given: Sequence[Draft], *, additive_only: bool, every_project: bool = False
+    ) -> None:
         """The members of the pool become these: (address, port) that exist are updated with the fields given, new ones
         created, and the others deleted unless ``additive_only``. Where nothing differs, nothing is written."""
         for draft in given:
             guards.require_tags(draft)
-        self._check_subnets(pool_id, [draft.item.get("subnet_id") for draft in given])
+        self._check_subnets(pool_id, [draft.item.get("subnet_id") for draft in given], every_project=every_project)
         now = self._context.now()
 
         def work(transaction: Transaction) -> None:
@@ -100,7 +104,7 @@ class Members:
         with self._context.uow.read() as transaction:
             return cast(Page[Record[Member]], guards.read_members(transaction, pool_id, query))
 
-    def _check_subnets(self, pool_id: str, subnet_ids: Iterable[str | None]) -> None:
+    def _check_subnets(self, pool_id: str, subnet_ids: Iterable[str | None], *, every_project: bool) -> None:
         """Before the transaction, since the port provider may take its time. Subnets that members of the pool have
         were checked with them."""
         named = {subnet_id for subnet_id in subnet_ids if subnet_id is not None}
@@ -109,7 +113,8 @@ class Members:
         with self._context.uow.read() as transaction:
             tree = guards.read_tree(transaction, Kind.POOL, pool_id)
         named -= {record.item.subnet_id for record in tree.members_of(pool_id)}
-        self._context.ports.check_subnets(sorted(named), tree.load_balancer.project_id)
+        project_id = tree.load_balancer.project_id
+        self._context.ports.check_subnets(sorted(named), project_id, every_project=every_project)
 
 
 def _read_tree(transaction: Transaction, pool_id: str, member_id: str) -> Tree:

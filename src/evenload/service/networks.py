@@ -3,11 +3,12 @@
 ``api/network_v2`` calls it and decides who may; each method is one transaction. ``fields`` are the model's field names
 of Network, Subnet or Port as far as a caller may set them; what is absent takes its default or stays. ``viewer`` is the
 project in whose eyes something exists, None sees everything. Rules about addresses and segments are pure and stand in
-``model/addresses.py`` and ``model/segments.py``. A change of MTU, gateway or
-routes raises the generation of the load balancers that it concerns.
+``model/addresses.py`` and ``model/segments.py``, removals in network_removal.py. A change of MTU, gateway or routes
+raises the generation of the load balancers that it concerns.
 """
 
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
@@ -20,6 +21,20 @@ from evenload.model.network import Network, Port, Subnet
 from evenload.model.segments import VlanRange, choose_segment
 from evenload.service.allocation import choose_fixed_ips, insert_with_new_mac
 from evenload.service.attached import advance_attached
+from evenload.service.network_guards import (
+    find_network,
+    find_port,
+    find_subnet,
+    lock_network,
+    lock_own_network,
+    lock_port,
+    lock_subnet,
+    lock_usable_network,
+    require_unused,
+    sees,
+)
+from evenload.service.network_removal import NetworkRemoval
+from evenload.service.network_uses import NetworkUse, read_use
 
 V = TypeVar("V", Network, Subnet, Port)
 
@@ -44,7 +59,7 @@ class NetworkView:
 
 
 class Networks:
-    """``source`` makes MAC addresses; ``new_id`` the text of a new UUID."""
+    """``source`` makes MAC addresses; ``new_id`` the text of a new UUID; ``pause`` lets some seconds go by."""
 
     def __init__(
         self,
@@ -53,12 +68,17 @@ class Networks:
         clock: Clock,
         new_id: Callable[[], str],
         source: random.Random,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._settings = settings
         self._clock = clock
         self._new_id = new_id
         self._source = source
+        removal = NetworkRemoval(unit_of_work, pause)
+        self.delete_network = removal.delete_network
+        self.delete_subnet = removal.delete_subnet
+        self.delete_port = removal.delete_port
 
     # ------------------------------------------------------------------------------------------------------ networks
 
@@ -99,7 +119,7 @@ class Networks:
         _check_up(fields)
 
         def work(transaction: Transaction) -> NetworkView:
-            network = _locked_network(transaction, identifier)
+            network = lock_network(transaction, identifier)
             subnets = transaction.subnets(identifier)
             if "mtu" in fields:
                 addresses.validate_mtu(fields["mtu"], [subnet.ip_version for subnet in subnets])
@@ -119,26 +139,10 @@ class Networks:
 
         return self._unit_of_work.write(work)
 
-    def delete_network(self, identifier: str) -> None:
-        """Takes the subnets along; refused while the network has ports."""
-
-        def work(transaction: Transaction) -> None:
-            _locked_network(transaction, identifier)
-            if transaction.ports(identifier):
-                raise Conflict(
-                    f"Unable to complete operation on network {identifier}. "
-                    "There are one or more ports still in use on the network."
-                )
-            for subnet in transaction.subnets(identifier):
-                transaction.remove_subnet(subnet.id)
-            transaction.remove_network(identifier)
-
-        self._unit_of_work.write(work)
-
     def network(self, identifier: str, *, viewer: str | None = None) -> NetworkView:
         with self._unit_of_work.read() as transaction:
-            network = _network(transaction, identifier)
-            if not _sees(viewer, network):
+            network = find_network(transaction, identifier)
+            if not sees(viewer, network):
                 raise NotFound("Network", identifier)
             return _network_view(network, transaction.subnets(identifier))
 
@@ -146,13 +150,21 @@ class Networks:
         """In the order of creation."""
         with self._unit_of_work.read() as transaction:
             subnets = transaction.subnets()
-            return [_network_view(network, subnets) for network in transaction.networks() if _sees(viewer, network)]
+            return [_network_view(network, subnets) for network in transaction.networks() if sees(viewer, network)]
+
+    def use(self, identifier: str) -> NetworkUse:
+        with self._unit_of_work.read() as transaction:
+            return read_use(transaction, find_network(transaction, identifier))
+
+    def uses(self) -> list[NetworkUse]:
+        with self._unit_of_work.read() as transaction:
+            return [read_use(transaction, network) for network in transaction.networks()]
 
     # ------------------------------------------------------------------------------------------------------- subnets
 
-    def create_subnet(self, project_id: str, fields: Mapping[str, Any]) -> Subnet:
-        """``network_id``, ``ip_version`` and ``cidr`` are needed. ``gateway_ip`` absent: the first host; None: none.
-        ``allocation_pools`` absent: every host but the gateway."""
+    def create_subnet(self, project_id: str, fields: Mapping[str, Any], *, viewer: str | None = None) -> Subnet:
+        """``viewer``: whose network it has to be. ``network_id``, ``ip_version`` and ``cidr`` are needed.
+        ``gateway_ip`` absent: the first host; None: none. ``allocation_pools`` absent: every host but the gateway."""
         _check_names(fields, _SUBNET_CREATE)
         _check_present(fields, ("network_id", "ip_version", "cidr"))
         cidr = addresses.validate_cidr(fields["cidr"], fields["ip_version"])
@@ -166,7 +178,7 @@ class Networks:
             pools = addresses.validate_pools(cidr, gateway, fields["allocation_pools"])
 
         def work(transaction: Transaction) -> Subnet:
-            network = _locked_network(transaction, fields["network_id"], field="network_id")
+            network = lock_own_network(transaction, fields["network_id"], viewer)
             addresses.validate_no_overlap(cidr, transaction.subnets(network.id))
             if network.mtu < addresses.MIN_MTU[cidr.version]:
                 raise Invalid(
@@ -194,7 +206,7 @@ class Networks:
         _check_names(fields, _SUBNET_UPDATE)
 
         def work(transaction: Transaction) -> Subnet:
-            subnet = _locked_subnet(transaction, identifier)
+            subnet = lock_subnet(transaction, identifier)
             before = subnet
             subnet = self._changed(subnet, {**fields, **_checked_addressing(transaction, subnet, fields)})
             transaction.update_subnet(subnet)
@@ -204,30 +216,17 @@ class Networks:
 
         return self._unit_of_work.write(work)
 
-    def delete_subnet(self, identifier: str) -> None:
-
-        def work(transaction: Transaction) -> None:
-            _locked_subnet(transaction, identifier)
-            if transaction.addresses_taken(identifier):
-                raise Conflict(
-                    f"Unable to complete operation on subnet {identifier}: "
-                    "One or more ports have an IP allocation from this subnet."
-                )
-            transaction.remove_subnet(identifier)
-
-        self._unit_of_work.write(work)
-
     def subnet(self, identifier: str, *, viewer: str | None = None) -> Subnet:
         with self._unit_of_work.read() as transaction:
-            subnet = _subnet(transaction, identifier)
-            if viewer != subnet.project_id and not _sees(viewer, _network(transaction, subnet.network_id)):
+            subnet = find_subnet(transaction, identifier)
+            if viewer != subnet.project_id and not sees(viewer, find_network(transaction, subnet.network_id)):
                 raise NotFound("Subnet", identifier)
             return subnet
 
     def subnets(self, *, viewer: str | None = None) -> list[Subnet]:
         """In the order of creation."""
         with self._unit_of_work.read() as transaction:
-            visible = {network.id for network in transaction.networks() if _sees(viewer, network)}
+            visible = {network.id for network in transaction.networks() if sees(viewer, network)}
             return [
                 subnet
                 for subnet in transaction.subnets()
@@ -236,7 +235,7 @@ class Networks:
 
     # --------------------------------------------------------------------------------------------------------- ports
 
-    def create_port(self, project_id: str, fields: Mapping[str, Any]) -> Port:
+    def create_port(self, project_id: str, fields: Mapping[str, Any], *, viewer: str | None = None) -> Port:
         """``network_id`` is needed. ``fixed_ips`` (FixedIpRequest of allocation.py) absent: one address of each family
         that the network has subnets of; empty: none."""
         _check_names(fields, _PORT_CREATE)
@@ -245,7 +244,7 @@ class Networks:
         mac = fields.get("mac_address")
 
         def work(transaction: Transaction) -> Port:
-            network = _locked_network(transaction, fields["network_id"], field="network_id")
+            network = lock_usable_network(transaction, fields["network_id"], viewer)
             port = Port(
                 id=self._new_id(),
                 network_id=network.id,
@@ -268,31 +267,21 @@ class Networks:
         _check_up(fields)
 
         def work(transaction: Transaction) -> Port:
-            port = _locked_port(transaction, identifier)
+            port = lock_port(transaction, identifier)
             for name in ("device_id", "device_owner"):
                 if fields.get(name, getattr(port, name)) != getattr(port, name):
-                    _check_unused(transaction, port, f"{name} cannot be changed", field=name)
+                    require_unused(transaction, port, f"{name} cannot be changed", field=name)
             port = self._changed(port, fields)
             transaction.update_port(port)
             return port
 
         return self._unit_of_work.write(work)
 
-    def delete_port(self, identifier: str) -> None:
-        """Refused while a load balancer uses the port."""
-
-        def work(transaction: Transaction) -> None:
-            port = _locked_port(transaction, identifier)
-            _check_unused(transaction, port, "it cannot be deleted directly")
-            transaction.remove_port(identifier)
-
-        self._unit_of_work.write(work)
-
     def port(self, identifier: str, *, viewer: str | None = None) -> Port:
         with self._unit_of_work.read() as transaction:
-            port = _port(transaction, identifier)
+            port = find_port(transaction, identifier)
             if viewer not in (None, port.project_id):
-                network = _network(transaction, port.network_id)
+                network = find_network(transaction, port.network_id)
                 if viewer != network.project_id:
                     raise NotFound("Port", identifier)
             return port
@@ -353,42 +342,6 @@ def _picked(fields: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return {name: fields[name] for name in names if name in fields}
 
 
-def _network(transaction: NetworkPart, identifier: str) -> Network:
-    return _found(transaction.network(identifier), "Network", identifier)
-
-
-def _locked_network(transaction: NetworkPart, identifier: str, *, field: str | None = None) -> Network:
-    return _found(transaction.locked_network(identifier), "Network", identifier, field=field)
-
-
-def _subnet(transaction: NetworkPart, identifier: str) -> Subnet:
-    return _found(transaction.subnet(identifier), "Subnet", identifier)
-
-
-def _locked_subnet(transaction: NetworkPart, identifier: str) -> Subnet:
-    """As it is once its network is locked."""
-    transaction.locked_network(_subnet(transaction, identifier).network_id)
-    return _subnet(transaction, identifier)
-
-
-def _port(transaction: NetworkPart, identifier: str) -> Port:
-    return _found(transaction.port(identifier), "Port", identifier)
-
-
-def _locked_port(transaction: NetworkPart, identifier: str) -> Port:
-    return _found(transaction.locked_port(identifier), "Port", identifier)
-
-
-def _found(value: V | None, kind: str, identifier: str, *, field: str | None = None) -> V:
-    if value is None:
-        raise NotFound(kind, identifier, field=field)
-    return value
-
-
-def _sees(viewer: str | None, network: Network) -> bool:
-    return viewer is None or network.shared or network.project_id == viewer
-
-
 def _network_view(network: Network, subnets: Sequence[Subnet]) -> NetworkView:
     return NetworkView(
         network=network, subnet_ids=tuple(subnet.id for subnet in subnets if subnet.network_id == network.id)
@@ -415,14 +368,3 @@ def _checked_addressing(transaction: NetworkPart, subnet: Subnet, fields: Mappin
     if "dns_nameservers" in fields:
         checked["dns_nameservers"] = addresses.validate_nameservers(fields["dns_nameservers"])
     return checked
-
-
-def _check_unused(transaction: Transaction, port: Port, consequence: str, *, field: str | None = None) -> None:
-    """The port is locked: who takes it for a load balancer, or gives it back, waits for that lock."""
-    held = transaction.held_port_at(port.id)
-    if held is None:
-        return
-    if held.in_use:
-        user = f"load balancer {held.load_balancer_id}"
-        raise Conflict(f"Port {port.id} is in use by {user}, {consequence}.", field=field)
-    raise Conflict(f"Port {port.id} is about to be used by a load balancer, {consequence}.", field=field)

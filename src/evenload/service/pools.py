@@ -95,7 +95,7 @@ class Pools:
         if any(named):
             with self._context.uow.read() as transaction:
                 project_id = _read_parent(transaction, load_balancer_id, listener_id).load_balancer.project_id
-            self._context.ports.check_subnets(named, project_id)
+            self._context.ports.check_subnets(named, project_id, every_project=False)
 
 
 def _read_parent(transaction: Transaction, load_balancer_id: str | None, listener_id: str | None) -> Tree:

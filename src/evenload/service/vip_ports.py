@@ -45,11 +45,12 @@ class VipPorts:
 
     # ------------------------------------------------------------------------------------------ a new load balancer
 
-    def check_subnets(self, subnet_ids: Iterable[str | None], project_id: str) -> None:
-        """Outside of any transaction. Raises Invalid where a member's subnet is unknown to that project."""
+    def check_subnets(self, subnet_ids: Iterable[str | None], project_id: str, *, every_project: bool) -> None:
+        """Outside of any transaction. Raises Invalid where a member's subnet is unknown to that project.
+        ``every_project``: the caller may use every project's."""
         named = dict.fromkeys(subnet_id for subnet_id in subnet_ids if subnet_id is not None)
         if named:
-            self._provider.check_subnets([*named], project_id, every_project=False)
+            self._provider.check_subnets([*named], project_id, every_project=every_project)
 
     @contextmanager
     def reserved(self, load_balancer_id: str, project_id: str, request: VipRequest) -> Iterator[Reservation]:

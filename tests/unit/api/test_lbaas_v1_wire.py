@@ -198,7 +198,7 @@ def test_a_health_monitor_from_creation_to_deletion(world: World) -> None:
         "max_retries": 3,
         "http_method": "GET",
         "url_path": "/",
-        "expected_codes": "200,202",
+        "expected_codes": "200, 202",
         "admin_state_up": True,
         "pools": [],
     }

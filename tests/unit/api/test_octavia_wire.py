@@ -70,6 +70,7 @@ def test_a_load_balancer_as_it_is_created_shown_changed_and_deleted(world: World
         "listeners": [],
         "pools": [],
         "provisioning_status": "PENDING_CREATE",
+        "status_reason": None,
         "operating_status": "OFFLINE",
         "created_at": made["created_at"],
         "updated_at": None,
@@ -152,7 +153,7 @@ def test_statistics_status_and_failover(world: World) -> None:
     assert tree == world.get(f"{path}/statuses")
 
     def brief(each: dict[str, Any], **more: Any) -> dict[str, Any]:
-        keys = ("id", "name", "operating_status", "provisioning_status")
+        keys = ("id", "name", "operating_status", "provisioning_status", "status_reason")
         present = world.get(more.pop("at"))
         return {**{key: next(iter(present.values()))[key] for key in keys}, **more}
 

@@ -233,7 +233,7 @@ def test_routes_that_cannot_be(routes: list[tuple[str, str]]) -> None:
 
 
 def test_nameservers() -> None:
-    assert validate_nameservers(["10.0.0.53", "2001:DB8::35"]) == ("10.0.0.53", "2001:db8::35")
+    assert validate_nameservers(["10.0.0.53", "2001:DB8::35"]) == ("10.0.0.53", "2001:DB8::35")
     for wrong in (["dns.example.org"], ["10.0.0.53", "10.0.0.53"], [f"10.0.0.{number}" for number in range(6)]):
         with pytest.raises(Invalid) as caught:
             validate_nameservers(wrong)

@@ -255,7 +255,7 @@ def test_a_subnet_takes_what_is_said(networks: Networks) -> None:
     )
     assert made.allocation_pools == (AllocationPool(start="2001:db8::10", end="2001:db8::1f"),)
     assert made.host_routes == (Route(destination="2001:db8:1::/64", nexthop="2001:db8::1"),)
-    assert made.dns_nameservers == ("2001:db8::53",)
+    assert made.dns_nameservers == ("2001:DB8::53",)
 
 
 @pytest.mark.parametrize(

@@ -16,4 +16,4 @@ class ProviderCollection:
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         self._facade.require(request, "get_service_provider", caller_of(request).project_id)
         wanted = read_wanted(self._facade, request, PROVIDER_COLUMNS)
-        answer_page(self._facade, request, response, "service_providers", wanted, self._providers)
+        answer_page(self._facade, request, response, "service_providers", wanted, self._providers, key="name")

@@ -7,7 +7,7 @@ import falcon
 from evenload.api.auth.identity import is_project
 from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
 from evenload.api.fields import shown
-from evenload.api.lbaas_v1 import schema
+from evenload.api.lbaas_v1 import schema, translate
 from evenload.api.lbaas_v1.present import present_quota
 from evenload.api.lbaas_v1.resources import projected
 from evenload.api.paging import read_fields
@@ -51,7 +51,7 @@ class QuotaItem:
     def on_put(self, request: falcon.Request, response: falcon.Response, project_id: str) -> None:
         body = self._facade.body(request)
         self._require(request, "update_quota", project_id)
-        limits = schema.QUOTA.parse_update(body).own
+        limits = translate.quota_limits(schema.QUOTA.parse_update(body))
         answer(response, {"quota": self._service.set(project_id, limits)})
 
     def on_delete(self, request: falcon.Request, response: falcon.Response, project_id: str) -> None:

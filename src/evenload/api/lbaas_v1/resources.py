@@ -196,10 +196,13 @@ def answer_page(
     plural: str,
     wanted: Wanted,
     objects: Sequence[Json],
+    *,
+    key: str = "id",
 ) -> None:
-    page, more = select(objects, wanted.query)
+    """``key``: the attribute that tells the objects apart, by which pages are linked."""
+    page, more = select(objects, wanted.query, key=key)
     body: dict[str, Any] = {plural: [projected(each, wanted.fields) for each in page]}
-    ids = [str(each.get("id")) for each in page]
+    ids = [str(each[key]) for each in page]
     parameters: Parameters = parameters_of(request)
     further = links(facade.address(request), parameters, wanted.query, ids, more=more)
     if further:

@@ -117,6 +117,7 @@ QUOTA = Schema(
     QuotaSettings,
     tuple(
         own(resource, integer(-1, _MAX_INTEGER), post=In.NEVER, put=In.OPTIONAL, null=Null.REFUSED)
-        for resource in QuotaSettings().defaults
+        for resource in (*QuotaSettings().defaults, "healthmonitor")
     ),
 )
+"""``healthmonitor`` is what neutronclient says for ``health_monitor``."""

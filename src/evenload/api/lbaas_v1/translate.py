@@ -18,6 +18,7 @@ from evenload.service.commands import Changes, Draft
 from evenload.service.lbaas_v1.commands import V1PoolDraft, VipChanges, VipDraft
 
 _RISE = 2
+_QUOTA_WORDS = {"healthmonitor": "health_monitor"}
 _HTTP = {"http_method": "method", "url_path": "url_path", "expected_codes": "expected_codes"}
 
 
@@ -75,6 +76,14 @@ def monitor_ids(given: Given) -> Sequence[str] | None:
     if wanted is not None and len(set(wanted)) != len(wanted):
         raise Invalid("A health monitor is named twice.", field="health_monitors")
     return wanted
+
+
+def quota_limits(given: Given) -> Mapping[str, int]:
+    """By resource, under the model's word for each."""
+    limits = {_QUOTA_WORDS.get(name, name): limit for name, limit in given.own.items()}
+    if len(limits) < len(given.own) and given.own["healthmonitor"] != given.own["health_monitor"]:
+        raise Invalid("health_monitor and healthmonitor are the same, and not equal here.", field="healthmonitor")
+    return limits
 
 
 def plain_draft(given: Given) -> Draft:

@@ -113,6 +113,11 @@ def _columns(readers: Mapping[str, Callable[[str], Value]]) -> Mapping[str, Colu
     return {name: Column(model=name, read=read) for name, read in readers.items()}
 
 
+def _constant(read: Callable[[str], Value], value: Value = None) -> Column:
+    """What is the same of all of them."""
+    return Column(model="", read=read, sortable=False, constant=True, value=value)
+
+
 _COMMON = _columns(
     dict.fromkeys(("id", "name", "description", "project_id", "tenant_id", "created_at", "updated_at"), str)
 )
@@ -131,6 +136,10 @@ NETWORK_COLUMNS: Mapping[str, Column] = {
             "provider:segmentation_id": integer_of,
         }
     ),
+    "port_security_enabled": _constant(truth_of, False),
+    "qos_policy_id": _constant(str),
+    "is_default": _constant(truth_of, False),
+    "vlan_transparent": _constant(truth_of, False),
 }
 SUBNET_COLUMNS: Mapping[str, Column] = {
     **_COMMON,
@@ -145,6 +154,8 @@ SUBNET_COLUMNS: Mapping[str, Column] = {
             "segment_id": str,
         }
     ),
+    "ipv6_address_mode": _constant(str),
+    "ipv6_ra_mode": _constant(str),
 }
 PORT_COLUMNS: Mapping[str, Column] = {
     **_COMMON,
@@ -160,4 +171,8 @@ PORT_COLUMNS: Mapping[str, Column] = {
         }
     ),
     "fixed_ips": Column(model="fixed_ips", read=str, sortable=False),
+    "security_groups": _constant(str),
+    "port_security_enabled": _constant(truth_of, False),
+    "qos_policy_id": _constant(str),
+    "binding:vnic_type": _constant(str, "normal"),
 }

@@ -24,18 +24,20 @@ Fields = Mapping[str, Any]
 class NetworkKind:
     """One kind of object and its use cases, each giving the object as it is shown.
 
-    ``hidden``: attributes that need a rule of their own to be seen. ``names``: model → API, where they differ.
+    ``create`` is given the project whose networks may be used, None: every project's. ``hidden``: attributes that need
+    a rule of their own to be seen, ``restricted``: to be set. ``names``: model → API, where they differ.
     """
 
     word: str
     schema: Schema
     columns: Mapping[str, Column]
-    create: Callable[[str, Fields], Json]
+    create: Callable[[str, Fields, str | None], Json]
     update: Callable[[str, Fields], Json]
     delete: Callable[[str], None]
     find: Callable[[str, str | None], Json]
     all: Callable[[str | None], list[Json]]
     hidden: tuple[str, tuple[str, ...]] | None = None
+    restricted: tuple[tuple[str, tuple[str, ...]], ...] = ()
     names: Mapping[str, str]
 
     @property
@@ -68,6 +70,13 @@ class _Resource:
                 shown = {name: value for name, value in each.items() if name not in names}
         return shown if wanted is None else {name: value for name, value in shown.items() if name in wanted}
 
+    def _require_hidden(self, request: falcon.Request, given: Fields, action: str) -> None:
+        """Some attributes may be set by those only who could reach other projects' networks anyway."""
+        own = caller_of(request).project_id
+        for rule, names in self._kind.restricted:
+            if any(given.get(name) for name in names):
+                self._facade.require(request, f"{action}_{rule}", own)
+
     def _found(self, request: falcon.Request, id: str) -> Json:
         return self._kind.find(id, self._viewer(request))
 
@@ -93,8 +102,13 @@ class Collection(_Resource):
         self._facade.require(request, f"create_{self._kind.word}", project)
         if project is None:
             raise Invalid("Missing project ID in request where one is required.", field="project_id")
-        made = self._kind.create(project, fields_of(given))
+        self._require_hidden(request, given, "create")
+        made = self._kind.create(project, fields_of(given), self._user_of(request, project))
         answer(response, {self._kind.word: self._visible(request, made, None)}, 201)
+
+    def _user_of(self, request: falcon.Request, project: str) -> str | None:
+        """The project whose networks may be used; None: every project's."""
+        return None if self._facade.allows(request, "get_network:global", project) else project
 
     def _check_asked(self, request: falcon.Request, names_asked: set[str]) -> None:
         """What is hidden from a caller must not be found out by filters or order either."""
@@ -114,7 +128,9 @@ class NetworkItem(_Resource):
         body = self._facade.body(request)
         found = self._found(request, id)
         self._facade.require(request, f"update_{self._kind.word}", found["project_id"])
-        changed = self._kind.update(id, fields_of(self._kind.schema.parse_update(body).own))
+        given = self._kind.schema.parse_update(body).own
+        self._require_hidden(request, given, "update")
+        changed = self._kind.update(id, fields_of(given))
         answer(response, {self._kind.word: self._visible(request, changed, None)})
 
     def on_delete(self, request: falcon.Request, response: falcon.Response, id: str) -> None:

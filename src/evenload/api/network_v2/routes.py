@@ -1,7 +1,7 @@
-"""Which path of the network API is served by what. Called by ``app``.
+"""Which path of the network API is served by what.
 
 Beside networks, subnets and ports there is what the stock clients look things up in before they do something else:
-extensions, and the policies and groups of which there are none.
+extensions, and all that there is none of (absent.py).
 """
 
 from typing import Any
@@ -10,6 +10,8 @@ import falcon
 
 from evenload.api.context import Facade, answer
 from evenload.api.network_v2 import schema
+from evenload.api.network_v2.absent import ABSENT, AbsentCollection, AbsentItem, Empty
+from evenload.api.network_v2.availability import Availabilities, Availability
 from evenload.api.network_v2.present import (
     BINDING_ATTRIBUTES,
     NETWORK_COLUMNS,
@@ -29,6 +31,7 @@ _EXTENSIONS = {
     "lbaas": "LoadBalancing service",
     "lbaas_agent_scheduler": "Loadbalancer Agent Scheduler",
     "net-mtu": "Network MTU",
+    "network-ip-availability": "Network IP Availability",
     "pagination": "Pagination support",
     "project-id": "project_id field enabled",
     "provider": "Provider Network",
@@ -42,7 +45,6 @@ _EXTENSIONS = {
 
 
 def add_routes(app: "falcon.App[Any, Any]", facade: Facade, networks: Networks) -> None:
-    empty = {"/qos/policies": _Nothing("policies"), "/security-groups": _Nothing("security_groups")}
     for prefix in PREFIXES:
         for kind in _kinds(networks):
             app.add_route(f"{prefix}/{kind.plural}", Collection(facade, kind))
@@ -50,8 +52,14 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, networks: Networks) 
             app.add_route(f"{prefix}/{kind.plural}/{{id}}/tags", Tags(facade, kind))
         app.add_route(f"{prefix}/extensions", _Extensions())
         app.add_route(f"{prefix}/extensions/{{alias}}", _Extension())
-        for path, nothing in empty.items():
-            app.add_route(prefix + path, nothing)
+        app.add_route(f"{prefix}/networks/{{id}}/dhcp-agents", Empty("agents"))
+        app.add_route(f"{prefix}/network-ip-availabilities", Availabilities(facade, networks))
+        app.add_route(f"{prefix}/network-ip-availabilities/{{id}}", Availability(facade, networks))
+        for absent in ABSENT:
+            one = AbsentItem(absent)
+            app.add_route(prefix + absent.path, AbsentCollection(absent))
+            for further in ("/{id}", "/{id}/{part}", "/{id}/{part}/{of_part}"):
+                app.add_route(prefix + absent.path + further, one)
 
 
 def _kinds(networks: Networks) -> tuple[NetworkKind, ...]:
@@ -60,19 +68,23 @@ def _kinds(networks: Networks) -> tuple[NetworkKind, ...]:
             word="network",
             schema=schema.NETWORK,
             columns=NETWORK_COLUMNS,
-            create=lambda project, fields: present_network(networks.create_network(project, fields)),
+            create=lambda project, fields, _: present_network(networks.create_network(project, fields)),
             update=lambda id, fields: present_network(networks.update_network(id, fields)),
             delete=networks.delete_network,
             find=lambda id, viewer: present_network(networks.network(id, viewer=viewer)),
             all=lambda viewer: [present_network(each) for each in networks.networks(viewer=viewer)],
             hidden=("get_network:provider", PROVIDER_ATTRIBUTES),
+            restricted=(
+                ("network:provider", tuple(schema.NETWORK_NAMES.values())),
+                ("network:shared", ("shared",)),
+            ),
             names={model: api for api, model in schema.NETWORK_NAMES.items()},
         ),
         NetworkKind(
             word="subnet",
             schema=schema.SUBNET,
             columns=SUBNET_COLUMNS,
-            create=lambda project, fields: present_subnet(networks.create_subnet(project, fields)),
+            create=lambda project, fields, user: present_subnet(networks.create_subnet(project, fields, viewer=user)),
             update=lambda id, fields: present_subnet(networks.update_subnet(id, fields)),
             delete=networks.delete_subnet,
             find=lambda id, viewer: present_subnet(networks.subnet(id, viewer=viewer)),
@@ -83,7 +95,7 @@ def _kinds(networks: Networks) -> tuple[NetworkKind, ...]:
             word="port",
             schema=schema.PORT,
             columns=PORT_COLUMNS,
-            create=lambda project, fields: present_port(networks.create_port(project, fields)),
+            create=lambda project, fields, user: present_port(networks.create_port(project, fields, viewer=user)),
             update=lambda id, fields: present_port(networks.update_port(id, fields)),
             delete=networks.delete_port,
             find=lambda id, viewer: present_port(networks.port(id, viewer=viewer)),
@@ -92,16 +104,6 @@ def _kinds(networks: Networks) -> tuple[NetworkKind, ...]:
             names={},
         ),
     )
-
-
-class _Nothing:
-    """A list that is empty here: clients look names up in it and say themselves that there is no such thing."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        answer(response, {self._key: []})
 
 
 class _Extensions:

@@ -6,7 +6,7 @@ import falcon
 from pydantic import ConfigDict, ValidationError, create_model
 
 from evenload.api.attributes import refusal
-from evenload.api.context import Facade, answer, answer_empty, parameters_of
+from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
 from evenload.api.fields import FieldType, listing, shown, truth_of
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.names import complaint_names
@@ -42,18 +42,23 @@ class MemberCollection:
         project = self._require(request, id, "post")
         given = schema.MEMBER.parse_create(body)
         translate.require_project(given.own, project)
-        answer_one(request, response, self._service.create(id, translate.plain_draft(given)), 201)
+        view = self._service.create(id, translate.plain_draft(given), every_project=self._may_use_every(request))
+        answer_one(request, response, view, 201)
 
     def on_put(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
         body = self._facade.body(request)
         additive = _additive(request)
         project = self._require(request, id, "post", "put", *(() if additive else ("delete",)))
         drafts = translate.member_drafts(_batch(body), project)
-        self._service.replace(id, drafts, additive_only=additive)
+        self._service.replace(id, drafts, additive_only=additive, every_project=self._may_use_every(request))
         answer_empty(response, 202)
 
     def on_delete(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
         raise Invalid("Missing argument: 'id'")
+
+    def _may_use_every(self, request: falcon.Request) -> bool:
+        """Whether the caller may use every project's subnets."""
+        return self._facade.allows(request, "get_subnet:global", caller_of(request).project_id)
 
     def _require(self, request: falcon.Request, pool_id: str, *actions: str) -> str:
         """The pool's project. Raises NotFound and Forbidden."""

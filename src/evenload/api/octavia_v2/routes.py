@@ -1,4 +1,4 @@
-"""Which path of Octavia's API is served by what. Called by ``app``."""
+"""Which path of Octavia's API is served by what."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from evenload.api.octavia_v2.load_balancers import (
 )
 from evenload.api.octavia_v2.members import MemberCollection, MemberItem
 from evenload.api.octavia_v2.pools import PoolCollection, PoolItem
-from evenload.api.octavia_v2.providers import ProviderCollection
+from evenload.api.octavia_v2.providers import ProviderCapabilities, ProviderCollection
 from evenload.api.services import Services
 
 PREFIXES = ("/v2/lbaas", "/v2.0/lbaas", "/v2", "/v2.0")
@@ -43,6 +43,10 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) 
         "/healthmonitors": HealthMonitorCollection(facade, services.health_monitors, pools),
         "/healthmonitors/{id}": HealthMonitorItem(facade, services.health_monitors),
         "/providers": ProviderCollection(facade),
+        "/providers/{name}/flavor_capabilities": ProviderCapabilities(facade, "flavor_capabilities", "provider-flavor"),
+        "/providers/{name}/availability_zone_capabilities": ProviderCapabilities(
+            facade, "availability_zone_capabilities", "provider-availability-zone"
+        ),
         "/flavors": Nothing("flavors"),
         "/availabilityzones": Nothing("availability_zones"),
         "/l7policies": Nothing("l7policies"),

@@ -14,9 +14,9 @@ from evenload.service.context import Context
 from evenload.service.homes import take_agent_for
 from evenload.service.lbaas_v1 import views, vip_rules
 from evenload.service.lbaas_v1.commands import VipDraft, VipView
-from evenload.service.lbaas_v1.patience import until_let_go
 from evenload.service.lbaas_v1.pools import read_pool
 from evenload.service.lbaas_v1.vip_plans import NewVip, plan_creation, write_steps
+from evenload.service.patience import until_let_go
 from evenload.service.quotas import Quotas
 from evenload.service.scheduler import choose_agent_for
 from evenload.service.vip_ports import Reservation

@@ -3,7 +3,7 @@
 import pytest
 
 from evenload.model.errors import AddressLetGo, AddressTaken
-from evenload.service.lbaas_v1.patience import PAUSES, until_let_go
+from evenload.service.patience import PAUSES, until_let_go
 
 
 class Attempt:
