@@ -11,6 +11,7 @@ from evenload.agent.verdicts import verdicts_of_checks
 from evenload.model.balancer import Listener, Member, Pool
 from evenload.model.desired import Desired, ProxyStatistics
 from evenload.model.enums import OperatingStatus
+from evenload.model.reach import ways_from
 from evenload.model.verdict import Verdicts, agreement
 from evenload.render.haproxy_groups import choose_groups, pool_of
 from evenload.render.haproxy_monitors import Monitors, choose_monitors, serves
@@ -23,6 +24,8 @@ _WORST_FIRST = (
     OperatingStatus.OFFLINE,
     OperatingStatus.NO_MONITOR,
 )
+_REACHED = (OperatingStatus.ONLINE, OperatingStatus.NO_MONITOR, OperatingStatus.DRAINING)
+"""Of a member to which nothing leads from the VIP's subnets none may be said: without a monitor nobody would notice."""
 Statuses = dict[str, OperatingStatus]
 ServerKey = tuple[str, str]
 """Pool, or listener, and server."""
@@ -43,12 +46,15 @@ def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], probed: Verdi
         found[listener.id] = _listener(desired, listener, servers.get((listener.id, _FRONTEND), ()))
     served = {group.pool.id for group in choose_groups(desired)}
     verdicts = {**verdicts_of_checks(desired, rows), **probed}
+    leads = ways_from(desired.port)
     for pool in desired.pools:
         monitors = choose_monitors(desired, pool.id)
         for member in desired.members_of(pool.id):
             up = agreement(verdicts.get((monitor.id, member.id)) for monitor in monitors.enabled)
             own = servers.get((pool.id, member.id), ())
             status = _member(desired, member, pool.id in served, own, monitors, up)
+            if status in _REACHED and not leads(member.address):
+                status = OperatingStatus.ERROR
             if status is not None:
                 found[member.id] = status
         backends = servers.get((pool.id, _BACKEND), ())

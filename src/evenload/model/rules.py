@@ -24,6 +24,7 @@ from evenload.model.errors import (
     ProtocolMismatch,
     Rejected,
 )
+from evenload.model.reach import family_of
 from evenload.model.tree import Tree
 
 R = TypeVar("R", bound=Item)
@@ -254,6 +255,7 @@ def validate_members(tree: Tree, members: Sequence[Member]) -> list[Violation]:
                     field="address",
                 )
             )
+    found += _validate_families(tree, members)
     pools = {member.pool_id for member in members}
     places = Counter(_place(member) for pool_id in pools for member in _living(tree.members_of(pool_id)))
     for member in members:
@@ -370,6 +372,31 @@ def _validate_allowed_cidrs(tree: Tree, listener: Listener) -> list[Violation]:
                 )
             )
     return found
+
+
+def _validate_families(tree: Tree, members: Iterable[Member]) -> list[Violation]:
+    """What is sent to members leaves from the VIP port, which has addresses of the VIPs' families alone."""
+    families = {family_of(vip.address) for vip in tree.load_balancer.item.vips}
+    found = []
+    for member in members:
+        for field, address in (("address", member.address), ("monitor_address", member.monitor_address)):
+            if families and address is not None and _is_address(address) and family_of(address) not in families:
+                found.append(
+                    Violation(
+                        detail=f"The address {address} is of IP version {family_of(address)}, and no VIP of the load "
+                        "balancer is: it cannot be reached from there.",
+                        field=field,
+                    )
+                )
+    return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _mismatch(listener: Listener, pool: Pool, field: str) -> Violation:

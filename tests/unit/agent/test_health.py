@@ -7,11 +7,13 @@ from tests.fakes.desired import (
     BALANCER,
     changed,
     disabled,
+    ip,
     listener,
     make_desired,
     member,
     monitor,
     pool,
+    port,
     uuid,
     verdicts,
 )
@@ -67,6 +69,14 @@ def test_a_members_word(word: str, status: OperatingStatus) -> None:
 def test_a_member_that_is_down_degrades_the_pool_and_the_load_balancer_not_the_listener() -> None:
     found = statuses_of(MONITORED, rows(first="DOWN"), {})
     assert (found[FIRST], found[POOL], found[BALANCER], found[LISTENER]) == (ERROR, DEGRADED, DEGRADED, ONLINE)
+
+
+@pytest.mark.parametrize("word", ["UP", "no check", "DRAIN"])
+def test_a_member_to_which_nothing_leads_is_in_error_whatever_is_said_of_it(word: str) -> None:
+    monitors = (monitor(),) if word == "UP" else ()
+    alone = make_desired(at=port(ip(gateway=None)), monitors=monitors)
+    found = statuses_of(alone, rows(first=word), {})
+    assert (found[FIRST], found[POOL], found[BALANCER]) == (ERROR, DEGRADED, DEGRADED)
 
 
 def test_a_backend_that_is_down_is_an_error() -> None:

@@ -228,9 +228,9 @@ def test_member_statuses(world: World, lb: str, pool: str) -> None:
 
 
 def test_member_rules(world: World, lb: str, pool: str) -> None:
-    world.members.create(pool, a_member("2001:DB8::0:1"))
+    world.members.create(pool, a_member("::ffff:203.0.113.9"))
     with pytest.raises(Conflict) as conflict:
-        world.members.create(pool, a_member("2001:db8::1"))
+        world.members.create(pool, a_member("203.0.113.9"))
     assert conflict.value.field == "address"
     vip = world.load_balancers.get(lb).record.item.vips[0].address
     for draft, field in [
@@ -239,6 +239,8 @@ def test_member_rules(world: World, lb: str, pool: str) -> None:
         (a_member(subnet_id="elsewhere"), "subnet_id"),
         (a_member(vip, 80), "address"),
         (a_member(f"::ffff:{vip}", 80), "address"),
+        (a_member("2001:db8::1"), "address"),
+        (a_member(monitor_address="2001:db8::1"), "monitor_address"),
     ]:
         with pytest.raises(Invalid) as caught:
             world.members.create(pool, draft)
