@@ -34,6 +34,8 @@ OnVerdict = Callable[[str, Verdict], None]
 Key = tuple[str, str, str]
 _LONGEST_SLEEP = 5.0
 _TOKEN = 8
+_ROOM = 64
+"""Void places that may lie among those that count, however few these are."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,15 +48,21 @@ class _Probe:
     echo: Echo | None = None
     turn: int = 0
 
+    @property
+    def key(self) -> Key:
+        return self.target.monitor, self.target.member, self.target.address
+
 
 @dataclass(slots=True, eq=False)
 class _Site:
-    """One load balancer. ``namespace``: the inode that the sockets are in."""
+    """One load balancer. ``namespace``: the inode that the sockets are in. ``awaited``: the probes to which an answer
+    may come, by who would send it and what it would say."""
 
     load_balancer_id: str
     on_verdict: OnVerdict
     identifier: int
     probes: dict[Key, _Probe] = field(default_factory=dict)
+    awaited: dict[tuple[str, Echo], _Probe] = field(default_factory=dict)
     namespace: int | None = None
     sockets: dict[int, socket.socket] = field(default_factory=dict)
 
@@ -100,14 +108,25 @@ class Pinger:
             site = former or _Site(load_balancer_id, on_verdict, secrets.randbelow(1 << 16))
             site.on_verdict = on_verdict
             self._sites[load_balancer_id] = site
-            wanted = {(target.monitor, target.member, target.address): target for target in targets}
-            probes = {key: site.probes.get(key) or _Probe(target) for key, target in wanted.items()}
-            for key, probe in probes.items():
-                probe.target = wanted[key]
-                if key not in site.probes:
-                    self._schedule(site, probe, time.monotonic())
-            site.probes = probes
+            self._aim(site, targets)
             self._rouse()
+
+    def _aim(self, site: _Site, targets: Sequence[PingTarget]) -> None:
+        """A probe that is wanted further goes on by its present times, counted from its last question."""
+        before, now = site.probes, time.monotonic()
+        site.probes = {}
+        for target in targets:
+            probe = before.pop((target.monitor, target.member, target.address), None)
+            if probe is None:
+                probe = _Probe(target)
+                self._schedule(site, probe, now)
+            elif (probe.target.delay, probe.target.timeout) != (target.delay, target.timeout):
+                probe.target = target
+                self._schedule(site, probe, _moment_of(probe))
+            probe.target = target
+            site.probes[probe.key] = probe
+        for probe in before.values():
+            _forget_question(site, probe)
 
     def let_go(self, load_balancer_id: str) -> None:
         """Closes the sockets in a namespace that has just lost its name: they would keep it alive. Goes on pinging as
@@ -158,7 +177,7 @@ class Pinger:
 
     def _tell(self, site: _Site, probe: _Probe, verdict: Verdict) -> None:
         with self._lock:
-            if self._sites.get(site.load_balancer_id) is not site or probe not in site.probes.values():
+            if not self._is_wanted(site, probe):
                 return  # nobody wants to know any more
             on_verdict = site.on_verdict
         try:
@@ -178,7 +197,7 @@ class Pinger:
                 continue
             try:
                 for address, echo in _replies(opened):
-                    probe = _asked(site, address, echo)
+                    probe = site.awaited.get((address, echo))
                     if probe is not None:
                         news += self._judge(site, probe, latency=time.monotonic() - probe.sent_at)
             except Exception:  # noqa: BLE001 it is noted; what was not understood counts as lost when its time is over
@@ -191,9 +210,7 @@ class Pinger:
         while self._due and self._due[0].at <= now:
             due = heapq.heappop(self._due)
             site, probe = due.site, due.probe
-            target = probe.target
-            wanted = site.probes.get((target.monitor, target.member, target.address)) is probe
-            if not wanted or due.turn != probe.turn or self._sites.get(site.load_balancer_id) is not site:
+            if not self._counts(due):
                 continue
             try:
                 if probe.echo is None:
@@ -202,26 +219,41 @@ class Pinger:
                     news += self._judge(site, probe, latency=None)
             except Exception:  # noqa: BLE001 it is noted, and the target is not forgotten
                 self._faults.note("ping", load_balancer=site.load_balancer_id)
-                self._schedule(site, probe, now + max(target.delay, 1))
+                self._schedule(site, probe, now + max(probe.target.delay, 1))
+        self._tidy()
         return news
+
+    def _tidy(self) -> None:
+        """Void places are left where they lie, and taken away when they are the greater part."""
+        if len(self._due) > _ROOM + 2 * sum(len(site.probes) for site in self._sites.values()):
+            self._due = [due for due in self._due if self._counts(due)]
+            heapq.heapify(self._due)
+
+    def _counts(self, due: _Due) -> bool:
+        return due.turn == due.probe.turn and self._is_wanted(due.site, due.probe)
+
+    def _is_wanted(self, site: _Site, probe: _Probe) -> bool:
+        return self._sites.get(site.load_balancer_id) is site and site.probes.get(probe.key) is probe
 
     def _ask(self, site: _Site, probe: _Probe, now: float) -> None:
         """What cannot be sent counts as lost when its time is over."""
         echo = Echo(site.identifier, secrets.randbelow(1 << 16), secrets.token_bytes(_TOKEN))
         family = family_of(probe.target.address)
+        _forget_question(site, probe)
         probe.echo, probe.sent_at = echo, now
+        site.awaited[probe.target.address, echo] = probe
         try:
             self._socket(site, family).sendto(render_request(family, echo), (probe.target.address, 0))
         except (OSError, HostError) as error:
             log.debug("ping not sent", load_balancer=site.load_balancer_id, reason=str(error))
-        self._schedule(site, probe, now + max(probe.target.timeout, 1))
+        self._schedule(site, probe, _moment_of(probe))
 
     def _judge(self, site: _Site, probe: _Probe, *, latency: float | None) -> list[tuple[_Site, _Probe, Verdict]]:
         """``latency`` in seconds, None where no answer came in time."""
-        probe.echo = None
+        _forget_question(site, probe)
         target = probe.target
         probe.streak, up = advance(probe.streak, latency is not None, target.rise, target.fall)
-        self._schedule(site, probe, probe.sent_at + max(target.delay, 1))
+        self._schedule(site, probe, _moment_of(probe))
         if up is None:
             return []
         verdict = Verdict(
@@ -280,8 +312,13 @@ def _replies(opened: socket.socket) -> list[tuple[str, Echo]]:
             found.append((sender[0], echo))
 
 
-def _asked(site: _Site, address: str, echo: Echo) -> _Probe | None:
-    return next(
-        (probe for probe in site.probes.values() if probe.echo == echo and probe.target.address == address),
-        None,
-    )
+def _moment_of(probe: _Probe) -> float:
+    """When its answer counts as lost, or, where it waits for none, its next question comes."""
+    return probe.sent_at + max(probe.target.delay if probe.echo is None else probe.target.timeout, 1)
+
+
+def _forget_question(site: _Site, probe: _Probe) -> None:
+    """An answer that still comes says nothing any more."""
+    if probe.echo is not None:
+        site.awaited.pop((probe.target.address, probe.echo), None)
+        probe.echo = None
