@@ -14,6 +14,7 @@ import pytest
 from tests.root.haproxy_stage import VIP, VIP6, Stage, desired, member
 from tests.waiting import NET, Repeating, eventually
 
+from evenload.host import haproxy_crew, succession
 from evenload.host.haproxy_process import start_time
 from evenload.model.balancer import HealthMonitor, Listener, SessionPersistence, Vip
 from evenload.model.desired import Desired, Statistics
@@ -475,18 +476,43 @@ def test_a_process_that_hangs_is_ended_by_a_reload(stage: Stage) -> None:
     assert [stage.get() for _ in range(8)] == ["backend 1"] * 8
 
 
-def test_only_so_many_workers_finish_at_a_time(stage: Stage) -> None:
+def test_only_so_many_workers_finish_at_a_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers small enough to be reached here. Who has the fewest connections gives way."""
+    monkeypatch.setattr(succession, "MANY_FINISHING", 3)
+    monkeypatch.setattr(succession, "FINISHING_AT_MOST", 4)
+    monkeypatch.setattr(haproxy_crew, "PATIENCE", 0.01)
     stage.backend(1)
     pids = [stage.start(desired(member(1)))]
     held = []
     try:
-        for _ in range(19):
-            held.append(stage.connect())
-            held[-1].sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")  # a request that does not come to its end
+        for number in range(7):
+            # Requests that do not come to their end; two to the first process.
+            for _ in range(2 if number == 0 else 1):
+                held.append(stage.connect())
+                held[-1].sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+            assert stage.get() == "backend 1"  # so that they were taken
             pids.append(stage.reload(desired(member(1))))
         living = [worker.pid for worker in stage.haproxy._workers.living(stage.id)]
-        assert living == pids[-17:]
+        assert living == [pids[0], *pids[-4:]]
         assert stage.get() == "backend 1"
     finally:
         for connection in held:
             connection.close()
+
+
+def test_a_connection_outlives_a_hundred_changes(stage: Stage) -> None:
+    """Those that have none are let go, at a look such as the agent makes each second, and are no more than a few."""
+    slow = stage.backend(1)
+    slow.gate.clear()
+    documents = [desired(member(1), monitor=replace(MONITOR, delay=60, timeout=timeout)) for timeout in (1, 2)]
+    stage.start(documents[0])
+    with stage.connect() as held:
+        held.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert eventually(lambda: slow.hits == 1)
+        for number in range(1, 101):
+            stage.reload(documents[number % 2])
+            if number % 10 == 0:
+                stage.haproxy.read_statistics(stage.id)
+                assert eventually(lambda: len(stage.haproxy._workers.living(stage.id)) == 2)
+        slow.gate.set()
+        assert held.recv(1000).startswith(b"HTTP/1.1 200")

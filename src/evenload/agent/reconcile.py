@@ -224,7 +224,8 @@ class Reconciler:
             return set()
         now, before = self._clock.monotonic(), memory.host.busy_since
         memory.host.busy_since = {key: before.get(key, now) for key in leftovers_of(running)}
-        return {key for key, since in memory.host.busy_since.items() if now - since >= self._options.hard_stop_after}
+        limit = self._options.hard_stop_after
+        return {key for key, since in memory.host.busy_since.items() if limit and now - since >= limit}
 
     def _settle(self, memory: Memory, desired: Desired, planned: Plan, attempt: Attempt) -> None:
         """After a success: what the host has now, and the watching and probing that go with it."""

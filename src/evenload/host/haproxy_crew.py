@@ -1,17 +1,22 @@
 """All workers of a load balancer at present: which live, which one serves, what it answers. What dead ones left is
 removed, and room is made for a new one."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
 
+from evenload.host import haproxy_process
 from evenload.host.haproxy_last_words import LastWords
 from evenload.host.haproxy_launch import Launcher
 from evenload.host.haproxy_runtime import Conversation, Finishing, Unreachable
 from evenload.host.haproxy_workers import Workers
-from evenload.host.succession import Answer, Worker, choose_dead, choose_serving, choose_surplus
+from evenload.host.succession import Answer, Worker, are_many, choose_dead, choose_serving, choose_surplus
 from evenload.model.errors import HostError
+
+PATIENCE = 2.0
+_PAUSE = 0.05
 
 log = structlog.get_logger(__name__)
 
@@ -47,17 +52,32 @@ class Crew:
     def make_room(self, load_balancer_id: str, number: int) -> list[Worker]:
         """An agent that lost count may ask for a number that an older worker has; and there may be too many. Returns
         those that are left, the newest last."""
-        living = self.sweep(load_balancer_id)
-        surplus = choose_surplus(living)
-        for oldest in surplus:
-            log.warning("too many workers are finishing", load_balancer=load_balancer_id, ended=oldest.number)
-            self._workers.end(load_balancer_id, oldest.pid)
-        left = living[len(surplus) :]
+        living = self._await_ends(load_balancer_id)
+        sockets = {worker.pid: haproxy_process.count_sockets(worker.pid) for worker in living if are_many(living)}
+        surplus = choose_surplus(living, sockets)
+        for worker in surplus:
+            log.warning(
+                "too many workers are finishing: connections are cut",
+                load_balancer=load_balancer_id,
+                ended=worker.number,
+                sockets=sockets[worker.pid],
+                finishing=len(living) - 1,
+            )
+            self._workers.end(load_balancer_id, worker.pid)
+        left = [worker for worker in living if worker not in surplus]
         if any(worker.number == number for worker in left):
             other = self._workers.move_aside(load_balancer_id, number)
             self._last_words.renumber(load_balancer_id, number, other)
             left = [replace(worker, number=other) if worker.number == number else worker for worker in left]
         return left
+
+    def _await_ends(self, load_balancer_id: str) -> list[Worker]:
+        """The living, the newest last. Where they are many, some have a moment to end: one without a connection does
+        when its last numbers have been read, at the next look of whoever reads them."""
+        deadline = time.monotonic() + PATIENCE
+        while are_many(living := self.sweep(load_balancer_id)) and time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+        return living
 
     def converse(self, load_balancer_id: str, worker: Worker) -> Conversation:
         return Conversation(self._workers.file(load_balancer_id, worker.number, "sock"))

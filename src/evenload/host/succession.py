@@ -6,9 +6,12 @@ from enum import Enum
 
 from evenload.model.desired import ProxyStatistics
 
-FINISHING_AT_MOST = 16
-"""Workers of one load balancer, 3 MiB or more each: who changes it every second and keeps a connection open to each
-former worker must not take the memory of the whole host. The oldest gives way."""
+MANY_FINISHING = 16
+"""Workers of one load balancer. From here on a further reload waits for a moment: those without a connection end
+meanwhile, and what is asked for meanwhile is folded into that reload."""
+FINISHING_AT_MOST = 128
+"""3 MiB or more each: who changes a load balancer every second and keeps a connection open to each former worker must
+not take the memory of the whole host. Those with the fewest connections give way."""
 _FRONTEND = "FRONTEND"
 
 
@@ -81,9 +84,18 @@ def choose_dead(numbers: Collection[int], starting: int | None, living: Iterable
     return set(numbers) - {starting} - {worker.number for worker in living}
 
 
-def choose_surplus(living: Sequence[Worker]) -> Sequence[Worker]:
-    """Those that end before another one starts. ``living``: the newest last."""
-    return living[:-FINISHING_AT_MOST]
+def are_many(living: Sequence[Worker]) -> bool:
+    """Whether a further worker should wait for some of these to end."""
+    return len(living) > MANY_FINISHING
+
+
+def choose_surplus(living: Sequence[Worker], sockets: Mapping[int, int]) -> tuple[Worker, ...]:
+    """Those that end before another one starts: with the fewest connections, among equals the oldest; never the newest,
+    which serves. ``living``: the newest last. ``sockets``: how many each has open, by pid."""
+    over = len(living) - FINISHING_AT_MOST
+    if over <= 0:
+        return ()
+    return tuple(sorted(living[:-1], key=lambda worker: sockets.get(worker.pid, 0))[:over])
 
 
 def text_of(worker: Worker, running: Running | None, started_with: str | None) -> str:

@@ -164,7 +164,10 @@ _HAPROXY = [
     cfg.IntOpt("maxconn", default=2000, min=1, help="Connections of a listener whose connection_limit is -1."),
     cfg.IntOpt("process_maxconn", default=8000, min=1, help="Connections of one load balancer at the most."),
     cfg.IntOpt(
-        "hard_stop_after", default=300, min=1, help="Seconds that connections may outlive the change of a listener."
+        "hard_stop_after",
+        default=0,
+        min=0,
+        help="Seconds that connections may outlive a change of a listener or the end of a member; 0: no limit.",
     ),
 ]
 _GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [

@@ -42,13 +42,19 @@ def render_global(
         "    nbthread 1",
         f"    maxconn {connections}",
         f"    maxpipes {min(max(connections // 4, 1), _PIPES_AT_MOST)}",
-        f"    hard-stop-after {quoting.number(options.hard_stop_after, 1, 86400, 'hard-stop-after')}s",
+        *_hard_stop(options),
         # Without it HAProxy reads the system's CA certificates at each start, for an HTTP client that is never used.
         "    httpclient.ssl.verify none",
         "    tune.ssl.cachesize 1000",
         f"    server-state-file {directory}/servers.state",
         render_stats_socket(directory, worker),
     ]
+
+
+def _hard_stop(options: RenderOptions) -> list[str]:
+    """By default what is connected stays so, however often the load balancer is changed."""
+    seconds = quoting.number(options.hard_stop_after, 0, 2_000_000, "hard-stop-after")
+    return [f"    hard-stop-after {seconds}s"] if seconds else []
 
 
 def choose_connections(open_files: int, other: int = 0) -> int:

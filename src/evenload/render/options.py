@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class RenderOptions:
     """``state_dir`` holds one directory per load balancer. ``maxconn``: connections of a listener with limit -1, and
     of the whole process at most ``process_maxconn``, and no more than ``open_files`` (what one process may have open
-    on that host, None for no limit) allow. ``hard_stop_after`` in seconds bounds a finishing worker."""
+    on that host, None for no limit) allow. ``hard_stop_after`` in seconds bounds a finishing worker, 0 for no
+    bound."""
 
     state_dir: str
     user: str = "haproxy"
@@ -16,4 +17,4 @@ class RenderOptions:
     maxconn: int = 2000
     process_maxconn: int = 8000
     open_files: int | None = None
-    hard_stop_after: int = 300
+    hard_stop_after: int = 0

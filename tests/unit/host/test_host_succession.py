@@ -5,10 +5,12 @@ import pytest
 from evenload.host.succession import (
     FINISHING_AT_MOST,
     HANDOVERS,
+    MANY_FINISHING,
     Answer,
     Handover,
     Running,
     Worker,
+    are_many,
     choose_dead,
     choose_serving,
     choose_surplus,
@@ -85,7 +87,18 @@ def test_dead_is_who_left_files_and_is_neither_starting_nor_alive(
 @pytest.mark.parametrize("more", [-1, 0, 1, 5])
 def test_the_oldest_give_way_where_there_are_too_many(more: int) -> None:
     living = [worker(number) for number in range(FINISHING_AT_MOST + more)]
-    assert [each.number for each in choose_surplus(living)] == list(range(max(0, more)))
+    assert [each.number for each in choose_surplus(living, {})] == list(range(max(0, more)))
+
+
+def test_those_with_the_fewest_connections_give_way_first_and_never_the_one_that_serves() -> None:
+    living = [worker(number) for number in range(FINISHING_AT_MOST + 2)]
+    sockets = {each.pid: 5 for each in living} | {living[0].pid: 9, living[7].pid: 1, living[-1].pid: 0}
+    assert [each.number for each in choose_surplus(living, sockets)] == [7, 1]
+
+
+@pytest.mark.parametrize(("count", "many"), [(MANY_FINISHING, False), (MANY_FINISHING + 1, True)])
+def test_a_further_worker_waits_where_there_are_many(count: int, many: bool) -> None:
+    assert are_many([worker(number) for number in range(count)]) is many
 
 
 RECORD = Running(worker=2, pid=102, start_time=2, text="with runtime changes")
