@@ -472,6 +472,14 @@ class Host(Protocol):
     def abandon_haproxy(self, load_balancer_id: str) -> None:
         """Ends a process that was begun and not let go on; quiet where there is none."""
 
+    def begin_spare(self, load_balancer_id: str, worker: int, *, takeover: bool) -> None:
+        """Begins a process ahead of any text, for the start (``takeover``: reload) of worker number ``worker``, which
+        is quicker then; it reads nothing until that comes. Replaces an earlier one. One that does not serve when it is
+        needed is ended, and the start goes its usual way. As all that changes a load balancer, it is alone with it."""
+
+    def end_spare(self, load_balancer_id: str) -> None:
+        """Quiet where there is none."""
+
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
         """Starts a process by the text, which becomes the live file; returns its pid once it listens. Raises
         InvalidConfiguration where HAProxy refuses the text; after any failure the former live file is there."""

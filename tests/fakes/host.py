@@ -98,6 +98,7 @@ class FakeHost:
     """Fulfils Host. ``lingering``: a reloaded process goes on finishing until ``finish``.
 
     ``operations``: the names of all that changed something, in order. ``announced``: what ``Announce`` announced.
+    ``spares``: worker and takeover of those begun, by load balancer; no start uses them up.
     """
 
     def __init__(self, *, lingering: bool = False) -> None:
@@ -108,6 +109,7 @@ class FakeHost:
         self.on_drift: Callable[[str], None] | None = None
         self.expected: dict[str, NetworkObserved] = {}
         self.lingering = lingering
+        self.spares: dict[str, tuple[int, bool]] = {}
         self._failures: list[_Failure] = []
         self._next_pid = 1000
 
@@ -256,6 +258,19 @@ class FakeHost:
     def abandon_haproxy(self, load_balancer_id: str) -> None:
         with self.lock:
             self._place(load_balancer_id).begun = None
+
+    def begin_spare(self, load_balancer_id: str, worker: int, *, takeover: bool) -> None:
+        with self.lock:
+            place = self._place(load_balancer_id)
+            self._directory(load_balancer_id)
+            self._devices(load_balancer_id)
+            if takeover and place.process is None:
+                raise HostError("there is no process to take over from")
+            self.spares[load_balancer_id] = (worker, takeover)
+
+    def end_spare(self, load_balancer_id: str) -> None:
+        with self.lock:
+            self.spares.pop(load_balancer_id, None)
 
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
         with self._operation("start_haproxy"):

@@ -13,7 +13,7 @@ from tests.root.haproxy_stage import VIP, Stage, desired, member
 from tests.waiting import Repeating, eventually
 
 from evenload.host import haproxy_process
-from evenload.host.haproxy_workers import named_file
+from evenload.host.haproxy_arguments import named_file
 from evenload.model.errors import Hopeless, HostError
 from evenload.model.observed import HaproxyObserved
 

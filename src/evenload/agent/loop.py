@@ -24,6 +24,7 @@ from evenload.agent.requeue import Requeue, requeue_fault
 from evenload.agent.resync import choose_batches, plan_resync
 from evenload.agent.schedule import Answer, Schedule, Task
 from evenload.agent.settings import AgentSettings
+from evenload.agent.sparing import Sparing
 from evenload.agent.workers import Workers
 from evenload.interfaces import Clock, Host, Server
 from evenload.model.errors import HostError, ServerUnavailable
@@ -61,6 +62,7 @@ class Agent:
         self._memories = Memories()
         schedule = Schedule(self._settings.workers)
         self._workers = Workers(self._settings.workers, schedule, self._round, clock, self.faults)
+        self.sparing = Sparing(host, self._memories, self._workers.alone, clock, self.faults)
         self._stopping = threading.Event()
         self._resyncs: LastingThread | None = None
         self._synced = False
@@ -88,12 +90,14 @@ class Agent:
         self._resyncs = LastingThread("agent-resync", self._resync_and_wait, self.faults)
         self._resyncs.start()
         self._workers.start()
+        self.sparing.start()
         self.monitoring.start()
 
     def stop(self) -> None:
         """Lets the rounds that run come to their end; what runs on the host runs on."""
         self._stopping.set()
         self._workers.stop()
+        self.sparing.stop()
         if self._resyncs is not None:
             self._resyncs.hurry()
             self._resyncs.join(_STOP_TIMEOUT)
@@ -142,6 +146,8 @@ class Agent:
 
     def _round(self, load_balancer_id: str, task: Task) -> None:
         requeue = self._reconcile(load_balancer_id, task)
+        if task.hinted is not None:
+            self.sparing.note_change(load_balancer_id)
         if requeue is not None:
             self._add(load_balancer_id, requeue.task, requeue.delay, urgent=requeue.urgent)
 

@@ -67,25 +67,25 @@ def _plan(
     runtime: bool,
     overdue: Collection[ServerKey],
 ) -> Part[HaproxyObserved]:
-    highest = max(last_worker, _worker_of(observed))
+    new = next_worker(observed, last_worker)
     running = observed.process
     if not listeners_in_service(desired):
         # HAProxy would cost 3 MiB to serve nobody. Namespace and VIP stay, so that the address is held, answers pings,
         # and the first listener costs no more than the start of a process.
-        text = render_haproxy(desired, options, max(1, highest))
+        text = render_haproxy(desired, options, max(1, new - 1))
         stop = (FinishHaproxy(),) if running is not None or observed.orphan else ()
         change = Change.REMOVE if stop else Change.NOTHING
         return _with_file(Part(actions=stop, change=change, after=HaproxyObserved()), observed, text)
     if running is None:
-        text = render_haproxy(desired, options, highest + 1)
-        return _new_process(StartHaproxy(text, highest + 1), Change.START)
+        text = render_haproxy(desired, options, new)
+        return _new_process(StartHaproxy(text, new), Change.START)
     text = render_haproxy(desired, options, running.worker)
     servers = plan_servers(running, text, runtime=runtime, overdue=overdue)
     if servers is None:
         # The new process judges its own candidate file before it binds or takes over anything, and until it listens
         # nothing else is touched: a check before that would cost another process's start and find no more.
-        text = render_haproxy(desired, options, highest + 1)
-        part = _new_process(ReloadHaproxy(text, highest + 1, running.text), Change.RELOAD)
+        text = render_haproxy(desired, options, new)
+        part = _new_process(ReloadHaproxy(text, new, running.text), Change.RELOAD)
         return replace(part, kept=names_in(running.text))
     process = HaproxyProcess(pid=running.pid, worker=running.worker, text=text)
     if servers.commands or running.text != text:
@@ -114,6 +114,11 @@ def _with_file(part: Part[HaproxyObserved], observed: HaproxyObserved, text: str
         return replace(part, after=after)
     change = max(part.change, Change.FILE, key=_GENTLEST_FIRST.index)
     return replace(part, actions=(*part.actions, WriteConfig(text)), change=change, after=after)
+
+
+def next_worker(observed: HaproxyObserved, last_worker: int) -> int:
+    """The number of a new process, higher than any that the host or the memory knows of."""
+    return max(last_worker, _worker_of(observed)) + 1
 
 
 def _worker_of(observed: HaproxyObserved) -> int:

@@ -121,6 +121,18 @@ class Schedule:
             return load_balancer_id, entry.task
         return None
 
+    def reserve(self, load_balancer_id: str, now: float) -> bool:
+        """Keeps that load balancer from being worked on until ``done``, where nothing runs and nothing is due."""
+        due = self.next_due()
+        if self._running or (due is not None and due <= now):
+            return False
+        entry = self._entries.get(load_balancer_id)
+        if entry is not None:
+            entry.turn = None
+        self._running[load_balancer_id] = _Lane.ROUTINE
+        self._taken[_Lane.ROUTINE] += 1
+        return True
+
     def done(self, load_balancer_id: str) -> None:
         """Its round has ended; what was asked meanwhile may be taken."""
         self._taken[self._running.pop(load_balancer_id)] -= 1

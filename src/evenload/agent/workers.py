@@ -5,7 +5,8 @@ hint wakes exactly one thread, and a moment that comes wakes one, too.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from evenload.agent.schedule import Schedule, Task
@@ -84,6 +85,19 @@ class Workers:
             return False
         self._perform(*taken)
         return True
+
+    @contextmanager
+    def alone(self, load_balancer_id: str) -> Iterator[bool]:
+        """True inside which no round of that load balancer begins; False where any round runs or is due."""
+        with self._lock:
+            reserved = self._schedule.reserve(load_balancer_id, self._clock.monotonic())
+        try:
+            yield reserved
+        finally:
+            if reserved:
+                with self._lock:
+                    self._schedule.done(load_balancer_id)
+                    self._rouse()
 
     def _work(self) -> bool:
         taken = self._wait()

@@ -126,6 +126,12 @@ class Haproxy:
     def abandon_haproxy(self, load_balancer_id: str) -> None:
         self._starts.abandon(load_balancer_id)
 
+    def begin_spare(self, load_balancer_id: str, worker: int, *, takeover: bool) -> None:
+        self._starts.begin_spare(load_balancer_id, worker, takeover=takeover)
+
+    def end_spare(self, load_balancer_id: str) -> None:
+        self._launcher.end_spare(load_balancer_id)
+
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
         return self._starts.start(load_balancer_id, text, worker)
 
@@ -165,6 +171,7 @@ class Haproxy:
         return True
 
     def stop_haproxy(self, load_balancer_id: str) -> None:
+        self._launcher.end_spare(load_balancer_id)
         self._starts.abandon(load_balancer_id)
         for worker in self._workers.living(load_balancer_id):
             self._workers.end(load_balancer_id, worker.pid)

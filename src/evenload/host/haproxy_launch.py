@@ -3,21 +3,22 @@ takes nothing over before it is let go on.
 
 Loading alone takes most of a start, and needs nothing of the load balancer's network. A begun process waits because the
 last of its configuration files is its standard input, an empty pipe that we hold: it reads to the end, which comes when
-we close our end, or end ourselves.
+we close our end, or end ourselves. Where a spare stands ready for that very start, the process has loaded before.
 """
 
 import os
 import re
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from evenload.host import haproxy_process
 from evenload.host.files import StateFiles
+from evenload.host.haproxy_arguments import Takeover, command_line
 from evenload.host.haproxy_process import Begun, Ended
 from evenload.host.haproxy_runtime import LONGEST_PATH
+from evenload.host.haproxy_spares import Spares
 from evenload.host.haproxy_workers import Workers
 from evenload.host.refusal import refusal
 from evenload.host.settings import HaproxySettings
@@ -26,9 +27,6 @@ from evenload.model.errors import Hopeless, HostError, InvalidConfiguration
 
 log = structlog.get_logger(__name__)
 
-_GATE = ["-f", "/dev/stdin"]
-_MEMORY = ["-dMno-poison,no-tag"]
-"""No tag behind each object of a pool: with it Debian 13's HAProxy finds faults of its own, for 0.23 MiB a process."""
 _ALERT = re.compile(r"\[ALERT\]\s+\([0-9]+\) : (.*)")
 _ROOM = 65536
 """Bytes, beside what is as long as the text: the pid file, a state file, a record."""
@@ -48,22 +46,42 @@ class Launcher:
         self._settings = settings
         self._files = files
         self._workers = workers
+        self._spares = Spares(settings.binary, files, workers)
         self._launches: dict[str, _Launch] = {}
         self._starting: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def starting(self) -> dict[str, int]:
-        """The load balancers whose process is begun or going on, with the worker's number."""
+        """The load balancers whose process is begun, as a spare too, or going on, with the worker's number."""
         with self._lock:
-            return dict(self._starting)
+            starting = dict(self._starting)
+        return self._spares.workers() | starting
+
+    def launching(self) -> set[str]:
+        """The load balancers whose process is begun for a start that is at hand, or going on."""
+        with self._lock:
+            return set(self._starting)
+
+    def pids(self) -> set[int]:
+        """Of the processes that are begun and held back, as spares too."""
+        with self._lock:
+            held = {launch.process.pid for launch in self._launches.values()}
+        return self._spares.pids() | held
+
+    def begin_spare(self, load_balancer_id: str, worker: int, takeover: Takeover | None) -> None:
+        self._spares.begin(load_balancer_id, worker, takeover)
+
+    def end_spare(self, load_balancer_id: str) -> None:
+        self._spares.end(load_balancer_id)
 
     def has_begun(self, load_balancer_id: str, text: str, worker: int) -> bool:
         with self._lock:
             launch = self._launches.get(load_balancer_id)
         return launch is not None and (launch.worker, launch.text) == (worker, text)
 
-    def write(self, load_balancer_id: str, text: str, worker: int) -> None:
-        """The worker's own file, which HAProxy judges itself before it binds anything.
+    def write(self, load_balancer_id: str, text: str, worker: int, takeover: Takeover | None = None) -> None:
+        """The worker's own file, which HAProxy judges itself before it binds anything. A spare that was begun for
+        something else must not find it, and ends first.
 
         Raises HostError where the disk has no room for what the worker and we write while it starts: one that cannot
         write its pid file serves, and nobody can find it.
@@ -71,6 +89,7 @@ class Launcher:
         if len(str(self._workers.file(load_balancer_id, worker, "sock"))) > LONGEST_PATH:
             raise Hopeless(f"the state directory {self._files.state_dir} is too long a path for a unix socket in it")
         self._ensure_chroot()
+        self._spares.drop_unfit(load_balancer_id, worker, takeover)
         with self._lock:
             self._starting[load_balancer_id] = worker
         try:
@@ -80,12 +99,14 @@ class Launcher:
             self.forget(load_balancer_id, worker)
             raise
 
-    def begin(self, load_balancer_id: str, text: str, worker: int, takeover: Sequence[str] = ()) -> None:
+    def begin(self, load_balancer_id: str, text: str, worker: int, takeover: Takeover | None = None) -> None:
         """After ``write``."""
         config, pid_file = (self._workers.file(load_balancer_id, worker, suffix) for suffix in ("cfg", "pid"))
-        arguments = [self._settings.binary, "-D", "-f", str(config), "-p", str(pid_file), *_GATE, *_MEMORY, *takeover]
         try:
-            process = haproxy_process.begin(arguments, self._workers.namespace_path(load_balancer_id))
+            process = self._spares.take(load_balancer_id, worker, takeover) or haproxy_process.begin(
+                command_line(self._settings.binary, config, pid_file, takeover),
+                self._workers.namespace_path(load_balancer_id),
+            )
         except BaseException:
             self.forget(load_balancer_id, worker)
             raise
@@ -122,6 +143,7 @@ class Launcher:
             self.forget(load_balancer_id, launch.worker)
 
     def close(self) -> None:
+        self._spares.close()
         with self._lock:
             begun = list(self._launches)
         for load_balancer_id in begun:
@@ -129,6 +151,7 @@ class Launcher:
 
     def forget(self, load_balancer_id: str, worker: int) -> None:
         """A process that came up although its starter was too slow goes, too, and so do its files."""
+        self._spares.drop(load_balancer_id)
         try:
             for other in self._workers.living(load_balancer_id):
                 if other.number == worker:

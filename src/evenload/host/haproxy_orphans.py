@@ -26,7 +26,11 @@ class Orphans:
 
     def find(self) -> frozenset[str]:
         """The load balancers that have one; kept for ``has``."""
-        found = frozenset(self._workers.with_orphans() - self._launcher.starting().keys())
+        held = self._launcher.pids()
+        orphans = self._workers.all_orphans()
+        held |= self._launcher.pids()  # also those begun while all processes were looked at
+        launching = self._launcher.launching()
+        found = frozenset(key for key, pids in orphans.items() if key not in launching and pids - held)
         with self._lock:
             self._found = found
         return found
@@ -43,7 +47,10 @@ class Orphans:
             return
         with self._lock:
             self._found -= {load_balancer_id}
+        held = self._launcher.pids()
         for pid in self._workers.orphans(load_balancer_id):
+            if pid in held:
+                continue
             log.warning("ending a HAProxy without a record", load_balancer=load_balancer_id, pid=pid)
             self._workers.end(load_balancer_id, pid)
 

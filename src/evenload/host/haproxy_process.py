@@ -36,12 +36,16 @@ class Ended:
 
 @dataclass(slots=True, eq=False)
 class Begun:
-    """A command at work. ``gate``: our end of the pipe that is its standard input, None once it is closed."""
+    """A command at work. ``gate``: our end of the pipe that is its standard input, None once it is closed.
+
+    ``hold``: the same of its standard output, where that is a pipe to read from.
+    """
 
     name: str
     pid: int
     output: int
     gate: int | None
+    hold: int | None = None
     ended: bool = False
 
 
@@ -50,26 +54,45 @@ def run(arguments: Sequence[str], namespace: Path | None, timeout: float) -> End
     return finish(begin(arguments, namespace), timeout)
 
 
-def begin(arguments: Sequence[str], namespace: Path | None) -> Begun:
+def begin(arguments: Sequence[str], namespace: Path | None, *, held: bool = False) -> Begun:
     """Starts a command, whose standard input stays empty and open. To be followed by ``finish`` or ``abandon``.
 
+    ``held``: its standard output, too, is an empty pipe to read from, which ends with ``let_read``: a second gate that
+    needs no descriptor beyond the three that every process has.
     posix_spawn does not copy this process, and the child is in the namespace of the calling thread: no ``ip netns``.
     """
     output = os.memfd_create("haproxy-output", os.MFD_CLOEXEC)
     inside, gate = os.pipe()
+    held_inside, hold = os.pipe() if held else (None, None)
     try:
+        standard_output = output if held_inside is None else held_inside
         if namespace is None:
-            pid = _spawn(arguments, inside, output)
+            pid = _spawn(arguments, inside, standard_output, output)
         else:
             with visit(namespace):
-                pid = _spawn(arguments, inside, output)
+                pid = _spawn(arguments, inside, standard_output, output)
     except BaseException:
-        os.close(output)
-        os.close(gate)
+        for ours in (output, gate, hold):
+            if ours is not None:
+                os.close(ours)
         raise
     finally:
         os.close(inside)
-    return Begun(arguments[0], pid, output, gate)
+        if held_inside is not None:
+            os.close(held_inside)
+    return Begun(arguments[0], pid, output, gate, hold)
+
+
+def let_read(begun: Begun) -> None:
+    """Ends what it reads as its standard output; it is still held by its standard input. May be repeated."""
+    if begun.hold is not None:
+        os.close(begun.hold)
+        begun.hold = None
+
+
+def is_alive(begun: Begun) -> bool:
+    """Whether that command has not ended; ``finish`` or ``abandon`` is due all the same."""
+    return not begun.ended and os.waitid(os.P_PID, begun.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
 
 def finish(begun: Begun, timeout: float) -> Ended:
@@ -190,16 +213,17 @@ def _sent(pid: int, pid_file: Path, number: signal.Signals) -> Iterator[int | No
 
 
 def _open_gate(begun: Begun) -> None:
+    let_read(begun)
     if begun.gate is not None:
         os.close(begun.gate)
         begun.gate = None
 
 
-def _spawn(arguments: Sequence[str], inside: int, output: int) -> int:
+def _spawn(arguments: Sequence[str], standard_input: int, standard_output: int, standard_error: int) -> int:
     actions = [
-        (os.POSIX_SPAWN_DUP2, inside, 0),
-        (os.POSIX_SPAWN_DUP2, output, 1),
-        (os.POSIX_SPAWN_DUP2, output, 2),
+        (os.POSIX_SPAWN_DUP2, standard_input, 0),
+        (os.POSIX_SPAWN_DUP2, standard_output, 1),
+        (os.POSIX_SPAWN_DUP2, standard_error, 2),
     ]
     try:
         # Every other descriptor of ours is closed at exec, as Python opens them. Python ignores SIGPIPE; a child

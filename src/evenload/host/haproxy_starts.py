@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from evenload.host.files import StateFiles
+from evenload.host.haproxy_arguments import Takeover
 from evenload.host.haproxy_crew import Crew
 from evenload.host.haproxy_last_words import LastWords
 from evenload.host.haproxy_launch import Launcher
@@ -18,7 +19,7 @@ from evenload.host.haproxy_record import Record
 from evenload.host.haproxy_runtime import Conversation
 from evenload.host.haproxy_workers import LIVE, STATES, Workers
 from evenload.host.listening import ensure_free, places_of
-from evenload.host.succession import HANDOVERS, Handover, Worker, outlives_start
+from evenload.host.succession import HANDOVERS, Answer, Handover, Worker, outlives_start
 from evenload.model.errors import HostError
 
 log = structlog.get_logger(__name__)
@@ -81,16 +82,29 @@ class Starts:
         if last_words is None:
             log.warning("HAProxy is replaced without a word", load_balancer=load_balancer_id, reason=reason)
         handover = HANDOVERS[answer]
-        socket = ["-x", str(self._workers.file(load_balancer_id, old.number, "sock"))] if handover.asked else []
+        takeover = self._takeover(load_balancer_id, old, handover)
         try:
-            self._launcher.write(load_balancer_id, text, worker)
-            self._launcher.begin(load_balancer_id, text, worker, [*socket, "-sf", str(old.pid)])
+            self._launcher.write(load_balancer_id, text, worker, takeover)
+            self._launcher.begin(load_balancer_id, text, worker, takeover)
         except BaseException:
             if last_words is not None:
                 last_words.close()
             raise
         with self._lock:
             self._former[load_balancer_id] = _Former(old, last_words, handover)
+
+    def begin_spare(self, load_balancer_id: str, worker: int, *, takeover: bool) -> None:
+        """A process that waits for the text with which worker ``worker`` is started next; ``takeover``: from the one
+        that serves now."""
+        if worker in self._workers.numbers(load_balancer_id) - {self._launcher.starting().get(load_balancer_id)}:
+            raise HostError(f"no spare for worker {worker}: there is one of that number")
+        old = self._crew.serving(load_balancer_id) if takeover else None
+        if takeover and old is None:
+            raise HostError("no spare that takes over from HAProxy: none is running")
+        handover = HANDOVERS[Answer.GIVEN]
+        self._launcher.begin_spare(
+            load_balancer_id, worker, None if old is None else self._takeover(load_balancer_id, old, handover)
+        )
 
     def abandon(self, load_balancer_id: str) -> None:
         self._launcher.abandon(load_balancer_id)
@@ -137,6 +151,10 @@ class Starts:
         self._record.write(load_balancer_id, started, text)
         self._record.point_at(load_balancer_id, started)
         return started.pid
+
+    def _takeover(self, load_balancer_id: str, old: Worker, handover: Handover) -> Takeover:
+        socket = self._workers.file(load_balancer_id, old.number, "sock") if handover.asked else None
+        return Takeover(pid=old.pid, start_time=old.start_time, socket=socket)
 
     def _end_others(self, load_balancer_id: str) -> None:
         namespace = self._workers.namespace(load_balancer_id)

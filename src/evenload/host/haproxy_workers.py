@@ -7,11 +7,12 @@ record it is found all the same.
 
 import os
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from evenload.host import haproxy_process, netns
 from evenload.host.files import StateFiles, names_load_balancer
+from evenload.host.haproxy_arguments import named_file
 from evenload.host.refusal import refusal
 from evenload.host.succession import Worker
 
@@ -88,9 +89,9 @@ class Workers:
         """HAProxy processes of this load balancer that left no pid file, found by looking at every process there is."""
         return self.orphans_among(load_balancer_id, _processes())
 
-    def with_orphans(self) -> set[str]:
-        """The load balancers that have such a process, by one look at every process."""
-        found = set()
+    def all_orphans(self) -> dict[str, set[int]]:
+        """The load balancers that have such processes, with their pids, by one look at every process."""
+        found: dict[str, set[int]] = {}
         for pid in _processes():
             named = named_file(haproxy_process.arguments_of(pid))
             if named is None or named.parent.parent != self._files.state_dir:
@@ -101,7 +102,7 @@ class Workers:
             # The common case first: a worker stands in the pid file that it names.
             recorded = (self._files.read(load_balancer_id, named.name) or "").strip() == str(pid)
             if not recorded and pid in self.orphans_among(load_balancer_id, [pid]):
-                found.add(load_balancer_id)
+                found.setdefault(load_balancer_id, set()).add(pid)
         return found
 
     def orphans_among(self, load_balancer_id: str, pids: Iterable[int]) -> list[int]:
@@ -145,17 +146,6 @@ class Workers:
         """The pid file in this load balancer's directory that the process was started with."""
         named = named_file(haproxy_process.arguments_of(pid))
         return named if named is not None and named.parent == self._files.path(load_balancer_id) else None
-
-
-def named_file(arguments: Sequence[str]) -> Path | None:
-    """The pid file of a worker, where the arguments are those that we start HAProxy with: ``-D -f <directory>/x.cfg -p
-    <directory>/haproxy-<n>.pid``. An editor, a pager or a tracer that names such a file is none."""
-    if len(arguments) < 6 or arguments[1:3] != ["-D", "-f"] or arguments[4] != "-p":
-        return None
-    pid_file = Path(arguments[5])
-    match = _FILE.match(pid_file.name)
-    ours = match is not None and match[2] == "pid" and Path(arguments[3]).parent == pid_file.parent
-    return pid_file if ours else None
 
 
 def _processes() -> list[int]:

@@ -145,6 +145,12 @@ class LinuxHost:
     def abandon_haproxy(self, load_balancer_id: str) -> None:
         self._haproxy.abandon_haproxy(load_balancer_id)
 
+    def begin_spare(self, load_balancer_id: str, worker: int, *, takeover: bool) -> None:
+        self._haproxy.begin_spare(load_balancer_id, worker, takeover=takeover)
+
+    def end_spare(self, load_balancer_id: str) -> None:
+        self._haproxy.end_spare(load_balancer_id)
+
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
         return self._haproxy.start_haproxy(load_balancer_id, text, worker)
 

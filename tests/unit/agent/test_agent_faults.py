@@ -161,7 +161,7 @@ PLACES = ["fetch", "report", "assignments", "known", "observe", "health", "read_
 def test_a_fault_ends_no_thread_and_forgets_no_load_balancer(world: World, place: str) -> None:
     world.change()
     before = world.threads
-    assert len(before) == WORKERS + 2
+    assert len(before) == WORKERS + 3
     world.trouble.expect(place, TIMES)
 
     def over() -> bool:

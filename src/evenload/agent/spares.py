@@ -1,0 +1,73 @@
+"""Which load balancers have a HAProxy begun ahead of their next change. Pure.
+
+Who has just changed a load balancer often changes it again within a minute: the listener follows the load balancer, a
+pool follows the listener.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from evenload.agent.memory import Memory
+from evenload.agent.plan_haproxy import next_worker
+from evenload.model.desired import Desired
+
+AT_MOST = 4
+LASTING = 60.0
+QUIET = 0.2
+"""Seconds. A load balancer that was changed but once, as most are in a row of creations, is left alone for so long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spare:
+    """The start that it is for. ``pid``: of the process that it takes over from, None where none runs."""
+
+    worker: int
+    pid: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """``spare``: the one that it could have; None where it should have none."""
+
+    load_balancer_id: str
+    changed_at: float
+    spare: Spare | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """``due``: when to choose again, None: not before a change."""
+
+    begin: Mapping[str, Spare]
+    end: frozenset[str]
+    due: float | None
+
+
+def choose_spares(candidates: Iterable[Candidate], kept: Mapping[str, Spare], now: float) -> Choice:
+    """Those changed last within ``LASTING`` have one. ``kept``: those begun before; a different one replaces it."""
+    recent = [each for each in candidates if now - each.changed_at < LASTING]
+    recent.sort(key=lambda each: each.changed_at, reverse=True)
+    wanted = [(each, each.spare) for each in recent if each.spare is not None][:AT_MOST]
+    missing = [(each, spare) for each, spare in wanted if kept.get(each.load_balancer_id) != spare]
+    begin = {each.load_balancer_id: spare for each, spare in missing if _ripe_at(each, spare) <= now}
+    moments = [each.changed_at + LASTING for each in recent]
+    moments += [_ripe_at(each, spare) for each, spare in missing if each.load_balancer_id not in begin]
+    end = frozenset(kept) - {each.load_balancer_id for each, _ in wanted}
+    return Choice(begin=begin, end=end, due=min(moments, default=None))
+
+
+def spare_of(memory: Memory) -> Spare | None:
+    """None for one that is in trouble, being removed, or not built yet."""
+    observed = memory.host.observed
+    if memory.troubled or observed is None or not isinstance(memory.desired.document, Desired):
+        return None
+    if not (observed.state_directory and observed.network.namespace):
+        return None
+    process = observed.haproxy.process
+    worker = next_worker(observed.haproxy, memory.process.worker)
+    return Spare(worker=worker, pid=None if process is None else process.pid)
+
+
+def _ripe_at(candidate: Candidate, spare: Spare) -> float:
+    """One that has had two processes or more has been changed before."""
+    return candidate.changed_at + (0.0 if spare.worker > 2 else QUIET)
