@@ -99,8 +99,26 @@ def read_command(pid: int) -> str | None:
 
 
 def read_haproxy_pids(load_balancer_id: str) -> set[int]:
+    """Of the processes that serve."""
+    return {pid for pid in _read_all_haproxy_pids(load_balancer_id) if not _is_root(pid)}
+
+
+def read_spare_pids(load_balancer_id: str) -> set[int]:
+    """Of those that wait for their configuration: until they have read it they are root."""
+    return {pid for pid in _read_all_haproxy_pids(load_balancer_id) if _is_root(pid)}
+
+
+def _read_all_haproxy_pids(load_balancer_id: str) -> set[int]:
     number = netns.inode(NETNS / f"qlbaas-{load_balancer_id}")
     return set() if number is None else {pid for pid, name in read_processes(number).items() if name == "haproxy"}
+
+
+def _is_root(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False  # ended meanwhile
+    return "\nUid:\t0\t" in status
 
 
 def answers_arp(asking: Machine, address: str, patience: float = _ARP_WAIT) -> bool:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from demo.traces import read_processes
+from demo.traces import read_haproxy_pids, read_processes
 from demo.traffic import Client
 from tests.e2e.world import BACKEND_PORT, World
 
@@ -99,7 +99,8 @@ def test_a_vip_port_is_shown_in_neutrons_shape(world: World) -> None:
     listed = world.ask("GET", f"/v2/ports?device_id={port['device_id']}").body["ports"]
     assert [item["id"] for item in listed] == [balanced.port_id]
     namespace = world.lab.directory.parent / "netns" / f"qlbaas-{balanced.id}"
-    assert list(read_processes(namespace.stat().st_ino).values()) == ["haproxy"]
+    assert set(read_processes(namespace.stat().st_ino).values()) == {"haproxy"}
+    assert len(read_haproxy_pids(balanced.id)) == 1
 
 
 def test_a_given_port_is_used_and_left(world: World) -> None:

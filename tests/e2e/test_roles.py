@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from demo.lab import NETNS
-from demo.traces import read_haproxy_pids
+from demo.traces import read_haproxy_pids, read_spare_pids
 from tests.e2e.killing import BURST, await_role, kill_role, undisturbed
 from tests.e2e.world import Balanced, World
 
@@ -75,6 +75,16 @@ def test_each_process_has_its_user_and_only_the_capabilities_it_needs(world: Wor
     assert haproxy["Uid"].split() == [str(HAPROXY)] * 4
     assert {int(haproxy[name], 16) for name in ("CapPrm", "CapEff")} == {0}
     assert int(haproxy["CapBnd"], 16) & ~allowed == 0
+
+    # The process of the next change is what HAProxy always is until it has read its configuration.
+    [pid] = world.wait(lambda: read_spare_pids(balanced.id), "a spare")
+    spare = status_of(pid)
+    assert all(int(spare[name], 16) & ~allowed == 0 for name in ("CapPrm", "CapEff", "CapBnd"))
+    assert [int(spare[name], 16) for name in ("CapInh", "CapAmb")] == [0, 0]
+    assert spare["NoNewPrivs"] == "1"
+    assert int(spare["PPid"]) == roles["agent"]
+    sockets = [os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    assert not any(link.startswith("socket:") for link in sockets)
 
 
 def test_threads_have_no_more_than_their_process(world: World) -> None:
