@@ -5,8 +5,6 @@ import statistics
 import time
 from pathlib import Path
 
-from evenload.host import netns
-
 
 def available(samples: int = 20, pause: float = 0.05) -> float:
     """MemAvailable, the median over a second: other processes of the machine breathe."""
@@ -30,11 +28,6 @@ def resident(pid: int) -> int:
 def proportional(pid: int) -> int:
     """Memory shared with others is split among them."""
     return field(Path(f"/proc/{pid}/smaps_rollup").read_text(), "Pss")
-
-
-def processes_in(namespace: Path) -> list[int]:
-    number = netns.inode(namespace)
-    return [] if number is None else netns.processes(number)
 
 
 def field(text: str, name: str) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from demo.traces import Footprint, observe_footprint, read_findings
+from demo.traces import Footprint, observe_footprint, read_findings, read_haproxy_pids
 from demo.traffic import Client
 from tests.fakes.sample_drafts import a_member
 from tests.root.lab import Lab
@@ -69,7 +69,7 @@ def test_a_vip_deleted_while_the_agent_was_away_leaves_nothing_when_it_comes_bac
     stage.vips.delete(vip)
     stage.pools.delete(pool)
     if crashed:
-        for pid in footprint.processes:
+        for pid in read_haproxy_pids(footprint.load_balancer_id):
             os.kill(pid, signal.SIGKILL)
     stage.start_agent()
     assert eventually(lambda: stage.tree_gone(footprint.load_balancer_id))
@@ -82,7 +82,7 @@ def test_a_vip_that_was_half_cleared_away_by_hand_is_removed_all_the_same(stage:
     vip = stage.vip(stage.pool(0))
     footprint = traces(stage, vip)
     stage.stop_agent()
-    for pid in footprint.processes:
+    for pid in read_haproxy_pids(footprint.load_balancer_id):
         os.kill(pid, signal.SIGKILL)
     os.remove(footprint.directory / "haproxy.sock")
     os.remove(footprint.directory / "running.json")
