@@ -64,8 +64,14 @@ def files(stage: Stage) -> set[str]:
     return {name for name in os.listdir(stage.files.path(stage.id)) if name.startswith("haproxy-")}
 
 
-def the_spare(stage: Stage, but: int | None = None) -> int:
-    [pid] = [pid for pid, spare in processes(stage).items() if spare and pid != but]
+def the_spare(stage: Stage) -> int:
+    """A process has no arguments for the first moment of its life."""
+
+    def found() -> list[int]:
+        return [pid for pid, spare in processes(stage).items() if spare]
+
+    assert eventually(lambda: len(found()) == 1)
+    [pid] = found()
     return pid
 
 
@@ -194,11 +200,13 @@ def test_a_spare_does_not_take_over_from_another_process_than_its_own(stage: Sta
     stage.haproxy.begin_spare(stage.id, 3, takeover=True)
     second = stage.reload(desired(member(1)))
     stage.haproxy.begin_spare(stage.id, 4, takeover=True)
+    spare = the_spare(stage)
     os.kill(second, signal.SIGKILL)
-    assert eventually(lambda: stage.haproxy.current_pid(stage.id) is None)
+    assert eventually(lambda: second not in processes(stage))
     stage.worker = 3
     pid = stage.start(desired(member(1)))
-    assert eventually(lambda: processes(stage) == {pid: False})
+    assert processes(stage)[pid] is False
+    assert spare not in processes(stage)
     assert stage.get() == "backend 1"
 
 
@@ -206,7 +214,7 @@ def test_an_ended_spare_leaves_nothing_and_another_may_come(stage: Stage) -> Non
     for _ in range(2):
         stage.haproxy.begin_spare(stage.id, 1, takeover=False)
         stage.haproxy.begin_spare(stage.id, 2, takeover=False)  # in its place
-        assert len(processes(stage)) == 1
+        the_spare(stage)
         assert files(stage) == {"haproxy-2.cfg"}
         stage.haproxy.end_spare(stage.id)
         stage.haproxy.end_spare(stage.id)
@@ -236,7 +244,7 @@ def test_a_spare_ends_with_its_agent_and_has_touched_nothing(stage: Stage) -> No
     old, text = stage.start(desired(member(1))), stage.text
     with asking(stage):
         with killed_agent(stage, 2):
-            assert len(processes(stage)) == 2
+            assert eventually(lambda: len(processes(stage)) == 2)
         assert eventually(lambda: processes(stage) == {old: False})
         process = stage.haproxy.observe(stage.id).process
         assert process is not None
