@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from http.client import HTTPException
 from http.cookies import SimpleCookie
@@ -164,9 +165,9 @@ def listens(pid: int) -> bool:
 def test_who_hangs_is_ended_when_it_is_let_finish(stage: Stage) -> None:
     stage.backend(1)
     pid = stage.start(desired(member(1)))
-    os.kill(pid, signal.SIGSTOP)
-    stage.haproxy.finish_haproxy(stage.id)
-    assert eventually(lambda: start_time(pid) is None)
+    with stage.hang():
+        stage.haproxy.finish_haproxy(stage.id)
+        assert eventually(lambda: start_time(pid) is None)
 
 
 def test_the_numbers_of_a_finishing_worker_are_read_to_its_last_byte(stage: Stage) -> None:
@@ -469,11 +470,23 @@ def test_no_second_process_starts_beside_one_that_lost_its_socket(stage: Stage) 
 
 def test_a_process_that_hangs_is_ended_by_a_reload(stage: Stage) -> None:
     stage.backend(1)
-    old = stage.start(desired(member(1)))
-    os.kill(old, signal.SIGSTOP)
-    new = stage.reload(desired(member(1)))
+    stage.start(desired(member(1)))
+    with stage.hang():
+        new = stage.reload(desired(member(1)))
     assert [worker.pid for worker in stage.haproxy._workers.living(stage.id)] == [new]
     assert [stage.get() for _ in range(8)] == ["backend 1"] * 8
+
+
+def test_a_process_that_was_stopped_goes_on_with_what_it_had(stage: Stage) -> None:
+    """At the next look at its numbers, and where it is to give way: a second after somebody had the idea."""
+    stage.backend(1)
+    pid = stage.start(desired(member(1)))
+    with closing(stage.client()) as client:
+        for wake in (lambda: stage.haproxy.read_statistics(stage.id), lambda: stage.reload(desired(member(1)))):
+            os.kill(pid, signal.SIGSTOP)
+            client.request("GET", "/")
+            wake()
+            assert client.getresponse().read() == b"backend 1"
 
 
 def test_only_so_many_workers_finish_at_a_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,13 @@ class Crew:
         return Conversation(self._workers.file(load_balancer_id, worker.number, "sock"))
 
     def greet(self, load_balancer_id: str, worker: Worker) -> Greeting:
+        """One that was stopped is let go on, and asked once more."""
+        greeting = self._greet(load_balancer_id, worker)
+        if greeting[0] is Answer.SILENT and self._workers.resume_stopped(load_balancer_id, worker.number):
+            greeting = self._greet(load_balancer_id, worker)
+        return greeting
+
+    def _greet(self, load_balancer_id: str, worker: Worker) -> Greeting:
         try:
             return Answer.GIVEN, self.converse(load_balancer_id, worker), ""
         except Finishing as error:

@@ -120,12 +120,23 @@ def abandon(begun: Begun) -> None:
 
 def start_time(pid: int) -> int | None:
     """In clock ticks since boot; with the pid it names a process for ever. None where there is no such process."""
+    fields = _fields(pid)
+    return None if fields is None or fields[0] in ("Z", "X") else int(fields[19])
+
+
+def is_stopped(pid: int) -> bool:
+    """By a signal; a debugger's stop is none."""
+    fields = _fields(pid)
+    return fields is not None and fields[0] == "T"
+
+
+def _fields(pid: int) -> list[str] | None:
+    """Of ``/proc/<pid>/stat``, from the state on."""
     try:
         content = _read(f"/proc/{pid}/stat").decode(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
-    fields = content.rpartition(")")[2].split()
-    return None if fields[0] in ("Z", "X") else int(fields[19])
+    return content.rpartition(")")[2].split()
 
 
 def arguments_of(pid: int) -> list[str]:
@@ -190,6 +201,12 @@ def end(pid: int, pid_file: Path, timeout: float = 5.0) -> None:
 def let_finish(pid: int, pid_file: Path) -> None:
     """Tells that HAProxy to listen no more and to end with its last connection. Quiet as ``end`` is."""
     with _sent(pid, pid_file, signal.SIGUSR1):
+        pass
+
+
+def resume(pid: int, pid_file: Path) -> None:
+    """Lets that HAProxy go on after a stop. Quiet as ``end`` is."""
+    with _sent(pid, pid_file, signal.SIGCONT):
         pass
 
 

@@ -66,7 +66,7 @@ class StatisticsReader:
             found = {}
             for number in site.numbers:
                 try:
-                    found[number] = self._read(load_balancer_id, site, number, serves=number == serving)
+                    found[number] = self._read_awake(load_balancer_id, site, number, serves=number == serving)
                 except (HostError, ValueError) as error:
                     log.debug("no statistics", load_balancer=load_balancer_id, worker=number, reason=str(error))
             return found
@@ -99,6 +99,15 @@ class StatisticsReader:
         if len(site.numbers) == 1:
             return site.numbers[0]
         return self._workers.current(load_balancer_id) if site.numbers else None
+
+    def _read_awake(self, load_balancer_id: str, site: _Site, number: int, *, serves: bool) -> Rows:
+        """One that was stopped is let go on, and asked once more."""
+        try:
+            return self._read(load_balancer_id, site, number, serves=serves)
+        except HostError:
+            if not self._workers.resume_stopped(load_balancer_id, number):
+                raise
+            return self._read(load_balancer_id, site, number, serves=serves)
 
     def _read(self, load_balancer_id: str, site: _Site, number: int, *, serves: bool) -> Rows:
         last_words = self._last_words.get(load_balancer_id, number)

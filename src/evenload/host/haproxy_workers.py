@@ -10,11 +10,15 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+import structlog
+
 from evenload.host import haproxy_process, netns
 from evenload.host.files import StateFiles, names_load_balancer
 from evenload.host.haproxy_arguments import named_file
 from evenload.host.refusal import refusal
 from evenload.host.succession import Worker
+
+log = structlog.get_logger(__name__)
 
 LIVE = "haproxy.cfg"
 STATES = "servers.state"
@@ -120,6 +124,17 @@ class Workers:
         named = self._named_file(load_balancer_id, pid)
         if named is not None:
             haproxy_process.let_finish(pid, named)
+
+    def resume_stopped(self, load_balancer_id: str, number: int) -> bool:
+        """Lets a worker go on that somebody has stopped (SIGSTOP); whether it was stopped. Its connections wait
+        meanwhile, and nothing else would ever wake it."""
+        worker = self._living(load_balancer_id, number)
+        named = None if worker is None else self._named_file(load_balancer_id, worker.pid)
+        if worker is None or named is None or not haproxy_process.is_stopped(worker.pid):
+            return False
+        log.warning("HAProxy was stopped and goes on", load_balancer=load_balancer_id, pid=worker.pid)
+        haproxy_process.resume(worker.pid, named)
+        return True
 
     def _numbers(self, load_balancer_id: str) -> dict[int, set[str]]:
         found: dict[int, set[str]] = {}
