@@ -81,8 +81,6 @@ def test_ports_come_back_with_their_addresses_in_order(store: UnitOfWork) -> Non
         assert transaction.ports() == [port, bare]
         assert transaction.ports(network_id=network.id) == [port, bare]
         assert transaction.ports(network_id=new_id()) == []
-        assert transaction.ports(device_id="lb") == [port]
-        assert transaction.ports(network_id=network.id, device_id="") == [bare]
         assert transaction.addresses_taken(subnet.id) == {"10.0.0.9", "10.0.0.3", "10.0.0.5"}
         assert transaction.addresses_taken(new_id()) == set()
     fewer = replace(port, fixed_ips=(ips[2], ips[1]), device_id="")

@@ -245,12 +245,8 @@ class MemoryTransaction:
     def port(self, identifier: str) -> Port | None:
         return self._state.ports.get(identifier)
 
-    def ports(self, network_id: str | None = None, device_id: str | None = None) -> list[Port]:
-        return [
-            port
-            for port in self._state.ports.values()
-            if network_id in (None, port.network_id) and device_id in (None, port.device_id)
-        ]
+    def ports(self, network_id: str | None = None) -> list[Port]:
+        return [port for port in self._state.ports.values() if network_id in (None, port.network_id)]
 
     def insert_port(self, port: Port) -> None:
         state = self._writable()

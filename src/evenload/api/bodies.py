@@ -1,6 +1,6 @@
 """Request bodies as JSON values, read with suspicion: size, type, nesting, duplicate keys, numbers that are none.
 
-Called by the resources of every facade. Raises Falcon's errors for what is not JSON, Invalid for JSON that must not be.
+Raises Falcon's errors for what is not JSON, Invalid for JSON that must not be.
 """
 
 import json

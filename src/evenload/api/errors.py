@@ -12,7 +12,7 @@ from typing import Any
 import falcon
 import structlog
 
-from evenload.api.auth.identity import BadCredentials, IdentityUnavailable, Unauthenticated
+from evenload.api.auth.identity import BadCredentials, TooManyAttempts, Unauthenticated
 from evenload.api.fields import shown
 from evenload.api.network_v2.absent import SEGMENTS
 from evenload.model.errors import (
@@ -118,9 +118,9 @@ class Errors:
         app.add_error_handler(StoreUnavailable, self._unavailable)
         app.add_error_handler(Unconfirmed, self._unconfirmed)
         app.add_error_handler(PortsUnavailable, self._unavailable)
-        app.add_error_handler(IdentityUnavailable, self._unavailable)
         app.add_error_handler(Unauthenticated, self._unauthenticated)
         app.add_error_handler(BadCredentials, self._bad_credentials)
+        app.add_error_handler(TooManyAttempts, self._too_many)
 
     def _rejected(self, request: falcon.Request, response: falcon.Response, error: Rejected, params: Any) -> None:
         names: Mapping[str, str] = getattr(request.context, "names", {})
@@ -153,6 +153,12 @@ class Errors:
         self, request: falcon.Request, response: falcon.Response, error: BadCredentials, params: Any
     ) -> None:
         _answer(request, response, 400, str(error), "BadRequest")
+
+    def _too_many(
+        self, request: falcon.Request, response: falcon.Response, error: TooManyAttempts, params: Any
+    ) -> None:
+        response.set_header("Retry-After", "1")
+        _answer(request, response, 429, str(error), "TooManyRequests")
 
     def _unexpected(self, request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
         identifier = getattr(request.context, "request_id", None)

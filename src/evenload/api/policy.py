@@ -5,18 +5,26 @@ of a millisecond, so decisions are remembered by everything they may depend on, 
 """
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
+import structlog
 from oslo_config import cfg
 from oslo_policy import opts
 from oslo_policy import policy as oslo
+from oslo_policy._checks import FalseCheck
 
-from evenload.api.auth.identity import Caller
+from evenload.api.auth.identity import Caller, with_implied
 from evenload.api.settings import PolicySettings
 from evenload.model.errors import EvenloadError, Forbidden
 
+_log = structlog.get_logger(__name__)
+
 _MAX_REMEMBERED = 4096
+_ROLE = re.compile(r"\brole:([A-Za-z0-9][A-Za-z0-9_.\-]*)")
 _SINCE = "2023.2"
 _REASON = "Keystone's default roles took the place of the load-balancer_* roles."
 
@@ -109,37 +117,13 @@ def default_rules() -> list[oslo.RuleDefault]:
 
 
 class Policy:
-    """``monotonic`` gives seconds. Raises PolicyError for a file that cannot be used."""
+    """``monotonic`` gives seconds. Raises PolicyError for a file that cannot be used at the start; later on the rules
+    that were read before hold then, and the log has the reason."""
 
     def __init__(self, settings: PolicySettings, *, monotonic: Callable[[], float]) -> None:
-        conf = cfg.ConfigOpts()
-        conf([], project="evenload", default_config_files=[], default_config_dirs=[])
-        # The defaults are Octavia's: the older roles count unless the operator says otherwise.
-        opts.set_defaults(conf)
-        conf.set_override("enforce_new_defaults", settings.enforce_new_defaults, group="oslo_policy")
-        conf.set_override("policy_dirs", [], group="oslo_policy")
-        if settings.file is not None and not settings.file.is_file():
-            raise PolicyError(f"policy file {settings.file} does not exist")
-        # Without a setting an empty file: the library's own default would be looked for in places nobody named.
-        file = settings.file.absolute() if settings.file is not None else os.devnull
-        conf.set_override("policy_file", str(file), group="oslo_policy")
-        self._enforcer = oslo.Enforcer(conf)
-        self._enforcer.suppress_deprecation_warnings = True
-        self._enforcer.suppress_default_change_warnings = True
-        self._enforcer.register_defaults(default_rules())
-        try:
-            self._enforcer.load_rules()
-            self._enforcer.check_rules(raise_on_violation=True)
-        except (
-            ValueError,
-            OSError,
-            AttributeError,  # what the library says of a file that holds no mapping
-            TypeError,
-            oslo.InvalidDefinitionError,
-            oslo.InvalidRuleDefault,
-        ) as error:
-            raise PolicyError(f"policy file {settings.file}: {error}") from error
-        self._interval = settings.reread_interval
+        self._settings = settings
+        self._stamp = _stamp_of(settings.file)
+        self._enforcer = load_enforcer(settings)
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._remembered: dict[tuple[str, Caller, str | None], bool] = {}
@@ -155,8 +139,9 @@ class Policy:
                 return known
         with self._lock:
             if now >= self._until or len(self._remembered) >= _MAX_REMEMBERED:
+                self._reread()
                 self._remembered = {}
-                self._until = now + self._interval
+                self._until = now + self._settings.reread_interval
             allowed = self._ask(rule, caller, project_id)
             self._remembered[key] = allowed
         return allowed
@@ -164,6 +149,18 @@ class Policy:
     def require(self, rule: str, caller: Caller, project_id: str | None) -> None:
         if not self.allows(rule, caller, project_id):
             raise Forbidden("Policy does not allow this request to be performed.")
+
+    def _reread(self) -> None:
+        stamp = _stamp_of(self._settings.file)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._enforcer = load_enforcer(self._settings)
+        except PolicyError as error:
+            _log.error("the policy file cannot be used; the rules that were read before hold", reason=str(error))
+        else:
+            _log.info("the policy file was read again", file=str(self._settings.file))
 
     def _ask(self, rule: str, caller: Caller, project_id: str | None) -> bool:
         # Nobody's object has no project at all: the library would find None equal to a caller's None.
@@ -176,3 +173,65 @@ class Policy:
             "is_admin": caller.administrator,
         }
         return bool(self._enforcer.enforce(rule, target, credentials))
+
+
+def load_enforcer(settings: PolicySettings) -> oslo.Enforcer:
+    """With the rules as the file is now; it does not look at the file again. Raises PolicyError."""
+    conf = cfg.ConfigOpts()
+    conf([], project="evenload", default_config_files=[], default_config_dirs=[])
+    # The defaults are Octavia's: the older roles count unless the operator says otherwise.
+    opts.set_defaults(conf)
+    conf.set_override("enforce_new_defaults", settings.enforce_new_defaults, group="oslo_policy")
+    conf.set_override("policy_dirs", [], group="oslo_policy")
+    if settings.file is not None and not settings.file.is_file():
+        raise PolicyError(f"policy file {settings.file} does not exist")
+    # Without a setting an empty file: the library's own default would be looked for in places nobody named.
+    file = settings.file.absolute() if settings.file is not None else os.devnull
+    conf.set_override("policy_file", str(file), group="oslo_policy")
+    enforcer = oslo.Enforcer(conf)
+    enforcer.suppress_deprecation_warnings = True
+    enforcer.suppress_default_change_warnings = True
+    enforcer.register_defaults(default_rules())
+    try:
+        os.close(os.open(file, os.O_RDONLY | os.O_CLOEXEC))  # the library says nothing of one that it may not read
+        enforcer.load_rules()
+        enforcer.check_rules(raise_on_violation=True)
+        for name, rule in enforcer.file_rules.items():
+            if "!" not in str(rule.check_str) and _holds_false(rule.check):
+                raise ValueError(f"the rule {name} cannot be understood")
+    except (
+        ValueError,
+        OSError,
+        AttributeError,  # what the library says of a file that holds no mapping
+        TypeError,
+        cfg.Error,
+        oslo.InvalidDefinitionError,
+        oslo.InvalidRuleDefault,
+    ) as error:
+        raise PolicyError(f"policy file {settings.file}: {error}") from error
+    enforcer.use_conf = False  # the library would fall back to its defaults where the file is gone
+    return enforcer
+
+
+def _holds_false(check: Any) -> bool:
+    """Whether the library has put a refusal where it did not understand a part of a rule."""
+    parts = [*getattr(check, "rules", ()), *([check.rule] if hasattr(check, "rule") else [])]
+    return isinstance(check, FalseCheck) or any(map(_holds_false, parts))
+
+
+def known_roles(policy_text: str = "") -> set[str]:
+    """The roles that a rule names, with those that are implied by one; ``policy_text``: an operator's file."""
+    checks = [str(rule.check_str) for rule in default_rules()]
+    checks += [str(rule.deprecated_rule.check_str) for rule in default_rules() if rule.deprecated_rule]
+    return set(with_implied(sorted({role for text in (*checks, policy_text) for role in _ROLE.findall(text)})))
+
+
+def _stamp_of(file: Path | None) -> tuple[int, ...] | None:
+    """Another one where the file has changed; None where there is none, or nobody may look at it."""
+    if file is None:
+        return None
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode

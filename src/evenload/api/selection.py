@@ -1,5 +1,5 @@
-"""Filters, order and pages over objects that are all at hand, as they are shown. Pure; called by the facades whose use
-cases give lists whole: there are few networks, and of LBaaS v1 the store narrows down only what it knows by itself.
+"""Filters, order and pages over objects that are all at hand, as they are shown. Pure. For use cases
+that give lists whole: there are few networks, and of LBaaS v1 the store narrows down only what it knows by itself.
 """
 
 from collections.abc import Sequence

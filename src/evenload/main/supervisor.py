@@ -26,6 +26,7 @@ from evenload.main.basics import BasicsError, read_basics
 from evenload.main.control import ALIVE, READY, environment_for, make_line, send_go
 from evenload.main.listening import listen_tcp
 from evenload.main.notify import Notifier
+from evenload.main.permission import in_words
 from evenload.main.state import StateDirectory
 from evenload.model.errors import EvenloadError
 
@@ -105,7 +106,7 @@ class Supervisor:
         except BasicsError as error:
             return error.status  # said already
         except (EvenloadError, OSError, ValueError) as error:
-            sys.stderr.write(f"evenload: {error}\n")
+            sys.stderr.write(f"evenload: {in_words(error)}\n")
             return 1
         finally:
             self._stop()

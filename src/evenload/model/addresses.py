@@ -1,6 +1,6 @@
 """What a subnet may be and which addresses in it can be given to a port: pure rules, in Neutron's sense.
 
-Called by service/networks.py, service/allocation.py and ports/ipam.py. Errors name the model's field of a subnet, or
+Errors name the model's field of a subnet, or
 the one that the caller says.
 """
 

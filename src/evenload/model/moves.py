@@ -1,4 +1,4 @@
-"""Pools and members that go from one load balancer to another, as LBaaS v1 allows. Pure; called by ``service``.
+"""Pools and members that go from one load balancer to another, as LBaaS v1 allows. Pure.
 
 Two trees take part: the one that loses something and the one that gains it. A store has to write the loser first, since
 an object stands in one tree at a time. What is being deleted does not move: it goes with the tree it is leaving.

@@ -1,6 +1,6 @@
 """The rules across fields and objects of one load balancer, as functions from a tree to what it violates.
 
-Called by ``service`` with the tree as it would be saved, before anything is saved. Types, ranges and characters of
+The tree is as it would be saved; nothing has been saved yet. Types, ranges and characters of
 single fields are the facades' business; what could reach a configuration file is looked at here once more. Pure: raises
 nothing, returns ``Violation``s, each naming the model's field.
 

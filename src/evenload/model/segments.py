@@ -1,7 +1,4 @@
-"""Which segment a new network gets: pure rules, in Neutron's sense.
-
-Called by service/networks.py.
-"""
+"""Which segment a new network gets: pure rules, in Neutron's sense."""
 
 from collections.abc import Collection, Sequence
 

@@ -1,6 +1,6 @@
 """Provisioning and operating status: the one transition table, and what a change or a report does to a tree.
 
-Called by ``service`` with the tree that it is about to save. Pure: takes trees and moments, returns trees. A record
+Pure: takes trees and moments, returns trees. A record
 that does not change is returned as the same object, so that a store writes only what differs.
 
 A generation numbers the changes of one load balancer. Whatever a change touches or locks is given its generation, so

@@ -1,6 +1,6 @@
 """Takes addresses and MACs for new ports inside a writing transaction.
 
-Called by service/networks.py and ports/ipam.py with the network locked, which keeps others from choosing the same; the
+The network is locked, which keeps others from choosing the same; the
 database's own constraints stand behind it.
 """
 

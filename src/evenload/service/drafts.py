@@ -1,6 +1,6 @@
 """Records from drafts, and records with changes: what a caller gave, completed by the model's defaults.
 
-Called by the use cases. Pure. A value of None for a field whose default is another means that default, as null does on
+Pure. A value of None for a field whose default is another means that default, as null does on
 the wire; it is an error for a field that has none.
 """
 

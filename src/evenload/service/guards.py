@@ -1,6 +1,6 @@
 """Look-ups and refusals that all use cases share: what is not there, what is being deleted, what breaks a rule.
 
-Called by the use cases inside a transaction; raises ``Rejected`` errors, changes nothing.
+Inside a transaction; raises ``Rejected`` errors, changes nothing.
 """
 
 from collections.abc import Iterable

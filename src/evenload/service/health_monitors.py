@@ -1,4 +1,4 @@
-"""Use cases of health monitors; each is one transaction. Called by the facades.
+"""Use cases of health monitors; each is one transaction.
 
 A monitor of a pool that was made by LBaaS v1 is what a template amounts to there (lbaas_v1/templates.py): it is changed
 together with that, and with the monitors of other pools that have the same.

@@ -1,4 +1,4 @@
-"""Use cases of listeners; each is one transaction. Called by the facades."""
+"""Use cases of listeners; each is one transaction."""
 
 from typing import cast
 

@@ -1,4 +1,4 @@
-"""Use cases of load balancers; each is one transaction. Called by the facades."""
+"""Use cases of load balancers; each is one transaction."""
 
 from dataclasses import replace
 from typing import cast
@@ -18,6 +18,7 @@ from evenload.service import drafts, guards
 from evenload.service.commands import BalancerDraft, Changes
 from evenload.service.context import Context
 from evenload.service.homes import hold_agents, take_agent
+from evenload.service.lbaas_v1 import templates
 from evenload.service.plans import drafts_of, hosted_at, plan_tree
 from evenload.service.scheduler import choose_agent, choose_new_homes
 from evenload.service.views import view_of
@@ -82,9 +83,11 @@ class LoadBalancers:
         """The VIP's port is released once the host has confirmed that it has nothing left."""
 
         def work(transaction: Transaction) -> None:
+            templates.lock_own(transaction, templates.v1_pools_of(transaction, identifier))
             before = guards.read_tree(transaction, Kind.LOAD_BALANCER, identifier)
             if not (cascade or before.load_balancer.deleting):
                 guards.require(rules.validate_removal(before))
+            templates.remove_own(transaction, before.monitors.values())
             after = status.removed(before, identifier, now=self._context.now())
             transaction.update_tree(before, after)
 

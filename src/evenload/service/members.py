@@ -1,4 +1,4 @@
-"""Use cases of members; each is one transaction. Called by the facades.
+"""Use cases of members; each is one transaction.
 
 A change of a weight is what happens most often: it reads the tree once and writes the records that differ.
 """

@@ -1,5 +1,5 @@
-"""What a creation with many parts, or the replacement of a pool's members, amounts to. Pure; called by the use cases,
-which check the rules on the outcome and save it."""
+"""What a creation with many parts, or the replacement of a pool's members, amounts to. Pure:
+the rules are checked on the outcome."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace

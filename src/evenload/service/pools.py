@@ -1,4 +1,4 @@
-"""Use cases of pools; each is one transaction. Called by the facades."""
+"""Use cases of pools; each is one transaction."""
 
 from dataclasses import replace
 from typing import cast
@@ -13,6 +13,7 @@ from evenload.model.tree import Tree
 from evenload.service import drafts, guards
 from evenload.service.commands import Changes, PoolDraft
 from evenload.service.context import Context
+from evenload.service.lbaas_v1 import templates
 from evenload.service.plans import drafts_of, plan_pool
 from evenload.service.views import view_of
 
@@ -71,7 +72,9 @@ class Pools:
         """Its members and monitor go with it; listeners that used it have no default pool any more."""
 
         def work(transaction: Transaction) -> None:
+            templates.lock_own(transaction, [identifier])
             before = guards.read_tree(transaction, Kind.POOL, identifier)
+            templates.remove_own(transaction, before.monitors_of(identifier))
             after = status.removed(before, identifier, now=self._context.now())
             # What holds a pool that stands alone has no other purpose.
             if after.hosted or after.pools:

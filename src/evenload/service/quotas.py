@@ -1,6 +1,6 @@
 """How many objects a project may have: what was set for it, else what the settings say. -1 is no limit.
 
-``require_room`` is called by the use cases that create something, inside their transaction: the project is locked until
+``require_room`` belongs into the transaction that creates something: the project is locked until
 that ends, so that two requests at once cannot both take the last place.
 """
 

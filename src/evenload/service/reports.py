@@ -1,6 +1,6 @@
 """What agents say of load balancers, written down: results of attempts, operating statuses, counters.
 
-Called by the gateway and by housekeeping inside a writing transaction. Reports may come late, twice or out of order;
+Inside a writing transaction. Reports may come late, twice or out of order;
 what they say about a generation is true of that generation for ever, and only of it.
 """
 

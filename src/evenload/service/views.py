@@ -1,6 +1,6 @@
 """What a caller is shown of an object: the record with the ids around it, from the tree that was just computed.
 
-Called by the use cases that change something; what only reads asks the store for its views. Pure.
+For what has just been changed; what only reads asks the store for its views. Pure.
 """
 
 from typing import TypeVar

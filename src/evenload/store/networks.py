@@ -145,16 +145,12 @@ def read_port(connection: Connection, identifier: str, *, lock: bool) -> Port | 
     return _PORTS.codec.decode(row, fixed_ips=tuple(FixedIp(subnet_id=ip[1], address=ip[2]) for ip in ips))
 
 
-def read_ports(connection: Connection, network_id: str | None, device_id: str | None) -> list[Port]:
+def read_ports(connection: Connection, network_id: str | None) -> list[Port]:
     ports, ips, key = _PORTS.all, _IPS, dict[str, str]()
     if network_id is not None:
         ports = ports.where(tables.PORTS.c.network_id == bindparam("network"))
         ips = ips.where(tables.PORTS.c.network_id == bindparam("network"))
         key["network"] = network_id
-    if device_id is not None:
-        ports = ports.where(tables.PORTS.c.device_id == bindparam("device"))
-        ips = ips.where(tables.PORTS.c.device_id == bindparam("device"))
-        key["device"] = device_id
     fixed: dict[str, list[FixedIp]] = {}
     for port_id, subnet_id, address in connection.execute(ips, key):
         fixed.setdefault(port_id, []).append(FixedIp(subnet_id=subnet_id, address=address))

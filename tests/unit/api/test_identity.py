@@ -1,14 +1,18 @@
 """Who is let in, by which file, and what is told of it."""
 
 import base64
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 import bcrypt
 import pytest
+import structlog
+from tests.waiting import NET
 
 from evenload.api.auth.http_basic import HttpBasicIdentity, UserFileError, hash_password, parse_users
-from evenload.api.auth.identity import BadCredentials, IdentityUnavailable, Unauthenticated
+from evenload.api.auth.identity import BadCredentials, TooManyAttempts, Unauthenticated
+from evenload.api.auth.login_lanes import LoginLanes, key_of
 from evenload.api.auth.none import NoIdentity
 
 
@@ -135,23 +139,102 @@ def test_a_change_of_the_file_counts_at_once(users: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", ["missing", "broken", "open"])
-def test_a_file_that_became_unusable_lets_nobody_in(users: Path, spoil: str) -> None:
-    identity = HttpBasicIdentity(users, monotonic=Watch())
-    identity.authenticate(basic("ann", "geheim"))
+def test_a_file_that_became_unusable_leaves_the_users_that_were_known(users: Path, spoil: str) -> None:
+    """What is wrong is told once, with the line and not with what stands in it."""
+    identity = HttpBasicIdentity(users, monotonic=Watch(), remember=0.0)
     before = users.read_text()
     if spoil == "missing":
         users.unlink()
     elif spoil == "broken":
-        users.write_text("nonsense\n")
+        users.write_text(f"{before}bob:{HASH}:blue\n")
     else:
         users.chmod(0o644)
-    for _ in range(2):
-        with pytest.raises(IdentityUnavailable):
-            identity.authenticate(basic("ann", "geheim"))
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            assert identity.authenticate(basic("ann", "geheim")).user_id == "ann"
+            with pytest.raises(Unauthenticated):
+                identity.authenticate(basic("bob", "x"))
+    [told] = [line["reason"] for line in lines if line["log_level"] == "error"]
+    assert HASH not in told
+    assert {"missing": "No such file", "broken": "line 5: not of the form", "open": "mode 0644"}[spoil] in told
     users.touch(0o600)
     users.chmod(0o600)
-    users.write_text(before)
-    assert identity.authenticate(basic("ann", "geheim")).user_id == "ann"
+    users.write_text(f"bob:{cheap('x')}:blue:member\n")
+    assert identity.authenticate(basic("bob", "x")).user_id == "bob"
+    with pytest.raises(Unauthenticated):
+        identity.authenticate(basic("ann", "geheim"))
+
+
+class Slow:
+    """Checks of passwords that last until they are let go; ``entered``: one more has begun."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.entered, self._proceed = threading.Semaphore(0), threading.Event()
+        monkeypatch.setattr(bcrypt, "checkpw", self)
+
+    def __call__(self, password: bytes, hashed: bytes) -> bool:
+        self.entered.release()
+        assert self._proceed.wait(NET)
+        return password in (b"geheim", b"toor")
+
+    def let_go(self) -> None:
+        self._proceed.set()
+
+
+def sent_from(address: str, user: str, password: str) -> Mapping[str, str]:
+    return {**basic(user, password), "REMOTE_ADDR": address}
+
+
+def test_a_flood_of_wrong_passwords_holds_one_thread(users: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known users are served on, be it from the flood's own address; one whose password was right lately costs no
+    check where no lane is free."""
+    watch = Watch()
+    identity = HttpBasicIdentity(users, monotonic=watch, remember=30.0)
+    identity.authenticate(sent_from("192.0.2.1", "ann", "geheim"))
+    for name in ("root", "nobody"):
+        for _ in range(3):
+            with pytest.raises(Unauthenticated):
+                identity.authenticate(sent_from("192.0.2.1", name, "falsch"))
+    watch.time += 31.0  # nothing is remembered any more
+    slow = Slow(monkeypatch)
+    flood = threading.Thread(target=lambda: refused(identity, sent_from("192.0.2.1", "nobody", "x")), daemon=True)
+    flood.start()
+    assert slow.entered.acquire(timeout=NET)
+    for name in ("root", "nobody"):
+        with pytest.raises(TooManyAttempts):
+            identity.authenticate(sent_from("192.0.2.1", name, "toor"))
+    others = [
+        threading.Thread(target=identity.authenticate, args=(sent_from(address, name, word),), daemon=True)
+        for address, name, word in (("192.0.2.2", "root", "toor"), ("192.0.2.1", "ann", "geheim"))
+    ]
+    for each in others:
+        each.start()
+        assert slow.entered.acquire(timeout=NET)
+    assert identity.authenticate(sent_from("192.0.2.3", "ann", "geheim")).user_id == "ann"  # no lane is free
+    slow.let_go()
+    for each in (flood, *others):
+        each.join(NET)
+    watch.time += 61.0
+    assert identity.authenticate(sent_from("192.0.2.1", "root", "toor")).user_id == "root"
+
+
+def refused(identity: HttpBasicIdentity, environ: Mapping[str, str]) -> None:
+    with pytest.raises(Unauthenticated):
+        identity.authenticate(environ)
+
+
+def test_who_finds_no_lane_in_time_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    lanes = LoginLanes(monotonic=Watch(), patience=0.01)
+    with lanes.turn(("a", 1)), lanes.turn(("b", 2)), pytest.raises(TooManyAttempts), lanes.turn(("c", 3)):
+        pass
+    with lanes.turn(("c", 3)):
+        pass
+
+
+def test_ever_new_names_are_suspect_in_the_end() -> None:
+    keys = {key_of("192.0.2.1", f"name{number}") for number in range(1000)}
+    assert len(keys) == 64
+    assert key_of("192.0.2.2", "name") not in keys
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o606, 0o660, 0o602])

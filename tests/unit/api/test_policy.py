@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+import structlog
 
 from evenload.api.auth.identity import Caller
-from evenload.api.policy import Policy, PolicyError
+from evenload.api.policy import Policy, PolicyError, known_roles
 from evenload.api.settings import PolicySettings
 from evenload.model.errors import Forbidden
 
@@ -111,7 +112,9 @@ def test_an_operators_file_and_its_change(tmp_path: Path) -> None:
     assert allowed(policy, caller("mason"), WRITE) == YES
 
 
-@pytest.mark.parametrize("content", ['"a": "rule:no_such_rule"\n', "just text\n", '"a: b\n'])
+@pytest.mark.parametrize(
+    "content", ['"a": "rule:no_such_rule"\n', "just text\n", '"a: b\n', '"x:y": "role:a and not (role:b or oops)"\n']
+)
 def test_a_file_that_cannot_be_used(tmp_path: Path, content: str) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(content)
@@ -122,3 +125,33 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, content: str) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="does not exist"):
         Policy(PolicySettings(file=tmp_path / "none.yaml"), monotonic=Watch())
+
+
+@pytest.mark.parametrize("content", [None, '"a": "rule:no_such_rule"\n', "just text\n", '"a: b\n', '"x:y": "oops("\n'])
+def test_a_file_that_breaks_leaves_the_last_good_rules(tmp_path: Path, content: str | None) -> None:
+    """One that is stricter than the defaults is not given up for those; it is told once, and a good one is taken."""
+    file = tmp_path / "policy.yaml"
+    file.write_text('"os_load-balancer_api:pool:post": "role:builder"\n')
+    watch = Watch()
+    policy = Policy(PolicySettings(file=file, reread_interval=5.0), monotonic=watch)
+    if content is None:
+        file.unlink()
+    else:
+        file.write_text(content)
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            watch.time += 5.0
+            assert allowed(policy, caller("builder"), WRITE) == YES
+            assert allowed(policy, caller("member"), WRITE) == NO
+            assert allowed(policy, caller("admin"), ADMIN) == YES
+    assert [(line["log_level"], "policy.yaml" in line["reason"]) for line in lines] == [("error", True)]
+    file.write_text('"os_load-balancer_api:pool:post": "role:mason or role:somebody"\n')
+    watch.time += 5.0
+    assert allowed(policy, caller("builder"), WRITE) == NO
+    assert allowed(policy, caller("mason"), WRITE) == YES
+
+
+def test_the_roles_that_rules_know() -> None:
+    assert {"admin", "member", "reader", "manager", "service", "load-balancer_quota_admin"} <= known_roles()
+    assert "mason" not in known_roles()
+    assert "mason" in known_roles('"os_load-balancer_api:pool:post": "role:mason and not role:guest"')

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evenload.api.auth.http_basic import HttpBasicIdentity, UserFileError
-from evenload.main.user import render_line
+from evenload.main.user import render_line, require_known
 
 
 def test_a_line_lets_its_user_in(tmp_path: Path) -> None:
@@ -35,3 +35,12 @@ def test_a_line_lets_its_user_in(tmp_path: Path) -> None:
 def test_what_the_service_would_refuse_is_refused(name: str, project: str, roles: str, password: str) -> None:
     with pytest.raises((UserFileError, ValueError)):
         render_line(name, project, roles, password)
+
+
+def test_a_role_that_no_rule_knows_is_refused() -> None:
+    for roles in ("member", "admin,reader", "member, service", "load-balancer_quota_admin"):
+        require_known(roles)
+    for roles in ("membr", "member,owner", "", "Member"):
+        with pytest.raises(ValueError, match="no rule knows the role"):
+            require_known(roles)
+    require_known("mason", '"os_load-balancer_api:pool:post": "role:mason"')

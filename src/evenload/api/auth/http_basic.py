@@ -1,11 +1,12 @@
 """User and password from a file of bcrypt hashes, with project and roles, as OpenStack's standalone services have it.
 
 A line is ``user:bcrypt hash:project:role[,role...]``; empty lines and those that begin with ``#`` do not count. The
-file is read again when it changes. While it cannot be used nobody is let in: a user who was just removed must not
-stay because of a slip in another line.
+file is read again when it changes. While it cannot be used the users that were read before are known, and the log says
+which line is wrong.
 
 bcrypt takes 50 ms and more on purpose, so a password that was right is remembered for some seconds, as a keyed digest
-that says nothing without this process' key and that is void once the user's line changes.
+that says nothing without this process' key and that is void once the user's line changes. Where there are too many
+checks to make, one that was right within the last hour is taken for right.
 """
 
 import base64
@@ -24,7 +25,8 @@ from typing import Any
 import bcrypt
 import structlog
 
-from evenload.api.auth.identity import Caller, IdentityUnavailable, Unauthenticated, is_project, with_implied
+from evenload.api.auth.identity import Caller, TooManyAttempts, Unauthenticated, is_project, with_implied
+from evenload.api.auth.login_lanes import LoginLanes, key_of
 from evenload.model.errors import EvenloadError
 
 _log = structlog.get_logger(__name__)
@@ -33,9 +35,12 @@ CHALLENGE = 'Basic realm="evenload", charset="UTF-8"'
 MAX_PASSWORD_BYTES = 72
 """bcrypt looks at no more, so a longer one cannot be the right one."""
 _MAX_REMEMBERED = 1024
-_CONCURRENT_CHECKS = 2
+_TRUSTED_UNDER_LOAD = 3600.0
 _HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
 _ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
+
+
+_Stamp = tuple[int, int, int, int] | None
 
 
 class UserFileError(EvenloadError):
@@ -97,8 +102,8 @@ class HttpBasicIdentity:
         self._remember = remember
         self._key = os.urandom(32)
         self._lock = threading.Lock()
-        self._checks = threading.BoundedSemaphore(_CONCURRENT_CHECKS)
-        self._remembered: dict[bytes, float] = {}
+        self._lanes = LoginLanes(monotonic=monotonic)
+        self._checked: dict[bytes, float] = {}
         self._stamp, self._users = self._read()
 
     def authenticate(self, environ: Mapping[str, Any]) -> Caller:
@@ -107,10 +112,19 @@ class HttpBasicIdentity:
         user = users.by_name.get(name)
         hashed = user.hashed if user is not None else users.decoy
         digest = hmac.digest(self._key, b"\0".join((hashed, name.encode(), password)), "sha256")
-        if user is not None and self._is_remembered(digest):
+        age = self._age(digest) if user is not None else None
+        if user is not None and age is not None and age < self._remember:
             return user.caller
-        with self._checks:
-            right = _matches(password, hashed)
+        trusted = age is not None and age < _TRUSTED_UNDER_LOAD
+        key = key_of(str(environ.get("REMOTE_ADDR", "")), name)
+        try:
+            with self._lanes.turn(key, wait=not trusted):
+                right = _matches(password, hashed)
+        except TooManyAttempts:
+            if user is not None and trusted:
+                return user.caller
+            raise
+        self._lanes.note(key, right=right and user is not None)
         if user is None or not right:
             _log.info("a login was refused", user=name if user is not None else None)
             raise Unauthenticated("The user name or the password is wrong.", CHALLENGE)
@@ -123,24 +137,29 @@ class HttpBasicIdentity:
         return sorted(project for project in known if project is not None)
 
     def _current(self) -> _Users:
-        try:
-            status = os.stat(self._path)
-        except OSError as error:
-            raise self._unavailable(error) from error
-        if (status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode) == self._stamp:
+        stamp = self._look()
+        if stamp == self._stamp:
             return self._users
         with self._lock:
+            if stamp == self._stamp:
+                return self._users
             try:
                 self._stamp, self._users = self._read()
             except UserFileError as error:
-                raise self._unavailable(error) from error
+                self._stamp = stamp  # told once, not at each request
+                _log.error("the user file cannot be used; the users that were read before are known", reason=str(error))
+            else:
+                _log.info("the user file was read again", users=len(self._users.by_name))
             return self._users
 
-    def _unavailable(self, error: Exception) -> IdentityUnavailable:
-        _log.error("the user file cannot be used, nobody is let in", path=str(self._path), reason=str(error))
-        return IdentityUnavailable("Users cannot be looked up at present.")
+    def _look(self) -> _Stamp:
+        """None where there is no file, or nobody may look at it."""
+        try:
+            return _stamp_of(os.stat(self._path))
+        except OSError:
+            return None
 
-    def _read(self) -> tuple[tuple[int, int, int, int], _Users]:
+    def _read(self) -> tuple[_Stamp, _Users]:
         try:
             with open(self._path, encoding="utf-8") as file:
                 status = os.fstat(file.fileno())
@@ -161,20 +180,25 @@ class HttpBasicIdentity:
             raise UserFileError(f"user file {self._path}: {error}") from error
         slowest = max((user.hashed for user in users.values()), key=lambda hashed: hashed[4:6], default=None)
         decoy = slowest or bcrypt.hashpw(b"nobody", bcrypt.gensalt(rounds=10))
-        return (status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode), _Users(users, decoy)
+        return _stamp_of(status), _Users(users, decoy)
 
-    def _is_remembered(self, digest: bytes) -> bool:
+    def _age(self, digest: bytes) -> float | None:
+        """Seconds since that password was found right; None: never."""
         with self._lock:
-            return self._remembered.get(digest, 0.0) > self._monotonic()
+            checked = self._checked.get(digest)
+        return None if checked is None else self._monotonic() - checked
 
     def _keep(self, digest: bytes) -> None:
         now = self._monotonic()
         with self._lock:
-            if len(self._remembered) >= _MAX_REMEMBERED:
-                self._remembered = {key: end for key, end in self._remembered.items() if end > now}
-            if len(self._remembered) >= _MAX_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[digest] = now + self._remember
+            if len(self._checked) >= _MAX_REMEMBERED:
+                kept = {key: checked for key, checked in self._checked.items() if now - checked < self._remember}
+                self._checked = {} if len(kept) >= _MAX_REMEMBERED else kept
+            self._checked[digest] = now
+
+
+def _stamp_of(status: os.stat_result) -> _Stamp:
+    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode
 
 
 def hash_password(password: str) -> str:

@@ -38,13 +38,13 @@ class BadCredentials(EvenloadError):
     """The request names something about the caller in a way that cannot be read (HTTP 400)."""
 
 
-class IdentityUnavailable(EvenloadError):
-    """Callers cannot be known at present (HTTP 503). The reason goes to the log, not to the client."""
+class TooManyAttempts(EvenloadError):
+    """Nobody looks at this caller's credentials just now (HTTP 429); another attempt may help."""
 
 
 class Identity(Protocol):
     def authenticate(self, environ: Mapping[str, Any]) -> Caller:
-        """Raises Unauthenticated, BadCredentials or IdentityUnavailable."""
+        """Raises Unauthenticated, BadCredentials, or TooManyAttempts."""
 
     def projects(self, caller: Caller) -> Sequence[str] | None:
         """The projects that this caller may know of; None where every well-formed name is a project."""

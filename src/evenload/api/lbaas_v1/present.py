@@ -1,5 +1,4 @@
-"""VIPs, pools, members, health monitors, agents and quotas as LBaaS v1 and Neutron show them. Pure; called by the
-resources of this package.
+"""VIPs, pools, members, health monitors, agents and quotas as LBaaS v1 and Neutron show them. Pure.
 
 Each ``..._COLUMNS`` says what its list may be filtered and sorted by, under the names that answers use. Attributes that
 are lists are no order; a filter by one asks for the objects that have the value in it.
@@ -14,7 +13,6 @@ from evenload.api.paging import Column
 from evenload.api.reasons import reason_for_owner
 from evenload.model.balancer import (
     AnyRecord,
-    HealthMonitor,
     Member,
     Pool,
     Record,
@@ -130,10 +128,6 @@ def present_monitor(view: MonitorView) -> Json:
         "admin_state_up": template.admin_state_up,
         "pools": [{"pool_id": each.item.pool_id, **_status(each)} for each in view.associations],
     }
-
-
-def present_association(monitor: Record[HealthMonitor]) -> Json:
-    return {"id": template_of(monitor), "tenant_id": monitor.project_id}
 
 
 def present_statistics(statistics: Statistics) -> Json:

@@ -1,4 +1,4 @@
-"""Which path of LBaaS v1 is served by what, and of the parts of Neutron that came with it. Called by ``app``."""
+"""Which path of LBaaS v1 is served by what, and of the parts of Neutron that came with it."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """Requests of LBaaS v1 as the use cases' commands. Pure: what a body gave goes in, a draft or changes come out.
 
-Called by the resources of this package with bodies that ``schema`` has checked. ``max_retries`` is how many checks in a
+``schema`` has checked the bodies. ``max_retries`` is how many checks in a
 row take a member away (``fall``); how many bring it back (``rise``) v1 cannot say, and it was HAProxy's default.
 """
 

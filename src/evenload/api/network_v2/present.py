@@ -1,4 +1,4 @@
-"""Networks, subnets and ports as Neutron's API shows them. Pure; called by the resources of this package.
+"""Networks, subnets and ports as Neutron's API shows them. Pure.
 
 Each ``..._COLUMNS`` says what its list may be filtered and sorted by, under the names that answers use.
 """

@@ -1,4 +1,4 @@
-"""Bodies of the network API as fields of the model. Pure; called by the resources with what ``schema`` has checked."""
+"""Bodies of the network API as fields of the model. Pure; ``schema`` has checked them."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Objects as Octavia's API shows them. Pure; called by the resources of this package.
+"""Objects as Octavia's API shows them. Pure.
 
 The readers of each kind are derived from its table of attributes once, at import; only what the table cannot say stands
 here by hand. A name among ``fields`` that an object has not is left out without a word, as Octavia does.

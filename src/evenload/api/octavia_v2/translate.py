@@ -1,6 +1,6 @@
 """Requests of Octavia's API as the service's commands. Pure: what a body gave goes in, a draft or changes come out.
 
-Called by the resources of this package with bodies that ``schema`` has checked. Only what the table of attributes
+``schema`` has checked the bodies. Only what the table of attributes
 cannot say by itself stands here: objects within objects, and values that consist of several attributes.
 """
 

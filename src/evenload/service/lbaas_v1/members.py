@@ -1,4 +1,4 @@
-"""Use cases of LBaaS v1's members, which may go from pool to pool; each is one transaction. Called by the facade."""
+"""Use cases of LBaaS v1's members, which may go from pool to pool; each is one transaction."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -1,6 +1,6 @@
 """Use cases of LBaaS v1's health monitors, which belong to a project and not to a pool; each is one transaction.
 
-Called by the facade. How pools are associated with them: pools.py.
+How pools are associated with them: pools.py.
 """
 
 from collections.abc import Mapping

@@ -19,7 +19,7 @@ from evenload.service import drafts, guards, quotas
 from evenload.service.commands import Changes
 from evenload.service.context import Context
 from evenload.service.homes import take_agent
-from evenload.service.lbaas_v1 import views
+from evenload.service.lbaas_v1 import templates, views
 from evenload.service.lbaas_v1.commands import PoolView, V1PoolDraft
 from evenload.service.lbaas_v1.templates import monitor_from
 from evenload.service.lbaas_v1.totals import read_totals
@@ -85,11 +85,13 @@ class V1Pools:
         """With its members; its monitors are no longer associated with it. Raises PoolInUse while it has a VIP."""
 
         def work(transaction: Transaction) -> None:
+            templates.lock_own(transaction, [identifier])
             before = read_pool(transaction, identifier)
             if before.pools[identifier].deleting:
                 raise guards.not_found(Kind.POOL, identifier)
             if any(not listener.deleting for listener in before.listeners_of(identifier)):
                 raise PoolInUse(f"Pool {identifier} is still in use.")
+            templates.remove_own(transaction, before.monitors_of(identifier))
             after = status.removed(before, identifier, now=self._context.now())
             if after.hosted or after.pools:
                 transaction.update_tree(before, after)

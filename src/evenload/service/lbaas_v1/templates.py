@@ -1,17 +1,17 @@
 """Health monitors that any number of pools have: one template, and what it amounts to in each pool's tree.
 
-Called by the use cases of both APIs inside a writing transaction. Whoever changes one of the monitors changes the
-template and all the others with it: LBaaS v1 could not say otherwise.
+Inside a writing transaction. Whoever changes one of the monitors changes the template and all the others with it: LBaaS
+v1 could not say otherwise. A template that came with a monitor of Octavia's API has its id, and goes with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
 from evenload.interfaces import Transaction
 from evenload.model import status
-from evenload.model.balancer import HealthMonitor, MonitorTemplate, template_of
+from evenload.model.balancer import HealthMonitor, MonitorTemplate, Record, template_of
 from evenload.model.enums import Kind
 from evenload.model.query import Query
 from evenload.model.tree import Tree
@@ -52,6 +52,29 @@ def change_monitors(
         if touched:
             after = status.advance(edited, changed=touched, now=now)
             transaction.update_tree(before, after)
+
+
+def lock_own(transaction: Transaction, pool_ids: Sequence[str]) -> None:
+    """Before the pools' trees are read: locks the templates that came with their monitors."""
+    if not pool_ids:
+        return
+    views = transaction.find(Kind.HEALTH_MONITOR, Query(filters={"pool_id": tuple(pool_ids)})).views
+    for identifier in sorted(view.record.id for view in views if template_of(view.record) == view.record.id):
+        transaction.template(identifier)
+
+
+def v1_pools_of(transaction: Transaction, load_balancer_id: str) -> list[str]:
+    query = Query(filters={"load_balancer_id": (load_balancer_id,)}, v1=True)
+    return [view.record.id for view in transaction.find(Kind.POOL, query).views]
+
+
+def remove_own(transaction: Transaction, going: Collection[Record[HealthMonitor]]) -> None:
+    """The templates that came with these monitors, but for those that other pools have by now."""
+    leaving = {record.id for record in going}
+    for identifier in sorted(record.id for record in going if template_of(record) == record.id):
+        alike = transaction.find(Kind.HEALTH_MONITOR, Query(filters={"template_id": (identifier,)})).views
+        if leaving.issuperset(view.record.id for view in alike):
+            transaction.remove_template(identifier)
 
 
 def put_into(tree: Tree, template_id: str, item: Mapping[str, Any]) -> tuple[Tree, list[str]]:

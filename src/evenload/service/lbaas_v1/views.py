@@ -1,6 +1,6 @@
 """VIPs, pools and monitors with what stands around them, from one tree or, for lists, from the store in bulk.
 
-Called by the use cases of this package inside a transaction. A list costs a handful of statements, however long.
+Inside a transaction. A list costs a handful of statements, however long.
 """
 
 from collections.abc import Iterable

@@ -288,3 +288,29 @@ def test_a_monitor_of_another_project_is_not_shared(world: World, alone: str, mo
     with pytest.raises(ForeignProject):
         world.v1_pools.create("project", a_v1_pool(), monitor_ids=[foreign])
     assert world.v1_pools.get(alone).monitors == ()
+
+
+@pytest.mark.parametrize("how", ["pool", "v1 pool", "load balancer"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_template_of_octavias_monitor_goes_with_its_pool(
+    world: World, served: str, alone: str, how: str, shared: bool
+) -> None:
+    """Unless another pool has it by now; one that LBaaS v1 made stays whatever happens."""
+    made = world.monitors.create(served, a_monitor()).record.id
+    kept = world.v1_monitors.create("project", a_template()).template.id
+    world.v1_pools.associate(served, kept)
+    if shared:
+        world.v1_pools.associate(alone, made)
+    view = world.v1_pools.get(served)
+    vip = view.vip_id or ""
+    match how:
+        case "pool":
+            world.pools.delete(served)
+        case "v1 pool":
+            world.vips.delete(vip)
+            world.v1_pools.delete(served)
+        case _:
+            world.load_balancers.delete(world.vips.get(vip).load_balancer.id, cascade=True)
+    world.settle()
+    left = {each.template.id for each in world.v1_monitors.list("project")}
+    assert left == ({kept, made} if shared else {kept})
