@@ -1,4 +1,4 @@
-"""Agents and what belongs to each: reading and writing the rows. Called by unit_of_work.py, with its connection."""
+"""Agents and what belongs to each: reading and writing the rows."""
 
 from datetime import datetime
 from typing import Any

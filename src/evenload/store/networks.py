@@ -1,6 +1,6 @@
 """Networks, subnets, ports and their addresses: reading and writing the rows.
 
-Called by unit_of_work.py inside a transaction, with its connection. The rules stand in the service; that a segment, an
+Inside a transaction. The rules stand in the service; that a segment, an
 address or a MAC has one owner is also the database's own constraint, said here in the domain's words.
 """
 

@@ -1,4 +1,4 @@
-"""Where load balancers run: reading and writing the rows. Called by trees.py, with its connection.
+"""Where load balancers run: reading and writing the rows.
 
 The rows of one load balancer go with it, and are changed only by who has locked it.
 """

@@ -1,6 +1,6 @@
 """Lists and single views: a model Query as SQL.
 
-Called by unit_of_work.py inside a transaction, with its connection. Order is total: equal sort keys are resolved by id,
+Inside a transaction. Order is total: equal sort keys are resolved by id,
 and NULL stands before every value, so that a marker always says where a page begins.
 """
 

@@ -1,4 +1,4 @@
-"""Limits that were set for projects: reading and writing the rows. Called by unit_of_work.py, with its connection."""
+"""Limits that were set for projects: reading and writing the rows."""
 
 from collections.abc import Mapping
 

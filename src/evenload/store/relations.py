@@ -1,6 +1,6 @@
 """The ids around the objects that a page shows. Read in bulk, a statement per relation and page however long.
 
-Called by queries.py inside a transaction, with its connection.
+Inside a transaction.
 """
 
 from collections.abc import Iterable, Sequence

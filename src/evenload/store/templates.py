@@ -1,6 +1,6 @@
 """Health monitors of LBaaS v1, which any number of pools may have: reading and writing the rows.
 
-Called by unit_of_work.py inside a transaction, with its connection.
+Inside a transaction.
 """
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update

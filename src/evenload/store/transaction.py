@@ -210,8 +210,8 @@ class SqlTransaction:
     def port(self, identifier: str) -> Port | None:
         return networks.read_port(self._connection, identifier, lock=False)
 
-    def ports(self, network_id: str | None = None, device_id: str | None = None) -> list[Port]:
-        return networks.read_ports(self._connection, network_id, device_id)
+    def ports(self, network_id: str | None = None) -> list[Port]:
+        return networks.read_ports(self._connection, network_id)
 
     def insert_port(self, port: Port) -> None:
         networks.write_port(self._writable(), port, new=True)
