@@ -5,6 +5,7 @@ everything itself, and ``add server`` with the words of the line makes the very 
 """
 
 import hashlib
+from functools import lru_cache
 
 from evenload.model.balancer import HealthMonitor, Member, Pool, SessionPersistence
 from evenload.model.desired import Desired
@@ -30,6 +31,8 @@ _REUSED = ["pool-purge-delay", "5s", "pool-max-conn", "-1"]
 keeps no connection for the next request. What is said here is what such a server would lack (tests/root compares all
 that HAProxy tells of both)."""
 _TABLE = "size 50k expire 1d peers local"
+REMEMBERED = 8192
+"""Lines of servers: those of a member that stays as it was are not put together anew at every change of another."""
 _IDS = 1 << 20
 """A backup member's number is this or more, so that rules can tell who answered; the hash sees no more bits."""
 _FROM_BACKUP = f"srv_id ge {_IDS}"
@@ -90,6 +93,7 @@ def keeps_table(group: Group) -> bool:
     return kept.type is PersistenceType.SOURCE_IP or (kept.type is PersistenceType.APP_COOKIE and group.http)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _server(pool: Pool, member: Member, monitors: Monitors, number: int) -> str:
     words = [*_place(member, number), "weight", str(quoting.number(member.weight, 0, 256, "weight"))]
     words += _state(member)
@@ -104,6 +108,7 @@ def _server(pool: Pool, member: Member, monitors: Monitors, number: int) -> str:
     return " ".join(words)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _check_server(pool: Pool, member: Member, monitor: HealthMonitor, number: int) -> str:
     """Of one weight, so that a change of the member's is none of this server."""
     words = [*_place(member, number), "weight", "1", *_state(member), *_SEND_PROXY.get(pool.protocol, [])]
@@ -135,7 +140,7 @@ def _server_ids(members: tuple[Member, ...]) -> dict[str, int]:
     for a backup member."""
     taken: dict[int, str] = {}
     for identifier in sorted(member.id for member in members):
-        number = int.from_bytes(hashlib.sha256(identifier.encode()).digest()[:4]) % (_IDS - 1) + 1
+        number = _first_number(identifier)
         while number in taken:
             number = number % (_IDS - 1) + 1
         taken[number] = identifier
@@ -176,3 +181,8 @@ def _table(group: Group) -> list[str]:
         f"    stick store-response {quoting.cookie_fetch('res', name)} if !{{ {_FROM_BACKUP} }}",
         f"    stick match {quoting.cookie_fetch('req', name)}",
     ]
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _first_number(identifier: str) -> int:
+    return int.from_bytes(hashlib.sha256(identifier.encode()).digest()[:4]) % (_IDS - 1) + 1

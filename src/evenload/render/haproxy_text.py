@@ -7,6 +7,7 @@ time stands last in the process, wherever the next text has it.
 """
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 _STATS_SOCKET = re.compile(r"^(    stats socket \S*/haproxy-)[0-9]+(\.sock )", re.MULTILINE)
@@ -105,50 +106,76 @@ Difference = Equal | Runtime | Reload
 
 def split(text: str) -> Parts:
     """The parts of a text that ``render_haproxy`` made. Raises ValueError for a server line that it cannot have."""
+    lines = _split_lines(text)
+    servers = {key: _server_line(key[0], line) for key, line in lines.servers.items()}
+    return Parts(skeleton=without_worker(lines.skeleton), servers=servers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lines:
+    """As ``Parts``, before anything is made of the server lines, and with the worker's own number."""
+
+    skeleton: str
+    servers: dict[tuple[str, str], str]
+
+
+def _split_lines(text: str) -> _Lines:
     skeleton: list[str] = []
-    servers: dict[tuple[str, str], ServerLine] = {}
-    section = ""
+    servers: dict[tuple[str, str], str] = {}
+    backend = ""
     for line in text.split("\n"):
-        if line and not line[0].isspace():
-            section = line
         if line.startswith("    server "):
-            server = _server_line(section.removeprefix("backend "), line)
-            servers[server.backend, server.name] = server
-        else:
-            skeleton.append(line)
-    return Parts(skeleton=without_worker("\n".join(skeleton)), servers=servers)
+            _, name, _ = line.split(maxsplit=2)
+            servers[backend, name] = line
+            continue
+        if line and not line[0].isspace():
+            backend = line.removeprefix("backend ")
+        skeleton.append(line)
+    return _Lines(skeleton="\n".join(skeleton), servers=servers)
 
 
 def without_worker(text: str) -> str:
     """The text as worker number 0 would have it, for comparing."""
-    return _STATS_SOCKET.sub(r"\g<1>0\2", text)
+    return _STATS_SOCKET.sub(r"\g<1>0\2", text, count=1)
 
 
 def plan_difference(running: str, wanted: str) -> Difference:
-    """What has to be done to a process that works by ``running`` to make it work by ``wanted``."""
+    """What has to be done to a process that works by ``running`` to make it work by ``wanted``. Of the servers only
+    those are read whose lines differ."""
     if without_worker(running) == without_worker(wanted):
         return Equal()
     try:
-        now, then = split(running), split(wanted)
+        now, then = _split_lines(running), _split_lines(wanted)
+        before, after = without_worker(now.skeleton), without_worker(then.skeleton)
+        if before != after:
+            return Reload(_first_difference(before, after))
+        return _plan_servers(now.servers, then.servers, _cookie_backends(after))
     except ValueError:
         return Reload("the running text is not one of ours")
-    if now.skeleton != then.skeleton:
-        return Reload(_first_difference(now.skeleton, then.skeleton))
+
+
+def _plan_servers(
+    now: Mapping[tuple[str, str], str], then: Mapping[tuple[str, str], str], cookies: Collection[str]
+) -> Difference:
+    """From lines to lines. Raises ValueError for one that no version of ours has written."""
     changes: list[RuntimeChange] = []
-    cookies = _cookie_backends(then.skeleton)
     # Added before removed, so that a backend whose members are all exchanged is never empty.
-    for key, server in then.servers.items():
-        former = now.servers.get(key)
-        if former is None:
+    for key, line in then.items():
+        standing = now.get(key)
+        if standing == line:
+            continue
+        server = _server_line(key[0], line)
+        if standing is None:
             changes.append(AddServer(server, dynamic_cookie=server.backend in cookies))
-        elif replace(former, weight=server.weight, disabled=server.disabled) != server:
+            continue
+        former = _server_line(key[0], standing)
+        if replace(former, weight=server.weight, disabled=server.disabled) != server:
             return Reload(f"server {server.name} changed beyond weight and state")
-        else:
-            if former.weight != server.weight:
-                changes.append(SetWeight(*key, server.weight))
-            if former.disabled is not server.disabled:
-                changes.append(SetState(*key, server.disabled, server.checked))
-    changes += [RemoveServer(*key) for key in now.servers if key not in then.servers]
+        if former.weight != server.weight:
+            changes.append(SetWeight(*key, server.weight))
+        if former.disabled is not server.disabled:
+            changes.append(SetState(*key, server.disabled, server.checked))
+    changes += [RemoveServer(*key) for key in now if key not in then]
     return Runtime(tuple(changes)) if changes else Equal()
 
 
