@@ -21,7 +21,7 @@ def test_the_lines_of_the_others_are_not_made_anew() -> None:
     changed = replace(
         desired, members=tuple(replace(each, weight=9) if each is former else each for each in desired.members)
     )
-    assert steps(lambda: render_haproxy(changed, OPTIONS, 1)) < first / 4
+    assert steps(lambda: render_haproxy(changed, OPTIONS, 1)) < first / 3
 
 
 def test_the_lines_of_the_others_are_not_read() -> None:
