@@ -10,6 +10,8 @@ from tests.root.agent_stage import Stage, staged
 from tests.root.lab import Lab
 from tests.waiting import eventually
 
+from evenload.host.files import StateFiles
+from evenload.host.haproxy_workers import STATES
 from evenload.model.desired import Desired, Outcome
 
 pytestmark = pytest.mark.root
@@ -75,6 +77,37 @@ def test_a_change_that_needs_a_new_process_waits_for_room(stage: Stage, disk: Pa
     stage.agent.hint(stage.id, 2)  # the next attempt may be as far away as the next resync
     assert eventually(lambda: stage.answers(81))
     assert stage.ask().status == 200
+
+
+@pytest.mark.parametrize("last", ["haproxy-2.cfg", STATES])
+def test_room_that_goes_while_a_process_starts_ends_nobody_who_serves(
+    stage: Stage, disk: Path, last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``last``: what can still be written. After the second, HAProxy could not write its pid file; it serves, and is
+    known all the same."""
+    stage.apply(stage.put())
+    write = StateFiles.write
+
+    def write_and_lose(files: StateFiles, load_balancer_id: str, name: str, content: str | bytes) -> Path:
+        path = write(files, load_balancer_id, name, content)
+        if name == last:
+            monkeypatch.undo()
+            fill(disk, 0)
+        return path
+
+    monkeypatch.setattr(StateFiles, "write", write_and_lose)
+    two = stage.put(2, listeners=(stage.listener(), stage.listener(1)))
+    assert "ENOSPC" in refused(stage, two)
+    assert stage.ask().status == 200
+    stage.restart_agent()  # which looks for processes without a record, and at the host
+    stage.agent.hint(stage.id, 2)
+    assert eventually(lambda: len(stage.server.reports) > 2)
+    assert stage.ask().status == 200
+    (disk / "ballast").unlink()
+    stage.agent.hint(stage.id, 2)
+    assert eventually(lambda: stage.answers(81))
+    assert stage.ask().status == 200
+    assert eventually(lambda: len(stage.host.observe(stage.id, stage.port).haproxy.process.servers or ()) == 2)  # type: ignore[union-attr]
 
 
 def test_a_change_at_run_time_is_in_force_although_it_cannot_be_written_down(stage: Stage, disk: Path) -> None:

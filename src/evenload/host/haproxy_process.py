@@ -124,6 +124,12 @@ def start_time(pid: int) -> int | None:
     return None if fields is None or fields[0] in ("Z", "X") else int(fields[19])
 
 
+def parent_of(pid: int) -> int | None:
+    """None where there is no such process."""
+    fields = _fields(pid)
+    return None if fields is None or fields[0] in ("Z", "X") else int(fields[1])
+
+
 def is_stopped(pid: int) -> bool:
     """By a signal; a debugger's stop is none."""
     fields = _fields(pid)

@@ -8,6 +8,7 @@ record it is found all the same.
 import os
 import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -17,6 +18,7 @@ from evenload.host.files import StateFiles, names_load_balancer
 from evenload.host.haproxy_arguments import named_file
 from evenload.host.refusal import refusal
 from evenload.host.succession import Worker
+from evenload.model.errors import HostError
 
 log = structlog.get_logger(__name__)
 
@@ -148,14 +150,29 @@ class Workers:
         return found
 
     def _living(self, load_balancer_id: str, number: int) -> Worker | None:
-        content = self._files.read(load_balancer_id, f"haproxy-{number}.pid")
-        if content is None or not content.strip().isdigit():
+        name = f"haproxy-{number}.pid"
+        content = self._files.read(load_balancer_id, name)
+        if content is None:
             return None
-        pid = int(content)
+        pid = int(content) if content.strip().isdigit() else self._unwritten(load_balancer_id, name)
+        if pid is None:
+            return None
         started = haproxy_process.start_time(pid)
         if started is None or self._named_file(load_balancer_id, pid) is None:
             return None
         return Worker(number=number, pid=pid, start_time=started, namespace=haproxy_process.namespace_of(pid))
+
+    def _unwritten(self, load_balancer_id: str, name: str) -> int | None:
+        """The process that serves although it could not write its pid file: the disk was full. It is written for it as
+        soon as there is room. One that is still starting is a child of ours, or of such a child."""
+        path = self._files.path(load_balancer_id, name)
+        found = {pid for pid in _processes() if named_file(haproxy_process.arguments_of(pid)) == path}
+        own = [pid for pid in found if haproxy_process.parent_of(pid) not in {*found, os.getpid(), None}]
+        if len(own) != 1:
+            return None
+        with suppress(HostError):
+            self._files.write(load_balancer_id, name, f"{own[0]}\n")
+        return own[0]
 
     def _named_file(self, load_balancer_id: str, pid: int) -> Path | None:
         """The pid file in this load balancer's directory that the process was started with."""
