@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench import parts
-from bench.parts import api, commits, create, listener, member, reloads, traffic, unfriendly
+from bench.parts import api, commits, create, listener, member, reloads, traffic, tree, unfriendly
 from bench.parts import memory as memory_part
 from bench.room import Room, furnished
 from bench.rows import Row, render_json, render_table
@@ -36,6 +36,7 @@ class Part:
 PARTS = {
     "create": Part("desired state known to the first 200 through the VIP", bare=create.measure),
     "seed": Part("the same against the seed's own commands, round by round (includes create)", bare=create.compare),
+    "tree": Part("POST of a whole load balancer to the first 200", tree.measure),
     "listener": Part("POST of a listener to its first 200", listener.measure),
     "member": Part("a member added, a weight changed, to the moment it is in force", member.measure),
     "reloads": Part("fifty reloads under load, three times", reloads.measure),

@@ -72,11 +72,9 @@ class Service:
     def state_directory(self, load_balancer_id: str) -> Path:
         return self._room.lab.state / "load_balancers" / load_balancer_id
 
-    def begin(self, name: str, members: Sequence[str]) -> dict[str, Any]:
-        """Asks for a load balancer; returns it as the API shows it, not waited for."""
-        return self._begin(name, members)
-
-    def _begin(self, name: str, members: Sequence[str], **fields: Any) -> dict[str, Any]:
+    def begin(self, name: str, members: Sequence[str], **fields: Any) -> dict[str, Any]:
+        """Asks for a load balancer, with those ``fields`` of its own beside; returns it as the API shows it, not waited
+        for."""
         pool = {
             "name": f"{name}-pool",
             "protocol": "HTTP",
@@ -94,7 +92,7 @@ class Service:
         """One that is ACTIVE inside the ``with`` block, with ``listener_id`` and ``pool_id`` added. ``both``: it has an
         IPv6 address too, ``vip_address6``."""
         if both:
-            made = self._begin(name, members, additional_vips=[{"subnet_id": self.subnet6_id}])
+            made = self.begin(name, members, additional_vips=[{"subnet_id": self.subnet6_id}])
             made["vip_address6"] = made["additional_vips"][0]["ip_address"]
         else:
             made = self.begin(name, members)
