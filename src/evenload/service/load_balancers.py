@@ -46,20 +46,18 @@ class LoadBalancers:
         guards.require(rules.validate_tree(planned))
 
         with context.uow.read() as reader:
-            agent = choose_agent(reader.agents(), now=now, alive_for=context.agent_down_time)
+            choose_agent(reader.agents(), now=now, alive_for=context.agent_down_time)
         context.ports.check_subnets(
             [each.item.subnet_id for each in planned.members.values()],
             project_id,
             every_project=draft.vip.every_project,
         )
-        with context.ports.reserved(planned.id, project_id, draft.vip) as reservation:
-            port = reservation.port
-            guards.require(rules.validate_vip(hosted_at(planned, port, agent.name)))
+        with context.ports.claimed(planned.id, project_id, draft.vip) as claim:
 
             def work(transaction: Transaction) -> tuple[Tree, AgentRecord]:
                 chosen = take_agent(context, transaction)
-                made = hosted_at(planned, port, chosen.name)
-                context.ports.complete(transaction, reservation)
+                made = hosted_at(planned, claim(transaction), chosen.name)
+                guards.require(rules.validate_vip(made))
                 transaction.insert_tree(made)
                 return made, chosen
 

@@ -33,6 +33,10 @@ class Reservation:
     port: VipPort
 
 
+Claim = Callable[[Transaction], VipPort]
+"""Gives a load balancer its port, in the transaction that inserts it, before that is done. Raises StoreUnavailable."""
+
+
 class VipPorts:
     """``noted`` is set when the provider has to be told something."""
 
@@ -53,20 +57,46 @@ class VipPorts:
             self._provider.check_subnets([*named], project_id, every_project=every_project)
 
     @contextmanager
+    def claimed(self, load_balancer_id: str, project_id: str, request: VipRequest) -> Iterator[Claim]:
+        """Inside the block the load balancer is written, in a transaction that calls ``Claim`` before. Ports that are
+        rows of the same database are made right there, which costs no further commit; others are reserved first."""
+        rows = self._provider.rows
+        if rows is None:
+            with self.reserved(load_balancer_id, project_id, request) as reservation:
+
+                def completed(transaction: Transaction) -> VipPort:
+                    self.complete(transaction, reservation)
+                    return reservation.port
+
+                yield completed
+            return
+
+        def made(transaction: Transaction) -> VipPort:
+            held = self._held_for(load_balancer_id, request)
+            port = rows.reserve(transaction, held, project_id, request)
+            transaction.insert_held_port(replace(held, state=PortState.USED, described=port.described))
+            return port
+
+        yield made
+
+    @contextmanager
     def reserved(self, load_balancer_id: str, project_id: str, request: VipRequest) -> Iterator[Reservation]:
         """Inside the block the load balancer is written, with ``complete``. An exception gives the port back."""
-        held = HeldPort(
-            id=self._new_id(),
-            load_balancer_id=load_balancer_id,
-            given_port_id=request.port_id,
-            since=self._clock.now(),
-        )
+        held = self._held_for(load_balancer_id, request)
         port = self._reserve(held, project_id, request)
         try:
             yield Reservation(held.id, port)
         except BaseException:
             self._give_back(replace(held, described=port.described))
             raise
+
+    def _held_for(self, load_balancer_id: str, request: VipRequest) -> HeldPort:
+        return HeldPort(
+            id=self._new_id(),
+            load_balancer_id=load_balancer_id,
+            given_port_id=request.port_id,
+            since=self._clock.now(),
+        )
 
     def _reserve(self, held: HeldPort, project_id: str, request: VipRequest) -> VipPort:
         rows = self._provider.rows

@@ -75,6 +75,7 @@ _DEFERRED = frozenset(
         "remove_template",
         "update_network",
         "update_subnet",
+        "insert_port",
         "update_port",
         "remove_port",
         "insert_held_port",

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
@@ -14,7 +14,7 @@ from tests.fakes.watched_store import WatchedStore
 from tests.unit.service.conftest import World, make_world
 from tests.waiting import NET, eventually
 
-from evenload.interfaces import UnitOfWork, VipRequest
+from evenload.interfaces import Transaction, UnitOfWork, VipRequest
 from evenload.main.port_keeper import PortKeeper, choose_wait
 from evenload.model.enums import ProvisioningStatus as P
 from evenload.model.errors import EvenloadError, Invalid, NotFound, PortsUnavailable, StoreUnavailable
@@ -23,7 +23,6 @@ from evenload.model.query import Query
 from evenload.model.registration import Registration
 from evenload.service.commands import Changes
 from evenload.service.housekeeping import Housekeeping
-from evenload.service.load_balancers import LoadBalancers
 from evenload.service.vip_ports import RESERVED_FOR
 from evenload.threads import Faults
 
@@ -65,13 +64,39 @@ def far(uow: UnitOfWork, hints: NotedHints) -> Far:
 # ------------------------------------------------------------------------------------- ports that are rows of our own
 
 
-def test_a_port_whose_load_balancer_came_to_nothing_is_given_back(world: World) -> None:
-    store = WatchedStore(world.context.uow)
-    store.failure = StoreUnavailable("the disk is full")
-    refusing = LoadBalancers(replace(world.context, uow=store))
-    with pytest.raises(StoreUnavailable):
-        refusing.create("project", a_balancer())
-    assert world.context.ports.due() == []
+def test_a_new_load_balancer_and_its_port_are_one_change(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, write = world.context.uow, world.context.uow.write
+    written: list[object] = []
+
+    def noted(work: Callable[[Transaction], object]) -> object:
+        written.append(work)
+        return write(work)
+
+    monkeypatch.setattr(store, "write", noted)
+    world.load_balancers.create("project", a_balancer())
+    assert len(written) == 1
+
+    def fail(transaction: Transaction) -> None:
+        assert claim(transaction).network_id
+        raise Invalid("no", field=None)
+
+    with (
+        pytest.raises(Invalid),
+        world.context.ports.claimed("lb", "project", VipRequest(subnet_id="subnet-1")) as claim,
+    ):
+        store.write(fail)
+    world.clock.advance(RESERVED_FOR.total_seconds() + 1)
+    assert world.context.ports.due() == [], "nothing is left to be given back"
+
+
+def test_a_reserved_port_whose_load_balancer_came_to_nothing_is_given_back(world: World) -> None:
+    ports = world.context.ports
+    with (
+        pytest.raises(StoreUnavailable),
+        ports.reserved("lb", "project", VipRequest(subnet_id="subnet-1")),
+    ):
+        raise StoreUnavailable("the disk is full")
+    assert ports.due() == []
     assert world.ports.given_back == ["port-1"]
 
 

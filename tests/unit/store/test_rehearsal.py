@@ -370,7 +370,6 @@ def test_what_a_rehearsal_repeats_is_what_transactions_can_do() -> None:
         "agent_seen",
         "insert_agent",
         "insert_network",
-        "insert_port",
         "insert_subnet",
         "remove_network",
         "remove_quotas",
