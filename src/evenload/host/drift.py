@@ -79,9 +79,12 @@ def name_of(message: Message) -> str:
     return parse_link(message.body).name if message.kind in (NEWLINK, DELLINK) else ""
 
 
-def is_end(message: Message) -> bool:
-    """Whether a device went or was set down."""
-    return message.kind == DELLINK or (message.kind == NEWLINK and not parse_link(message.body).up)
+def ended_device(message: Message) -> int | None:
+    """The index of a device that went or was set down."""
+    if message.kind not in (NEWLINK, DELLINK):
+        return None
+    link = parse_link(message.body)
+    return link.index if message.kind == DELLINK or not link.up else None
 
 
 def begins_to_pass(message: Message) -> str | None:

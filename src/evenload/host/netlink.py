@@ -27,6 +27,7 @@ _ATTRIBUTE = struct.Struct("=HH")
 _NLA_TYPE_MASK = 0x3FFF
 _NLA_F_NESTED = 0x8000
 _BUFFER = 1 << 18
+_SO_RCVBUFFORCE = 33
 _PATIENCE = struct.pack("@ll", 30, 0)
 """Seconds and microseconds that the kernel gets for an answer: it may be busy with the devices of others for long."""
 
@@ -152,11 +153,14 @@ class Netlink:
                 answers.append(Message(answer, content))
 
 
-def open_events(groups: int) -> socket.socket:
-    """Gets the kernel's news of these groups (linux/rtnetlink.h), of the thread's namespace. Does not block."""
+def open_events(groups: int, room: int | None = None) -> socket.socket:
+    """Gets the kernel's news of these groups (linux/rtnetlink.h), of the thread's namespace. Does not block. ``room``:
+    bytes of them that the kernel keeps until they are read, None for as many as usual."""
     try:
         events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0)
         try:
+            if room is not None:
+                events.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, room)
             events.bind((0, groups))
         except OSError:
             events.close()

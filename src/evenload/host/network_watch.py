@@ -27,7 +27,7 @@ from evenload.host.drift import (
     begins_to_pass,
     contradicts_inside,
     contradicts_outside,
-    is_end,
+    ended_device,
     name_of,
 )
 from evenload.host.links import read_link
@@ -39,6 +39,9 @@ from evenload.threads import Faults, LastingThread
 log = structlog.get_logger(__name__)
 
 OnDrift = Callable[[str], None]
+_AT_ONCE = 8
+_ROOM_OUTSIDE = 1 << 21
+"""Bytes of events of the host, whose devices may come and go by hundreds."""
 _IN_A_ROW, _ROW = 3, 10.0
 """Who changes a network again and again is told of so often in so many seconds; then the resync has it."""
 
@@ -70,6 +73,7 @@ class NetworkWatcher:
         self._lock = threading.Lock()
         self._sites: dict[str, _Site] = {}
         self._outer: dict[str, str] = {}
+        self._masters: set[int] = set()
         self._fresh: set[str] = set()
         self._blocked: dict[str, str] = {}
         self._selector: selectors.BaseSelector | None = None
@@ -88,7 +92,7 @@ class NetworkWatcher:
             self._selector = selectors.DefaultSelector()
             self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             self._selector.register(self._wake, selectors.EVENT_READ, None)
-            self._outside = open_events(GROUPS_OUTSIDE)
+            self._outside = open_events(GROUPS_OUTSIDE, _ROOM_OUTSIDE)
             self._selector.register(self._outside, selectors.EVENT_READ, self._outside)
             self._thread = LastingThread("network-watch", partial(self._wait_and_tell, self._selector), self._faults)
             self._thread.start()
@@ -201,7 +205,7 @@ class NetworkWatcher:
         name = name_of(message)
         if name in self._outer:
             return [self._sites[self._outer[name]]]
-        return list(self._sites.values()) if is_end(message) else []
+        return list(self._sites.values()) if ended_device(message) in self._masters else []
 
     def _is_drift(self, message: Message, site: _Site) -> bool:
         return site.outside is not None and self._judge(contradicts_outside, message, site.outside)
@@ -215,9 +219,9 @@ class NetworkWatcher:
 
     def _open_fresh(self) -> list[str]:
         """The load balancers where something has changed since it was last looked at."""
-        fresh, self._fresh = self._fresh, set()
         drifted = []
-        for load_balancer_id in fresh:
+        for load_balancer_id in list(self._fresh)[:_AT_ONCE]:
+            self._fresh.discard(load_balancer_id)
             site = self._sites.get(load_balancer_id)
             if site is None or site.network is None:
                 continue
@@ -227,6 +231,8 @@ class NetworkWatcher:
             except HostError as error:
                 log.debug("network not watched", load_balancer=load_balancer_id, reason=str(error))
                 self._drop(load_balancer_id)
+        if self._fresh:
+            self._rouse()  # in between others get the lock, and events are read
         return drifted
 
     def _open(self, site: _Site, network: NetworkObserved) -> bool:
@@ -253,6 +259,8 @@ class NetworkWatcher:
             master=0 if outer is None else outer.master,
             mtu=0 if outer is None else outer.mtu,
         )
+        if site.outside.master:
+            self._masters.add(site.outside.master)
         return inner is not None and inner.up and addresses == network.addresses
 
     def _may_tell(self, load_balancer_id: str) -> bool:

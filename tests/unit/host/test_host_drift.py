@@ -8,7 +8,7 @@ from tests.fakes.desired import ip, port
 
 from evenload.agent.plan_network import wanted_network
 from evenload.host.addresses import DELADDR, DELROUTE, NEWADDR, NEWROUTE
-from evenload.host.drift import Inside, Outside, contradicts_inside, contradicts_outside, is_end, name_of
+from evenload.host.drift import Inside, Outside, contradicts_inside, contradicts_outside, ended_device, name_of
 from evenload.host.links import DELLINK, NEWLINK, pack_mac
 from evenload.host.netlink import Message, attribute, number, read_events, text
 from evenload.host.rules import DELRULE
@@ -97,8 +97,9 @@ def test_a_device_of_that_name_outside_is_one_too_many_where_all_is_inside() -> 
 
 def test_most_devices_concern_nobody() -> None:
     assert name_of(link(NEWLINK, TAP, "tap2")) == "tap2"
-    assert not is_end(link(NEWLINK, TAP, "tap2"))
-    assert is_end(link(DELLINK, TAP, "tap2"))
+    assert ended_device(link(NEWLINK, TAP, "tap2")) is None
+    assert ended_device(link(NEWLINK, TAP, "tap2", up=False)) == TAP
+    assert ended_device(link(DELLINK, TAP, "tap2")) == TAP
     assert name_of(address(NEWADDR, "10.0.0.5/24")) == ""
 
 
