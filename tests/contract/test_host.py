@@ -20,8 +20,10 @@ from evenload.model.named_file import NamedFile, names_in
 from evenload.model.network_steps import (
     AddAddress,
     AddRoute,
+    Announce,
     BringUp,
     NetworkStep,
+    ProbeAddresses,
     RemoveAddress,
     RemoveRoute,
     ReservePorts,
@@ -68,11 +70,14 @@ def furnish(site: Site, port: DesiredPort) -> None:
     site.host.ensure_state(site.id)
     site.host.ensure_namespace(site.id)
     site.host.plug(site.id, port)
+    addresses = wanted_addresses(port)
     steps: list[NetworkStep] = [
         Tune(),
-        *(AddAddress(address) for address in wanted_addresses(port)),
         BringUp(),
+        ProbeAddresses(tuple(addresses)),
+        *(AddAddress(address) for address in addresses),
         *(AddRoute(route) for route in wanted_routes(port)),
+        *(Announce(ip.address) for ip in port.ips),
     ]
     site.host.configure(site.id, port, steps)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from tests.fakes.haproxy import FakeHaproxy, find_fault
 
 from evenload.model.desired import Desired, DesiredPort, PingTarget, ProxyStatistics
-from evenload.model.errors import HostError, InvalidConfiguration
+from evenload.model.errors import Hopeless, HostError, InvalidConfiguration
 from evenload.model.named_file import NamedFile
 from evenload.model.network import Segment
 from evenload.model.network_steps import (
@@ -22,6 +22,7 @@ from evenload.model.network_steps import (
     Announce,
     BringUp,
     NetworkStep,
+    ProbeAddresses,
     RemoveAddress,
     RemoveRoute,
     ReservePorts,
@@ -99,6 +100,7 @@ class FakeHost:
 
     ``operations``: the names of all that changed something, in order. ``announced``: what ``Announce`` announced.
     ``spares``: worker and takeover of those begun, by load balancer; no start uses them up.
+    ``neighbours``: address in interface notation → MAC of another machine that has it.
     """
 
     def __init__(self, *, lingering: bool = False) -> None:
@@ -106,6 +108,8 @@ class FakeHost:
         self.places: dict[str, Place] = {}
         self.operations: list[str] = []
         self.announced: list[str] = []
+        self.neighbours: dict[str, str] = {}
+        self._taken: dict[str, str] = {}
         self.on_drift: Callable[[str], None] | None = None
         self.expected: dict[str, NetworkObserved] = {}
         self.lingering = lingering
@@ -238,9 +242,12 @@ class FakeHost:
         device = self._devices(load_balancer_id).get(port.id)
         if device is None:
             raise HostError(f"there is no device of port {port.id}")
+        self._taken = {}
         for step in steps:
             with self._operation(f"configure {type(step).__name__}"):
                 self._take(self._place(load_balancer_id), device, step)
+        if self._taken:
+            raise Hopeless(f"another machine has the address: {self._taken}")
 
     # HAProxy
 
@@ -392,8 +399,10 @@ class FakeHost:
                 place.tuned = True
             case ReservePorts(ports):
                 place.reserved = frozenset(ports)
+            case ProbeAddresses(addresses):
+                self._taken = {each: mac for each in addresses if (mac := self.neighbours.get(each)) is not None}
             case AddAddress(address):
-                if address not in device.addresses:
+                if address not in self._taken and address not in device.addresses:
                     device.addresses.append(address)
             case RemoveAddress(address):
                 if address in device.addresses:
@@ -408,7 +417,8 @@ class FakeHost:
             case BringUp():
                 device.up = True
             case Announce(address):
-                self.announced.append(address)
+                if address not in {each.partition("/")[0] for each in self._taken}:
+                    self.announced.append(address)
 
     def _place(self, load_balancer_id: str) -> Place:
         return self.places.setdefault(load_balancer_id, Place())

@@ -32,7 +32,7 @@ from evenload.agent.actions import (
 )
 from evenload.interfaces import Host
 from evenload.model.desired import Change, Outcome
-from evenload.model.errors import Hopeless, HostError
+from evenload.model.errors import Hopeless, HostError, NotYet
 from evenload.render.runtime_commands import is_refusal
 from evenload.render.server_states import render_server_states
 
@@ -47,13 +47,15 @@ class RuntimeRefused(HostError):
 class Attempt:
     """``reason`` is set unless done. ``refused``: a reload may succeed where the runtime change did not.
 
-    ``pid``: of the process that this attempt started, None where it started none.
+    ``waits``: for something that takes its time. ``pid``: of the process that this attempt started, None where it
+    started none.
     """
 
     outcome: Outcome
     change: Change
     reason: str | None = None
     refused: bool = False
+    waits: bool = False
     pid: int | None = None
 
 
@@ -98,6 +100,7 @@ def _failure_of(plan: Plan, error: HostError) -> Attempt:
         change=plan.change,
         reason=str(error),
         refused=isinstance(error, RuntimeRefused),
+        waits=isinstance(error, NotYet),
     )
 
 

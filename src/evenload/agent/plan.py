@@ -46,12 +46,14 @@ def plan(
     last_worker: int = 0,
     runtime: bool = True,
     overdue: Collection[ServerKey] = (),
+    unfinished: bool = False,
 ) -> Plan:
     """``last_worker``: the highest worker number that is remembered; a new process gets a higher one.
 
     ``secrets``: by fingerprint, of those that ``desired`` names the ones of which the host has no file.
     ``runtime`` False: HAProxy has refused a runtime change, reload instead. ``overdue``: removed servers that have been
-    finishing for too long. Raises Hopeless where the desired state cannot be rendered.
+    finishing for too long. ``unfinished``: the last attempt failed somewhere. Raises Hopeless where the desired state
+    cannot be rendered.
     """
     if isinstance(desired, Gone):
         actions = [] if observed.nothing else _removal(observed, state=True)
@@ -64,7 +66,12 @@ def plan(
             tolerant=True,
         )
     cleared = _plan_clearing(desired, observed)
-    network = plan_network(desired, cleared.observed.network, routes_certain=not cleared.devices_go)
+    network = plan_network(
+        desired,
+        cleared.observed.network,
+        routes_certain=not cleared.devices_go,
+        unfinished=unfinished,
+    )
     haproxy = plan_haproxy(
         desired,
         cleared.observed.haproxy,

@@ -16,6 +16,7 @@ from evenload.model.network_steps import (
     Announce,
     BringUp,
     NetworkStep,
+    ProbeAddresses,
     RemoveAddress,
     RemoveRoute,
     ReservePorts,
@@ -28,14 +29,17 @@ _NOWHERE = {4: "0.0.0.0", 6: "::"}
 """The next hop of what lies on the wire itself."""
 
 
-def plan_network(desired: Desired, observed: NetworkObserved, *, routes_certain: bool = True) -> Part[NetworkObserved]:
-    """``routes_certain`` False: other devices go before the steps, and may take observed routes along.
+def plan_network(
+    desired: Desired, observed: NetworkObserved, *, routes_certain: bool = True, unfinished: bool = False
+) -> Part[NetworkObserved]:
+    """``routes_certain`` False: other devices go before the steps, and may take observed routes along. ``unfinished``:
+    nobody knows how far an earlier attempt came, so what cannot be observed (announcements) is done again.
 
     The steps follow the plugging, in one visit to the namespace.
     """
     port = desired.port
     plug = observed.vif is None or replace(observed.vif, up=True) != wanted_vif(port)
-    running = not plug and observed.vif is not None and observed.vif.up
+    running = not (plug or unfinished) and observed.vif is not None and observed.vif.up
     wanted, routes = wanted_addresses(port), wanted_routes(port)
     # A device that has just been plugged or was down may have lost what was on it: done again, it does no harm.
     new = [address for address in wanted if plug or address not in observed.addresses]
@@ -51,14 +55,15 @@ def plan_network(desired: Desired, observed: NetworkObserved, *, routes_certain:
     steps: list[NetworkStep] = [] if observed.tuned else [Tune()]
     steps += [] if observed.reserved == reserved else [ReservePorts(tuple(sorted(reserved)))]
     steps += [RemoveAddress(address) for address in clashing]  # the same one, of another length
-    steps += [AddAddress(address) for address in new]
     if not running:
         steps.append(BringUp())
+    # Not before packets pass: an address that is there has been asked for on the wire, and will be announced.
+    steps += [ProbeAddresses(tuple(new))] if new else []
+    steps += [AddAddress(address) for address in new]
     steps += [AddRoute(route) for route in new_routes]
     steps += [RemoveRoute(route) for route in old_routes]
     steps += [RemoveAddress(address) for address in surplus if address not in clashing]
-    if running:
-        steps += [Announce(_host(address)) for address in new]
+    steps += [Announce(_host(address)) for address in new]
     actions: list[Action] = [Plug(port)] if plug else []
     if steps:
         actions.append(Configure(port, tuple(steps)))

@@ -32,6 +32,9 @@ from evenload.threads import Faults
 
 log = structlog.get_logger(__name__)
 
+_LONGER = 2
+"""The attempts come ever more rarely: twice as many take more than a minute."""
+
 
 class Reconciler:
     """``on_death`` and ``on_verdict`` are called from threads of the host."""
@@ -199,6 +202,7 @@ class Reconciler:
             last_worker=process.worker,
             runtime=not hangs(process.unanswered),
             overdue=self._overdue(memory, observed),
+            unfinished=memory.host.failures > 0,
         )
         attempt = apply(planned, self._host)
         if attempt.refused and isinstance(desired, Desired):
@@ -260,7 +264,8 @@ class Reconciler:
             memory.host.observed = None
 
     def _outcome(self, memory: Memory, attempt: Attempt) -> Outcome:
-        if attempt.outcome is Outcome.RETRY and memory.host.failures >= self._settings.give_up_after:
+        patience = self._settings.give_up_after * (_LONGER if attempt.waits else 1)
+        if attempt.outcome is Outcome.RETRY and memory.host.failures >= patience:
             return Outcome.GIVE_UP
         return attempt.outcome
 

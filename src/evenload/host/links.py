@@ -36,6 +36,8 @@ _INFO_KIND, _INFO_DATA, _INFO_SLAVE_DATA = 1, 2, 5
 _VETH_INFO_PEER = 1
 _BR_STP_STATE, _BR_VLAN_FILTERING, _BR_VLAN_DEFAULT_PVID = 5, 7, 39
 _BRPORT_STATE, _FORWARDING = 1, 3
+_BLOCKED = frozenset([1, 2, 4])
+"""Listening, learning, blocking."""
 _BRIDGE_VLAN_INFO = 2
 _VLAN_PVID, _VLAN_UNTAGGED = 2, 4
 _VLANDB_ENTRY, _VLANDB_ENTRY_INFO, _VLANDB_ENTRY_RANGE = 1, 1, 2
@@ -51,7 +53,8 @@ _OPERATIONAL_UNKNOWN, _OPERATIONAL_UP = 0, 6
 class Link:
     """A device as the kernel shows it. ``peer`` is the index of a veth's other end, which may lie elsewhere.
 
-    ``master`` is the index of the bridge it is a port of, 0 for none; ``forwarding``: which lets its packets pass.
+    ``master`` is the index of the bridge it is a port of, 0 for none; ``forwarding``: which lets its packets pass;
+    ``blocked``: not for now, by its spanning tree.
     ``passing``: packets can pass, as far as this end goes (operational, and forwarding where it is a bridge's port).
     """
 
@@ -63,6 +66,7 @@ class Link:
     up: bool
     passing: bool
     forwarding: bool
+    blocked: bool
     master: int
     peer: int
 
@@ -263,10 +267,12 @@ def parse_link(body: bytes) -> Link:
     carrier = as_number(found.get(_CARRIER)) == 1
     # A tap never says more than "unknown"; its carrier tells.
     passing = operational == _OPERATIONAL_UP or (operational == _OPERATIONAL_UNKNOWN and carrier)
+    passing_alone = passing
     master = as_number(found.get(_MASTER))
     if not port and _PROTINFO in found:  # in events of bridges
         port = attributes(found[_PROTINFO])
-    forwarding = as_number(port.get(_BRPORT_STATE)) == _FORWARDING
+    state = as_number(port.get(_BRPORT_STATE))
+    forwarding = state == _FORWARDING
     if master and _BRPORT_STATE in port:
         passing = passing and forwarding
     return Link(
@@ -278,6 +284,7 @@ def parse_link(body: bytes) -> Link:
         up=bool(flags & _IFF_UP),
         passing=passing,
         forwarding=forwarding,
+        blocked=passing_alone and state in _BLOCKED,
         master=master,
         peer=as_number(found.get(_LINK)),
     )

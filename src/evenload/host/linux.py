@@ -19,7 +19,7 @@ from evenload.host.vif.linux_bridge import LinuxBridge
 from evenload.host.vif.veth import host_device
 from evenload.host.watch import Watcher
 from evenload.model.desired import Desired, DesiredPort, PingTarget, ProxyStatistics
-from evenload.model.errors import HostError
+from evenload.model.errors import HostError, NotYet
 from evenload.model.named_file import NamedFile
 from evenload.model.network_steps import NetworkStep
 from evenload.model.observed import NetworkObserved, Observed
@@ -41,7 +41,7 @@ class LinuxHost:
         self._settings = settings
         self._files = StateFiles(settings.state_dir)
         self._vif = choose_vif(settings)
-        self._networks = Networks(settings.netns_dir, self._vif, faults)
+        self._networks = Networks(settings.netns_dir, self._vif, faults, probe_addresses=settings.probe_addresses)
         self._haproxy = Haproxy(settings, self._files)
         self._watcher = Watcher(faults)
         self._pinger = Pinger(self._networks.namespace, faults)
@@ -135,7 +135,11 @@ class LinuxHost:
 
     def configure(self, load_balancer_id: str, port: DesiredPort, steps: Sequence[NetworkStep]) -> None:
         self._network_watcher.pause(load_balancer_id)
-        self._networks.configure(load_balancer_id, port, steps)
+        try:
+            self._networks.configure(load_balancer_id, port, steps)
+        except NotYet:
+            self._network_watcher.await_passing(load_balancer_id, host_device(port.id))
+            raise
 
     # HAProxy
 

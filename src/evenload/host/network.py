@@ -12,7 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import structlog
+
 from evenload.host import netns
+from evenload.host.address_probe import AddressProber, Probe
 from evenload.host.addresses import (
     add_address,
     add_route,
@@ -39,13 +42,14 @@ from evenload.host.tuning import DEVICE_SETTINGS, is_tuned, read_reserved_ports,
 from evenload.host.vif.driver import HostSide, Vif
 from evenload.host.vif.veth import host_device_of
 from evenload.model.desired import DesiredPort
-from evenload.model.errors import HostError
+from evenload.model.errors import Hopeless, HostError, NotYet
 from evenload.model.network_steps import (
     AddAddress,
     AddRoute,
     Announce,
     BringUp,
     NetworkStep,
+    ProbeAddresses,
     RemoveAddress,
     RemoveRoute,
     ReservePorts,
@@ -53,6 +57,8 @@ from evenload.model.network_steps import (
 )
 from evenload.model.observed import NetworkObserved, VifState
 from evenload.threads import Faults
+
+log = structlog.get_logger(__name__)
 
 _NAMESPACE_PREFIX = "qlbaas-"
 _LINK_TIMEOUT = 5.0
@@ -79,12 +85,18 @@ _SYSCTLS = (
 
 
 class Networks:
-    """``netns_dir`` is where namespaces have their names. Methods are called from the host's own namespace."""
+    """``netns_dir`` is where namespaces have their names. Methods are called from the host's own namespace.
 
-    def __init__(self, netns_dir: Path, vif: Vif, faults: Faults | None = None) -> None:
+    ``probe_addresses`` False: every address is taken without asking the wire.
+    """
+
+    def __init__(
+        self, netns_dir: Path, vif: Vif, faults: Faults | None = None, *, probe_addresses: bool = True
+    ) -> None:
         self._netns_dir = netns_dir
         self._vif = vif
         self._closer = LateCloser(faults)
+        self._prober = AddressProber(self._retract, faults) if probe_addresses else None
 
     def namespace(self, load_balancer_id: str) -> Path:
         return self._netns_dir / (_NAMESPACE_PREFIX + load_balancer_id)
@@ -156,17 +168,28 @@ class Networks:
         path = self.namespace(load_balancer_id)
         device = self._vif.device(port.id)
         late: list[socket.socket] = []
+        probes: list[Probe] = []
         try:
             with Netlink() as outside, netns.visit(path), Netlink() as inside:
                 link = read_link(inside, device)
                 if link is None:
                     raise HostError(f"there is no {device} in {path}")
                 for step in steps:
-                    self._take(step, link, port, inside, outside, late)
+                    if not _is_taken(step, probes):
+                        self._take(load_balancer_id, step, link, port, inside, outside, late, probes)
+        except HostError as error:
+            if any(probe.conflicts for probe in probes):  # a way out by an address that is not there
+                raise _conflict(probes) from error
+            raise
         finally:
             # After the visit: a thread that is started inside of it would stay in the namespace for ever.
             for packet_socket in late:
                 self._closer.take(packet_socket)
+            for probe in probes:
+                if self._prober is not None:
+                    self._prober.follow(probe)
+        if any(probe.conflicts for probe in probes):
+            raise _conflict(probes)
 
     def observe(self, load_balancer_id: str, port: DesiredPort | None) -> NetworkObserved:
         path = self.namespace(load_balancer_id)
@@ -190,23 +213,40 @@ class Networks:
         )
 
     def close(self) -> None:
+        if self._prober is not None:
+            self._prober.close()
         self._closer.close()
         self._vif.close()
 
+    def _retract(self, probe: Probe, address: str) -> None:
+        """Somebody has it after all. The next attempt asks again, and waits longer for the answer."""
+        log.warning(
+            "address in use", load_balancer=probe.load_balancer_id, address=address, mac=probe.conflicts[address]
+        )
+        with netns.visit(self.namespace(probe.load_balancer_id)), Netlink() as netlink:
+            remove_address(netlink, probe.index, probe.addresses[address])
+
     def _take(
         self,
+        load_balancer_id: str,
         step: NetworkStep,
         link: Link,
         port: DesiredPort,
         inside: Netlink,
         outside: Netlink,
         late: list[socket.socket],
+        probes: list[Probe],
     ) -> None:
         match step:
             case Tune():
                 tune(inside, link.index)
             case ReservePorts(ports):
                 reserve_ports(ports)
+            case ProbeAddresses(addresses):
+                if self._prober is not None:
+                    probes.append(
+                        self._prober.probe(load_balancer_id, link.name, link.index, port.mac_address, addresses)
+                    )
             case AddAddress(address):
                 add_address(inside, link.index, address)
             case RemoveAddress(address):
@@ -219,7 +259,7 @@ class Networks:
                 announce(link.name, link.index, port.mac_address, address, late.append)
             case BringUp():
                 self._bring_up(link, port, inside, outside)
-                # What the kernel announced at "up" came before the bridge was forwarding, and may be lost.
+                # What the kernel announces at "up" may come before the bridge is forwarding, and is lost then.
                 for address in sorted(read_addresses(inside, link.index)):
                     announce(link.name, link.index, port.mac_address, address, late.append)
 
@@ -231,7 +271,26 @@ class Networks:
             inner = read_link(inside, link.name)
             return inner is not None and inner.passing and self._vif.passing(outside, port.id)
 
-        _wait_until(passing, _LINK_TIMEOUT, f"{link.name} is up, but its bridge does not pass packets")
+        def blocked() -> bool:
+            return self._vif.blocked(outside, port.id)
+
+        _wait_until(
+            lambda: passing() or blocked(), _LINK_TIMEOUT, f"{link.name} is up, but its bridge passes no packets"
+        )
+        if blocked():
+            raise NotYet("the bridge lets no packets pass yet, because of its spanning tree (STP)")
+
+
+def _is_taken(step: NetworkStep, probes: Sequence[Probe]) -> bool:
+    """Whether the step is about an address that somebody else has."""
+    return isinstance(step, AddAddress | Announce) and any(
+        step.address.partition("/")[0] in probe.conflicts for probe in probes
+    )
+
+
+def _conflict(probes: Sequence[Probe]) -> Hopeless:
+    found = [f"{address} ({mac})" for probe in probes for address, mac in sorted(probe.conflicts.items())]
+    return Hopeless(f"another machine on the network has the address: {', '.join(found)}")
 
 
 def _furnish() -> None:

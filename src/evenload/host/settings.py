@@ -39,6 +39,7 @@ class HostSettings:
     """``bridge_mappings``: physical network → bridge. ``state_dir`` holds one directory per load balancer, 0700.
 
     ``manage_kernel_limits``: raise neighbour table limits that are too low, instead of only warning.
+    ``probe_addresses``: ask the wire whether somebody has an address before it is taken.
     """
 
     state_dir: Path = Path("/var/lib/evenload/load_balancers")
@@ -46,5 +47,6 @@ class HostSettings:
     vif_driver: VifDriver = VifDriver.LINUX_BRIDGE
     bridge_mappings: dict[str, str] = field(default_factory=dict)
     manage_kernel_limits: bool = True
+    probe_addresses: bool = True
     haproxy: HaproxySettings = HaproxySettings()
     openvswitch: OpenvswitchSettings = OpenvswitchSettings()

@@ -151,6 +151,12 @@ _AGENT = [
         "Two may always go. Where there are more, none goes and an error is logged; 1 confirms their removal.",
     ),
     cfg.BoolOpt("manage_kernel_limits", default=True, help="Raise neighbour table limits that are too low."),
+    cfg.BoolOpt(
+        "probe_addresses",
+        default=True,
+        help="Ask the network whether another machine has a VIP's address before it is taken, by ARP probe and "
+        "duplicate address detection; the load balancer is ERROR then.",
+    ),
 ]
 _OPENVSWITCH = [
     cfg.StrOpt("connection", default="unix:/var/run/openvswitch/db.sock", help="Where ovsdb-server listens."),
@@ -349,6 +355,7 @@ def _settings(conf: Any) -> Settings:
             vif_driver=VifDriver(conf.agent.interface_driver),
             bridge_mappings=mappings,
             manage_kernel_limits=conf.agent.manage_kernel_limits,
+            probe_addresses=conf.agent.probe_addresses,
             haproxy=HaproxySettings(
                 binary=conf.haproxy.binary, user=conf.haproxy.user, group=conf.haproxy.group, chroot=chroot
             ),

@@ -186,6 +186,10 @@ class HostError(EvenloadError):
     """The host refused an operation. Says what was attempted on what; trying again may help."""
 
 
+class NotYet(HostError):
+    """What it waits for takes its time, and the host tells when it has come (``Host.watch_networks``)."""
+
+
 class Hopeless(HostError):
     """Trying the same again cannot help: the desired state or the host's set-up has to change first."""
 

@@ -22,6 +22,14 @@ class ReservePorts:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeAddresses:
+    """Before they are added: one that somebody has already is not added, nor announced, and the steps end with Hopeless
+    that names who has it. After ``BringUp``."""
+
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AddAddress:
     address: str
 
@@ -45,7 +53,7 @@ class RemoveRoute:
 
 @dataclass(frozen=True, slots=True)
 class BringUp:
-    """Loopback and device up; returns when packets can pass. The kernel announces the addresses it finds."""
+    """Loopback and device up; returns when packets can pass. The addresses that are there are announced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +63,6 @@ class Announce:
     address: str
 
 
-NetworkStep = Tune | ReservePorts | AddAddress | RemoveAddress | AddRoute | RemoveRoute | BringUp | Announce
+NetworkStep = (
+    Tune | ReservePorts | ProbeAddresses | AddAddress | RemoveAddress | AddRoute | RemoveRoute | BringUp | Announce
+)

@@ -15,6 +15,7 @@ from evenload.model.network_steps import (
     Announce,
     BringUp,
     NetworkStep,
+    ProbeAddresses,
     RemoveAddress,
     RemoveRoute,
     ReservePorts,
@@ -43,15 +44,31 @@ def default(nexthop: str, *, onlink: bool = False) -> HostRoute:
     return HostRoute(destination="0.0.0.0/0", nexthop=nexthop, onlink=onlink)
 
 
+ANEW = (
+    BringUp(),
+    ProbeAddresses(("10.0.0.5/24",)),
+    AddAddress("10.0.0.5/24"),
+    AddRoute(default("10.0.0.1")),
+    Announce("10.0.0.5"),
+)
+"""The steps of a device that is new."""
+
+
 def shared(at: DesiredPort) -> list[HostRoute]:
     """What packets of every address take."""
     return [each for each in wanted_routes(at) if each.source is None]
 
 
-def test_a_new_port_gets_addresses_before_it_comes_up_and_routes_after() -> None:
+def test_a_new_port_gets_its_addresses_when_packets_pass_and_nobody_else_has_them() -> None:
     planned = planned_for(port(), NetworkObserved(namespace=True))
     assert planned.plug
-    assert planned.steps == (Tune(), AddAddress("10.0.0.5/24"), BringUp(), AddRoute(default("10.0.0.1")))
+    assert planned.steps == (Tune(), *ANEW)
+
+
+def test_after_a_failure_what_cannot_be_observed_is_done_again() -> None:
+    """The device may have come up when its bridge passed nothing yet, so that nobody has heard of the addresses."""
+    part = plan_network(make_desired(), wanted_network(port()), unfinished=True)
+    assert part.actions == (Configure(port(), (BringUp(), AddRoute(default("10.0.0.1")))),)
 
 
 def test_listeners_ports_that_a_connection_could_have_are_kept_for_them() -> None:
@@ -83,7 +100,11 @@ def test_an_address_that_was_taken_away_comes_back_and_is_announced() -> None:
     observed = replace(wanted_network(at), addresses=frozenset({"10.0.0.5/24"}))
     planned = planned_for(at, observed)
     assert not planned.plug
-    assert planned.steps == (AddAddress("2001:db8::5/64"), Announce("2001:db8::5"))
+    assert planned.steps == (
+        ProbeAddresses(("2001:db8::5/64",)),
+        AddAddress("2001:db8::5/64"),
+        Announce("2001:db8::5"),
+    )
 
 
 def test_what_is_new_comes_before_what_is_old_goes() -> None:
@@ -93,6 +114,7 @@ def test_what_is_new_comes_before_what_is_old_goes() -> None:
         routes=frozenset({HostRoute(destination="10.9.0.0/16", nexthop="10.0.0.9")}),
     )
     assert planned_for(at, observed).steps == (
+        ProbeAddresses(("10.0.0.6/24",)),
         AddAddress("10.0.0.6/24"),
         AddRoute(default("10.0.0.1")),
         RemoveRoute(HostRoute(destination="10.9.0.0/16", nexthop="10.0.0.9")),
@@ -104,7 +126,12 @@ def test_what_is_new_comes_before_what_is_old_goes() -> None:
 def test_another_length_of_the_same_address_goes_first_because_both_cannot_be() -> None:
     at = port(ip("10.0.0.5/16"))
     steps = planned_for(at, wanted_network(port(ip("10.0.0.5/24")))).steps
-    assert steps == (RemoveAddress("10.0.0.5/24"), AddAddress("10.0.0.5/16"), Announce("10.0.0.5"))
+    assert steps == (
+        RemoveAddress("10.0.0.5/24"),
+        ProbeAddresses(("10.0.0.5/16",)),
+        AddAddress("10.0.0.5/16"),
+        Announce("10.0.0.5"),
+    )
 
 
 @pytest.mark.parametrize("changed", [{"mtu": 1400}, {"mac_address": "02:00:00:00:00:09"}, {"segment": None}])
@@ -114,7 +141,7 @@ def test_a_device_that_is_not_as_desired_is_plugged_and_configured_anew(changed:
     assert observed.vif is not None
     planned = planned_for(at, replace(observed, vif=replace(observed.vif, **changed)))  # type: ignore[arg-type]
     assert planned.plug
-    assert planned.steps == (AddAddress("10.0.0.5/24"), BringUp(), AddRoute(default("10.0.0.1")))
+    assert planned.steps == ANEW
 
 
 def test_a_device_in_another_vlan_is_plugged_anew() -> None:

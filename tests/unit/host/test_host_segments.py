@@ -17,6 +17,7 @@ LINK = Link(
     mtu=1500,
     up=True,
     forwarding=True,
+    blocked=False,
     passing=True,
     master=0,
     peer=0,

@@ -46,6 +46,9 @@ class Vif(Protocol):
     def passing(self, netlink: Netlink, port_id: str) -> bool:
         """Whether the host's end lets packets pass; ``netlink`` belongs to the host's namespace."""
 
+    def blocked(self, netlink: Netlink, port_id: str) -> bool:
+        """Whether the bridge keeps the host's end from passing packets for now, because of its spanning tree."""
+
     def forget(self, load_balancer_id: str) -> None:
         """When the namespace goes: removes what would stay behind elsewhere."""
 

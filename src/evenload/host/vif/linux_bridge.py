@@ -93,6 +93,10 @@ class LinuxBridge:
         tap = read_link(netlink, host_device(port_id))
         return tap is not None and tap.passing
 
+    def blocked(self, netlink: Netlink, port_id: str) -> bool:
+        tap = read_link(netlink, host_device(port_id))
+        return tap is not None and tap.blocked
+
     def forget(self, load_balancer_id: str) -> None:
         """Nothing: the outer end goes with the inner one, the bridge's knowledge of it too."""
 

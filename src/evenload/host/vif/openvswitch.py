@@ -93,6 +93,9 @@ class Openvswitch:
         link = read_link(netlink, host_device(port_id))
         return link is not None and link.passing
 
+    def blocked(self, netlink: Netlink, port_id: str) -> bool:
+        return False  # bridges that the switch makes run no spanning tree unless told so, and its ports do not show it
+
     def forget(self, load_balancer_id: str) -> None:
         for name in self._ovsdb.ports_with(_OWNER, load_balancer_id):
             self._ovsdb.remove_port(name)

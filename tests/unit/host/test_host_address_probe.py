@@ -1,0 +1,48 @@
+"""What is asked before an address is taken, and who counts as having it."""
+
+import ipaddress
+import struct
+
+import pytest
+
+from evenload.host.address_probe import arp_probe, neighbour_solicitation, parse_owner
+from evenload.host.addresses import gratuitous_arp, unsolicited_advertisement
+
+ARP, IPV6 = 0x0806, 0x86DD
+MAC, OTHER = "fa:16:3e:00:00:01", "02:00:00:00:00:09"
+FOUR, SIX = ipaddress.IPv4Address("10.0.0.5"), ipaddress.IPv6Address("2001:db8::5")
+
+
+def ipv6(icmp: bytes) -> bytes:
+    return struct.pack("!IHBB", 6 << 28, len(icmp), 58, 255) + SIX.packed + SIX.packed + icmp
+
+
+def test_a_question_tells_nobody_of_the_address() -> None:
+    """Its sender is nobody, so no neighbour takes our MAC for that of the address."""
+    assert arp_probe(MAC, FOUR)[14:18] == bytes(4)
+    assert parse_owner(ARP, arp_probe(MAC, FOUR), b"") is None
+    assert parse_owner(IPV6, neighbour_solicitation(SIX), b"") is None
+    assert neighbour_solicitation(SIX)[8:24] == bytes(16)
+
+
+def test_the_checksum_of_a_solicitation_is_right() -> None:
+    packet = neighbour_solicitation(SIX)
+    total = sum(struct.unpack("!28H", packet[8:])) + 24 + 58
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    assert total == 0xFFFF
+
+
+@pytest.mark.parametrize(
+    ("protocol", "packet", "owner"),
+    [
+        (ARP, gratuitous_arp(OTHER, FOUR), ("10.0.0.5", OTHER)),
+        (IPV6, ipv6(unsolicited_advertisement(OTHER, SIX)), ("2001:db8::5", OTHER)),
+        (IPV6, ipv6(unsolicited_advertisement(OTHER, SIX)[:24]), ("2001:db8::5", "02:00:00:00:00:77")),
+        (IPV6, ipv6(b"\x80" + bytes(23)), None),
+        (IPV6, b"", None),
+        (ARP, b"\0" * 10, None),
+    ],
+)
+def test_who_has_it(protocol: int, packet: bytes, owner: tuple[str, str] | None) -> None:
+    assert parse_owner(protocol, packet, b"\x02\0\0\0\0\x77") == owner
