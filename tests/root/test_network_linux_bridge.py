@@ -459,7 +459,7 @@ def test_what_the_host_lacks_is_said(lab: Lab, networks: Networks) -> None:
 def test_missing_bridges_are_made_and_existing_ones_left_alone(lab: Lab) -> None:
     name = f"{lab.bridge}-b"
     try:
-        warnings = LinuxBridge({"one": lab.bridge, "two": name}).prepare()
+        warnings = LinuxBridge({"one": lab.bridge, "two": name}).prepare(list)
         (bridge,) = read_json("ip", "-json", "-details", "link", "show", "dev", name)
         data = bridge["linkinfo"]["info_data"]
         assert "UP" in bridge["flags"]
@@ -467,7 +467,7 @@ def test_missing_bridges_are_made_and_existing_ones_left_alone(lab: Lab) -> None
         assert data["vlan_filtering"] == int(lab.vlans)
         assert any("flat networks only" in warning for warning in warnings) is not lab.vlans
         run_ip([f"link set {name} type bridge stp_state 1 forward_delay 200", f"link set {name} down"])
-        warnings = LinuxBridge({"two": name}).prepare()
+        warnings = LinuxBridge({"two": name}).prepare(list)
         assert len(warnings) == 2
         (bridge,) = read_json("ip", "-json", "-details", "link", "show", "dev", name)
         assert "UP" not in bridge["flags"]

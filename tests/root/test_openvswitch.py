@@ -36,7 +36,7 @@ class Site:
         self.bridge = f"br{secrets.token_hex(3)}"
         self.driver = Driver({PHYSICAL_NETWORK: self.bridge}, switch.settings(use_veth=use_veth))
         self.networks = Networks(Path("/run/netns"), self.driver)
-        self.driver.prepare()
+        self.driver.prepare(list)
         self.identifiers: list[str] = []
 
     def build(self, port: DesiredPort, identifier: str | None = None) -> str:
@@ -232,5 +232,5 @@ def test_what_the_switch_lacks_is_said(site: Site) -> None:
 def test_a_database_that_is_not_there_is_said() -> None:
     driver = Driver({PHYSICAL_NETWORK: "br0"}, OpenvswitchSettings(connection="unix:/run/no-such.sock", timeout=1.0))
     with pytest.raises(HostError, match=r"cannot reach Open vSwitch's database at unix:/run/no-such\.sock"):
-        driver.prepare()
+        driver.prepare(list)
     driver.close()

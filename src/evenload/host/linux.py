@@ -57,7 +57,7 @@ class LinuxHost:
         warnings += self._sweep()
         warnings += preflight.ensure_neighbour_limits(manage=self._settings.manage_kernel_limits)
         warnings += preflight.read_filter_warning()
-        return warnings + self._vif.prepare()
+        return warnings + self._vif.prepare(self._port_ids)
 
     def _sweep(self) -> list[str]:
         try:
@@ -65,6 +65,10 @@ class LinuxHost:
         except HostError as error:  # a full or read-only disk must not keep the load balancers from being served
             return [str(error)]
         return []
+
+    def _port_ids(self) -> list[str]:
+        applied = map(self._read_applied, self._files.load_balancer_ids())
+        return [document.port.id for document in applied if document is not None]
 
     def load_balancer_ids(self) -> list[str]:
         return sorted({*self._files.load_balancer_ids(), *self._haproxy.find_orphans()})

@@ -31,6 +31,8 @@ class Event(Enum):
     DELETE = "delete"
     APPLIED = "applied"
     GIVEN_UP = "given up"
+    LOST = "lost"
+    """Its host cannot do any more what it has done before."""
 
 
 TRANSITIONS: Mapping[tuple[ProvisioningStatus, Event], ProvisioningStatus] = {
@@ -52,6 +54,8 @@ TRANSITIONS: Mapping[tuple[ProvisioningStatus, Event], ProvisioningStatus] = {
     (ProvisioningStatus.PENDING_DELETE, Event.GIVEN_UP): ProvisioningStatus.ERROR,
     (ProvisioningStatus.ACTIVE, Event.GIVEN_UP): ProvisioningStatus.ACTIVE,
     (ProvisioningStatus.ERROR, Event.GIVEN_UP): ProvisioningStatus.ERROR,
+    (ProvisioningStatus.ACTIVE, Event.LOST): ProvisioningStatus.ERROR,
+    (ProvisioningStatus.ERROR, Event.LOST): ProvisioningStatus.ERROR,
 }
 """What is missing cannot happen: deletion is final (no change), and what is deleted and applied is gone."""
 
@@ -181,9 +185,15 @@ def capped(reason: str) -> str:
 
 def given_up(tree: Tree, generation: int, reason: str, agent: str | None = None) -> Tree:
     """The tree after an agent has given up on that generation. Which change was at fault is unknown, so everything
-    that is pending since the last generation that it applied has failed; without ``agent``: that all have applied."""
+    that is pending since the last generation that it applied has failed; without ``agent``: that all have applied.
+
+    Where the agent had applied that very generation, its host has lost something since: the load balancer is at fault
+    as a whole, until the agent reports that it has done it again.
+    """
     fault = capped(reason)
     applied_before = _applied_by(tree, agent)
+    if agent is not None and applied_before == generation == tree.generation:
+        return _lost(tree, fault)
 
     def step(record: Record[R]) -> Record[R]:
         if not (is_pending(record) and applied_before < record.generation <= generation):
@@ -196,6 +206,14 @@ def given_up(tree: Tree, generation: int, reason: str, agent: str | None = None)
         return failed
 
     return tree.stepped(step)
+
+
+def _lost(tree: Tree, fault: str) -> Tree:
+    record = tree.load_balancer
+    if (record.provisioning_status, Event.LOST) not in TRANSITIONS:
+        return tree
+    status = TRANSITIONS[record.provisioning_status, Event.LOST]
+    return tree.with_records([replace(record, provisioning_status=status, fault=fault)])
 
 
 def delayed(tree: Tree, generation: int, reason: str, agent: str | None = None) -> Tree:

@@ -208,6 +208,20 @@ def test_give_up_fails_what_is_pending_since_the_last_success() -> None:
     assert status.given_up(applied, 3, "no") == applied
 
 
+def test_what_a_host_cannot_do_any_more_is_an_error_until_it_can_again() -> None:
+    """The report is about the very generation that it had applied."""
+    applied = status.applied(status.advance(tree_at(), now=NOW, changed=["l2"]), "a", 2)
+    assert applied is not None
+    lost = status.given_up(applied, 2, "no bridge", "a")
+    assert marked(lost) == {"lb"}
+    assert of(lost, "lb").fault == "no bridge"
+    assert status.given_up(lost, 2, "no bridge", "a") == lost
+    assert status.given_up(applied, 1, "late", "a") == applied
+    again = status.applied(lost, "a", 2)
+    assert again is not None
+    assert (of(again, "lb").provisioning_status, of(again, "lb").fault) == (P.ACTIVE, None)
+
+
 def test_delayed_stays_pending() -> None:
     tree = status.advance(tree_at(), now=NOW, changed=["l2"])
     waiting = status.delayed(tree, 2, "not yet")

@@ -4,6 +4,7 @@ The Linux bridge and the Open vSwitch driver fulfil it, ``linux`` uses it. All b
 host's own network namespace, in which the calling thread must be.
 """
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -29,8 +30,12 @@ class HostSide:
 class Vif(Protocol):
     """Methods raise HostError, Hopeless where the host's set-up or the desired state has to change first."""
 
-    def prepare(self) -> list[str]:
-        """Checks and makes the bridges of the mapping; returns warnings."""
+    def prepare(self, ports: Callable[[], Collection[str]]) -> list[str]:
+        """Checks and makes the bridges of the mapping; returns warnings.
+
+        ``ports``: the ids of the VIP ports that are here already. While one is on a bridge that the mapping does
+        not name, no bridge is made: its name may be mistyped.
+        """
 
     def device(self, port_id: str) -> str:
         """The name of the device inside the namespace."""
@@ -56,3 +61,11 @@ class Vif(Protocol):
         """The same for one device of a namespace, before it is removed."""
 
     def close(self) -> None: ...
+
+
+def mistyped(bridge: str, left: Collection[str]) -> str:
+    """The warning about a bridge that was not made, because load balancers are on those others."""
+    return (
+        f"the bridge {bridge} of bridge_mappings does not exist, and load balancers are on {', '.join(sorted(left))}, "
+        f"which it does not name: correct the mapping, or make the bridge {bridge} to move them"
+    )

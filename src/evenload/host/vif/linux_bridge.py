@@ -5,7 +5,7 @@ the bridge's default VLAN.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from evenload.host.links import (
@@ -22,7 +22,7 @@ from evenload.host.links import (
 )
 from evenload.host.netlink import Netlink
 from evenload.host.sysctl import write_sysctl
-from evenload.host.vif.driver import HostSide
+from evenload.host.vif.driver import HostSide, mistyped
 from evenload.host.vif.veth import ensure_pair, host_device, inner_device, remove_device
 from evenload.model.desired import DesiredPort
 from evenload.model.enums import NetworkType
@@ -37,21 +37,25 @@ class LinuxBridge:
     def __init__(self, bridge_mappings: Mapping[str, str]) -> None:
         self._bridges = dict(bridge_mappings)
 
-    def prepare(self) -> list[str]:
-        """Makes missing bridges; an existing one is left as it is."""
+    def prepare(self, ports: Callable[[], Collection[str]]) -> list[str]:
+        """An existing bridge is left as it is."""
         warnings = []
         with Netlink() as netlink:
             for name in dict.fromkeys(self._bridges.values()):
                 bridge = read_bridge(netlink, name)
                 if bridge is None:
+                    left = self._unnamed(netlink, ports())
+                    if left:
+                        warnings.append(mistyped(name, left))
+                        continue
                     filters = make_bridge(netlink, name, _local_mac())
                     # The host shall not answer there for addresses that it has elsewhere: one may be a tenant's VIP.
                     write_sysctl(f"net/ipv4/conf/{name}/arp_ignore", 1)
                     if not filters:
                         warnings.append(f"this kernel's bridges know no VLANs: {name} can serve flat networks only")
                     continue
-                ports = sum(link.master == bridge.link.index for link in read_links(netlink))
-                warnings += judge_bridge(bridge, ports)
+                taken = sum(link.master == bridge.link.index for link in read_links(netlink))
+                warnings += judge_bridge(bridge, taken)
         return warnings
 
     def device(self, port_id: str) -> str:
@@ -105,6 +109,12 @@ class LinuxBridge:
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+    def _unnamed(self, netlink: Netlink, ports: Collection[str]) -> set[str]:
+        """The bridges that these ports are on and the mapping does not name."""
+        taps = [read_link(netlink, host_device(port)) for port in ports]
+        masters = {tap.master for tap in taps if tap is not None and tap.master}
+        return {link.name for link in read_links(netlink) if link.index in masters} - set(self._bridges.values())
 
     def _fits(self, netlink: Netlink, index: int, master: int, port: DesiredPort) -> bool:
         name = self._bridges.get(port.segment.physical_network)

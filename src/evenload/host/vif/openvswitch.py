@@ -10,7 +10,7 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from evenload.host import netns
@@ -18,7 +18,7 @@ from evenload.host.links import Link, change_link, read_link, remove_link
 from evenload.host.netlink import Netlink
 from evenload.host.refusal import refusal
 from evenload.host.settings import OpenvswitchSettings
-from evenload.host.vif.driver import HostSide
+from evenload.host.vif.driver import HostSide, mistyped
 from evenload.host.vif.linux_bridge import bridge_of
 from evenload.host.vif.ovsdb import Ovsdb, OvsPort
 from evenload.host.vif.veth import ensure_pair, host_device, host_device_of, inner_device, remove_device
@@ -37,13 +37,19 @@ class Openvswitch:
         self._settings = settings
         self._ovsdb = Ovsdb(settings.connection, settings.timeout)
 
-    def prepare(self) -> list[str]:
-        """Makes missing bridges; an existing one is left as it is."""
+    def prepare(self, ports: Callable[[], Collection[str]]) -> list[str]:
+        """An existing bridge is left as it is."""
         there = self._ovsdb.bridges()
+        warnings = []
         for name in dict.fromkeys(self._bridges.values()):
             if name not in there:
-                self._ovsdb.add_bridge(name, self._settings.datapath_type)
-        return []
+                found = [self._ovsdb.port(host_device(port)) for port in ports()]
+                left = {port.bridge for port in found if port is not None} - set(self._bridges.values())
+                if left:
+                    warnings.append(mistyped(name, left))
+                else:
+                    self._ovsdb.add_bridge(name, self._settings.datapath_type)
+        return warnings
 
     def device(self, port_id: str) -> str:
         return inner_device(port_id) if self._settings.use_veth else host_device(port_id)
