@@ -25,16 +25,17 @@ GONE = Gone(load_balancer_id=BALANCER, generation=9)
 
 
 class World:
-    def __init__(self) -> None:
+    def __init__(self, *, hard_stop_after: int = 0) -> None:
         self.clock = StillClock()
         self.server = TableServer()
         self.host = FakeHost()
+        self.options = RenderOptions(state_dir="/run/x", hard_stop_after=hard_stop_after)
         self.agent = self.start()
 
     def start(self) -> Agent:
         """Another agent on the same host."""
         self.host.close()
-        self.agent = Agent(self.server, self.host, RenderOptions(state_dir="/run/x"), self.clock)
+        self.agent = Agent(self.server, self.host, self.options, self.clock)
         return self.agent
 
     def put(self, wanted: Desired | Gone) -> None:
@@ -227,7 +228,9 @@ def test_a_process_that_does_not_answer_is_reloaded_all_the_same(world: World) -
     assert world.server.reports[-1].change is Change.RELOAD
 
 
-def test_a_busy_server_goes_when_it_is_idle_or_overdue(world: World) -> None:
+@pytest.mark.parametrize(("hard_stop_after", "stays"), [(300, False), (0, True)])
+def test_a_busy_server_goes_when_it_is_idle_or_overdue(hard_stop_after: int, stays: bool) -> None:
+    world = World(hard_stop_after=hard_stop_after)
     world.apply(make_desired())
     process = world.host.places[BALANCER].process
     assert process is not None
@@ -242,6 +245,11 @@ def test_a_busy_server_goes_when_it_is_idle_or_overdue(world: World) -> None:
     world.clock.advance(300.0)
     world.agent.resync()
     world.clock.advance(30.0)
+    world.run()
+    assert (key in process.servers) is stays
+    if stays:
+        process.servers[key].busy = False
+    world.agent.resync()
     world.run()
     assert key not in process.servers
 
