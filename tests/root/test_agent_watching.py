@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from tests.waiting import eventually, grows
 from evenload.agent.plan import plan
 from evenload.model.desired import Change, Gone
 from evenload.model.errors import HostError
+from evenload.render import haproxy_room
+from evenload.render.haproxy_room import room_of
 
 pytestmark = pytest.mark.root
 
@@ -153,3 +156,19 @@ def test_deletion_works_from_a_half_built_state(stage: Stage) -> None:
 
 def _file(stage: Stage, name: str) -> Path:
     return stage.settings.state_dir / stage.id / name
+
+
+def test_a_process_gets_room_for_more_connections_before_it_is_full(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody who is connected notices."""
+    monkeypatch.setattr(haproxy_room, "_FIRST_ROOM", 100)
+    stage.apply(stage.put(members=1))
+    pid = stage.pid()
+    with ExitStack() as held:
+        clients = [held.enter_context(closing(Client(stage.client).open(VIP))) for _ in range(60)]
+        assert eventually(lambda: stage.pid() != pid)
+        assert {client.ask().status for client in clients} == {200}
+    process = stage.host.observe(stage.id, stage.port).haproxy.process
+    assert process is not None
+    assert room_of(process.text) == 400

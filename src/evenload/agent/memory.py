@@ -36,12 +36,14 @@ class DesiredPart:
 class Serving:
     """What monitoring needs: the document that was applied last, and the worker that serves it, None for none.
 
-    ``first_own``: the lowest number of the workers that this agent has started itself, None for none.
+    ``first_own``: the lowest number of the workers that this agent has started itself, None for none. ``room``: for how
+    many connections the worker has room, where it could have more; else 0.
     """
 
     desired: Desired
     worker: int | None
     first_own: int | None = None
+    room: int = 0
 
 
 @dataclass(slots=True)
@@ -63,13 +65,15 @@ class ProcessPart:
     """``pid``: of the process that is watched. ``worker``: the highest number that was given so far; ``first_own``: the
     lowest that was given by this agent itself, and not by a former one.
 
-    ``unanswered``: looks in a row at which the process lived and gave no answer. ``deaths``: the recent ones; after
+    ``crowded``: monitoring found it half full. ``unanswered``: looks in a row at which the process lived and gave no
+    answer. ``deaths``: the recent ones; after
     too many no process is started before ``backoff_until``.
     """
 
     pid: int | None = None
     worker: int = 0
     first_own: int | None = None
+    crowded: bool = False
     unanswered: int = 0
     deaths: tuple[float, ...] = ()
     backoff_until: float = 0.0

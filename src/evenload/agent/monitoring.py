@@ -23,10 +23,12 @@ from evenload.model.desired import Health, ProxyStatistics, Statistics
 from evenload.model.enums import OperatingStatus
 from evenload.model.errors import HostError, ServerUnavailable
 from evenload.model.verdict import Verdicts
+from evenload.render.haproxy_room import is_crowded
 from evenload.threads import Faults, LastingThread
 
 log = structlog.get_logger(__name__)
 
+_FRONTEND = "FRONTEND"
 _SAVE_EVERY = 5.0
 _PATIENCE = 2
 """Looks without an answer from a process before it counts as dead: one that was just replaced is no news."""
@@ -192,6 +194,9 @@ class Monitoring:
         vetoes = plan_vetoes(serving.desired, _rows_of_serving(serving, rows), look.verdicts)
         if vetoes:
             self._on_veto(serving.desired.id)
+        if not memory.process.crowded and is_crowded(_connections(serving, rows), serving.room):
+            memory.process.crowded = True  # until a round has made room
+            self._on_veto(serving.desired.id)
         statuses = self._statuses(serving, account, rows, look.verdicts)
         health = self._news(serving, account, statuses, account.counters.totals(listeners), now)
         return health, health is None and not vetoes and _is_at_rest(serving, rows, account)
@@ -294,6 +299,12 @@ def _rests(account: _Account, serving: Serving, verdicts: Verdicts) -> bool:
     if account.quiet_looks:
         return serving is account.last.serving and verdicts is account.last.verdicts
     return serving.worker == account.last.serving.worker
+
+
+def _connections(serving: Serving, rows: Rows) -> int:
+    """Of clients, at the worker that serves."""
+    mine = _rows_of_serving(serving, rows) if serving.room else ()
+    return sum(row.statistics.active_connections for row in mine if row.server == _FRONTEND)
 
 
 def _rows_of_serving(serving: Serving, rows: Rows) -> tuple[ProxyStatistics, ...]:

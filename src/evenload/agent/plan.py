@@ -47,13 +47,14 @@ def plan(
     runtime: bool = True,
     overdue: Collection[ServerKey] = (),
     unfinished: bool = False,
+    crowded: bool = False,
 ) -> Plan:
     """``last_worker``: the highest worker number that is remembered; a new process gets a higher one.
 
     ``secrets``: by fingerprint, of those that ``desired`` names the ones of which the host has no file.
     ``runtime`` False: HAProxy has refused a runtime change, reload instead. ``overdue``: removed servers that have been
-    finishing for too long. ``unfinished``: the last attempt failed somewhere. Raises Hopeless where the desired state
-    cannot be rendered.
+    finishing for too long. ``unfinished``: the last attempt failed somewhere. ``crowded``: the process needs room for
+    more connections. Raises Hopeless where the desired state cannot be rendered.
     """
     if isinstance(desired, Gone):
         actions = [] if observed.nothing else _removal(observed, state=True)
@@ -80,6 +81,7 @@ def plan(
         last_worker=last_worker,
         runtime=runtime,
         overdue=overdue,
+        crowded=crowded,
     )
     united = unite(cleared.observed.files, [network, haproxy])
     actions = [*cleared.actions, *united.actions]

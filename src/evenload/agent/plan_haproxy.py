@@ -26,6 +26,7 @@ from evenload.model.observed import HaproxyObserved, HaproxyProcess
 from evenload.model.secret import SecretBytes
 from evenload.render.haproxy import render_haproxy
 from evenload.render.haproxy_groups import listeners_in_service
+from evenload.render.haproxy_room import grown, room_of
 from evenload.render.haproxy_text import split
 from evenload.render.options import RenderOptions
 
@@ -43,9 +44,10 @@ def plan_haproxy(
     last_worker: int,
     runtime: bool,
     overdue: Collection[ServerKey],
+    crowded: bool = False,
 ) -> Part[HaproxyObserved]:
     """As ``plan``."""
-    part = _plan(desired, observed, options, last_worker=last_worker, runtime=runtime, overdue=overdue)
+    part = _plan(desired, observed, options, last_worker=last_worker, runtime=runtime, overdue=overdue, crowded=crowded)
     return with_secrets(part, desired, secrets)
 
 
@@ -66,6 +68,7 @@ def _plan(
     last_worker: int,
     runtime: bool,
     overdue: Collection[ServerKey],
+    crowded: bool,
 ) -> Part[HaproxyObserved]:
     new = next_worker(observed, last_worker)
     running = observed.process
@@ -79,12 +82,14 @@ def _plan(
     if running is None:
         text = render_haproxy(desired, options, new)
         return _new_process(StartHaproxy(text, new), Change.START)
-    text = render_haproxy(desired, options, running.worker)
+    room = room_of(running.text)
+    room = grown(room) if crowded else room
+    text = render_haproxy(desired, options, running.worker, room=room)
     servers = plan_servers(running, text, runtime=runtime, overdue=overdue)
     if servers is None:
         # The new process judges its own candidate file before it binds or takes over anything, and until it listens
         # nothing else is touched: a check before that would cost another process's start and find no more.
-        text = render_haproxy(desired, options, new)
+        text = render_haproxy(desired, options, new, room=room)
         part = _new_process(ReloadHaproxy(text, new, running.text), Change.RELOAD)
         return replace(part, kept=names_in(running.text))
     process = HaproxyProcess(pid=running.pid, worker=running.worker, text=text)

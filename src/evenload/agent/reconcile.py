@@ -5,6 +5,7 @@ moment for the next attempt; traffic is never touched because the server is sile
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -27,6 +28,8 @@ from evenload.interfaces import Clock, Host, Server
 from evenload.model.desired import Change, Desired, Gone, Outcome, Unreadable
 from evenload.model.errors import Hopeless, HostError, ServerUnavailable
 from evenload.model.observed import Observed
+from evenload.render.haproxy import count_checks
+from evenload.render.haproxy_room import find_shortage, most_connections, room_of
 from evenload.render.options import RenderOptions
 from evenload.threads import Faults
 
@@ -203,6 +206,7 @@ class Reconciler:
             runtime=not hangs(process.unanswered),
             overdue=self._overdue(memory, observed),
             unfinished=memory.host.failures > 0,
+            crowded=process.crowded,
         )
         attempt = apply(planned, self._host)
         if attempt.refused and isinstance(desired, Desired):
@@ -217,9 +221,11 @@ class Reconciler:
                 runtime=False,
             )
             attempt = apply(planned, self._host)
-        if attempt.outcome is Outcome.DONE and isinstance(desired, Desired):
-            self._settle(memory, desired, planned, attempt)
-        return attempt
+        if attempt.outcome is not Outcome.DONE or not isinstance(desired, Desired):
+            return attempt
+        self._settle(memory, desired, planned, attempt)
+        shortage = find_shortage(desired, self._options, count_checks(desired))
+        return attempt if shortage is None else replace(attempt, outcome=Outcome.GIVE_UP, reason=shortage)
 
     def _overdue(self, memory: Memory, observed: Observed) -> set[ServerKey]:
         """Removed servers that have been busy for as long as a process may finish after a reload."""
@@ -242,7 +248,10 @@ class Reconciler:
         process.worker = max(process.worker, worker or 0)
         if attempt.pid is not None and process.first_own is None:
             process.first_own = worker
-        memory.host.serving = Serving(desired=desired, worker=worker, first_own=process.first_own)
+        process.crowded = False
+        room = 0 if haproxy is None else room_of(haproxy.text)
+        room = room if room < most_connections(desired, self._options, count_checks(desired)) else 0
+        memory.host.serving = Serving(desired=desired, worker=worker, first_own=process.first_own, room=room)
         pid = haproxy.pid if haproxy is not None else None
         # A new process may have got the pid of the one that was watched.
         if pid is not None and (attempt.pid is not None or pid != process.pid):

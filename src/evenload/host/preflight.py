@@ -15,7 +15,7 @@ from evenload.host.refusal import refusal
 from evenload.host.settings import HaproxySettings, HostSettings
 from evenload.host.sysctl import read_sysctl, write_sysctl
 from evenload.model.errors import Hopeless
-from evenload.render.haproxy_sections import choose_connections
+from evenload.render.haproxy_room import choose_connections
 
 # Numbers of linux/capability.h, and what fails without.
 _CAPABILITIES = {

@@ -167,8 +167,8 @@ _HAPROXY = [
     cfg.StrOpt("binary", default="/usr/sbin/haproxy", help="HAProxy, 2.6 or newer."),
     cfg.StrOpt("user", default="haproxy", help="User that HAProxy runs as."),
     cfg.StrOpt("group", default="haproxy", help="Group that HAProxy runs as."),
-    cfg.IntOpt("maxconn", default=2000, min=1, help="Connections of a listener whose connection_limit is -1."),
-    cfg.IntOpt("process_maxconn", default=8000, min=1, help="Connections of one load balancer at the most."),
+    cfg.IntOpt("maxconn", default=50000, min=1, help="Connections of a listener whose connection_limit is -1."),
+    cfg.IntOpt("process_maxconn", default=50000, min=1, help="Connections of one load balancer at the most."),
     cfg.IntOpt(
         "hard_stop_after",
         default=0,

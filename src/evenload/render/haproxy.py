@@ -4,11 +4,11 @@ Names, and why there may be several backends for one pool: ARCHITECTURE.md. User
 comes in through ``quoting`` alone.
 """
 
-from evenload.model.balancer import Pool
 from evenload.model.desired import Desired
 from evenload.render.haproxy_backend import backend_name, keeps_table, render_backend, render_check_backend
-from evenload.render.haproxy_groups import Group, choose_groups, listeners_in_service
+from evenload.render.haproxy_groups import choose_groups, listeners_in_service
 from evenload.render.haproxy_monitors import choose_monitors
+from evenload.render.haproxy_room import connections_of
 from evenload.render.haproxy_sections import (
     render_defaults,
     render_frontend,
@@ -18,8 +18,9 @@ from evenload.render.haproxy_sections import (
 from evenload.render.options import RenderOptions
 
 
-def render_haproxy(desired: Desired, options: RenderOptions, worker: int) -> str:
-    """The text for worker number ``worker``. Raises quoting.UnsafeText, naming the field.
+def render_haproxy(desired: Desired, options: RenderOptions, worker: int, *, room: int = 0) -> str:
+    """The text for worker number ``worker``. ``room``: for so many connections at least where a listener has no limit.
+    Raises quoting.UnsafeText, naming the field.
 
     Without a listener in service (haproxy_groups.listeners_in_service) it is valid too, but serves nothing.
     """
@@ -27,8 +28,8 @@ def render_haproxy(desired: Desired, options: RenderOptions, worker: int) -> str
     groups = choose_groups(desired)
     backend_of = {identifier: backend_name(group) for group in groups for identifier in group.listener_ids}
     served = tuple({group.pool.id: group.pool for group in groups}.values())
-    checks = _count_checks(desired, groups, served)
-    sections = [render_global(desired.load_balancer, listeners, options, worker, checks), render_defaults()]
+    connections = connections_of(desired, options, count_checks(desired), room)
+    sections = [render_global(desired.load_balancer, options, worker, connections), render_defaults()]
     if any(keeps_table(group) for group in groups):
         sections.append(render_peers())
     sections += [
@@ -43,13 +44,15 @@ def render_haproxy(desired: Desired, options: RenderOptions, worker: int) -> str
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
 
-def _count_checks(desired: Desired, groups: tuple[Group, ...], served: tuple[Pool, ...]) -> int:
+def count_checks(desired: Desired) -> int:
     """How many files HAProxy sets apart for checks: one for each server that may have one, two where it may be vetoed,
     and those of further monitors."""
+    groups = choose_groups(desired)
+    served = {group.pool.id for group in groups}
     found = 0
     for group in groups:
         vetoed = bool(choose_monitors(desired, group.pool.id).vetoing)
         found += len(desired.members_of(group.pool.id)) * (2 if vetoed else 1)
-    for pool in served:
-        found += len(desired.members_of(pool.id)) * len(choose_monitors(desired, pool.id).further)
+    for pool_id in served:
+        found += len(desired.members_of(pool_id)) * len(choose_monitors(desired, pool_id).further)
     return found

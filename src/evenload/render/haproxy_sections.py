@@ -3,6 +3,7 @@
 from evenload.model.balancer import Listener, LoadBalancer
 from evenload.model.enums import InsertedHeader, ListenerProtocol
 from evenload.render import quoting
+from evenload.render.haproxy_room import PIPES_AT_MOST, limit_of
 from evenload.render.options import RenderOptions
 
 LOCAL_PEER = "evenload"
@@ -12,27 +13,15 @@ LONGEST = 2_073_600_000
 _HEADER = 30_000
 """Milliseconds that a client has for the header of a request at least, where no pause in it is too long."""
 _CIDRS_A_LINE = 16
-_CONNECTIONS_FLOOR = 100
-_PIPES_AT_MOST = 500
-"""HAProxy's own default is a quarter of maxconn: at 8000 connections more files than 20,000 allow."""
-_FILES_OF_ITS_OWN = 100
-_OTHER_FILES_STEP = 200
-_CONNECTIONS_AT_LEAST = 10
 
 
 def render_global(
     load_balancer: LoadBalancer,
-    listeners: tuple[Listener, ...],
     options: RenderOptions,
     worker: int,
-    checks: int = 0,
+    connections: int,
 ) -> list[str]:
     directory = f"{quoting.path(options.state_dir.rstrip('/'))}/{quoting.identifier(load_balancer.id)}"
-    wanted = sum(limit_of(listener, options) for listener in listeners)
-    connections = min(max(wanted, _CONNECTIONS_FLOOR), options.process_maxconn)
-    if options.open_files is not None:
-        other = len(listeners) * len(load_balancer.vips) + checks
-        connections = min(connections, choose_connections(options.open_files, other))
     return [
         "global",
         f"    user {quoting.account(options.user)}",
@@ -41,7 +30,7 @@ def render_global(
         f"    localpeer {LOCAL_PEER}",
         "    nbthread 1",
         f"    maxconn {connections}",
-        f"    maxpipes {min(max(connections // 4, 1), _PIPES_AT_MOST)}",
+        f"    maxpipes {min(max(connections // 4, 1), PIPES_AT_MOST)}",
         *_hard_stop(options),
         # Without it HAProxy reads the system's CA certificates at each start, for an HTTP client that is never used.
         "    httpclient.ssl.verify none",
@@ -55,15 +44,6 @@ def _hard_stop(options: RenderOptions) -> list[str]:
     """By default what is connected stays so, however often the load balancer is changed."""
     seconds = quoting.number(options.hard_stop_after, 0, 2_000_000, "hard-stop-after")
     return [f"    hard-stop-after {seconds}s"] if seconds else []
-
-
-def choose_connections(open_files: int, other: int = 0) -> int:
-    """How many connections a process that may open so many files can have: HAProxy refuses to start where its two
-    files a connection, its pipes and ``other`` files (listeners, checks of members) might be more. ``other`` counts by
-    hundreds, so that a member more or less hardly ever makes another text of it."""
-    left = open_files - _FILES_OF_ITS_OWN - -(-other // _OTHER_FILES_STEP) * _OTHER_FILES_STEP
-    # Two files a connection, and two for each of the pipes: a quarter as many, up to a limit.
-    return max(2 * left // 5, left // 2 - _PIPES_AT_MOST, _CONNECTIONS_AT_LEAST)
 
 
 def render_stats_socket(directory: str, worker: int) -> str:
@@ -132,13 +112,6 @@ def _bind(address: str, port: int) -> str:
     the former one is reset."""
     place = quoting.address_and_port(address, port)
     return f"bind {place} v6only" if place.startswith("[") else f"bind {place}"
-
-
-def limit_of(listener: Listener, options: RenderOptions) -> int:
-    """The listener's ``maxconn``. HAProxy takes 0 for no limit, so a limit of 0 is enforced by a rule instead."""
-    if listener.connection_limit < 0:
-        return min(options.maxconn, options.process_maxconn)
-    return min(max(listener.connection_limit, 1), options.process_maxconn)
 
 
 def milliseconds(value: int) -> int:

@@ -14,7 +14,7 @@ class RenderOptions:
     user: str = "haproxy"
     group: str = "haproxy"
     chroot: str = "/var/lib/evenload/empty"
-    maxconn: int = 2000
-    process_maxconn: int = 8000
+    maxconn: int = 50_000
+    process_maxconn: int = 50_000
     open_files: int | None = None
     hard_stop_after: int = 0

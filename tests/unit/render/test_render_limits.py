@@ -1,11 +1,15 @@
 """What a load balancer may open: connections and the pipes that splice them."""
 
+from dataclasses import replace
+
 import pytest
 from tests.unit.render.desired_for_render import make_desired, text_of
 
 from evenload.model.balancer import Listener
+from evenload.model.desired import Desired
 from evenload.model.enums import ListenerProtocol
-from evenload.render.haproxy_sections import choose_connections
+from evenload.render.haproxy import render_haproxy
+from evenload.render.haproxy_room import choose_connections, find_shortage, is_crowded, limit_of, room_of
 from evenload.render.options import RenderOptions
 
 
@@ -17,17 +21,71 @@ def listeners(count: int) -> tuple[Listener, ...]:
 
 
 def limits(count: int) -> tuple[int, int]:
-    lines = text_of(make_desired(listeners=listeners(count))).splitlines()
+    return limits_in(text_of(make_desired(listeners=listeners(count))))
+
+
+def limits_in(text: str) -> tuple[int, int]:
+    lines = text.splitlines()
     section = lines[: lines.index("defaults")]
     found = dict(line.split() for line in section if line.startswith(("    maxconn ", "    maxpipes ")))
     return int(found["maxconn"]), int(found["maxpipes"])
 
 
-@pytest.mark.parametrize("count", [1, 4, 50])
-def test_many_listeners_fit_into_the_files_that_one_process_may_open(count: int) -> None:
-    """20,000 is the hard limit of many machines; members need a file each for their checks."""
-    connections, pipes = limits(count)
-    assert 2 * connections + 2 * pipes <= 17_500
+def limited(*numbers: int) -> Desired:
+    made = listeners(len(numbers))
+    return make_desired(
+        listeners=tuple(replace(each, connection_limit=number) for each, number in zip(made, numbers, strict=True))
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "room", "open_files", "connections"),
+    [
+        ((-1,), 0, 20_000, 2000),
+        ((-1,) * 50, 0, 20_000, 2000),
+        ((-1,), 8000, 20_000, 8000),
+        ((-1,), 32_000, 20_000, 9350),
+        ((-1,), 128_000, 1_048_576, 50_000),
+        ((-1,), 128_000, None, 50_000),
+        ((300,), 0, 20_000, 300),
+        ((300,), 8000, 20_000, 300),
+        ((3000, 4000, -1), 0, 20_000, 7000),
+        ((50_000,), 0, None, 50_000),
+        ((0,), 0, 20_000, 100),
+    ],
+)
+def test_a_process_has_room_for_what_is_asked_and_for_more_where_it_is_needed(
+    numbers: tuple[int, ...], room: int, open_files: int | None, connections: int
+) -> None:
+    options = RenderOptions(state_dir="/x", open_files=open_files)
+    text = render_haproxy(limited(*numbers), options, 1, room=room)
+    assert limits_in(text)[0] == connections
+    assert room_of(text) == connections
+
+
+def test_a_listener_without_a_limit_has_fifty_thousand() -> None:
+    assert limit_of(listeners(1)[0], RenderOptions(state_dir="/x")) == 50_000
+
+
+@pytest.mark.parametrize(
+    ("numbers", "open_files", "named"),
+    [
+        ((-1, 9000), 20_000, None),
+        ((-1, 9500), 20_000, "web81"),
+        ((50_000,), None, None),
+        ((50_001,), None, "web80"),
+    ],
+)
+def test_a_limit_that_cannot_be_had_is_named(
+    numbers: tuple[int, ...], open_files: int | None, named: str | None
+) -> None:
+    shortage = find_shortage(limited(*numbers), RenderOptions(state_dir="/x", open_files=open_files), 0)
+    assert (shortage is None) if named is None else (shortage is not None and named in shortage)
+
+
+@pytest.mark.parametrize(("connections", "room", "crowded"), [(999, 2000, False), (1000, 2000, True), (9000, 0, False)])
+def test_a_process_is_crowded_when_half_of_its_room_is_taken(connections: int, room: int, crowded: bool) -> None:
+    assert is_crowded(connections, room) is crowded
 
 
 def test_pipes_stay_a_quarter_of_the_connections_while_those_are_few() -> None:
@@ -43,7 +101,7 @@ def test_few_open_files_mean_few_connections(open_files: int, other: int) -> Non
 
 
 def test_a_limit_of_open_files_that_suffices_changes_nothing() -> None:
-    assert choose_connections(20_000, 200) > RenderOptions(state_dir="/x").process_maxconn
+    assert choose_connections(120_000, 200) > RenderOptions(state_dir="/x").process_maxconn
 
 
 def test_a_member_more_does_not_change_the_number_of_connections() -> None:
