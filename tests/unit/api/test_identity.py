@@ -1,6 +1,7 @@
 """Who is let in, by which file, and what is told of it."""
 
 import base64
+import contextlib
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 import structlog
-from tests.waiting import NET
+from tests.waiting import NET, eventually
 
 from evenload.api.auth.http_basic import HttpBasicIdentity, UserFileError, hash_password, parse_users
 from evenload.api.auth.identity import BadCredentials, TooManyAttempts, Unauthenticated
@@ -229,6 +230,33 @@ def test_who_finds_no_lane_in_time_is_told_so(monkeypatch: pytest.MonkeyPatch) -
         pass
     with lanes.turn(("c", 3)):
         pass
+
+
+def test_from_an_address_with_many_wrong_passwords_one_waits_at_a_time() -> None:
+    """By ever new names; whoever comes from elsewhere waits beside it."""
+    watch = Watch()
+    lanes = LoginLanes(monotonic=watch, patience=NET)
+    for number in range(8):
+        lanes.note(("hot", number), right=False)
+    waited: list[str] = []
+
+    def wait(address: str) -> None:
+        with lanes.turn((address, 63)):
+            waited.append(address)
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(lanes.turn(("a", 1)))
+        stack.enter_context(lanes.turn(("b", 2)))
+        threads = [threading.Thread(target=wait, args=(address,), daemon=True) for address in ("hot", "elsewhere")]
+        for each in threads:
+            each.start()
+
+        assert eventually(lambda: lanes._hot_waiter._value == 0)
+        with pytest.raises(TooManyAttempts), lanes.turn(("hot", 61)):
+            pass
+    for each in threads:
+        each.join(NET)
+    assert sorted(waited) == ["elsewhere", "hot"]
 
 
 def test_ever_new_names_are_suspect_in_the_end() -> None:
