@@ -55,8 +55,9 @@ class LoadBalancers:
         with context.ports.claimed(planned.id, project_id, draft.vip) as claim:
 
             def work(transaction: Transaction) -> tuple[Tree, AgentRecord]:
+                port = claim(transaction)
                 chosen = take_agent(context, transaction)
-                made = hosted_at(planned, claim(transaction), chosen.name)
+                made = hosted_at(planned, port, chosen.name)
                 guards.require(rules.validate_vip(made))
                 transaction.insert_tree(made)
                 return made, chosen
