@@ -1,7 +1,7 @@
 """Why something is in ERROR, or has to wait, in words for its owner. Pure.
 
 The reason that is kept is the host's own, for its operator: it names files, devices, processes and agents, which are no
-tenant's business. What can be said of it without those is said; of the rest that the operator's log has it.
+tenant's business. What is known to have none of those is said; of the rest that the operator's log has it.
 """
 
 import re
@@ -21,18 +21,13 @@ _KNOWN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r".*bridge .+ (does not exist|is down).*", "Its host has no connection to the VIP's network at present."),
         (r".*does not pass packets.*", "The VIP's network passes no packets yet."),
         (r"HAProxy refuses the configuration: .*", "Its configuration was refused by HAProxy."),
+        (r"this host has no bridge .*", "Its host has no connection to the VIP's network at present."),
         (r"The host is not ready yet\.", "Its host is not ready yet."),
         (r"The host gave no reason\.", "Its host gave no reason."),
-        (r"(cannot|HAProxy|Open vSwitch|processes|the (device|bridge|namespace|state directory)) .*", _LOGGED),
     )
 )
-_HOSTS_WORDS = re.compile(
-    r"(?<![\w:])/\w[\w.-]*"  # a path, not a prefix length
-    r"|\b(?:tap|qvo|qvb|ns-|qlbaas-|br-)[\w.-]+"
-    r"|\b(?:pid|process(?:es)?|errno|traceback|bridge|device|namespace) \S+"
-    r"|\((?:E[A-Z]{3,})\)",
-    re.IGNORECASE,
-)
+_FOR_OWNERS = re.compile(r"another machine on the network has the address: [0-9a-f:., ()]+")
+"""What the host says of the owner's own things; shown as it is."""
 
 
 def reason_for_owner(fault: str | None) -> str | None:
@@ -45,4 +40,4 @@ def reason_for_owner(fault: str | None) -> str | None:
     for pattern, sentence in _KNOWN:
         if pattern.fullmatch(fault):
             return sentence
-    return _LOGGED if _HOSTS_WORDS.search(fault) else fault
+    return fault if _FOR_OWNERS.fullmatch(fault) else _LOGGED

@@ -40,8 +40,14 @@ LOGGED = "Its host could not make the change; the operator's log has the reason.
         ("/usr/sbin/haproxy is no HAProxy", LOGGED),
         ("internal fault: KeyError('/etc/x')", None),
         ("The host gave no reason.", "Its host gave no reason."),
-        ("The VIP 10.0.0.5 answers from 52:54:00:12:34:56 already.", "="),
-        ("Nothing leads to subnet 11111111-2222-4333-8444-555555555555 of member 10.9.0.0/24.", "="),
+        ("another machine on the network has the address: 10.0.0.5 (52:54:00:12:34:56)", "="),
+        (
+            "another machine on the network has the address: 2001:db8::5 (52:54:00:12:34:56), 10.0.0.5 (52:54:00:1:2:3)",
+            "=",
+        ),
+        ("this host has no bridge for the physical network 'dc1' (it has: physnet1); add it to bridge_mappings", None),
+        ("no spare for worker 3: there is one of that number", LOGGED),
+        ("whatever comes to edge-7 later", LOGGED),
     ],
 )
 def test_a_reason_says_what_it_may(fault: str | None, told: str | None) -> None:
@@ -49,5 +55,20 @@ def test_a_reason_says_what_it_may(fault: str | None, told: str | None) -> None:
     found = reason_for_owner(fault)
     if told is not None or fault is None:
         assert found == (fault if told == "=" else told)
-    for word in ("/var", "/run", "/etc", "/usr", "edge-7", "tap", "ns-", "br-lan", "qlbaas", "4711", "(E", "neutron"):
+    for word in (
+        "/var",
+        "/run",
+        "/etc",
+        "/usr",
+        "edge-7",
+        "tap",
+        "ns-",
+        "br-lan",
+        "qlbaas",
+        "4711",
+        "(E",
+        "neutron",
+        "dc1",
+        "bridge_mappings",
+    ):
         assert word not in (found or "")
