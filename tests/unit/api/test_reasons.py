@@ -42,7 +42,7 @@ LOGGED = "Its host could not make the change; the operator's log has the reason.
         ("The host gave no reason.", "Its host gave no reason."),
         ("another machine on the network has the address: 10.0.0.5 (52:54:00:12:34:56)", "="),
         (
-            "another machine on the network has the address: 2001:db8::5 (52:54:00:12:34:56), 10.0.0.5 (52:54:00:1:2:3)",
+            "another machine on the network has the address: 2001:db8::5 (52:54:0:1:2:3), 10.0.0.5 (52:54:0:1:2:3)",
             "=",
         ),
         ("this host has no bridge for the physical network 'dc1' (it has: physnet1); add it to bridge_mappings", None),
