@@ -419,6 +419,9 @@ class Host(Protocol):
         """Before the first load balancer: checks what is needed (Hopeless says what is missing), makes what may be
         made (bridges of the mapping, kernel limits); returns warnings for people."""
 
+    def findings(self) -> list[str]:
+        """What stands in the way of all load balancers just now, for people. A look, for each resync."""
+
     def load_balancer_ids(self) -> list[str]:
         """The load balancers that have a state directory here, or a HAProxy of which nothing is recorded any more
         (HaproxyObserved.orphan tells of those that were found here)."""

@@ -108,6 +108,7 @@ class FakeHost:
         self.places: dict[str, Place] = {}
         self.operations: list[str] = []
         self.announced: list[str] = []
+        self.found: list[str] = []
         self.neighbours: dict[str, str] = {}
         self._taken: dict[str, str] = {}
         self.on_drift: Callable[[str], None] | None = None
@@ -133,6 +134,9 @@ class FakeHost:
 
     def prepare(self) -> list[str]:
         return []
+
+    def findings(self) -> list[str]:
+        return list(self.found)
 
     def load_balancer_ids(self) -> list[str]:
         with self.lock:

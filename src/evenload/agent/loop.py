@@ -66,6 +66,7 @@ class Agent:
         self._stopping = threading.Event()
         self._resyncs: LastingThread | None = None
         self._synced = False
+        self._findings: frozenset[str] = frozenset()
         self._orphans = Orphans(self._settings.removal_share)
         self._reconciler = Reconciler(
             server,
@@ -124,6 +125,7 @@ class Agent:
             self._orphans.count(here, documents, assigned)
             held_back = [memory.load_balancer_id for memory in memories if memory.desired.held_back]
             warn_of_held_back(held_back, len(memories))
+        self._tell_findings()
         spread = self._settings.resync_interval / 2 if self._synced else 0.0
         alone, batches = choose_batches(plan_resync(here, documents, assigned, spread))
         for each in alone:
@@ -177,6 +179,22 @@ class Agent:
         except Exception:  # noqa: BLE001 it is noted; what is assigned is looked after all the same
             self.faults.note("resync")
         return []
+
+    def _tell_findings(self) -> None:
+        """Once when they come, and when they go."""
+        try:
+            found = frozenset(self._host.findings())
+        except HostError as error:
+            log.warning("cannot look for what stands in the way", reason=str(error))
+            return
+        except Exception:  # noqa: BLE001 it is noted; everything is looked after all the same
+            self.faults.note("resync")
+            return
+        for each in sorted(found - self._findings):
+            log.error("the host stands in the way", finding=each)
+        for each in sorted(self._findings - found):
+            log.info("no longer in the way", finding=each)
+        self._findings = found
 
     def _ask_what_is_assigned(self) -> dict[str, int] | None:
         try:

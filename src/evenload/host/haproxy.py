@@ -44,7 +44,7 @@ class Haproxy:
     def __init__(self, settings: HostSettings, files: StateFiles) -> None:
         self._settings = settings.haproxy
         self._files = files
-        self._workers = Workers(files, settings.netns_dir)
+        self._workers = Workers(files, settings.netns_dir, settings.haproxy.chroot)
         self._launcher = Launcher(settings.haproxy, files, self._workers)
         self._last_words = LastWords()
         self._record = Record(files)

@@ -9,7 +9,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,6 +183,23 @@ def count_sockets(pid: int) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return found
+
+
+def lives_here(pid: int, roots: Collection[Path]) -> bool:
+    """Whether the process counts pids and sees files as we do, so that a path it names is the one that we know by that
+    name: not in a container. ``roots``: directories that a process of ours may be locked into."""
+    try:
+        for line in _read(f"/proc/{pid}/status").splitlines():
+            if line.startswith(b"NSpid:") and len(line.split()) > 2:
+                return False  # it has another pid besides, in a namespace below ours
+        if os.stat(f"/proc/{pid}/ns/mnt").st_ino == os.stat("/proc/self/ns/mnt").st_ino:
+            return True
+        # Mounts of its own alone prove nothing: a service manager may give us others at each start.
+        root = os.stat(f"/proc/{pid}/root")
+        ours = [os.stat(each) for each in roots if each.exists()]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return any((root.st_dev, root.st_ino) == (each.st_dev, each.st_ino) for each in ours)
 
 
 def open_pid(pid: int) -> int | None:

@@ -30,9 +30,11 @@ _FILE = re.compile(r"haproxy-([0-9]+)\.(cfg|pid|sock)\Z")
 
 
 class Workers:
-    def __init__(self, files: StateFiles, netns_dir: Path) -> None:
+    def __init__(self, files: StateFiles, netns_dir: Path, chroot: Path | None = None) -> None:
+        """``chroot``: what workers are locked into."""
         self._files = files
         self._netns_dir = netns_dir
+        self._roots = [Path("/")] + ([] if chroot is None else [chroot])
 
     def namespace_path(self, load_balancer_id: str) -> Path:
         return self._netns_dir / f"qlbaas-{load_balancer_id}"
@@ -113,7 +115,13 @@ class Workers:
 
     def orphans_among(self, load_balancer_id: str, pids: Iterable[int]) -> list[int]:
         recorded = {worker.pid for worker in self.living(load_balancer_id)}
-        return [pid for pid in pids if pid not in recorded and self._named_file(load_balancer_id, pid) is not None]
+        return [
+            pid
+            for pid in pids
+            if pid not in recorded
+            and self._named_file(load_balancer_id, pid) is not None
+            and haproxy_process.lives_here(pid, self._roots)
+        ]
 
     def end(self, load_balancer_id: str, pid: int) -> None:
         """Kills a process that ``living`` or ``orphans`` named."""
@@ -167,6 +175,7 @@ class Workers:
         soon as there is room. One that is still starting is a child of ours, or of such a child."""
         path = self._files.path(load_balancer_id, name)
         found = {pid for pid in _processes() if named_file(haproxy_process.arguments_of(pid)) == path}
+        found = {pid for pid in found if haproxy_process.lives_here(pid, self._roots)}
         own = [pid for pid in found if haproxy_process.parent_of(pid) not in {*found, os.getpid(), None}]
         if len(own) != 1:
             return None

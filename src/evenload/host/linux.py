@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from evenload.host import preflight
+from evenload.host import packet_filter, preflight
 from evenload.host.files import StateFiles
 from evenload.host.haproxy import Haproxy
 from evenload.host.icmp import Pinger
@@ -65,6 +65,9 @@ class LinuxHost:
         except HostError as error:  # a full or read-only disk must not keep the load balancers from being served
             return [str(error)]
         return []
+
+    def findings(self) -> list[str]:
+        return packet_filter.find_drops()
 
     def _port_ids(self) -> list[str]:
         applied = map(self._read_applied, self._files.load_balancer_ids())

@@ -87,9 +87,10 @@ def as_text(value: bytes | None) -> str:
 class Netlink:
     """One socket, for one thread at a time, in the namespace that the thread was in when it opened it."""
 
-    def __init__(self) -> None:
+    def __init__(self, protocol: int = 0) -> None:
+        """``protocol``: routing, unless another of linux/netlink.h is given."""
         try:
-            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
             self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
             self._socket.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
             self._socket.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)

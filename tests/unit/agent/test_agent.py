@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 from tests.fakes import host_damage
 from tests.fakes.clock import StillClock
 from tests.fakes.desired import BALANCER, changed, listener, make_desired, member, monitor, pool, uuid, with_member
@@ -252,6 +253,19 @@ def test_a_busy_server_goes_when_it_is_idle_or_overdue(hard_stop_after: int, sta
     world.agent.resync()
     world.run()
     assert key not in process.servers
+
+
+def test_what_stands_in_the_way_of_all_is_told_when_it_comes_and_when_it_goes(world: World) -> None:
+    def told() -> list[str]:
+        with capture_logs() as logs:
+            world.agent.resync()
+        return [each["event"] for each in logs if each.get("finding") == "a packet filter"]
+
+    assert told() == []
+    world.host.found = ["a packet filter"]
+    assert [told(), told()] == [["the host stands in the way"], []]
+    world.host.found = []
+    assert told() == ["no longer in the way"]
 
 
 def test_a_dead_process_is_back_at_once(world: World) -> None:

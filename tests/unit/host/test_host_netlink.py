@@ -3,6 +3,7 @@
 import errno
 import struct
 from collections.abc import Callable
+from socket import SO_RCVTIMEO, SOL_SOCKET
 
 import pytest
 
@@ -18,6 +19,7 @@ from evenload.host.netlink import (
     nest,
     text,
 )
+from evenload.host.refusal import refusal
 from evenload.model.errors import Hopeless, HostError
 
 
@@ -108,3 +110,12 @@ def test_a_refusal_names_the_attempt_and_the_kernels_words() -> None:
 def test_a_missing_privilege_is_hopeless() -> None:
     with pytest.raises(Hopeless, match="needs root"):
         Recorder(refuse(errno.EPERM)).request(16, 0, b"", "make the bridge br0")
+
+
+def test_a_kernel_that_does_not_answer_is_waited_for_so_long_and_no_longer() -> None:
+    with Netlink() as netlink:
+        assert netlink._socket.getsockopt(SOL_SOCKET, SO_RCVTIMEO, 16) != bytes(16)
+        netlink._socket.setsockopt(SOL_SOCKET, SO_RCVTIMEO, struct.pack("@ll", 0, 1000))
+        with pytest.raises(BlockingIOError) as refused:
+            netlink._socket.recv(1)
+    assert "does not answer in time" in str(refusal("look", refused.value))
