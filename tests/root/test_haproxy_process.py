@@ -76,7 +76,7 @@ def test_it_runs_without_privileges_in_an_empty_place(stage: Stage) -> None:
     # It listens first and drops its privileges then; the start does not wait for that.
     assert eventually(lambda: int(field_of(pid, "CapEff"), 16) == 0)
     assert int(field_of(pid, "CapPrm"), 16) == 0
-    assert field_of(pid, "NoNewPrivs") == "1"
+    assert eventually(lambda: field_of(pid, "NoNewPrivs") == "1")
     assert "0" not in field_of(pid, "Uid").split()
     assert os.readlink(f"/proc/{pid}/root") == str(stage.settings.haproxy.chroot)
     assert os.listdir(stage.settings.haproxy.chroot) == []
