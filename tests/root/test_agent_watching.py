@@ -164,10 +164,11 @@ def test_a_process_gets_room_for_more_connections_before_it_is_full(
     """Nobody who is connected notices."""
     monkeypatch.setattr(haproxy_room, "_FIRST_ROOM", 100)
     stage.apply(stage.put(members=1))
-    pid = stage.pid()
+    current = stage.settings.state_dir / stage.id / "haproxy.sock"
+    first = current.readlink()
     with ExitStack() as held:
         clients = [held.enter_context(closing(Client(stage.client).open(VIP))) for _ in range(60)]
-        assert eventually(lambda: stage.pid() != pid)
+        assert eventually(lambda: current.readlink() != first)
         assert {client.ask().status for client in clients} == {200}
     process = stage.host.observe(stage.id, stage.port).haproxy.process
     assert process is not None
