@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.root.agent_stage import VIP, Stage, staged
 from tests.root.lab import Lab, make_port, run_ip
+from tests.root.openvswitch import Openvswitch
 from tests.waiting import eventually
 
 from evenload.agent.plan_network import wanted_network
@@ -66,6 +67,22 @@ def test_damage_outside_is_put_right_at_once(stage: Stage, damage: str) -> None:
     run_ip([f"link {damage.format(tap=f'tap{stage.port.id[:11]}')}"])
     assert eventually(lambda: is_whole(stage))
     assert stage.answers()
+
+
+@pytest.mark.parametrize("use_veth", [False, True], ids=["internal", "veth"])
+def test_damage_in_open_vswitch_is_put_right_at_once(
+    lab: Lab, private_openvswitch: Openvswitch, use_veth: bool
+) -> None:
+    with staged(lab, private_openvswitch) as stage:
+        driver = private_openvswitch.settings(use_veth=use_veth)
+        stage.settings = replace(stage.settings, openvswitch=driver)
+        stage.restart_agent()
+        stage.apply(stage.put())
+        tap = f"tap{stage.port.id[:11]}"
+        for damage in (["set", "port", tap, "tag=7"], ["del-port", tap], ["clear", "interface", tap, "external_ids"]):
+            private_openvswitch.vsctl(*damage)
+            assert eventually(lambda: is_whole(stage)), damage
+            assert stage.answers(), damage
 
 
 def test_own_changes_are_no_drift(stage: Stage) -> None:

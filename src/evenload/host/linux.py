@@ -199,6 +199,7 @@ class LinuxHost:
 
     def watch_networks(self, on_drift: Callable[[str], None]) -> None:
         self._network_watcher.start(on_drift)
+        self._vif.watch(self._network_watcher.hint)
 
     def expect_network(self, load_balancer_id: str, port: DesiredPort, network: NetworkObserved) -> None:
         self._network_watcher.expect(load_balancer_id, self._vif.device(port.id), host_device(port.id), network)

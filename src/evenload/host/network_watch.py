@@ -73,6 +73,7 @@ class NetworkWatcher:
         self._lock = threading.Lock()
         self._sites: dict[str, _Site] = {}
         self._outer: dict[str, str] = {}
+        self._hinted: list[str] = []
         self._masters: set[int] = set()
         self._fresh: set[str] = set()
         self._blocked: dict[str, str] = {}
@@ -130,6 +131,14 @@ class NetworkWatcher:
             if self._thread is not None:
                 self._blocked[outer] = load_balancer_id
 
+    def hint(self, outer: str) -> None:
+        """Somebody else than the kernel says that something has happened to that device."""
+        with self._lock:
+            load_balancer_id = self._outer.get(outer)
+            if load_balancer_id is not None and self._sites[load_balancer_id].inside is not None:
+                self._hinted.append(load_balancer_id)
+                self._rouse()
+
     def let_go(self, load_balancer_id: str) -> None:
         """Its namespace has just lost its name."""
         with self._lock:
@@ -163,7 +172,8 @@ class NetworkWatcher:
             drifted = [each for key, _ in events if key.data is not None for each in self._hear(key.data)]
             if self._wake is not None and any(key.data is None for key, _ in events):
                 os.eventfd_read(self._wake)
-            drifted += self._open_fresh()
+            drifted += [*self._hinted, *self._open_fresh()]
+            self._hinted = []
             drifted = [each for each in dict.fromkeys(drifted) if self._may_tell(each)]
             on_drift = self._on_drift
         for load_balancer_id in drifted:
@@ -272,6 +282,7 @@ class NetworkWatcher:
         if len(site.told) >= _IN_A_ROW:
             return False
         site.told.append(now)
+        site.network = site.inside = site.outside = None  # the look that follows takes in whatever else comes till then
         return True
 
     def _drop(self, load_balancer_id: str) -> None:

@@ -12,6 +12,7 @@ from evenload.host.drift import Inside, Outside, contradicts_inside, contradicts
 from evenload.host.links import DELLINK, NEWLINK, pack_mac
 from evenload.host.netlink import Message, attribute, number, read_events, text
 from evenload.host.rules import DELRULE
+from evenload.host.vif.ovsdb import is_drift
 
 INDEX, TAP, BRIDGE = 7, 20, 30
 PORT = port(ip("10.0.0.5", "10.0.0.1"))
@@ -115,3 +116,18 @@ class _Overrun:
 
 def test_lost_events_are_noticed() -> None:
     assert read_events(_Overrun()) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("event", "table", "columns", "drift"),
+    [
+        ("delete", "Port", (), True),
+        ("update", "Port", ("tag",), True),
+        ("update", "Interface", ("ofport",), True),
+        ("update", "Interface", ("error",), False),
+        ("create", "Port", (), False),
+        ("delete", "Bridge", (), False),
+    ],
+)
+def test_what_open_vswitch_tells(event: str, table: str, columns: tuple[str, ...], drift: bool) -> None:
+    assert is_drift(event, table, columns) is drift

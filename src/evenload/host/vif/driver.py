@@ -37,6 +37,10 @@ class Vif(Protocol):
         not name, no bridge is made: its name may be mistyped.
         """
 
+    def watch(self, on_change: Callable[[str], None]) -> None:
+        """From now on calls ``on_change`` with the name of the host's end, where something other than the kernel says
+        that it was removed or plugged elsewhere; also by ourselves. From another thread."""
+
     def device(self, port_id: str) -> str:
         """The name of the device inside the namespace."""
 

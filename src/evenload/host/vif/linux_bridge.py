@@ -58,6 +58,9 @@ class LinuxBridge:
                 warnings += judge_bridge(bridge, taken)
         return warnings
 
+    def watch(self, on_change: Callable[[str], None]) -> None:
+        """Nothing: the kernel tells of everything."""
+
     def device(self, port_id: str) -> str:
         return inner_device(port_id)
 

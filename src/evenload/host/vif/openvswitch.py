@@ -35,7 +35,8 @@ class Openvswitch:
     def __init__(self, bridge_mappings: Mapping[str, str], settings: OpenvswitchSettings) -> None:
         self._bridges = dict(bridge_mappings)
         self._settings = settings
-        self._ovsdb = Ovsdb(settings.connection, settings.timeout)
+        self._ovsdb = Ovsdb(settings.connection, settings.timeout, self._changed)
+        self._on_change: Callable[[str], None] | None = None
 
     def prepare(self, ports: Callable[[], Collection[str]]) -> list[str]:
         """An existing bridge is left as it is."""
@@ -50,6 +51,13 @@ class Openvswitch:
                 else:
                     self._ovsdb.add_bridge(name, self._settings.datapath_type)
         return warnings
+
+    def watch(self, on_change: Callable[[str], None]) -> None:
+        self._on_change = on_change
+
+    def _changed(self, name: str) -> None:
+        if self._on_change is not None:
+            self._on_change(name)
 
     def device(self, port_id: str) -> str:
         return inner_device(port_id) if self._settings.use_veth else host_device(port_id)

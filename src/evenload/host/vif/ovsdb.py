@@ -5,7 +5,7 @@ Reads come from the replica that the library keeps, at no cost.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ _COLUMNS = {
     "Port": ["name", "interfaces", "tag"],
     "Interface": ["name", "type", "external_ids", "ofport", "error"],
 }
+_PLACING = {"Port": frozenset(["tag", "interfaces"]), "Interface": frozenset(["type", "external_ids", "ofport"])}
 # What the library raises: its own exceptions, RuntimeError for what the database refuses, OSError and its own word
 # for a server that is not there.
 _FAILURES = (OvsdbAppException, DatabaseError, RuntimeError, OSError)
@@ -49,14 +50,39 @@ class _Api(impl_idl.OvsdbIdl):  # type: ignore[misc]
     """Each instance its own: the library would keep the first one for the whole process."""
 
 
-class Ovsdb:
-    """Connects at the first use. Every method raises HostError where the database or the switch does not answer."""
+class _Idl(connection.OvsdbIdl):  # type: ignore[misc]
+    """The replica, which tells of what is changed in it (``is_drift``). From the library's own thread."""
 
-    def __init__(self, address: str, timeout: float) -> None:
+    def __init__(self, address: str, helper: Any, on_change: Callable[[str], None]) -> None:
+        super().__init__(address, helper)
+        self._on_change = on_change
+
+    def notify(self, event: str, row: Any, updates: Any = None) -> None:
+        table = row._table.name
+        columns = frozenset(each for each in _PLACING.get(table, ()) if hasattr(updates, each))
+        if is_drift(event, table, columns):
+            self._on_change(row.name)
+
+
+def is_drift(event: str, table: str, columns: Collection[str]) -> bool:
+    """Whether a change of the database may take a port off its network. ``columns``: those that were changed."""
+    if event == "delete":
+        return table in ("Port", "Interface")
+    return event == "update" and not _PLACING.get(table, frozenset()).isdisjoint(columns)
+
+
+class Ovsdb:
+    """Connects at the first use. Every method raises HostError where the database or the switch does not answer.
+
+    ``on_change`` is told the name of a port whenever somebody, be it this agent, removes it or gives it another place.
+    """
+
+    def __init__(self, address: str, timeout: float, on_change: Callable[[str], None] = lambda name: None) -> None:
         self._address = address
         self._timeout = timeout
         self._lock = threading.Lock()
         self._api: _Api | None = None
+        self._on_change = on_change
 
     def bridges(self) -> dict[str, str]:
         """Bridge → datapath type, "" for the kernel's."""
@@ -114,7 +140,7 @@ class Ovsdb:
                     helper = idlutils.get_schema_helper(self._address, _SCHEMA)
                     for table, columns in _COLUMNS.items():
                         helper.register_columns(table, columns)
-                    idl = connection.OvsdbIdl(self._address, helper)
+                    idl = _Idl(self._address, helper, self._on_change)
                     self._api = _Api(connection.Connection(idl, self._timeout))
                 except Exception as error:  # the library raises bare exceptions here
                     raise HostError(
