@@ -483,6 +483,16 @@ class Host(Protocol):
     def end_spare(self, load_balancer_id: str) -> None:
         """Quiet where there is none."""
 
+    def spares(self) -> Mapping[str, int]:
+        """The load balancers that have one, with the worker's number."""
+
+    def ensure_next(self) -> None:
+        """Keeps a namespace with a spare in it for the next load balancer that has none yet; ``ensure_namespace`` gives
+        it away."""
+
+    def end_next(self) -> None:
+        """Quiet where there is none."""
+
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
         """Starts a process by the text, which becomes the live file; returns its pid once it listens. Raises
         InvalidConfiguration where HAProxy refuses the text; after any failure the former live file is there."""

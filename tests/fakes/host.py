@@ -99,7 +99,8 @@ class FakeHost:
     """Fulfils Host. ``lingering``: a reloaded process goes on finishing until ``finish``.
 
     ``operations``: the names of all that changed something, in order. ``announced``: what ``Announce`` announced.
-    ``spares``: worker and takeover of those begun, by load balancer; no start uses them up.
+    ``begun_ahead``: worker and takeover of the spares, by load balancer; no start uses them up. ``has_next``: whether
+    something stands ready for the next new load balancer.
     ``neighbours``: address in interface notation → MAC of another machine that has it.
     """
 
@@ -114,7 +115,8 @@ class FakeHost:
         self.on_drift: Callable[[str], None] | None = None
         self.expected: dict[str, NetworkObserved] = {}
         self.lingering = lingering
-        self.spares: dict[str, tuple[int, bool]] = {}
+        self.begun_ahead: dict[str, tuple[int, bool]] = {}
+        self.has_next = False
         self._failures: list[_Failure] = []
         self._next_pid = 1000
 
@@ -277,11 +279,21 @@ class FakeHost:
             self._devices(load_balancer_id)
             if takeover and place.process is None:
                 raise HostError("there is no process to take over from")
-            self.spares[load_balancer_id] = (worker, takeover)
+            self.begun_ahead[load_balancer_id] = (worker, takeover)
 
     def end_spare(self, load_balancer_id: str) -> None:
         with self.lock:
-            self.spares.pop(load_balancer_id, None)
+            self.begun_ahead.pop(load_balancer_id, None)
+
+    def spares(self) -> dict[str, int]:
+        with self.lock:
+            return {key: worker for key, (worker, _) in self.begun_ahead.items()}
+
+    def ensure_next(self) -> None:
+        self.has_next = True
+
+    def end_next(self) -> None:
+        self.has_next = False
 
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
         with self._operation("start_haproxy"):

@@ -13,6 +13,8 @@ from evenload.model.desired import Desired
 
 AT_MOST = 4
 LASTING = 60.0
+NEXT_LASTING = 3600.0
+"""Seconds after the last change on this host: who has made one load balancer may make another."""
 QUIET = 0.2
 """Seconds. A load balancer that was changed but once, as most are in a row of creations, is left alone for so long."""
 
@@ -54,6 +56,25 @@ def choose_spares(candidates: Iterable[Candidate], kept: Mapping[str, Spare], no
     moments += [_ripe_at(each, spare) for each, spare in missing if each.load_balancer_id not in begin]
     end = frozenset(kept) - {each.load_balancer_id for each, _ in wanted}
     return Choice(begin=begin, end=end, due=min(moments, default=None))
+
+
+def next_until(last_change: float | None, now: float) -> float | None:
+    """Until when something stands ready for the next new load balancer; None where nothing shall."""
+    if last_change is None or now - last_change >= NEXT_LASTING:
+        return None
+    return last_change + NEXT_LASTING
+
+
+def kept_spares(host: Mapping[str, int], begun: Mapping[str, Spare]) -> dict[str, Spare]:
+    """``host``: the load balancers that have a spare there, with the worker's number; ``begun``: those that were begun
+    for a load balancer. What is left came with its namespace, and is for a start."""
+    found = {}
+    for load_balancer_id, worker in host.items():
+        spare = begun.get(load_balancer_id)
+        if spare is None or spare.worker != worker:
+            spare = Spare(worker=worker, pid=None)
+        found[load_balancer_id] = spare
+    return found
 
 
 def spare_of(memory: Memory) -> Spare | None:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 import structlog
 
 from evenload.agent.memory import Memories
-from evenload.agent.spares import LASTING, Candidate, Spare, choose_spares, spare_of
+from evenload.agent.spares import LASTING, Candidate, Spare, choose_spares, kept_spares, next_until, spare_of
 from evenload.interfaces import Clock, Host
 from evenload.model.errors import HostError
 from evenload.threads import Faults, LastingThread
@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 Alone = Callable[[str], AbstractContextManager[bool]]
 """Gives True inside which nobody works on that load balancer; False where work waits or runs."""
+_NOBODY = ""
+"""The load balancer that is not known yet."""
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.003, 0.1
 _STOP_TIMEOUT = 5.0
 
@@ -33,7 +35,9 @@ class Sparing:
         self._clock = clock
         self._faults = faults
         self._changes: dict[str, float] = {}
-        self._kept: dict[str, Spare] = {}
+        self._last_change: float | None = None
+        self._begun: dict[str, Spare] = {}
+        self._has_next = False
         self._pause = _SHORTEST_PAUSE
         self._condition = threading.Condition()
         self._changed = False
@@ -54,12 +58,13 @@ class Sparing:
             self._thread.hurry()
             self._thread.join(_STOP_TIMEOUT)
             self._thread = None
-        self._kept.clear()
+        self._begun.clear()
+        self._has_next = False
 
     def note_change(self, load_balancer_id: str) -> None:
         """Returns at once."""
         with self._condition:
-            self._changes[load_balancer_id] = self._clock.monotonic()
+            self._changes[load_balancer_id] = self._last_change = self._clock.monotonic()
             self._changed = True
             self._condition.notify()
 
@@ -69,15 +74,36 @@ class Sparing:
         with self._condition:
             self._changed = False
             self._changes = {key: moment for key, moment in self._changes.items() if now - moment < LASTING}
-            changes = dict(self._changes)
-        choice = choose_spares([self._candidate(key, moment) for key, moment in changes.items()], self._kept, now)
-        left = [key for key in choice.end if not self._end(key)]
-        left += [key for key, spare in choice.begin.items() if not self._begin(key, spare)]
-        if left:
+            changes, last_change = dict(self._changes), self._last_change
+        kept = kept_spares(self._host.spares(), self._begun)
+        self._begun = {key: spare for key, spare in self._begun.items() if key in kept}
+        choice = choose_spares([self._candidate(key, moment) for key, moment in changes.items()], kept, now)
+        until = next_until(last_change, now)
+        waiting = [not self._tend_next(until is not None)]
+        waiting += [not self._end(key) for key in choice.end]
+        waiting += [not self._begin(key, spare) for key, spare in choice.begin.items()]
+        if any(waiting):
             self._pause = min(_LONGEST_PAUSE, self._pause * 2)
             return self._pause
         self._pause = _SHORTEST_PAUSE
-        return None if choice.due is None else max(_SHORTEST_PAUSE, choice.due - now)
+        due = min((each for each in (choice.due, until) if each is not None), default=None)
+        return None if due is None else max(_SHORTEST_PAUSE, due - now)
+
+    def _tend_next(self, wanted: bool) -> bool:
+        """False where it has to wait."""
+        if not wanted:
+            if self._has_next:
+                self._host.end_next()
+            self._has_next = False
+            return True
+        with self._alone(_NOBODY) as alone:
+            if alone:
+                self._has_next = True
+                try:
+                    self._host.ensure_next()
+                except HostError as error:
+                    log.debug("nothing stands ready", reason=str(error))
+        return alone
 
     def _candidate(self, load_balancer_id: str, changed_at: float) -> Candidate:
         memory = self._memories.find(load_balancer_id)
@@ -91,9 +117,9 @@ class Sparing:
                 return False
             if self._candidate(load_balancer_id, 0.0).spare != spare:  # a round has come between
                 return False
-            self._kept[load_balancer_id] = spare  # one that cannot be had is not tried again
             try:
                 self._host.begin_spare(load_balancer_id, spare.worker, takeover=spare.pid is not None)
+                self._begun[load_balancer_id] = spare
             except HostError as error:
                 log.debug("no spare", load_balancer=load_balancer_id, reason=str(error))
         return True
@@ -103,7 +129,7 @@ class Sparing:
         with self._alone(load_balancer_id) as alone:
             if alone:
                 self._host.end_spare(load_balancer_id)
-                self._kept.pop(load_balancer_id, None)
+                self._begun.pop(load_balancer_id, None)
         return alone
 
     def _tend_and_wait(self) -> bool:

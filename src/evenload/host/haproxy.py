@@ -9,11 +9,12 @@ with those that are finishing (``haproxy_last_words``), processes without a reco
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from evenload.host import haproxy_process
+from evenload.host.aliases import Aliases
 from evenload.host.files import StateFiles
 from evenload.host.haproxy_crew import Crew
 from evenload.host.haproxy_last_words import LastWords
@@ -25,6 +26,7 @@ from evenload.host.haproxy_starts import Starts
 from evenload.host.haproxy_statistics import StatisticsReader
 from evenload.host.haproxy_table import parse_statistics
 from evenload.host.haproxy_workers import LIVE, Workers
+from evenload.host.next_spare import NextSpare
 from evenload.host.settings import HostSettings
 from evenload.host.succession import Answer, Worker, choose_serving
 from evenload.model.desired import ProxyStatistics
@@ -39,13 +41,19 @@ _CLOSING_TIMEOUT = 1.0
 
 
 class Haproxy:
-    """Different load balancers may be worked on in parallel; statistics may be read at any time."""
+    """Different load balancers may be worked on in parallel; statistics may be read at any time.
 
-    def __init__(self, settings: HostSettings, files: StateFiles) -> None:
+    ``furnish`` makes a new namespace ready, inside of it.
+    """
+
+    def __init__(self, settings: HostSettings, files: StateFiles, furnish: Callable[[], None] | None = None) -> None:
         self._settings = settings.haproxy
         self._files = files
         self._workers = Workers(files, settings.netns_dir, settings.haproxy.chroot)
         self._launcher = Launcher(settings.haproxy, files, self._workers)
+        self._next = NextSpare(
+            settings.haproxy.binary, settings.netns_dir, furnish, Aliases(files), self._launcher.spares
+        )
         self._last_words = LastWords()
         self._record = Record(files)
         self._orphans = Orphans(self._workers, self._launcher)
@@ -130,7 +138,20 @@ class Haproxy:
         self._starts.begin_spare(load_balancer_id, worker, takeover=takeover)
 
     def end_spare(self, load_balancer_id: str) -> None:
-        self._launcher.end_spare(load_balancer_id)
+        self._launcher.spares.end(load_balancer_id)
+
+    def spares(self) -> dict[str, int]:
+        return self._launcher.spares.workers()
+
+    def ensure_next(self) -> None:
+        self._next.ensure()
+
+    def end_next(self) -> None:
+        self._next.end()
+
+    def give_next(self, load_balancer_id: str) -> bool:
+        """Names a namespace with a waiting process for that load balancer; False where there is none."""
+        return self._next.give(load_balancer_id, self._workers.namespace_path(load_balancer_id))
 
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
         return self._starts.start(load_balancer_id, text, worker)
@@ -171,7 +192,7 @@ class Haproxy:
         return True
 
     def stop_haproxy(self, load_balancer_id: str) -> None:
-        self._launcher.end_spare(load_balancer_id)
+        self._launcher.spares.end(load_balancer_id)
         self._starts.abandon(load_balancer_id)
         for worker in self._workers.living(load_balancer_id):
             self._workers.end(load_balancer_id, worker.pid)
@@ -208,6 +229,7 @@ class Haproxy:
 
     def close(self) -> None:
         """Ends the conversations; the processes run on."""
+        self._next.end()
         self._launcher.close()
         self._last_words.close()
         self._statistics.close()

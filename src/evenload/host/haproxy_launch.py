@@ -46,7 +46,7 @@ class Launcher:
         self._settings = settings
         self._files = files
         self._workers = workers
-        self._spares = Spares(settings.binary, files, workers)
+        self.spares = Spares(settings.binary, files, workers)
         self._launches: dict[str, _Launch] = {}
         self._starting: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -55,7 +55,7 @@ class Launcher:
         """The load balancers whose process is begun, as a spare too, or going on, with the worker's number."""
         with self._lock:
             starting = dict(self._starting)
-        return self._spares.workers() | starting
+        return self.spares.workers() | starting
 
     def launching(self) -> set[str]:
         """The load balancers whose process is begun for a start that is at hand, or going on."""
@@ -66,13 +66,7 @@ class Launcher:
         """Of the processes that are begun and held back, as spares too."""
         with self._lock:
             held = {launch.process.pid for launch in self._launches.values()}
-        return self._spares.pids() | held
-
-    def begin_spare(self, load_balancer_id: str, worker: int, takeover: Takeover | None) -> None:
-        self._spares.begin(load_balancer_id, worker, takeover)
-
-    def end_spare(self, load_balancer_id: str) -> None:
-        self._spares.end(load_balancer_id)
+        return self.spares.pids() | held
 
     def has_begun(self, load_balancer_id: str, text: str, worker: int) -> bool:
         with self._lock:
@@ -89,7 +83,7 @@ class Launcher:
         if len(str(self._workers.file(load_balancer_id, worker, "sock"))) > LONGEST_PATH:
             raise Hopeless(f"the state directory {self._files.state_dir} is too long a path for a unix socket in it")
         self._ensure_chroot()
-        self._spares.drop_unfit(load_balancer_id, worker, takeover)
+        self.spares.drop_unfit(load_balancer_id, worker, takeover)
         with self._lock:
             self._starting[load_balancer_id] = worker
         try:
@@ -103,7 +97,7 @@ class Launcher:
         """After ``write``."""
         config, pid_file = (self._workers.file(load_balancer_id, worker, suffix) for suffix in ("cfg", "pid"))
         try:
-            process = self._spares.take(load_balancer_id, worker, takeover) or haproxy_process.begin(
+            process = self.spares.take(load_balancer_id, worker, takeover) or haproxy_process.begin(
                 command_line(self._settings.binary, config, pid_file, takeover),
                 self._workers.namespace_path(load_balancer_id),
             )
@@ -143,7 +137,7 @@ class Launcher:
             self.forget(load_balancer_id, launch.worker)
 
     def close(self) -> None:
-        self._spares.close()
+        self.spares.close()
         with self._lock:
             begun = list(self._launches)
         for load_balancer_id in begun:
@@ -151,7 +145,7 @@ class Launcher:
 
     def forget(self, load_balancer_id: str, worker: int) -> None:
         """A process that came up although its starter was too slow goes, too, and so do its files."""
-        self._spares.drop(load_balancer_id)
+        self.spares.drop(load_balancer_id)
         try:
             for other in self._workers.living(load_balancer_id):
                 if other.number == worker:

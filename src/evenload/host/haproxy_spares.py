@@ -9,16 +9,19 @@ begun for; for any other it is ended.
 import os
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from evenload.host import haproxy_process
+from evenload.host.aliases import Aliases
 from evenload.host.files import StateFiles
 from evenload.host.haproxy_arguments import Takeover, command_line
 from evenload.host.haproxy_process import Begun
 from evenload.host.haproxy_workers import Workers
+from evenload.model.errors import HostError
 
-_NO_TEXT = "a spare without a text\n"
+NO_TEXT = "a spare without a text\n"
 """No section begins like this: HAProxy refuses it."""
-_Binary = tuple[int, int, int, int]
+Binary = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +31,16 @@ class _Purpose:
     worker: int
     takeover: Takeover | None
     namespace: int | None
-    binary: _Binary | None
+    binary: Binary | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Spare:
-    """``process``: None while it is being begun."""
+    """``process``: None while it is being begun. ``alias``: by which it names its files, None for their own names."""
 
     purpose: _Purpose
     process: Begun | None
+    alias: Path | None = None
 
 
 class Spares:
@@ -45,6 +49,7 @@ class Spares:
     def __init__(self, binary: str, files: StateFiles, workers: Workers) -> None:
         self._binary = binary
         self._files = files
+        self._aliases = Aliases(files)
         self._workers = workers
         self._spares: dict[str, _Spare] = {}
         self._lock = threading.Lock()
@@ -65,7 +70,7 @@ class Spares:
         with self._lock:
             self._spares[load_balancer_id] = _Spare(purpose, None)  # nobody sweeps up its files from now on
         try:
-            self._files.write(load_balancer_id, f"haproxy-{worker}.cfg", _NO_TEXT)
+            self._files.write(load_balancer_id, f"haproxy-{worker}.cfg", NO_TEXT)
             config, pid_file = (self._workers.file(load_balancer_id, worker, suffix) for suffix in ("cfg", "pid"))
             process = haproxy_process.begin(
                 command_line(self._binary, config, pid_file, takeover, held=True),
@@ -77,6 +82,23 @@ class Spares:
             raise
         with self._lock:
             self._spares[load_balancer_id] = _Spare(purpose, process)
+
+    def adopt(self, load_balancer_id: str, worker: int, process: Begun, binary: Binary | None, alias: Path) -> None:
+        """Takes a process that was begun in the load balancer's namespace before this was known. Where this fails, the
+        process is still the caller's."""
+        if self._workers.numbers(load_balancer_id) or load_balancer_id in self.workers():
+            raise HostError(f"no spare for {load_balancer_id}: it has had a HAProxy before")
+        namespace = self._workers.namespace(load_balancer_id)
+        purpose = _Purpose(worker=worker, takeover=None, namespace=namespace, binary=binary)
+        with self._lock:
+            self._spares[load_balancer_id] = _Spare(purpose, process, alias)
+        try:
+            self._files.write(load_balancer_id, f"haproxy-{worker}.cfg", NO_TEXT)
+            self._aliases.lead(alias, load_balancer_id)
+        except BaseException:
+            with self._lock:
+                del self._spares[load_balancer_id]
+            raise
 
     def drop_unfit(self, load_balancer_id: str, worker: int, takeover: Takeover | None) -> None:
         """Ends the spare unless it serves for that start."""
@@ -107,6 +129,8 @@ class Spares:
             return None
         if spare.process is not None:
             haproxy_process.abandon(spare.process)
+        if spare.alias is not None:
+            self._aliases.remove(spare.alias.name)
         return spare.purpose.worker
 
     def end(self, load_balancer_id: str) -> None:
@@ -121,10 +145,10 @@ class Spares:
 
     def _purpose(self, load_balancer_id: str, worker: int, takeover: Takeover | None) -> _Purpose:
         namespace = self._workers.namespace(load_balancer_id)
-        return _Purpose(worker=worker, takeover=takeover, namespace=namespace, binary=_look_at(self._binary))
+        return _Purpose(worker=worker, takeover=takeover, namespace=namespace, binary=look_at(self._binary))
 
 
-def _look_at(binary: str) -> _Binary | None:
+def look_at(binary: str) -> Binary | None:
     try:
         found = os.stat(binary)
     except OSError:  # whoever starts it says what is wrong

@@ -102,7 +102,7 @@ class Starts:
         if takeover and old is None:
             raise HostError("no spare that takes over from HAProxy: none is running")
         handover = HANDOVERS[Answer.GIVEN]
-        self._launcher.begin_spare(
+        self._launcher.spares.begin(
             load_balancer_id, worker, None if old is None else self._takeover(load_balancer_id, old, handover)
         )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from evenload.host import haproxy_process, netns
+from evenload.host.aliases import Aliases, is_alias
 from evenload.host.files import StateFiles, names_load_balancer
 from evenload.host.haproxy_arguments import named_file
 from evenload.host.refusal import refusal
@@ -35,6 +36,7 @@ class Workers:
         self._files = files
         self._netns_dir = netns_dir
         self._roots = [Path("/")] + ([] if chroot is None else [chroot])
+        self._aliases = Aliases(files)
 
     def namespace_path(self, load_balancer_id: str) -> Path:
         return self._netns_dir / f"qlbaas-{load_balancer_id}"
@@ -98,19 +100,23 @@ class Workers:
         return self.orphans_among(load_balancer_id, _processes())
 
     def all_orphans(self) -> dict[str, set[int]]:
-        """The load balancers that have such processes, with their pids, by one look at every process."""
+        """The load balancers that have such processes, with their pids, by one look at every process. Sweeps up aliases
+        that no process names."""
         found: dict[str, set[int]] = {}
+        named_aliases = set()
         for pid in _processes():
             named = named_file(haproxy_process.arguments_of(pid))
             if named is None or named.parent.parent != self._files.state_dir:
                 continue
-            load_balancer_id = named.parent.name
+            named_aliases.add(named.parent.name)
+            load_balancer_id = self._aliases.load_balancer_of(named.parent.name) or named.parent.name
             if not names_load_balancer(load_balancer_id):  # anybody may give a process what arguments he likes
                 continue
             # The common case first: a worker stands in the pid file that it names.
             recorded = (self._files.read(load_balancer_id, named.name) or "").strip() == str(pid)
             if not recorded and pid in self.orphans_among(load_balancer_id, [pid]):
                 found.setdefault(load_balancer_id, set()).add(pid)
+        self._aliases.sweep(named_aliases)
         return found
 
     def orphans_among(self, load_balancer_id: str, pids: Iterable[int]) -> list[int]:
@@ -128,6 +134,7 @@ class Workers:
         named = self._named_file(load_balancer_id, pid)
         if named is not None:
             haproxy_process.end(pid, named)
+            self._aliases.remove(named.parent.name)
 
     def let_finish(self, load_balancer_id: str, pid: int) -> None:
         """Tells a process that ``living`` named to listen no more."""
@@ -173,8 +180,8 @@ class Workers:
     def _unwritten(self, load_balancer_id: str, name: str) -> int | None:
         """The process that serves although it could not write its pid file: the disk was full. It is written for it as
         soon as there is room. One that is still starting is a child of ours, or of such a child."""
-        path = self._files.path(load_balancer_id, name)
-        found = {pid for pid in _processes() if named_file(haproxy_process.arguments_of(pid)) == path}
+        named = {pid: self._named_file(load_balancer_id, pid) for pid in _processes()}
+        found = {pid for pid, path in named.items() if path is not None and path.name == name}
         found = {pid for pid in found if haproxy_process.lives_here(pid, self._roots)}
         own = [pid for pid in found if haproxy_process.parent_of(pid) not in {*found, os.getpid(), None}]
         if len(own) != 1:
@@ -184,9 +191,21 @@ class Workers:
         return own[0]
 
     def _named_file(self, load_balancer_id: str, pid: int) -> Path | None:
-        """The pid file in this load balancer's directory that the process was started with."""
+        """The pid file in this load balancer's directory that the process was started with, as the process names it.
+
+        One that was begun before its load balancer was known names an alias. Where somebody removed that, the namespace
+        says whose the process is.
+        """
         named = named_file(haproxy_process.arguments_of(pid))
-        return named if named is not None and named.parent == self._files.path(load_balancer_id) else None
+        if named is None or named.parent == self._files.path(load_balancer_id):
+            return named
+        if named.parent.parent != self._files.state_dir or not is_alias(named.parent.name):
+            return None
+        led_to = self._aliases.load_balancer_of(named.parent.name)
+        if led_to is None:
+            inside = haproxy_process.namespace_of(pid)
+            return named if inside is not None and inside == self.namespace(load_balancer_id) else None
+        return named if led_to == load_balancer_id else None
 
 
 def _processes() -> list[int]:

@@ -11,7 +11,7 @@ from evenload.host import packet_filter, preflight
 from evenload.host.files import StateFiles
 from evenload.host.haproxy import Haproxy
 from evenload.host.icmp import Pinger
-from evenload.host.network import Networks
+from evenload.host.network import Networks, furnish
 from evenload.host.network_watch import NetworkWatcher
 from evenload.host.settings import HostSettings, VifDriver
 from evenload.host.vif.driver import Vif
@@ -42,7 +42,7 @@ class LinuxHost:
         self._files = StateFiles(settings.state_dir)
         self._vif = choose_vif(settings)
         self._networks = Networks(settings.netns_dir, self._vif, faults, probe_addresses=settings.probe_addresses)
-        self._haproxy = Haproxy(settings, self._files)
+        self._haproxy = Haproxy(settings, self._files, furnish)
         self._watcher = Watcher(faults)
         self._pinger = Pinger(self._networks.namespace, faults)
         self._network_watcher = NetworkWatcher(self._networks.namespace, faults)
@@ -121,7 +121,8 @@ class LinuxHost:
 
     def ensure_namespace(self, load_balancer_id: str) -> None:
         self._network_watcher.pause(load_balancer_id)
-        self._networks.ensure_namespace(load_balancer_id)
+        if not self._haproxy.give_next(load_balancer_id):
+            self._networks.ensure_namespace(load_balancer_id)
 
     def remove_namespace(self, load_balancer_id: str) -> None:
         self._watcher.unwatch(load_balancer_id)  # what dies with the namespace is no news
@@ -161,6 +162,15 @@ class LinuxHost:
 
     def end_spare(self, load_balancer_id: str) -> None:
         self._haproxy.end_spare(load_balancer_id)
+
+    def spares(self) -> dict[str, int]:
+        return self._haproxy.spares()
+
+    def ensure_next(self) -> None:
+        self._haproxy.ensure_next()
+
+    def end_next(self) -> None:
+        self._haproxy.end_next()
 
     def start_haproxy(self, load_balancer_id: str, text: str, worker: int) -> int:
         return self._haproxy.start_haproxy(load_balancer_id, text, worker)

@@ -68,17 +68,39 @@ def ensure(path: Path, furnish: Callable[[], None] | None = None) -> bool:
     """
     if exists(path):
         return False
-    ensure_shared(path.parent)
+    namespace = make(furnish)
+    try:
+        give_name(namespace, path)
+    finally:
+        os.close(namespace)
+    return True
+
+
+def make(furnish: Callable[[], None] | None = None) -> int:
+    """A namespace without a name; returns a descriptor of it, with which it ends unless something runs in it."""
     with _returning():
         _check(_libc.unshare(_CLONE_NEWNET) and ctypes.get_errno(), "make a network namespace")
         if furnish is not None:
             furnish()
         try:
-            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o444))
+            return os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            raise refusal(f"make {path}", error) from error
-        _check(_mount(Path(_OWN), path, _MS_BIND), f"mount a network namespace at {path}")
-    return True
+            raise refusal("hold a network namespace", error) from error
+
+
+def give_name(namespace: int, path: Path) -> None:
+    """Gives the namespace of that descriptor a name."""
+    ensure_shared(path.parent)
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o444))
+    except OSError as error:
+        raise refusal(f"make {path}", error) from error
+    _check(_mount(path_of(namespace), path, _MS_BIND), f"mount a network namespace at {path}")
+
+
+def path_of(namespace: int) -> Path:
+    """Where this process finds the namespace of that descriptor."""
+    return Path(f"/proc/self/fd/{namespace}")
 
 
 def ensure_shared(directory: Path) -> None:

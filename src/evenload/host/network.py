@@ -103,9 +103,9 @@ class Networks:
 
     def ensure_namespace(self, load_balancer_id: str) -> None:
         path = self.namespace(load_balancer_id)
-        if not netns.ensure(path, _furnish):
+        if not netns.ensure(path, furnish):
             with netns.visit(path):
-                _furnish()
+                furnish()
 
     def remove_namespace(self, load_balancer_id: str, let_go: Callable[[str], None] | None = None) -> None:
         """``let_go`` is told when the name is gone: sockets of this process in there would keep the rest alive."""
@@ -293,7 +293,7 @@ def _conflict(probes: Sequence[Probe]) -> Hopeless:
     return Hopeless(f"another machine on the network has the address: {', '.join(found)}")
 
 
-def _furnish() -> None:
+def furnish() -> None:
     """Inside the namespace: its settings and its loopback."""
     for name, value in _SYSCTLS:
         write_sysctl(name, value)

@@ -10,7 +10,18 @@ from tests.fakes.server import TableServer
 
 from evenload.agent.loop import Agent
 from evenload.agent.schedule import Schedule, Task
-from evenload.agent.spares import AT_MOST, LASTING, QUIET, Candidate, Choice, Spare, choose_spares
+from evenload.agent.spares import (
+    AT_MOST,
+    LASTING,
+    NEXT_LASTING,
+    QUIET,
+    Candidate,
+    Choice,
+    Spare,
+    choose_spares,
+    kept_spares,
+    next_until,
+)
 from evenload.model.desired import Gone
 from evenload.render.options import RenderOptions
 
@@ -61,6 +72,24 @@ def test_the_choice(candidates: list[Candidate], kept: dict[str, Spare], expecte
     assert len({*kept, *found.begin} - found.end) <= AT_MOST
 
 
+@pytest.mark.parametrize(
+    ("last_change", "until"),
+    [(None, None), (NOW, NOW + NEXT_LASTING), (NOW - NEXT_LASTING + 1, NOW + 1), (NOW - NEXT_LASTING, None)],
+)
+def test_until_when_something_stands_ready_for_a_new_load_balancer(
+    last_change: float | None, until: float | None
+) -> None:
+    assert next_until(last_change, NOW) == until
+
+
+def test_a_spare_that_came_with_its_namespace_is_for_a_start() -> None:
+    assert kept_spares({"a": 3, "b": 1, "c": 1}, {"a": RELOAD, "c": RELOAD, "d": RELOAD}) == {
+        "a": RELOAD,
+        "b": Spare(worker=1, pid=None),
+        "c": Spare(worker=1, pid=None),
+    }
+
+
 class World:
     def __init__(self) -> None:
         self.clock, self.server, self.host = StillClock(), TableServer(), FakeHost()
@@ -72,6 +101,9 @@ class World:
         self.agent.hint(BALANCER, wanted.generation)  # type: ignore[attr-defined]
         while self.agent.run_due():
             pass
+
+    def ready(self) -> bool:
+        return self.host.has_next
 
     def later(self, seconds: float) -> float | None:
         self.clock.advance(seconds)
@@ -87,23 +119,43 @@ def test_the_spare_follows_the_process_and_ends_a_minute_after_the_last_change(w
     wanted = make_desired()
     world.apply(wanted)
     assert world.sparing.tend() == pytest.approx(QUIET)
-    assert world.host.spares == {}
+    assert world.host.begun_ahead == {}
     world.later(QUIET)
-    assert world.host.spares == {BALANCER: (2, True)}
+    assert world.host.begun_ahead == {BALANCER: (2, True)}
     world.apply(replace(changed(wanted), listeners=(*wanted.listeners, listener(1))))
     assert world.sparing.tend() == pytest.approx(LASTING)
-    assert world.host.spares == {BALANCER: (3, True)}
+    assert world.host.begun_ahead == {BALANCER: (3, True)}
     world.later(LASTING)
-    assert world.host.spares == {}
+    assert world.host.begun_ahead == {}
 
 
 def test_without_a_listener_the_spare_is_for_a_start(world: World) -> None:
     world.apply(replace(make_desired(), listeners=()))
     world.later(QUIET)
-    assert world.host.spares == {BALANCER: (2, False)}
+    assert world.host.begun_ahead == {BALANCER: (2, False)}
     world.apply(Gone(load_balancer_id=BALANCER, generation=9))
     world.sparing.tend()
-    assert world.host.spares == {}
+    assert world.host.begun_ahead == {}
+
+
+def test_something_stands_ready_for_the_next_load_balancer_from_the_first_change_on(world: World) -> None:
+    assert world.sparing.tend() is None
+    assert not world.ready()
+    world.apply(make_desired())
+    world.sparing.tend()
+    assert world.ready()
+    world.later(LASTING)
+    assert world.later(NEXT_LASTING - LASTING - 1.0) == pytest.approx(1.0)
+    assert world.ready()
+    assert world.later(1.0) is None
+    assert not world.ready()
+
+
+def test_what_came_with_the_namespace_of_a_load_balancer_that_has_no_use_for_it_ends(world: World) -> None:
+    world.apply(make_desired())
+    world.host.begun_ahead["another"] = (1, False)
+    world.sparing.tend()
+    assert world.host.begun_ahead == {}
 
 
 def test_no_spare_is_begun_while_work_waits(world: World) -> None:
@@ -112,11 +164,11 @@ def test_no_spare_is_begun_while_work_waits(world: World) -> None:
     wait = world.later(QUIET)
     assert wait is not None
     assert wait < QUIET
-    assert world.host.spares == {}
+    assert world.host.begun_ahead == {}
     while world.agent.run_due():
         pass
     world.later(QUIET)
-    assert world.host.spares == {BALANCER: (2, True)}
+    assert world.host.begun_ahead == {BALANCER: (2, True)}
 
 
 def test_a_reserved_load_balancer_keeps_its_place_and_is_not_taken() -> None:
