@@ -39,6 +39,7 @@ haproxy.ensure_next()
 if until != "ensure":
     assert haproxy.give_next(load_balancer_id)
 if until == "write":
+    settings.haproxy.chroot.mkdir(mode=0o555)
     files.write(load_balancer_id, "haproxy-1.cfg", text)
 print("there", flush=True)
 sys.stdin.read()
@@ -244,9 +245,9 @@ def test_the_agent_has_one_and_leaves_nothing_of_it(lab: Lab) -> None:
 
         stage.restart_agent()
         assert stage.pid() == pid
-        assert stage.apply(stage.put(3, listeners=(stage.listener(), stage.listener(1)))).change is Change.RELOAD
+        assert stage.apply(stage.put(4, listeners=(stage.listener(), stage.listener(1)))).change is Change.RELOAD
         assert stage.bodies(port=81) == {"0", "1"}
-        stage.apply(Gone(load_balancer_id=stage.id, generation=4))
+        stage.apply(Gone(load_balancer_id=stage.id, generation=5))
         stage.agent.stop()
         assert set(processes(state_dir).values()) <= {alias}  # a worker that ends with its last connection
         assert [target for target in aliases(state_dir).values() if target == "spare"] == []
@@ -256,4 +257,4 @@ def create(stage: AgentStage) -> None:
     """The load balancer is removed and another one made."""
     stage.apply(Gone(load_balancer_id=stage.id, generation=2))
     stage.id = stage.lab.load_balancer_id()
-    assert stage.apply(stage.put(2)).change is Change.START
+    assert stage.apply(stage.put(3)).change is Change.START
