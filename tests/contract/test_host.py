@@ -260,6 +260,31 @@ def test_a_begun_process_that_is_abandoned_leaves_nothing(site: Site) -> None:
     assert haproxy_after(site, desired, site.host.start_haproxy(site.id, other, 2)).text == other
 
 
+def test_spares_are_seen_by_nobody_and_end_when_they_are_not_wanted(site: Site) -> None:
+    desired = site.put()
+    site.host.ensure_next()
+    site.host.ensure_state(site.id)
+    furnish(site, desired.port)
+    site.host.ensure_next()
+    site.host.begin_spare(site.id, 1, takeover=False)
+    site.host.begin_spare(site.id, 2, takeover=False)  # in its place
+    assert site.host.spares() == {site.id: 2}
+    with pytest.raises(HostError):
+        site.host.begin_spare(site.id, 3, takeover=True)  # from whom?
+    seen = site.host.observe(site.id, desired.port).haproxy
+    assert (seen.process, seen.config, seen.orphan) == (None, None, False)
+    assert site.host.load_balancer_ids() == [site.id]
+    for _ in range(2):
+        site.host.end_spare(site.id)
+        site.host.end_next()
+    assert site.host.spares() == {}
+    text = render_haproxy(desired, site.options, 1)
+    assert haproxy_after(site, desired, site.host.start_haproxy(site.id, text, 1)).text == text
+    site.host.begin_spare(site.id, 2, takeover=True)
+    site.host.stop_haproxy(site.id)
+    assert site.host.spares() == {}
+
+
 def test_a_begun_takeover_that_is_abandoned_leaves_the_process_and_its_connections(site: Site) -> None:
     desired = site.put()
     pid, text = serve(site, desired)

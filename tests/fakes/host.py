@@ -324,6 +324,7 @@ class FakeHost:
         with self._operation("stop_haproxy"):
             place = self._place(load_balancer_id)
             place.end()
+            self.begun_ahead.pop(load_balancer_id, None)
             if place.directory is not None:
                 place.directory.running = None
 
