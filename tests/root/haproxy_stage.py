@@ -17,7 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 
-from tests.waiting import NET, eventually
+from tests.root.hanging import hang
+from tests.waiting import NET
 
 from evenload.host import netns
 from evenload.host.files import StateFiles
@@ -145,25 +146,7 @@ class Stage:
 
     def hang(self) -> socket.socket:
         """Lets the process that serves do nothing for very long; the conversation is to be closed."""
-        conversation = socket.socket(socket.AF_UNIX)
-        conversation.connect(str(self.files.path(self.id, "haproxy.sock")))
-        conversation.settimeout(NET)
-        conversation.sendall(b"prompt\nexpert-mode on\n")
-        while not conversation.recv(4096).endswith(b"\n> "):
-            pass
-        conversation.sendall(b"debug dev delay 600000\n")
-        assert eventually(lambda: not self._answers())  # the command has been begun then
-        return conversation
-
-    def _answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(0.2)
-            probe.connect(str(self.files.path(self.id, "haproxy.sock")))
-            probe.sendall(b"prompt\n")
-            try:
-                return bool(probe.recv(1))
-            except TimeoutError:
-                return False
+        return hang(self.files.path(self.id, "haproxy.sock"))
 
     def servers(self) -> dict[str, Row]:
         """By server, of ``show servers state``."""

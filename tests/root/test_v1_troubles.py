@@ -12,6 +12,7 @@ import pytest
 from demo.traces import Footprint, observe_footprint, read_findings, read_haproxy_pids
 from demo.traffic import Client
 from tests.fakes.sample_drafts import a_member
+from tests.root.hanging import hang
 from tests.root.lab import Lab
 from tests.root.v1_stage import V1Stage, v1_staged
 from tests.waiting import eventually, grows
@@ -97,9 +98,7 @@ def test_one_that_hangs_does_not_delay_the_others(stage: V1Stage) -> None:
     """Neutron's driver did everything under one lock, three seconds of arping included."""
     slow = stage.vip(stage.pool(0))
     quick = stage.vip(stage.pool(1))
-    [pid] = stage.pids(slow)
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with hang(stage.settings.state_dir / stage.balancer(slow) / "haproxy.sock"):
         with stage.host.holding(stage.balancer(slow)):
             stage.vips.update(slow, VipChanges(item={"connection_limit": 100}))
             stage.vips.update(quick, VipChanges(item={"connection_limit": 100}))
@@ -110,9 +109,6 @@ def test_one_that_hangs_does_not_delay_the_others(stage: V1Stage) -> None:
         # The one that hangs is replaced in the end.
         stage.wait_active(slow)
         assert stage.bodies(slow) == {"0"}
-    finally:
-        for each in {pid} & stage.pids(slow):
-            os.kill(each, signal.SIGCONT)
 
 
 def test_a_cookie_leads_to_its_member_whoever_else_comes_and_goes(stage: V1Stage) -> None:
