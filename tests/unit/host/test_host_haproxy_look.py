@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from evenload.host.files import StateFiles
 from evenload.host.haproxy_last_words import LastWords
 from evenload.host.haproxy_look import MANY, OLDEST_SERVERS, Look
 from evenload.host.haproxy_runtime import PROXY_STATISTICS, SERVER_STATISTICS, STATISTICS, Conversation
+from evenload.host.haproxy_statistics import StatisticsReader
+from evenload.host.haproxy_workers import Workers
 from evenload.model.errors import HostError
 
+LB = "8a1c2a10-0000-4000-8000-000000000001"
 HEAD = (
     "# pxname,svname,scur,slim,stot,bin,bout,ereq,status,weight,act,bck,check_rise,check_health,agent_rise,"
     "agent_health,lastchg,check_duration,check_desc,last_chk,\n"
@@ -176,5 +180,36 @@ def test_last_words_that_were_kept_meanwhile_are_not_hung_up(path: Path) -> None
         assert words.get("lb", 1) is kept
         words.hang_up("lb", 1, kept)
         assert words.get("lb", 1) is None
+    finally:
+        haproxy.close()
+
+
+class Racing(LastWords):
+    """A reload stores the last words of the worker right after somebody has asked for them in vain."""
+
+    def __init__(self, words: Conversation) -> None:
+        super().__init__()
+        self._late: Conversation | None = words
+
+    def get(self, load_balancer_id: str, number: int) -> Conversation | None:
+        found = super().get(load_balancer_id, number)
+        if self._late is not None:
+            self.keep(load_balancer_id, number, self._late)
+            self._late = None
+        return found
+
+
+def test_a_read_hangs_up_no_words_that_a_reload_has_just_stored(path: Path, tmp_path: Path) -> None:
+    haproxy = Haproxy(path, members=2)
+    try:
+        files = StateFiles(tmp_path)
+        workers = Workers(files, tmp_path)
+        (files.ensure(LB) / "haproxy-1.sock").touch()  # the worker takes no new conversation any more
+        words = Racing(Conversation(path))
+        reader = StatisticsReader(workers, words)
+        assert reader.read(LB) == {}
+        assert words.get(LB, 1) is not None
+        assert len(reader.read(LB)[1]) == 4
+        assert words.get(LB, 1) is None  # it is idle, and its last numbers have been read
     finally:
         haproxy.close()
