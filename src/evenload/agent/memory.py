@@ -10,6 +10,7 @@ import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from evenload.agent.actions import Plan
 from evenload.agent.verdicts import ServerKey
 from evenload.model.desired import Desired, Gone, Outcome, PingTarget, Unreadable
 from evenload.model.observed import Observed
@@ -46,15 +47,29 @@ class Serving:
     room: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing:
+    """What a plan was made of that asks for nothing: of the very same things the same plan is made again, and need not
+    be. ``observed`` shares its document and its texts with ``desired`` and ``plan``. ``others``: the further arguments
+    of the plan."""
+
+    desired: Desired
+    observed: Observed
+    others: tuple[object, ...]
+    plan: Plan
+
+
 @dataclass(slots=True)
 class HostPart:
-    """``observed``: the host as the last round left it, None where it has to be observed anew.
+    """``observed``: the host as the last round left it, None where it has to be observed anew. ``nothing``: of the last
+    plan, where it asked for nothing.
 
     ``failures``: attempts in a row that failed. ``busy_since``: removed servers that still have connections, with the
     moment at which that was first observed.
     """
 
     observed: Observed | None = None
+    nothing: Nothing | None = None
     serving: Serving | None = None
     failures: int = 0
     busy_since: Mapping[ServerKey, float] = field(default_factory=dict)

@@ -12,18 +12,17 @@ import structlog
 from evenload.agent.actions import Plan
 from evenload.agent.apply import Attempt, apply
 from evenload.agent.backoff import choose_backoff, recent
-from evenload.agent.liveness import count_unanswered, hangs, has_died, is_missing
+from evenload.agent.liveness import count_unanswered, has_died, is_missing
 from evenload.agent.memory import DesiredPart, Memories, Memory, Serving
 from evenload.agent.orphans import Orphans
 from evenload.agent.plan import plan, plan_aftermath
-from evenload.agent.plan_servers import leftovers_of
+from evenload.agent.planning import Planner
 from evenload.agent.probing import OnVerdict, Probing
 from evenload.agent.report import Reporter
 from evenload.agent.requeue import Requeue, RoundEnd, choose_requeue, requeue_backoff, requeue_fault, requeue_unknown
 from evenload.agent.schedule import Task
 from evenload.agent.secrets import Secrets
 from evenload.agent.settings import AgentSettings
-from evenload.agent.verdicts import ServerKey
 from evenload.interfaces import Clock, Host, Server
 from evenload.model.desired import Change, Desired, Gone, Outcome, Unreadable
 from evenload.model.errors import Hopeless, HostError, ServerUnavailable
@@ -66,6 +65,7 @@ class Reconciler:
         self._faults = faults
         self._on_death = on_death
         self._secrets = Secrets(server)
+        self._planner = Planner(options, clock)
         self._probing = Probing(host, memories, on_verdict)
         self._reporter = Reporter(server, clock, faults)
 
@@ -197,17 +197,7 @@ class Reconciler:
         else:
             self._secrets.ensure(memory, desired, observed.files)
         process = memory.process
-        planned = plan(
-            desired,
-            observed,
-            self._options,
-            secrets=memory.secrets,
-            last_worker=process.worker,
-            runtime=not hangs(process.unanswered),
-            overdue=self._overdue(memory, observed),
-            unfinished=memory.host.failures > 0,
-            crowded=process.crowded,
-        )
+        planned = self._planner.plan(memory, desired, observed)
         attempt = apply(planned, self._host)
         if attempt.refused and isinstance(desired, Desired):
             log.info("reload instead", load_balancer=desired.id, reason=attempt.reason)
@@ -226,16 +216,6 @@ class Reconciler:
         self._settle(memory, desired, planned, attempt)
         shortage = find_shortage(desired, self._options, count_checks(desired))
         return attempt if shortage is None else replace(attempt, outcome=Outcome.GIVE_UP, reason=shortage)
-
-    def _overdue(self, memory: Memory, observed: Observed) -> set[ServerKey]:
-        """Removed servers that have been busy for as long as a process may finish after a reload."""
-        running = observed.haproxy.process
-        if running is None or running.servers is None:
-            return set()
-        now, before = self._clock.monotonic(), memory.host.busy_since
-        memory.host.busy_since = {key: before.get(key, now) for key in leftovers_of(running)}
-        limit = self._options.hard_stop_after
-        return {key for key, since in memory.host.busy_since.items() if limit and now - since >= limit}
 
     def _settle(self, memory: Memory, desired: Desired, planned: Plan, attempt: Attempt) -> None:
         """After a success: what the host has now, and the watching and probing that go with it."""

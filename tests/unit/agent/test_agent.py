@@ -1,6 +1,7 @@
 """Rounds of an agent: hints, retries, resyncs, deaths and a server that is away. No threads; time is told."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import structlog
@@ -13,6 +14,7 @@ from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
 
 from evenload.agent.loop import Agent
+from evenload.agent.plan import plan
 from evenload.model.balancer import HttpCheck
 from evenload.model.desired import Change, Desired, Gone, Outcome, Unreadable
 from evenload.model.enums import MonitorType
@@ -676,3 +678,31 @@ def _hint_with(world: World, document: Desired, moment: float, *, put: bool = Tr
         world.clock.advance(1.0)
     world.agent.hint(BALANCER, document.generation, Snapshot(document=document, moment=moment, database="d"))
     world.run()
+
+
+def test_what_asks_for_nothing_is_planned_but_once_and_anew_where_anything_differs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = []
+
+    def counting(*arguments: Any, **more: Any) -> Any:
+        planned.append(arguments)
+        return plan(*arguments, **more)
+
+    monkeypatch.setattr("evenload.agent.planning.plan", counting)
+    world.apply(make_desired())
+    for _ in range(2):
+        world.agent.resync()
+        world.run()
+    del planned[:]
+    for _ in range(3):
+        world.agent.resync()
+        world.run()
+    assert planned == []
+    place = world.host.places[BALANCER]
+    assert place.process is not None
+    place.process.servers[uuid(4), uuid(5)].weight = 77
+    world.agent.resync()
+    world.run()
+    assert len(planned) == 1
+    assert place.process.servers[uuid(4), uuid(5)].weight == 1
