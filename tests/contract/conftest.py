@@ -11,7 +11,8 @@ from tests.fakes.memory_store import MemoryStore
 from evenload.interfaces import UnitOfWork
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
-from evenload.store.unit_of_work import RECORDS_IN_A_TURN, SqlUnitOfWork
+from evenload.store.tree_cache import TreeCache
+from evenload.store.unit_of_work import SqlUnitOfWork
 
 
 @pytest.fixture
@@ -34,10 +35,13 @@ def store(
         yield MemoryStore(hints)
         return
     if request.param in KINDS:
-        yield SqlUnitOfWork(databases.empty(request.param).engine, hints)
+        yield SqlUnitOfWork(databases.empty(request.param).engine, hints, trees=TreeCache(large=0))
         return
     engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
     upgrade(engine)
     rehearsed = request.param == "sqlite rehearsed"  # whatever the size of a tree
-    yield SqlUnitOfWork(engine, hints, records_in_a_turn=0 if rehearsed else RECORDS_IN_A_TURN)
+    if rehearsed:
+        yield SqlUnitOfWork(engine, hints, records_in_a_turn=0, trees=TreeCache(large=0))
+    else:
+        yield SqlUnitOfWork(engine, hints)
     engine.dispose()

@@ -63,7 +63,7 @@ def plan_counts(connection: Connection, load_balancer_id: str, counts: Mapping[s
         if rows:
             writing.steps.append(partial(_run, statement, rows))
     if writing.steps:
-        writing.steps.append(lambda at: renew_revision(at, load_balancer_id))
+        writing.steps.append(lambda at: renew_revision(at, load_balancer_id, writing.revision))
     return writing
 
 

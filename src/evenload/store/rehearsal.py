@@ -23,7 +23,7 @@ class Rehearsable(Transaction, Protocol):
     def plan_tree(self, before: Tree | None, after: Tree | None) -> Writing: ...
     def plan_counts(self, load_balancer_id: str, by_listener: Mapping[str, tuple[Count, ...]]) -> Writing: ...
     def write_tree(self, writing: Writing, before: Tree | None, after: Tree | None) -> None: ...
-    def write_counts(self, writing: Writing) -> None: ...
+    def write_counts(self, load_balancer_id: str, writing: Writing) -> None: ...
 
 
 class Outdated(Exception):
@@ -139,7 +139,7 @@ class Rehearsal:
             self._require_same(load_balancer_id)
         writing = self._snapshot.plan_counts(load_balancer_id, by_listener)
         self._written.add(load_balancer_id)
-        self._steps.append(lambda transaction: transaction.write_counts(writing))
+        self._steps.append(lambda transaction: transaction.write_counts(load_balancer_id, writing))
 
     def __getattr__(self, name: str) -> Any:
         if name in _LOCKS:

@@ -31,6 +31,7 @@ from evenload.store import (
 )
 from evenload.store.hints import Hint, hints_of
 from evenload.store.identity import ensure_identity, read_identity
+from evenload.store.tree_cache import TreeCache, count_children
 from evenload.store.tree_writing import Writing
 
 
@@ -41,7 +42,8 @@ class SqlTransaction:
     one which is written may have; where there are more, TooLarge is raised.
     """
 
-    def __init__(self, connection: Connection, *, writing: bool, most: int | None = None) -> None:
+    def __init__(self, connection: Connection, cache: TreeCache, *, writing: bool, most: int | None = None) -> None:
+        self._cache = cache
         self.hints: list[Hint] = []
         self._most = most
         self._left = most
@@ -57,9 +59,9 @@ class SqlTransaction:
         return ensure_identity(self._writable())
 
     def tree(self, load_balancer_id: str) -> Tree | None:
-        tree = trees.read_tree(self._connection, load_balancer_id, lock=self._lock_rows, most=self._left)
+        tree = trees.read_tree(self._connection, load_balancer_id, self._cache, lock=self._lock_rows, most=self._left)
         if tree is not None and self._left is not None:
-            self._left = max(0, self._left - count_records(tree))
+            self._left = max(0, self._left - 1 - count_children(tree))
         return tree
 
     def revision(self, load_balancer_id: str) -> int | None:
@@ -91,6 +93,8 @@ class SqlTransaction:
         writing.run(self._writable())
         if after is not None:
             self.hints += hints_of(before, after)
+            if writing.steps and _grown_from(before, after):
+                self._cache.keep(after, writing.revision)
 
     def view(self, kind: Kind, identifier: str) -> View[AnyRecord] | None:
         return queries.read_view(self._connection, kind, identifier)
@@ -105,13 +109,15 @@ class SqlTransaction:
         return counts.read_counts(self._connection, load_balancer_id)
 
     def save_counts(self, load_balancer_id: str, by_listener: Mapping[str, tuple[Count, ...]]) -> None:
-        self.write_counts(self.plan_counts(load_balancer_id, by_listener))
+        self.write_counts(load_balancer_id, self.plan_counts(load_balancer_id, by_listener))
 
     def plan_counts(self, load_balancer_id: str, by_listener: Mapping[str, tuple[Count, ...]]) -> Writing:
         return counts.plan_counts(self._connection, load_balancer_id, by_listener)
 
-    def write_counts(self, writing: Writing) -> None:
+    def write_counts(self, load_balancer_id: str, writing: Writing) -> None:
+        former = self.revision(load_balancer_id) if writing.steps else None
         writing.run(self._writable())
+        self._cache.renew(load_balancer_id, former, writing.revision)
 
     def assignments(self, agent: str) -> dict[str, int]:
         return agents.read_assignments(self._connection, agent)
@@ -262,7 +268,7 @@ class SqlTransaction:
         return held_ports.read_due(self._connection, reserved_before)
 
     def _require_small(self, tree: Tree) -> None:
-        if self._most is not None and count_records(tree) > 1 + self._most:
+        if self._most is not None and count_children(tree) > self._most:
             raise trees.TooLarge
 
     def _writable(self) -> Connection:
@@ -271,5 +277,13 @@ class SqlTransaction:
         return self._connection
 
 
-def count_records(tree: Tree) -> int:
-    return 1 + sum(len(children) for children in tree.children.values())
+def _grown_from(before: Tree | None, after: Tree) -> bool:
+    """Whether everything that was there has its place still. Of what referred to something that is gone the database
+    itself may have changed the row."""
+    if before is None:
+        return True
+    return all(
+        len(children) <= len(after.children[kind])
+        and all(old == new for old, new in zip(children, after.children[kind], strict=False))
+        for kind, children in before.children.items()
+    )

@@ -35,9 +35,11 @@ _RENEW = (
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """What is to be done in the database, in order."""
+    """What is to be done in the database to one load balancer, in order."""
 
     steps: list[Step] = field(default_factory=list)
+    revision: int = field(default_factory=lambda: secrets.randbits(62))
+    """Of the load balancer, afterwards, if anything is written."""
 
     def run(self, connection: Connection) -> None:
         """Raises Overtaken where a record that is to be changed or removed is gone."""
@@ -52,13 +54,9 @@ class _Differences:
     removed: list[str] = field(default_factory=list)
 
 
-def renew_revision(connection: Connection, load_balancer_id: str) -> None:
+def renew_revision(connection: Connection, load_balancer_id: str, revision: int) -> None:
     """What was read of the load balancer before is no longer what is stored."""
-    connection.execute(_RENEW, {KEY: load_balancer_id, "new": _new_revision()})
-
-
-def _new_revision() -> int:
-    return secrets.randbits(62)
+    connection.execute(_RENEW, {KEY: load_balancer_id, "new": revision})
 
 
 def plan_writing(dialect: Dialect, before: Tree | None, after: Tree | None) -> Writing:
@@ -72,7 +70,7 @@ def plan_writing(dialect: Dialect, before: Tree | None, after: Tree | None) -> W
     _note_revision(before, after, differences)
     for kind in KINDS:
         if added := differences[kind].added:
-            writing.steps.append(_insertion(dialect, after, kind, added))
+            writing.steps.append(_insertion(dialect, after, kind, added, writing.revision))
         if before is not None and (changed := differences[kind].changed):
             _plan_updates(writing, dialect, before, after, kind, changed)
     former = () if before is None else before.placements
@@ -97,13 +95,13 @@ def _note_revision(before: Tree | None, after: Tree, differences: Mapping[Kind, 
 # ----------------------------------------------------------------------------------------------------------- by kind
 
 
-def _insertion(dialect: Dialect, tree: Tree, kind: Kind, added: list[AnyRecord]) -> Step:
+def _insertion(dialect: Dialect, tree: Tree, kind: Kind, added: list[AnyRecord], revision: int) -> Step:
     rows = BY_KIND[kind]
     if dialect.name != SQLITE:
-        encoded = [rows.encode(record, _extra(tree, record)) for record in added]
+        encoded = [rows.encode(record, _extra(tree, record, revision)) for record in added]
         return lambda at: _run(at, rows.insert, encoded)
-    statement = rows.driver_insert(dialect, _extra(tree, added[0]))
-    return statement.plan([statement.row(rows.encode(record, _extra(tree, record))) for record in added])
+    statement = rows.driver_insert(dialect, _extra(tree, added[0], revision))
+    return statement.plan([statement.row(rows.encode(record, _extra(tree, record, revision))) for record in added])
 
 
 def _plan_updates(
@@ -111,10 +109,10 @@ def _plan_updates(
 ) -> None:
     rows = BY_KIND[kind]
     if dialect.name != SQLITE:
-        encoded = [{**rows.encode(record, _extra(after, record)), KEY: record.id} for record in changed]
+        encoded = [{**rows.encode(each, _extra(after, each, writing.revision)), KEY: each.id} for each in changed]
         writing.steps.append(lambda at: _require_all(_run(at, rows.update, encoded), kind, len(encoded)))
         return
-    for names, by_values in _new_values(rows, before, after, changed).items():
+    for names, by_values in _new_values(rows, before, after, changed, writing.revision).items():
         if len(by_values) > _SETS:
             one = rows.driver_update(dialect, names, many=False)
             ready = [
@@ -133,7 +131,7 @@ def _plan_updates(
 
 
 def _new_values(
-    rows: RecordTable[Any], before: Tree, after: Tree, changed: Iterable[AnyRecord]
+    rows: RecordTable[Any], before: Tree, after: Tree, changed: Iterable[AnyRecord], revision: int
 ) -> dict[tuple[str, ...], dict[Row, list[str]]]:
     """The ids of the records, by the columns that differ and by their new values."""
     found: dict[tuple[str, ...], dict[Row, list[str]]] = {}
@@ -141,8 +139,8 @@ def _new_values(
     for record in changed:
         former = formers[record.id]
         # Its revision is unknown here, and a new one differs from any.
-        old = {**rows.encode(former, _extra(before, former)), "revision": None}
-        new = rows.encode(record, _extra(after, record))
+        old = {**rows.encode(former, _extra(before, former, 0)), "revision": None}
+        new = rows.encode(record, _extra(after, record, revision))
         names = tuple(name for name, value in new.items() if value != old[name])
         found.setdefault(names, {}).setdefault(tuple(new[name] for name in names), []).append(record.id)
     return found
@@ -200,7 +198,7 @@ def _differences(before: Mapping[str, AnyRecord], after: Mapping[str, AnyRecord]
     return found
 
 
-def _extra(tree: Tree, record: AnyRecord) -> dict[str, Any]:
+def _extra(tree: Tree, record: AnyRecord, revision: int) -> dict[str, Any]:
     """The columns beside those of the record itself."""
     item: Item = record.item
     if not isinstance(item, LoadBalancer):
@@ -210,7 +208,7 @@ def _extra(tree: Tree, record: AnyRecord) -> dict[str, Any]:
         "vip_address": primary and primary.address,
         "vip_subnet_id": primary and primary.subnet_id,
         "tree_generation": tree.generation,
-        "revision": _new_revision(),
+        "revision": revision,
     }
 
 
@@ -222,16 +220,15 @@ def _plan_tags(
 ) -> None:
     stale: list[str] = []
     fresh: list[dict[str, str]] = []
-    formers = {} if before is None else {record.id: record for record in before.records()}
     for found in differences:
         for record in [*found.added, *found.changed]:
-            former = formers.get(record.id)
+            former = None if before is None else before.get(record.id)
             if former is not None and former.tags == record.tags:
                 continue
             if former is not None and former.tags:
                 stale.append(record.id)
             fresh.extend({"object_id": record.id, "tag": tag} for tag in dict.fromkeys(record.tags))
-        stale += [identifier for identifier in found.removed if formers[identifier].tags]
+        stale += [each for each in found.removed if before is not None and (gone := before.get(each)) and gone.tags]
     if stale:
         writing.steps.append(_untagging(dialect, stale))
     if fresh:

@@ -18,6 +18,7 @@ from evenload.store import placements, tables
 from evenload.store.lbaas_v1 import V1_COLUMNS
 from evenload.store.mapping import RowCodec, to_moment
 from evenload.store.prepared import DriverInsert, DriverStatement, driver_delete, driver_insert, driver_update
+from evenload.store.tree_cache import TreeCache, count_children
 
 _PENDING = (
     ProvisioningStatus.PENDING_CREATE.value,
@@ -98,7 +99,7 @@ class RecordTable(Generic[T]):
         return found
 
 
-LOAD_BALANCERS = RecordTable(LoadBalancer, tables.LOAD_BALANCERS, ("tree_generation",))
+LOAD_BALANCERS = RecordTable(LoadBalancer, tables.LOAD_BALANCERS, ("tree_generation", "revision"))
 _REVISION = select(tables.LOAD_BALANCERS.c.revision).where(tables.LOAD_BALANCERS.c.id == bindparam("tree"))
 
 BY_KIND: dict[Kind, RecordTable[Any]] = {
@@ -122,7 +123,9 @@ class TooLarge(Exception):
     """A tree has more records than were asked for."""
 
 
-def read_tree(connection: Connection, load_balancer_id: str, *, lock: bool, most: int | None = None) -> Tree | None:
+def read_tree(
+    connection: Connection, load_balancer_id: str, cache: TreeCache, *, lock: bool, most: int | None = None
+) -> Tree | None:
     """``lock``: nobody else changes the tree until the transaction ends, on databases that lock rows. ``most``: raises
     TooLarge for a tree with more children than that, having read no more of them."""
     left = None if most is None else iter(range(most))
@@ -130,9 +133,15 @@ def read_tree(connection: Connection, load_balancer_id: str, *, lock: bool, most
     row = connection.execute(LOAD_BALANCERS.of_tree_locked if lock else LOAD_BALANCERS.of_tree, key).first()
     if row is None:
         return None
-    return Tree(
+    generation, revision = row[-2:]
+    kept = cache.get(load_balancer_id, revision)
+    if kept is not None:
+        if most is not None and count_children(kept) > most:
+            raise TooLarge
+        return kept
+    tree = Tree(
         load_balancer=LOAD_BALANCERS.decode(row),
-        generation=row[-1],
+        generation=generation,
         placements=placements.read_placements(connection, load_balancer_id),
         children={
             kind: _read_children(connection, BY_KIND[kind], key, left)
@@ -140,6 +149,8 @@ def read_tree(connection: Connection, load_balancer_id: str, *, lock: bool, most
             if kind is not Kind.LOAD_BALANCER
         },
     )
+    cache.keep(tree, revision)
+    return tree
 
 
 def _read_children(

@@ -22,11 +22,12 @@ from evenload.model.desired import Desired
 from evenload.model.errors import EvenloadError, Overtaken
 from evenload.model.snapshot import Snapshot
 from evenload.model.tree import Tree
-from evenload.store import trees
 from evenload.store.hints import Hint
 from evenload.store.refusals import translated
 from evenload.store.rehearsal import NotForeseeable, Outdated, Rehearsal
-from evenload.store.transaction import SqlTransaction, count_records
+from evenload.store.transaction import SqlTransaction
+from evenload.store.tree_cache import TreeCache, count_children
+from evenload.store.trees import TooLarge
 from evenload.store.write_ahead_log import Sync, WriteAheadLog
 from evenload.store.writer_queue import WriterQueue
 
@@ -60,7 +61,7 @@ class SqlUnitOfWork:
     ``busy_timeout``: seconds that a writer waits for the writers before it in this process. ``describe``: makes the
     document that goes with a hint; without it agents fetch what they are told of. ``records_in_a_turn``: of trees, that
     work reads while others wait, on SQLite; work that wants more is rehearsed. ``sync``: what brings SQLite's log to
-    the disk.
+    the disk. ``trees``: keeps large load balancers in memory.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class SqlUnitOfWork:
         describe: Describe | None = None,
         records_in_a_turn: int = RECORDS_IN_A_TURN,
         sync: Sync = os.fdatasync,
+        trees: TreeCache | None = None,
     ) -> None:
         self._most = records_in_a_turn
         self._engine = engine
@@ -83,6 +85,7 @@ class SqlUnitOfWork:
         # SQLite lets writers of other connections poll with growing pauses; in one process they can simply queue.
         self._queue = WriterQueue(busy_timeout)
         self._here = threading.local()
+        self._trees = trees or TreeCache()
         self._log: WriteAheadLog | None = None
         if self._sqlite:
             self._log = WriteAheadLog(str(engine.url.database), sync)
@@ -100,7 +103,7 @@ class SqlUnitOfWork:
                 connection.exec_driver_sql("BEGIN")
             else:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
-            yield SqlTransaction(connection, writing=False)
+            yield SqlTransaction(connection, self._trees, writing=False)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         return self._write(work)
@@ -127,7 +130,7 @@ class SqlUnitOfWork:
     def _snapshot(self, hint: Hint, moment: float) -> Snapshot | None:
         """None where the agent had better fetch the document."""
         tree = hint.tree
-        if self._describe is None or tree is None or count_records(tree) > _RECORDS_IN_A_SNAPSHOT:
+        if self._describe is None or tree is None or count_children(tree) > _RECORDS_IN_A_SNAPSHOT:
             return None
         try:
             with self.read() as transaction:
@@ -144,7 +147,7 @@ class SqlUnitOfWork:
             return self._in_turn(work)
         try:
             return self._in_turn(work, most=self._most)
-        except trees.TooLarge:
+        except TooLarge:
             pass
         for _ in range(_REHEARSALS):
             try:
@@ -168,7 +171,7 @@ class SqlUnitOfWork:
                 # What is read after a lock was waited for is what is there by then; see docs/adr/0016.
                 connection = connection.execution_options(isolation_level="READ COMMITTED")
             before = _changes(connection)
-            transaction = SqlTransaction(connection, writing=True, most=most)
+            transaction = SqlTransaction(connection, self._trees, writing=True, most=most)
             result = work(transaction)
             moment = time.monotonic()
             connection.commit()
