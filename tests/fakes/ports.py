@@ -24,6 +24,7 @@ class CountingPorts:
     bound: dict[str, str] = field(default_factory=dict)
     released: list[str] = field(default_factory=list)
     given_back: list[str | None] = field(default_factory=list)
+    _numbers: dict[str, int] = field(default_factory=dict)
 
     @property
     def rows(self) -> PortRows | None:
@@ -41,8 +42,10 @@ class CountingPorts:
     def reserve_vip_port(self, held: HeldPort, project_id: str, request: VipRequest) -> VipPort:
         subnet_id = request.subnet_id or "subnet-1"
         _require_subnets([subnet_id])
-        self.made.append(held.load_balancer_id)
-        number = len(self.made)
+        if held.load_balancer_id not in self._numbers:  # else the work is run again
+            self.made.append(held.load_balancer_id)
+            self._numbers[held.load_balancer_id] = len(self.made)
+        number = self._numbers[held.load_balancer_id]
         vips = [Vip(address=request.address or f"10.0.0.{number}", subnet_id=subnet_id)]
         vips += [
             Vip(address=address or f"2001:db8::{number}", subnet_id=subnet) for subnet, address, _ in request.additional
@@ -64,6 +67,7 @@ class CountingPorts:
         self.bound[held.load_balancer_id] = held.host
 
     def release_vip_port(self, held: HeldPort) -> None:
+        self._numbers.pop(held.load_balancer_id, None)
         if held.state is PortState.RESERVED:
             self.given_back.append(held.port_id)
         else:
