@@ -125,7 +125,7 @@ def test_other_properties_of_a_member_need_a_reload(changed: Member) -> None:
 def test_a_reload_says_why() -> None:
     web = BEFORE.listeners[0]
     another = replace(web, id="more", port=81)
-    assert difference(BEFORE, replace(BEFORE, listeners=(web, another))) == Reload("global changed")
+    assert difference(BEFORE, replace(BEFORE, listeners=(web, another))) == Reload("frontend more came")
     raised = replace(BEFORE, listeners=(replace(web, timeout_client_data=1),))
     assert difference(BEFORE, raised) == Reload("frontend web changed")
     moved = replace(BEFORE, listeners=(replace(web, timeout_member_data=1),))
