@@ -231,7 +231,9 @@ def test_forwarded_headers_by_setting(make_world_with: Callable[..., World]) -> 
 
 def test_filters_of_the_parts_by_their_api_names(world: World) -> None:
     subnet = world.shared_subnet()
-    first, second = world.balancer(subnet), world.balancer(subnet)
+    six = world.subnet({"id": subnet["network_id"]}, "2001:db8:1::/64")
+    first = world.balancer(subnet, additional_vips=[{"subnet_id": six["id"]}])
+    second = world.balancer(subnet)
     listener = world.listener(first, 81, name="l1", timeout_client_data=9)
     world.listener(second, 82, name="l2")
     pool = world.pool(first, listener_id=listener["id"], name="p1", lb_algorithm="SOURCE_IP")

@@ -197,7 +197,7 @@ def test_a_new_pool_needs_the_type_of_its_persistence(world: World, persistence:
 
 
 def test_a_member_with_its_defaults(world: World) -> None:
-    pool = world.pool(world.balancer(world.shared_subnet()))
+    pool = world.pool(world.balancer(world.shared_subnet_at("2001:db8:1::/64")))
     made = world.member(pool, "2001:DB8::0:1")
     assert made == {
         "id": made["id"],
@@ -221,7 +221,7 @@ def test_a_member_with_its_defaults(world: World) -> None:
         "updated_at": None,
     }
     path = f"{LBAAS}/pools/{pool['id']}/members/{made['id']}"
-    body = {"member": {"weight": 0, "backup": True, "monitor_address": "10.0.0.9", "monitor_port": 99, "name": "m"}}
+    body = {"member": {"weight": 0, "backup": True, "monitor_address": "2001:db8::9", "monitor_port": 99, "name": "m"}}
     changed = world.call("PUT", path, body, user="blue:member", expect=200)["member"]
     assert {key: changed[key] for key in body["member"]} == body["member"]
     body = {"member": dict.fromkeys(("weight", "backup", "monitor_address", "monitor_port", "name"))}
