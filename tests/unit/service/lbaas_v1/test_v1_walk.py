@@ -60,6 +60,7 @@ class Walk(RuleBasedStateMachine):
         self.pools: dict[str, tuple[dict[str, str], list[str]]] = {}
         self.vips: dict[str, str | None] = {}
         self.templates: list[str] = []
+        self.came_with: dict[str, str] = {}
         self.balancers: dict[str, str] = {}
 
     # LBaaS v1
@@ -110,7 +111,7 @@ class Walk(RuleBasedStateMachine):
         granted = self.tried(done(lambda: self.world.v1_pools.delete(pool)))
         assert (granted is None) == used
         if granted:
-            del self.pools[pool]
+            self.forget([pool])
 
     @rule(pick=PICK, address=st.integers(1, 3), by_octavia=st.booleans())
     def add_member(self, pick: int, address: int, by_octavia: bool) -> None:
@@ -167,6 +168,8 @@ class Walk(RuleBasedStateMachine):
         assert (granted is None) == (pool not in self.pools or template not in self.pools[pool][1])
         if granted:
             self.pools[pool][1].remove(template)
+            if self.came_with.get(template) == pool:
+                del self.came_with[template]
 
     @rule(pick=PICK, delay=st.integers(5, 9))
     def change_template(self, pick: int, delay: int) -> None:
@@ -186,6 +189,7 @@ class Walk(RuleBasedStateMachine):
         assert (made is None) == bool(self.pools[pool][1])
         if made is not None:
             self.templates.append(made.record.id)
+            self.came_with[made.record.id] = pool
             self.pools[pool][1].append(made.record.id)
 
     @rule(pick=PICK)
@@ -193,7 +197,7 @@ class Walk(RuleBasedStateMachine):
         pool = self.one(self.pools, pick)
         if pool in self.pools:
             self.world.pools.delete(pool)
-            del self.pools[pool]
+            self.forget([pool])
             self.vips = {vip: None if used == pool else used for vip, used in self.vips.items()}
 
     @rule(pick=PICK)
@@ -218,9 +222,17 @@ class Walk(RuleBasedStateMachine):
             return
         tree = self.world.load_balancers.tree(self.balancers[vip])
         self.world.load_balancers.delete(tree.id, cascade=True)
-        for pool in tree.pools:
-            self.pools.pop(pool, None)
+        self.forget(tree.pools)
         del self.vips[vip]
+
+    def forget(self, pools: Iterable[str]) -> None:
+        """With the templates that came with their monitors, but for those that other pools have by now."""
+        going = {pool: self.pools.pop(pool) for pool in pools if pool in self.pools}
+        for pool, (_, templates) in going.items():
+            for template in templates:
+                shared = any(template in kept for _, kept in self.pools.values())
+                if self.came_with.get(template) == pool and not shared:
+                    self.templates.remove(template)
 
     # The agent
 
