@@ -314,8 +314,9 @@ def test_a_status_is_the_worst_of_what_it_is_made_of_and_says_why(world: World) 
         return [(each["status"], each["status_description"]) for each in shown]
 
     assert statuses() == [("PENDING_CREATE", None), *[("PENDING_UPDATE", None)] * 4]
-    report(world, Outcome.GIVE_UP, "no bridge")
-    assert statuses() == [("ERROR", "no bridge")] * 5
+    report(world, Outcome.GIVE_UP, "the bridge br-lan of the network physnet1 does not exist")
+    told = "Its host has no connection to the VIP's network at present."
+    assert statuses() == [("ERROR", told)] * 5
     world.settle()
     assert statuses() == [("ACTIVE", None)] * 5
 
