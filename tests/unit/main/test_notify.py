@@ -49,9 +49,8 @@ def test_it_says_what_systemd_expects(manager: socket.socket) -> None:
     notifier.ready()
     notifier.alive()
     notifier.stopping()
-    assert manager.recv(100).startswith(b"READY=1")
-    assert manager.recv(100) == b"WATCHDOG=1"
-    assert manager.recv(100) == b"STOPPING=1"
+    heard = [manager.recv(100) for _ in range(3)]
+    assert heard == [b"READY=1\nSTATUS=server and agent are at work", b"WATCHDOG=1", b"STOPPING=1"]
 
 
 def test_an_abstract_address(tmp_path: Path) -> None:
@@ -59,7 +58,8 @@ def test_an_abstract_address(tmp_path: Path) -> None:
         receiver.bind(f"\0evenload-test-{os.getpid()}")
         receiver.settimeout(NET)
         Notifier(f"@evenload-test-{os.getpid()}").stopping()
-        assert receiver.recv(100) == b"STOPPING=1"
+        heard = receiver.recv(100)
+    assert heard == b"STOPPING=1"
 
 
 @pytest.mark.parametrize(
