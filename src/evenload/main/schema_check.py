@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from evenload.host.privileges import Account, become, end_with_parent
 from evenload.main.parts import open_database
 from evenload.main.settings import Settings
-from evenload.store.schema import Expected
+from evenload.store.schema import Expected, Found
 
 Upgrade = Callable[[Engine], None]
 
@@ -21,32 +21,35 @@ Upgrade = Callable[[Engine], None]
 def choose_upgrade(settings: Settings, account: Account | None) -> Upgrade:
     """To be called while there is one thread, and no database is open. ``account``: whose the database is."""
     expected = Expected()
-    if _ask_child(lambda: _is_expected(settings, account, expected)):
-        return expected.require
+    match _ask_child(lambda: _look(settings, account, expected)):
+        case Found.NEWEST:
+            return expected.require
+        case Found.NOTHING:
+            return expected.create
     from evenload.store.migrate import Migrations
 
     return Migrations().upgrade
 
 
-def _is_expected(settings: Settings, account: Account | None, expected: Expected) -> bool:
+def _look(settings: Settings, account: Account | None, expected: Expected) -> Found:
     if account is not None:
         become(account)
     end_with_parent(signal.SIGKILL)
     engine = open_database(settings)
     try:
-        return expected.matches(engine)
+        return expected.look(engine)
     finally:
         engine.dispose()
 
 
-def _ask_child(question: Callable[[], bool]) -> bool:
-    """The answer of a forked child; False where it fails: what is wrong is said by who needs the database."""
+def _ask_child(question: Callable[[], Found]) -> Found:
+    """The answer of a forked child; OTHER where it fails: what is wrong is said by who needs the database."""
     child = os.fork()
     if child == 0:
-        answer = False
+        answer = Found.OTHER
         try:
             answer = question()
         finally:
-            os._exit(0 if answer else 1)
+            os._exit(answer.value)
     _, status = os.waitpid(child, 0)
-    return status == 0
+    return Found(os.WEXITSTATUS(status)) if os.WIFEXITED(status) else Found.OTHER

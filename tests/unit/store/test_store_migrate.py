@@ -34,7 +34,8 @@ def test_migrations_and_metadata_agree(tmp_path: Path) -> None:
     METADATA.create_all(plain)
     expected = inspect(plain)
     for table in METADATA.tables:
-        for look in ("get_pk_constraint", "get_foreign_keys", "get_unique_constraints", "get_indexes"):
+        looks = ("get_pk_constraint", "get_foreign_keys", "get_unique_constraints", "get_indexes", "get_columns")
+        for look in (*looks, "get_check_constraints"):
             found = getattr(migrated, look)(table)
             wanted = getattr(expected, look)(table)
             assert sorted(map(str, found)) == sorted(map(str, wanted)) if isinstance(found, list) else found == wanted
@@ -42,11 +43,40 @@ def test_migrations_and_metadata_agree(tmp_path: Path) -> None:
     plain.dispose()
 
 
+def test_a_new_database_gets_the_newest_schema_without_migrations(tmp_path: Path) -> None:
+    engine = engine_at(tmp_path)
+    expected = schema.Expected()
+    for _ in range(2):  # as several workers do
+        expected.create(engine)
+    assert expected.look(engine) is schema.Found.NEWEST
+    names = set(inspect(engine).get_table_names())
+    identity = SqlUnitOfWork(engine, NotedHints()).identity()
+    migrate.upgrade(engine)  # has nothing to do, and later versions go on from there
+    assert SqlUnitOfWork(engine, NotedHints()).identity() == identity
+    engine.dispose()
+    migrated = engine_at(tmp_path / "migrated")
+    migrate.upgrade(migrated)
+    assert set(inspect(migrated).get_table_names()) == names
+    migrated.dispose()
+
+
+def test_what_is_neither_new_nor_newest_is_left_to_the_migrations(tmp_path: Path) -> None:
+    engine = engine_at(tmp_path)
+    expected = schema.Expected()
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE something (id INTEGER)")
+    assert expected.look(engine) is schema.Found.OTHER
+    with pytest.raises(EvenloadError):
+        expected.create(engine)
+    assert inspect(engine).get_table_names() == ["something"]
+    engine.dispose()
+
+
 def test_an_upgrade_from_empty_may_be_repeated(tmp_path: Path) -> None:
     engine = engine_at(tmp_path)
     expected = schema.Expected()
     assert schema.current_revision(engine) is None
-    assert not expected.matches(engine)
+    assert expected.look(engine) is schema.Found.NOTHING
     with pytest.raises(EvenloadError):
         expected.require(engine)
     for _ in range(2):
