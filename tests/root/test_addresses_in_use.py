@@ -122,7 +122,7 @@ def test_a_bridge_with_a_spanning_tree_is_waited_for_and_then_announced_to(stage
     with sniffing(stage.machines[0].device) as wire:
         assert stage.apply(stage.put()).change is Change.START
         waited = [each for each in outcomes(stage) if each[0] is not Outcome.DONE]
-        assert {outcome for outcome, _ in waited} == {Outcome.RETRY}
+        assert {outcome for outcome, _ in waited} == {Outcome.RETRY}, waited
         assert {reason for _, reason in waited} == {
             "the bridge lets no packets pass yet, because of its spanning tree (STP)"
         }

@@ -64,14 +64,15 @@ class HostPart:
     """``observed``: the host as the last round left it, None where it has to be observed anew. ``nothing``: of the last
     plan, where it asked for nothing.
 
-    ``failures``: attempts in a row that failed. ``busy_since``: removed servers that still have connections, with the
-    moment at which that was first observed.
+    ``failures``: attempts in a row that failed. ``failing_since``: the moment of the first of them. ``busy_since``:
+    removed servers that still have connections, with the moment at which that was first observed.
     """
 
     observed: Observed | None = None
     nothing: Nothing | None = None
     serving: Serving | None = None
     failures: int = 0
+    failing_since: float = 0.0
     busy_since: Mapping[ServerKey, float] = field(default_factory=dict)
 
 

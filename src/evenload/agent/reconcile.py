@@ -11,7 +11,7 @@ import structlog
 
 from evenload.agent.actions import Plan
 from evenload.agent.apply import Attempt, apply
-from evenload.agent.backoff import choose_backoff, recent
+from evenload.agent.backoff import choose_backoff, is_hopeless, recent
 from evenload.agent.liveness import count_unanswered, has_died, is_missing
 from evenload.agent.memory import DesiredPart, Memories, Memory, Serving
 from evenload.agent.orphans import Orphans
@@ -33,9 +33,6 @@ from evenload.render.options import RenderOptions
 from evenload.threads import Faults
 
 log = structlog.get_logger(__name__)
-
-_LONGER = 2
-"""The attempts come ever more rarely: twice as many take more than a minute."""
 
 
 class Reconciler:
@@ -249,14 +246,18 @@ class Reconciler:
         if attempt.outcome is Outcome.DONE:
             memory.host.failures = 0
         else:
+            if memory.host.failures == 0:
+                memory.host.failing_since = self._clock.monotonic()
             memory.host.failures += 1
             memory.host.observed = None
 
     def _outcome(self, memory: Memory, attempt: Attempt) -> Outcome:
-        patience = self._settings.give_up_after * (_LONGER if attempt.waits else 1)
-        if attempt.outcome is Outcome.RETRY and memory.host.failures >= patience:
-            return Outcome.GIVE_UP
-        return attempt.outcome
+        failing_for = self._clock.monotonic() - memory.host.failing_since
+        failures, limit = memory.host.failures, self._settings.give_up_after
+        if attempt.outcome is not Outcome.RETRY:
+            return attempt.outcome
+        hopeless = is_hopeless(failures, limit, waits=attempt.waits, failing_for=failing_for)
+        return Outcome.GIVE_UP if hopeless else Outcome.RETRY
 
     def _end(self, memory: Memory, task: Task, outcome: Outcome, attempt: Attempt, *, fetched: bool) -> Requeue | None:
         """Reports, and says when the next round is due."""

@@ -1,6 +1,8 @@
 """Waiting: failures ever longer, deaths first not at all."""
 
-from evenload.agent.backoff import choose_backoff, choose_retry_delay, recent
+import pytest
+
+from evenload.agent.backoff import choose_backoff, choose_retry_delay, is_hopeless, recent
 
 
 def test_failures_wait_ever_longer_up_to_the_longest() -> None:
@@ -19,3 +21,18 @@ def test_the_first_deaths_cost_nothing_many_are_braked() -> None:
 def test_deaths_of_long_ago_are_forgiven() -> None:
     assert recent((1.0, 50.0, 99.0), 100.0) == (50.0, 99.0)
     assert choose_backoff(tuple(1.0 for _ in range(20)), 100.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("failures", "waits", "failing_for", "hopeless"),
+    [
+        (4, False, 500.0, False),
+        (5, False, 0.1, True),
+        (50, True, 30.0, False),  # events of the network bring attempts, too
+        (5, True, 90.0, True),
+    ],
+)
+def test_what_only_needs_time_gets_it_however_often_it_is_tried(
+    failures: int, waits: bool, failing_for: float, hopeless: bool
+) -> None:
+    assert is_hopeless(failures, 5, waits=waits, failing_for=failing_for) is hopeless
