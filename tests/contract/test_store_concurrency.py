@@ -11,6 +11,7 @@ from tests.contract.samples import a_tree, moment, new_id, retouched
 from tests.databases import KINDS, Database, Databases
 from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
+from tests.fakes.ports import CountingPorts
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monitor, a_pool
 from tests.fakes.v1_drafts import a_v1_pool, a_vip
 from tests.unit.service.conftest import World, make_world
@@ -308,7 +309,8 @@ def test_an_agent_that_goes_out_of_use_gets_nothing(
     if asked in ("failover", "vip"):  # where it was until now is away
         world.context.uow.write(lambda transaction: transaction.remove_agent("host-1"))
     other = Other(lambda: use(world, "host-2", how))
-    mine = make_world(Interrupted(store, "agents", lambda: other.proceed(database.engine)), first_id=100)
+    chosen = Interrupted(store, "agents", lambda: other.proceed(database.engine))
+    mine = make_world(chosen, provider=CountingPorts(first=100), first_id=100)
     mine.gateway.register("host-3", Registration())
     match asked:
         case "load balancer":

@@ -17,9 +17,10 @@ from evenload.model.network import Segment
 
 @dataclass(slots=True)
 class CountingPorts:
-    """Hands out addresses by counting. Has the subnets ``subnet-1`` and ``subnet-2``. ``released``: ids of load
-    balancers whose port went; ``given_back``: ids of ports whose load balancer never came."""
+    """Hands out addresses by counting from ``first``. Has the subnets ``subnet-1`` and ``subnet-2``. ``released``: ids
+    of load balancers whose port went; ``given_back``: ids of ports whose load balancer never came."""
 
+    first: int = 1
     made: list[str] = field(default_factory=list)
     bound: dict[str, str] = field(default_factory=dict)
     released: list[str] = field(default_factory=list)
@@ -44,7 +45,7 @@ class CountingPorts:
         _require_subnets([subnet_id])
         if held.load_balancer_id not in self._numbers:  # else the work is run again
             self.made.append(held.load_balancer_id)
-            self._numbers[held.load_balancer_id] = len(self.made)
+            self._numbers[held.load_balancer_id] = self.first - 1 + len(self.made)
         number = self._numbers[held.load_balancer_id]
         vips = [Vip(address=request.address or f"10.0.0.{number}", subnet_id=subnet_id)]
         vips += [

@@ -45,7 +45,9 @@ class LinuxHost:
         self._haproxy = Haproxy(settings, self._files, furnish)
         self._watcher = Watcher(faults)
         self._pinger = Pinger(self._networks.namespace, faults)
-        self._network_watcher = NetworkWatcher(self._networks.namespace, faults)
+        self._network_watcher = NetworkWatcher(
+            self._networks.namespace, faults, on_bridges=isinstance(self._vif, LinuxBridge)
+        )
 
     def prepare(self) -> list[str]:
         preflight.check_capabilities()

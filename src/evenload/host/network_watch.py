@@ -65,10 +65,14 @@ class _Site:
 
 
 class NetworkWatcher:
-    """``namespace_path`` says where a load balancer's namespace is. Inert until ``start``."""
+    """``namespace_path`` says where a load balancer's namespace is; ``on_bridges``: outer ends are ports of a Linux
+    bridge. Inert until ``start``."""
 
-    def __init__(self, namespace_path: Callable[[str], Path], faults: Faults | None = None) -> None:
+    def __init__(
+        self, namespace_path: Callable[[str], Path], faults: Faults | None = None, *, on_bridges: bool = False
+    ) -> None:
         self._namespace_path = namespace_path
+        self._on_bridges = on_bridges
         self._faults = faults or Faults()
         self._lock = threading.Lock()
         self._sites: dict[str, _Site] = {}
@@ -271,7 +275,8 @@ class NetworkWatcher:
         )
         if site.outside.master:
             self._masters.add(site.outside.master)
-        return inner is not None and inner.up and addresses == network.addresses
+        whole = inner is not None and inner.up and addresses == network.addresses
+        return whole and (outer is None or (outer.up and (outer.master != 0 or not self._on_bridges)))
 
     def _may_tell(self, load_balancer_id: str) -> bool:
         site = self._sites.get(load_balancer_id)
