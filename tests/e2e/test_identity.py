@@ -76,6 +76,8 @@ def test_a_database_that_the_configuration_names_is_refused_where_it_is_foreign(
             runs_undisturbed(world, made, pids)
     finally:
         world.service.config.write_text(usual)
+        for file in other.parent.glob(f"{other.name}*"):
+            file.unlink()
     world.service.start()
     world.wait_active(made.id)
     runs_undisturbed(world, made, pids)
