@@ -99,7 +99,7 @@ def test_workers_that_are_killed_come_back_and_lose_nothing(world: World, which:
     world.wait(changed, "a change")
     await_workers(world, set(victims) if which != "their parent" else set(found))
     world.wait_active(made.id)
-    world.wait(lambda: " weight 55\n" in world.config_of(made.id), "the change in force")
+    world.wait(lambda: " weight 55 " in world.config_of(made.id), "the change in force")
     assert read_haproxy_pids(made.id) == pids
 
 
