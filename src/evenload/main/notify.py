@@ -8,6 +8,8 @@ import os
 import socket
 from collections.abc import MutableMapping
 
+_PATIENCE = 1.0
+
 
 class Notifier:
     """``interval``: seconds at most between two ``alive``; None where nobody waits for them."""
@@ -25,20 +27,21 @@ class Notifier:
         return cls(address or None, int(limit) / 1e6 / 3 if watched and limit is not None else None)
 
     def ready(self) -> None:
-        self._send("READY=1\nSTATUS=server and agent are at work")
+        self._send("READY=1\nSTATUS=server and agent are at work", patience=_PATIENCE)
 
     def alive(self) -> None:
         if self.interval is not None:
             self._send("WATCHDOG=1")
 
     def stopping(self) -> None:
-        self._send("STOPPING=1")
+        self._send("STOPPING=1", patience=_PATIENCE)
 
-    def _send(self, message: str) -> None:
+    def _send(self, message: str, patience: float = 0.0) -> None:
+        """``patience``: seconds for a service manager that has yet to read what was sent before."""
         if self._address is None:
             return
         path = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         # A service manager that does not listen is no reason to end.
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.setblocking(False)
+            sender.settimeout(patience)
             sender.sendto(message.encode(), path)
