@@ -53,6 +53,12 @@ def workers(stage: Stage) -> dict[int, int]:
     return found
 
 
+def the_worker(stage: Stage, number: int) -> int:
+    """A process has no arguments for the first moment of its life."""
+    assert eventually(lambda: number in workers(stage))
+    return workers(stage)[number]
+
+
 def next_text(stage: Stage) -> str:
     stage.worker += 1
     return stage.render(desired(member(1)))
@@ -93,7 +99,7 @@ def agent_killed_after_begin(stage: Stage, text: str, *, takeover: bool) -> Iter
 def test_begun_haproxy_killed_before_it_binds_is_a_failed_start_that_leaves_nothing(stage: Stage) -> None:
     text = next_text(stage)
     stage.haproxy.begin_haproxy(stage.id, text, 1, takeover=False)
-    os.kill(workers(stage)[1], signal.SIGKILL)
+    os.kill(the_worker(stage, 1), signal.SIGKILL)
     with pytest.raises(HostError, match="does not start: it ended with -9") as raised:
         stage.haproxy.start_haproxy(stage.id, text, 1)
     assert not isinstance(raised.value, Hopeless)  # the next attempt may succeed, and does
@@ -108,7 +114,7 @@ def test_begun_haproxy_killed_before_it_takes_over_leaves_the_old_one_serving(st
     text = next_text(stage)
     with asking(stage):
         stage.haproxy.begin_haproxy(stage.id, text, 2, takeover=True)
-        os.kill(workers(stage)[2], signal.SIGKILL)
+        os.kill(the_worker(stage, 2), signal.SIGKILL)
         with pytest.raises(HostError, match="does not start: it ended with -9"):
             stage.haproxy.reload_haproxy(stage.id, text, 2, None)
         observed = stage.haproxy.observe(stage.id)
@@ -150,12 +156,27 @@ def test_agent_killed_between_begin_and_takeover_leaves_a_takeover_that_nobody_n
     assert eventually(lambda: not Path(f"/proc/{old}").exists())
 
 
+def test_an_unwritten_pid_file_is_left_to_the_process_that_is_starting(stage: Stage) -> None:
+    """HAProxy opens it a moment before it knows its daemon's pid. Whoever looks then is not the agent that began it."""
+    old = stage.start(desired(member(1)))
+    text = next_text(stage)
+    with agent_killed_after_begin(stage, text, takeover=True):
+        the_worker(stage, 2)
+        stage.files.write(stage.id, "haproxy-2.pid", "")
+        assert stage.haproxy.current_pid(stage.id) == old
+        assert stage.files.read(stage.id, "haproxy-2.pid") == ""
+    assert eventually(lambda: stage.haproxy.current_pid(stage.id) not in (None, old))
+    process = stage.haproxy.observe(stage.id).process
+    assert process is not None
+    assert (process.worker, process.text) == (2, text)
+
+
 def test_agent_killed_before_the_network_is_there_leaves_a_process_that_ends_by_itself(stage: Stage) -> None:
     address = ["ip", "-n", stage.namespace.name, "addr"]
     subprocess.run([*address, "del", f"{VIP}/32", "dev", "lo"], check=True)
     text = next_text(stage)
     with agent_killed_after_begin(stage, text, takeover=False):
-        assert set(workers(stage)) == {1}
+        the_worker(stage, 1)
     assert eventually(lambda: workers(stage) == {})
     assert stage.haproxy.observe(stage.id) == HaproxyObserved()
     subprocess.run([*address, "add", f"{VIP}/32", "dev", "lo"], check=True)

@@ -124,10 +124,10 @@ def start_time(pid: int) -> int | None:
     return None if fields is None or fields[0] in ("Z", "X") else int(fields[19])
 
 
-def parent_of(pid: int) -> int | None:
-    """None where there is no such process."""
+def has_detached(pid: int) -> bool:
+    """Whether it leads a session of its own: HAProxy's daemon does, the process that starts it does not."""
     fields = _fields(pid)
-    return None if fields is None or fields[0] in ("Z", "X") else int(fields[1])
+    return fields is not None and int(fields[3]) == pid
 
 
 def is_stopped(pid: int) -> bool:

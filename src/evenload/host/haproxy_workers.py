@@ -179,11 +179,12 @@ class Workers:
 
     def _unwritten(self, load_balancer_id: str, name: str) -> int | None:
         """The process that serves although it could not write its pid file: the disk was full. It is written for it as
-        soon as there is room. One that is still starting is a child of ours, or of such a child."""
+        soon as there is room. One that is starting, for us or for an agent that was killed, has not detached itself:
+        it writes its daemon's pid there in a moment."""
         named = {pid: self._named_file(load_balancer_id, pid) for pid in _processes()}
         found = {pid for pid, path in named.items() if path is not None and path.name == name}
         found = {pid for pid in found if haproxy_process.lives_here(pid, self._roots)}
-        own = [pid for pid in found if haproxy_process.parent_of(pid) not in {*found, os.getpid(), None}]
+        own = [pid for pid in found if haproxy_process.has_detached(pid)]
         if len(own) != 1:
             return None
         with suppress(HostError):
