@@ -8,7 +8,8 @@ from tests.fakes.hints import NotedHints
 from evenload.agent.plan import plan
 from evenload.host.linux import LinuxHost
 from evenload.main.clock import SystemClock
-from evenload.main.parts import new_id, open_database
+from evenload.main.identifiers import Identifiers
+from evenload.main.parts import open_database
 from evenload.main.settings import Settings, read_settings
 from evenload.model.desired import Desired
 from evenload.ports.ipam import Ipam
@@ -39,8 +40,8 @@ def read_differences(settings: Settings) -> list[str]:
     engine = open_database(settings)
     clock = SystemClock()
     uow = SqlUnitOfWork(engine, NotedHints())
-    ports = VipPorts(uow, Ipam(uow, clock, new_id, random.SystemRandom()), clock, new_id)
-    gateway = AgentGateway(Context(uow=uow, ports=ports, clock=clock, new_id=new_id))
+    ports = VipPorts(uow, Ipam(uow, clock, Identifiers(), random.SystemRandom()), clock, Identifiers())
+    gateway = AgentGateway(Context(uow=uow, ports=ports, clock=clock, new_id=Identifiers()))
     host = LinuxHost(settings.host)
     try:
         with uow.read() as transaction:

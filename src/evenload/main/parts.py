@@ -3,7 +3,6 @@
 import os
 import pwd
 import random
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from evenload.api.auth.none import NoIdentity
 from evenload.api.services import Services, V1Services
 from evenload.interfaces import AgentBus, Transaction
 from evenload.main.clock import SystemClock
+from evenload.main.identifiers import Identifiers
 from evenload.main.settings import Settings
 from evenload.model.desired import Desired
 from evenload.model.errors import EvenloadError
@@ -40,10 +40,6 @@ from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 
-def new_id() -> str:
-    return str(uuid.uuid4())
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foundation:
     """What service and API share."""
@@ -52,6 +48,7 @@ class Foundation:
     bus: AgentBus
     clock: SystemClock
     source: random.Random
+    new_id: Callable[[], str]
     context: Context
 
 
@@ -59,7 +56,7 @@ def build_foundation(settings: Settings, bus: AgentBus, upgrade: Callable[[Engin
     """``upgrade`` brings the database to this version's schema. Raises EvenloadError where the database is unusable."""
     engine = open_database(settings)
     upgrade(engine)
-    clock, source = SystemClock(), random.SystemRandom()
+    clock, source, new_id = SystemClock(), random.SystemRandom(), Identifiers()
 
     def describe(transaction: Transaction, tree: Tree) -> Desired:
         return build_desired(tree, ports.described(transaction, tree))
@@ -67,7 +64,7 @@ def build_foundation(settings: Settings, bus: AgentBus, upgrade: Callable[[Engin
     uow = SqlUnitOfWork(engine, bus, describe=describe)
     ports = VipPorts(uow, Ipam(uow, clock, new_id, source), clock, new_id)
     context = Context(uow=uow, ports=ports, clock=clock, new_id=new_id, agent_down_time=settings.server.agent_down_time)
-    return Foundation(engine=engine, bus=bus, clock=clock, source=source, context=context)
+    return Foundation(engine=engine, bus=bus, clock=clock, source=source, new_id=new_id, context=context)
 
 
 def open_database(settings: Settings) -> Engine:
@@ -90,7 +87,7 @@ def build_services(settings: Settings, foundation: Foundation) -> Services:
         pools=Pools(context),
         members=Members(context),
         health_monitors=HealthMonitors(context),
-        networks=Networks(context.uow, settings.networks, foundation.clock, new_id, foundation.source),
+        networks=Networks(context.uow, settings.networks, foundation.clock, foundation.new_id, foundation.source),
         v1=_lbaas_v1(settings, context),
     )
 

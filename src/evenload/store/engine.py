@@ -109,5 +109,6 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
         cursor.execute(f"PRAGMA synchronous = {'NORMAL' if logged else 'EXTRA'}")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.execute("PRAGMA wal_autocheckpoint = 0")  # checkpoints.py sees to it, and the last connection to close
     finally:
         cursor.close()

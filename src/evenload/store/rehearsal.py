@@ -93,10 +93,12 @@ _LOCKS = frozenset({"lock_trees", "lock_project"})
 
 
 class Rehearsal:
-    """Stands for a ``Transaction`` on a snapshot, for ``work`` to be tried out on."""
+    """Stands for a ``Transaction`` on a snapshot, for ``work`` to be tried out on. ``claim`` raises Taken where others
+    work on the load balancer."""
 
-    def __init__(self, snapshot: Rehearsable) -> None:
+    def __init__(self, snapshot: Rehearsable, claim: Callable[[str], None] = lambda _: None) -> None:
         self._snapshot = snapshot
+        self._claim = claim
         self._steps: list[Callable[[Rehearsable], object]] = []
         self._read: set[str] = set()
         self._written: set[str] = set()
@@ -156,6 +158,7 @@ class Rehearsal:
         """A tree that was written in the rehearsal is nowhere to be read."""
         if load_balancer_id in self._written:
             raise NotForeseeable
+        self._claim(load_balancer_id)
         revision = self._snapshot.revision(load_balancer_id)
         self._read.add(load_balancer_id)
 

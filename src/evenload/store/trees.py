@@ -110,6 +110,8 @@ BY_KIND: dict[Kind, RecordTable[Any]] = {
     Kind.HEALTH_MONITOR: RecordTable(HealthMonitor, tables.HEALTH_MONITORS, (OWNER,)),
 }
 
+_ROWS_AT_ONCE = 100
+
 _LOCK_TREE = select(tables.LOAD_BALANCERS.c.id).where(tables.LOAD_BALANCERS.c.id == bindparam("tree")).with_for_update()
 
 
@@ -156,12 +158,15 @@ def read_tree(
 def _read_children(
     connection: Connection, rows: RecordTable[T], key: Mapping[str, str], left: Iterator[int] | None
 ) -> dict[str, Record[T]]:
+    """In portions. Around each row that the driver fetches, Python lets go of the interpreter for a time too short for
+    another thread to take it, and that one begins to wait anew; while records are made of rows, it gets its turn."""
     found: dict[str, Record[T]] = {}
-    for row in connection.execute(rows.of_tree, key):
-        if left is not None and next(left, None) is None:
-            raise TooLarge
-        record = rows.decode(row)
-        found[record.item.id] = record
+    for portion in connection.execute(rows.of_tree, key).partitions(_ROWS_AT_ONCE):
+        for row in portion:
+            if left is not None and next(left, None) is None:
+                raise TooLarge
+            record = rows.decode(row)
+            found[record.item.id] = record
     return found
 
 

@@ -22,6 +22,8 @@ from evenload.model.desired import Desired
 from evenload.model.errors import EvenloadError, Overtaken
 from evenload.model.snapshot import Snapshot
 from evenload.model.tree import Tree
+from evenload.store.checkpoints import Checkpoints
+from evenload.store.claims import Claim, Claims, Taken
 from evenload.store.hints import Hint
 from evenload.store.refusals import translated
 from evenload.store.rehearsal import NotForeseeable, Outdated, Rehearsal
@@ -36,7 +38,7 @@ _TRIES = 8
 _LONGEST_PAUSE = 0.2
 RECORDS_IN_A_TURN = 200
 """Of trees, that are read while others wait, on SQLite."""
-_REHEARSALS = 3
+_REHEARSALS = 4
 _RECORDS_IN_A_SNAPSHOT = 200
 """Of a larger load balancer the agent fetches the document: who made the change is not to wait while it is written."""
 
@@ -47,12 +49,13 @@ Describe = Callable[[Transaction, Tree], Desired]
 @dataclass(frozen=True, slots=True)
 class _Turn(Generic[T]):
     """What a writer's turn left: the work's result, what is to be told, a moment at which it was written and nobody
-    else could write, and the commit to wait for until it is on the disk."""
+    else could write, the commit to wait for until it is on the disk, and how many rows it changed."""
 
     result: T
     hints: list[Hint]
     moment: float
     commit: int
+    rows: int
 
 
 class SqlUnitOfWork:
@@ -86,9 +89,11 @@ class SqlUnitOfWork:
         self._queue = WriterQueue(busy_timeout)
         self._here = threading.local()
         self._trees = trees or TreeCache()
+        self._claims = Claims()
         self._log: WriteAheadLog | None = None
         if self._sqlite:
             self._log = WriteAheadLog(str(engine.url.database), sync)
+            self._checkpoints = Checkpoints(engine, self._alone)
             event.listen(engine, "engine_disposed", self._log.closed_with)
 
     def identity(self) -> str:
@@ -119,6 +124,7 @@ class SqlUnitOfWork:
                 time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.005 * 2 ** (_TRIES - tries_left))))
             else:
                 if self._log is not None:
+                    self._checkpoints.wrote(turn.rows)
                     self._log.wait(turn.commit)
                 # the last of each
                 for hint in {(hint.agent, hint.load_balancer_id): hint for hint in turn.hints}.values():
@@ -149,18 +155,19 @@ class SqlUnitOfWork:
             return self._in_turn(work, most=self._most)
         except TooLarge:
             pass
-        for _ in range(_REHEARSALS):
-            try:
-                return self._in_turn(self._rehearse(work))
-            except Outdated:
-                continue
-            except NotForeseeable:
-                break
-        return self._in_turn(work)
+        with Claim(self._claims, self._busy_timeout) as claim:
+            for _ in range(_REHEARSALS):
+                try:
+                    return self._in_turn(self._rehearse(work, claim))
+                except (Outdated, Taken):
+                    continue
+                except NotForeseeable:
+                    break
+            return self._in_turn(work)
 
-    def _rehearse(self, work: Callable[[SqlTransaction], T]) -> Callable[[SqlTransaction], T]:
+    def _rehearse(self, work: Callable[[SqlTransaction], T], claim: Claim) -> Callable[[SqlTransaction], T]:
         with self._not_within(), self.read() as snapshot:
-            return Rehearsal(snapshot).run(cast(Callable[[Transaction], T], work))
+            return Rehearsal(snapshot, claim.require).run(cast(Callable[[Transaction], T], work))
 
     def _in_turn(self, work: Callable[[SqlTransaction], T], *, most: int | None = None) -> _Turn[T]:
         with self._alone(), translated(), self._engine.connect() as connection:
@@ -175,8 +182,9 @@ class SqlUnitOfWork:
             result = work(transaction)
             moment = time.monotonic()
             connection.commit()
-            commit = 0 if self._log is None else self._log.committed(wrote=_changes(connection) != before)
-            return _Turn(result, transaction.hints, moment, commit)
+            rows = _changes(connection) - before
+            commit = 0 if self._log is None else self._log.committed(wrote=rows != 0)
+            return _Turn(result, transaction.hints, moment, commit, rows)
 
     def close(self) -> None:
         """Closes the idle connections; the last one to go folds SQLite's log into the file."""

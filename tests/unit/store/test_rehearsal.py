@@ -209,10 +209,14 @@ def renamed(tree: Tree, name: str) -> Tree:
     return replace(tree, load_balancer=replace(tree.load_balancer, name=name))
 
 
-@pytest.mark.parametrize("times", [1, 3, 5])
-def test_what_others_change_between_rehearsal_and_turn_is_kept(store: SqlUnitOfWork, times: int) -> None:
-    """Each rehearsal is overtaken by a change of one member. Where that goes on, the work is done in the turn."""
+@pytest.mark.parametrize("times", [1, 4, 6])
+def test_what_others_change_between_rehearsal_and_turn_is_kept(
+    store: SqlUnitOfWork, engine: Engine, times: int
+) -> None:
+    """Each rehearsal is overtaken by another process's change of one member. Where that goes on, the work is done in
+    the turn."""
     tree = made(store)
+    other_process = SqlUnitOfWork(engine, NotedHints())
     members = list(tree.members.values())
     overtaken: list[str] = []
 
@@ -222,7 +226,7 @@ def test_what_others_change_between_rehearsal_and_turn_is_kept(store: SqlUnitOfW
             assert before is not None
             transaction.update_tree(before, before.with_record(retouched(members[number], port=9)))
 
-        store.write(work)
+        other_process.write(work)
         overtaken.append(members[number].id)
 
     in_turn: list[bool] = []
@@ -236,11 +240,61 @@ def test_what_others_change_between_rehearsal_and_turn_is_kept(store: SqlUnitOfW
         transaction.update_tree(before, renamed(before, "mine"))
 
     store.write(work)
-    assert in_turn == ([False] * (times + 1) if times < 3 else [False] * 3 + [True])
+    assert in_turn == ([False] * (times + 1) if times < 4 else [False] * 4 + [True])
     found = stored(store, tree)
     assert found.load_balancer.name == "mine"
     assert [key for key, record in found.members.items() if record.item.port == 9] == overtaken
-    assert len(overtaken) == min(times, 3)
+    assert len(overtaken) == min(times, 4)
+
+
+def test_two_who_work_on_a_large_load_balancer_do_not_overtake_each_other(store: SqlUnitOfWork) -> None:
+    """The second begins in the middle of the first one's rehearsal, and reads what the first has made of it."""
+    tree = made(store)
+    begun = threading.Event()
+    seen: list[list[str]] = [[], []]
+
+    def work(number: int, meanwhile: Callable[[], object]) -> Callable[[Transaction], None]:
+        def run(transaction: Transaction) -> None:
+            begun.set()
+            before = transaction.tree(tree.id)
+            assert before is not None
+            seen[number].append(before.load_balancer.name)
+            meanwhile()
+            transaction.update_tree(before, renamed(before, f"{before.load_balancer.name} {number}"))
+
+        return run
+
+    second = threading.Thread(target=lambda: store.write(work(1, bool)), daemon=True)
+
+    def let_the_second_begin() -> None:
+        if not second.is_alive():
+            begun.clear()
+            second.start()
+            assert begun.wait(NET)
+
+    store.write(work(0, let_the_second_begin))
+    second.join(NET)
+    assert not second.is_alive()
+    assert seen == [[""], [" 0"]]
+    assert stored(store, tree).load_balancer.name == " 0 1"
+
+
+def test_who_waits_too_long_for_others_works_beside_them(engine: Engine) -> None:
+    store = SqlUnitOfWork(engine, NotedHints(), busy_timeout=0.05)
+    tree = made(store)
+
+    def rename(name: str, meanwhile: Callable[[], object] = bool) -> None:
+        def work(transaction: Transaction) -> None:
+            before = transaction.tree(tree.id)
+            assert before is not None
+            if not before.load_balancer.name:
+                meanwhile()
+            transaction.update_tree(before, renamed(before, f"{before.load_balancer.name} {name}"))
+
+        store.write(work)
+
+    rename("slow", lambda: beside(lambda: rename("impatient")))
+    assert stored(store, tree).load_balancer.name == " impatient slow"
 
 
 def test_what_was_read_beside_trees_is_compared(store: SqlUnitOfWork) -> None:

@@ -1,0 +1,59 @@
+"""Brings SQLite's log (``-wal``) back into the database while nobody has to wait for it.
+
+SQLite would do so at the end of some writer's turn, for tens of milliseconds in which all others wait. Here a thread
+copies the most of it beside the writers. What they have added meanwhile is copied in a short turn of its own, without
+which the log could not begin anew as long as they go on.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from evenload.model.errors import StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+_ROWS = 500
+"""Changed ones, of some kilobytes in the log."""
+_CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
+
+
+class Checkpoints:
+    """``alone``: holds up this process's writers in its ``with`` block. ``rows``: after so many changed ones."""
+
+    def __init__(self, engine: Engine, alone: Callable[[], AbstractContextManager[None]], *, rows: int = _ROWS) -> None:
+        self._engine = engine
+        self._alone = alone
+        self._most = rows
+        self._lock = threading.Lock()
+        self._rows = 0
+        self._working = False
+
+    def wrote(self, rows: int) -> None:
+        """After a commit, outside of the writer's turn. Returns at once."""
+        with self._lock:
+            self._rows += rows
+            if self._working or self._rows < self._most:
+                return
+            self._working, self._rows = True, 0
+        try:
+            threading.Thread(target=self._work, name="checkpoint", daemon=True).start()
+        except RuntimeError:  # too many threads; another commit tries again
+            with self._lock:
+                self._working, self._rows = False, self._most
+
+    def _work(self) -> None:
+        try:
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql(_CHECKPOINT)
+                with self._alone():
+                    connection.exec_driver_sql(_CHECKPOINT)
+        except (SQLAlchemyError, StoreUnavailable) as error:
+            log.warning("the database's log could not be brought into it", reason=str(getattr(error, "orig", error)))
+        finally:
+            with self._lock:
+                self._working = False

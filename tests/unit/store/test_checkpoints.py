@@ -1,0 +1,75 @@
+"""SQLite's log is brought back into the database beside the writers, and begins anew however busy they are."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine
+from structlog.testing import capture_logs
+from tests.contract.samples import a_tree
+from tests.waiting import NET, eventually
+
+from evenload.interfaces import Transaction
+from evenload.model.errors import StoreUnavailable
+from evenload.store.checkpoints import Checkpoints
+from evenload.store.unit_of_work import SqlUnitOfWork
+
+
+def workers() -> int:
+    return sum(thread.name == "checkpoint" for thread in threading.enumerate())
+
+
+def test_no_writer_brings_the_log_back_in_its_turn(engine: Engine) -> None:
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar() == 0
+
+
+def test_the_log_does_not_grow_for_ever(store: SqlUnitOfWork, tmp_path: Path) -> None:
+    tree = a_tree(members=300)
+
+    def make_and_remove(transaction: Transaction) -> None:
+        transaction.insert_tree(tree)
+        transaction.remove_tree(tree)
+
+    sizes = []
+    for _ in range(12):
+        store.write(make_and_remove)
+        assert eventually(lambda: not workers())
+        sizes.append((tmp_path / "evenload.db-wal").stat().st_size)
+    assert max(sizes[6:]) <= max(sizes[:6])
+
+
+def test_there_is_one_at_a_time_and_another_after_it(engine: Engine) -> None:
+    turns = threading.Semaphore(0)
+    passed: list[int] = []
+
+    @contextmanager
+    def alone() -> Iterator[None]:
+        assert turns.acquire(timeout=NET)
+        passed.append(workers())
+        yield
+
+    checkpoints = Checkpoints(engine, alone, rows=10)
+    checkpoints.wrote(9)
+    assert workers() == 0
+    for _ in range(5):
+        checkpoints.wrote(10)
+    assert workers() == 1
+    turns.release(2)
+    assert eventually(lambda: not workers())
+    checkpoints.wrote(0)  # what was written meanwhile is due
+    assert eventually(lambda: not workers())
+    assert passed == [1, 1]
+
+
+def test_a_failure_is_told_and_tried_again_later(engine: Engine) -> None:
+    def alone() -> AbstractContextManager[None]:
+        raise StoreUnavailable("The database is locked by another process.")
+
+    checkpoints = Checkpoints(engine, alone, rows=1)
+    for _ in range(2):
+        with capture_logs() as logs:
+            checkpoints.wrote(1)
+            assert eventually(lambda: not workers())
+        assert [entry["reason"] for entry in logs] == ["The database is locked by another process."]
