@@ -8,9 +8,9 @@ from socket import AF_INET6, AF_PACKET, SOCK_DGRAM, inet_aton, inet_pton, socket
 import pytest
 from tests.root.agent_stage import VIP, Stage, staged
 from tests.root.lab import PHYSICAL_NETWORK, Lab, Machine, make_port, run_ip, sniffing
-from tests.waiting import Repeating, eventually
+from tests.waiting import NET, Repeating, eventually
 
-from evenload.host import netns
+from evenload.host import address_probe, netns
 from evenload.host.addresses import gratuitous_arp
 from evenload.host.links import read_link
 from evenload.host.netlink import Netlink
@@ -53,7 +53,10 @@ def owner_of(lab: Lab, address: str) -> tuple[Machine, str]:
 
 
 @pytest.mark.parametrize("address", [f"{VIP}/24", f"{VIP6}/64"])
-def test_an_address_of_a_live_machine_is_not_taken(lab: Lab, stage: Stage, address: str) -> None:
+def test_an_address_of_a_live_machine_is_not_taken(
+    lab: Lab, stage: Stage, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(address_probe, "_WINDOW", NET)  # the owner's answer ends the wait, on a busy machine later
     owner, mac = owner_of(lab, address)
     stage.port = replace(stage.port, ips=make_port(address).ips)
     with sniffing(stage.bridge) as wire:
@@ -80,8 +83,9 @@ def test_the_free_one_of_two_serves_on(lab: Lab, stage: Stage) -> None:
     assert stage.answers()
 
 
-def test_a_late_answer_takes_the_address_back(stage: Stage) -> None:
+def test_a_late_answer_takes_the_address_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody who was asleep."""
+    monkeypatch.setattr(address_probe, "_LATE", NET)
     stage.apply(stage.put())
     with socket(AF_PACKET, SOCK_DGRAM, 0) as late:
 

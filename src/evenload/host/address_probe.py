@@ -93,7 +93,7 @@ class AddressProber:
                 each.close()
             raise refusal(f"ask for {', '.join(by_host)} on {device}", error) from error
         probe.sockets = tuple(opened)
-        _hear_until(probe, time.monotonic() + (_SUSPECTED_WINDOW if suspected else _WINDOW))
+        hear_until(probe, time.monotonic() + (_SUSPECTED_WINDOW if suspected else _WINDOW))
         with self._lock:
             for host in by_host:
                 if host in probe.conflicts:
@@ -239,13 +239,15 @@ def _ask(opened: socket.socket, device: str, mac: str, address: ipaddress.IPv4Ad
         opened.sendto(neighbour_solicitation(address), (device, _IPV6, 0, 0, group))
 
 
-def _hear_until(probe: Probe, deadline: float) -> None:
+def hear_until(probe: Probe, deadline: float) -> None:
+    """Notes who has which address. What is there already counts, however late this thread gets to look."""
     poll = select.poll()
     for each in probe.sockets:
         poll.register(each, select.POLLIN)
     while len(probe.conflicts) < len(probe.addresses) and (left := deadline - time.monotonic()) > 0:
         if poll.poll(max(1, round(left * 1000))):
             _hear(probe)
+    _hear(probe)
 
 
 def _hear(probe: Probe) -> None:

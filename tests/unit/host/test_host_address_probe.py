@@ -1,11 +1,13 @@
 """What is asked before an address is taken, and who counts as having it."""
 
 import ipaddress
+import socket
 import struct
+import time
 
 import pytest
 
-from evenload.host.address_probe import arp_probe, neighbour_solicitation, parse_owner
+from evenload.host.address_probe import Probe, arp_probe, hear_until, neighbour_solicitation, parse_owner
 from evenload.host.addresses import gratuitous_arp, unsolicited_advertisement
 
 ARP, IPV6 = 0x0806, 0x86DD
@@ -46,3 +48,21 @@ def test_the_checksum_of_a_solicitation_is_right() -> None:
 )
 def test_who_has_it(protocol: int, packet: bytes, owner: tuple[str, str] | None) -> None:
     assert parse_owner(protocol, packet, b"\x02\0\0\0\0\x77") == owner
+
+
+class Answers(socket.socket):
+    """A packet socket to which ARP answers have come; made of a pair, since only root may have a real one."""
+
+    def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, tuple[str, int, int, int, bytes]]:
+        return self.recv(size, flags), ("eth0", ARP, 0, 1, bytes(6))
+
+
+def test_an_answer_that_is_there_counts_though_the_time_is_over() -> None:
+    """The thread may have waited for a processor for longer than for the answer."""
+    ours, owners = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with owners, Answers(fileno=ours.detach()) as answers:
+        answers.setblocking(False)
+        owners.send(gratuitous_arp(OTHER, FOUR))
+        probe = Probe("lb", 1, MAC, {str(FOUR): f"{FOUR}/24"}, (answers,))
+        hear_until(probe, time.monotonic() - 1)
+    assert probe.conflicts == {str(FOUR): OTHER}
