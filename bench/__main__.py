@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench import parts
-from bench.parts import api, commits, create, growth, listener, member, reloads, traffic, tree, unfriendly
+from bench.parts import api, commits, create, growth, listener, logins, member, reloads, traffic, tree, unfriendly
 from bench.parts import memory as memory_part
 from bench.room import Room, furnished
 from bench.rows import Row, render_json, render_table
@@ -45,6 +45,7 @@ PARTS = {
     "unfriendly": Part("what slow clients, a huge request and many connections cost the others", unfriendly.measure),
     "growth": Part("one small change, a look and rest with many members, listeners, load balancers", growth.measure),
     "commits": Part("changes a second, of one and of eight threads", bare=commits.measure),
+    "logins": Part("what wrong passwords cost those who know theirs", bare=logins.measure),
     "api": Part("latency and rate of single API requests", api.measure),
 }
 """In the order of a whole run."""

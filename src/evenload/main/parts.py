@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from evenload.api.auth.http_basic import HttpBasicIdentity
-from evenload.api.auth.identity import Identity
 from evenload.api.auth.none import NoIdentity
 from evenload.api.services import Services, V1Services
 from evenload.interfaces import AgentBus, Transaction
@@ -104,9 +103,9 @@ def _lbaas_v1(settings: Settings, context: Context) -> V1Services:
     )
 
 
-def build_identity(settings: Settings, clock: SystemClock) -> Identity:
+def build_identity(settings: Settings) -> NoIdentity | HttpBasicIdentity:
     """Raises EvenloadError or ValueError for a user file that cannot be used."""
     serving = settings.serving
     if serving.auth_strategy == "http_basic":
-        return HttpBasicIdentity(serving.user_file, monotonic=clock.monotonic)
+        return HttpBasicIdentity(serving.user_file)
     return NoIdentity(serving.default_project)

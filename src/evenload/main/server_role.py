@@ -17,6 +17,8 @@ from pathlib import Path
 import structlog
 
 from evenload.api.app import build_app
+from evenload.api.auth.http_basic import HttpBasicIdentity
+from evenload.api.auth.none import NoIdentity
 from evenload.api.policy import Policy
 from evenload.bus.frames import bind_unix
 from evenload.bus.hints import HintSender
@@ -27,6 +29,7 @@ from evenload.main.control import Control
 from evenload.main.database_place import DIRECTORY, ensure_database_place
 from evenload.main.garbage import GarbageCollection
 from evenload.main.housekeeping import Sweeper
+from evenload.main.http.login_queue import LoginQueue
 from evenload.main.http.server import HttpServer
 from evenload.main.listening import listen_tcp
 from evenload.main.operator_files import check_readable, show_to_group
@@ -78,15 +81,21 @@ class Server:
         self._bus = (
             SocketGateway(self._gateway, opened.bus, settings.host_name, opened.agents, faults) if keeper else None
         )
+        identity = build_identity(settings)
         application = build_app(
             build_services(settings, foundation),
-            build_identity(settings, foundation.clock),
+            identity,
             Policy(settings.policy, monotonic=foundation.clock.monotonic),
             settings.api,
         )
         serving = settings.serving
         self._http = HttpServer(
-            application, host=serving.host, port=serving.port, threads=serving.threads, listener=opened.listener
+            application,
+            host=serving.host,
+            port=serving.port,
+            threads=serving.threads,
+            listener=opened.listener,
+            logins=_queue_for(identity, settings.api.trust_forwarded),
         )
         housekeeping = Housekeeping(foundation.context, foundation.bus, settings.pending_timeout)
         self._sweeper = Sweeper(housekeeping, faults, interval=_SWEEP_INTERVAL) if keeper else None
@@ -242,3 +251,7 @@ def _drop(account: Account | None, control: Control) -> None:
         become(account)  # which undoes the tie
     if not tied_to(control):
         raise EvenloadError("the supervisor is gone")
+
+
+def _queue_for(identity: NoIdentity | HttpBasicIdentity, trust_forwarded: bool) -> LoginQueue | None:
+    return LoginQueue(identity, trust_forwarded=trust_forwarded) if isinstance(identity, HttpBasicIdentity) else None

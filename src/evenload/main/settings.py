@@ -84,7 +84,7 @@ _API = [
     cfg.BoolOpt(
         "trust_forwarded",
         default=False,
-        help="Take scheme and host of links from X-Forwarded-Proto and -Host; only behind a proxy that sets both.",
+        help="Believe X-Forwarded-Proto, -Host (for links) and -For; only behind a proxy that sets all three.",
     ),
     cfg.BoolOpt("healthcheck_enabled", default=True, help="Answer GET /healthcheck without authentication."),
     cfg.ListOpt(

@@ -1,28 +1,24 @@
 """Who is let in, by which file, and what is told of it."""
 
 import base64
-import contextlib
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 import bcrypt
 import pytest
 import structlog
-from tests.waiting import NET, eventually
 
 from evenload.api.auth.http_basic import HttpBasicIdentity, UserFileError, hash_password, parse_users
-from evenload.api.auth.identity import BadCredentials, TooManyAttempts, Unauthenticated
-from evenload.api.auth.login_lanes import LoginLanes, key_of
+from evenload.api.auth.identity import (
+    LOGIN,
+    BadCredentials,
+    Caller,
+    Credentials,
+    Refusal,
+    TooManyAttempts,
+    Unauthenticated,
+)
 from evenload.api.auth.none import NoIdentity
-
-
-class Watch:
-    def __init__(self) -> None:
-        self.time = 100.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 def cheap(password: str) -> str:
@@ -56,13 +52,13 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 
 def test_a_user_is_known_by_the_right_password(users: Path) -> None:
-    caller = HttpBasicIdentity(users, monotonic=Watch()).authenticate(basic("ann", "geheim"))
+    caller = HttpBasicIdentity(users).authenticate(basic("ann", "geheim"))
     assert (caller.user_id, caller.project_id, caller.administrator) == ("ann", "blue", False)
     assert caller.roles == ("member", "reader")
 
 
 def test_an_administrator_is_everything_an_administrator_implies(users: Path) -> None:
-    caller = HttpBasicIdentity(users, monotonic=Watch()).authenticate(basic("root", "toor"))
+    caller = HttpBasicIdentity(users).authenticate(basic("root", "toor"))
     assert set(caller.roles) == {"admin", "manager", "member", "reader"}
 
 
@@ -86,7 +82,7 @@ def test_an_administrator_is_everything_an_administrator_implies(users: Path) ->
 )
 def test_nobody_else_is(users: Path, environ: Mapping[str, str]) -> None:
     with pytest.raises(Unauthenticated) as caught:
-        HttpBasicIdentity(users, monotonic=Watch()).authenticate(environ)
+        HttpBasicIdentity(users).authenticate(environ)
     assert caught.value.challenge.startswith("Basic realm=")
     assert "geheim" not in caught.value.detail
 
@@ -95,25 +91,69 @@ def test_a_long_password_is_not_its_beginning(tmp_path: Path) -> None:
     file = tmp_path / "users"
     file.touch(0o600)
     file.write_text(f"ann:{cheap('x' * 72)}:blue:member\n")
-    identity = HttpBasicIdentity(file, monotonic=Watch())
+    identity = HttpBasicIdentity(file)
     assert identity.authenticate(basic("ann", "x" * 72)).user_id == "ann"
     with pytest.raises(Unauthenticated):
         identity.authenticate(basic("ann", "x" * 73))
 
 
-def test_a_right_password_is_remembered_for_a_while(users: Path, checks: list[bytes]) -> None:
-    watch = Watch()
-    identity = HttpBasicIdentity(users, monotonic=watch, remember=30.0)
+def test_a_right_password_is_checked_once(users: Path, checks: list[bytes]) -> None:
+    identity = HttpBasicIdentity(users)
     for _ in range(3):
         identity.authenticate(basic("ann", "geheim"))
     assert len(checks) == 1
-    watch.time += 30.0
+
+
+def test_who_is_known_is_known_at_once_and_nobody_else(users: Path) -> None:
+    """What an event loop may ask: nothing here takes a check."""
+    identity = HttpBasicIdentity(users)
+    right, wrong, stranger = (str(basic(*each)["HTTP_AUTHORIZATION"]) for each in LOGINS)
+    claimed = identity.recognise(right)
+    assert isinstance(claimed, Credentials)
+    assert "geheim" not in repr(claimed)
+    assert isinstance(identity.check(claimed), Caller)
+    known = identity.recognise(right)
+    assert isinstance(known, Caller)
+    assert known.user_id == "ann"
+    assert isinstance(identity.recognise(wrong), Credentials)
+    assert isinstance(identity.recognise(stranger), Credentials)
+    assert identity.recognise(None) is Refusal.MISSING
+    assert identity.recognise("Basic !!!") is Refusal.UNREADABLE
+
+
+LOGINS = (("ann", "geheim"), ("ann", "falsch"), ("stranger", "geheim"))
+
+
+def test_a_changed_line_makes_its_user_unknown_and_nobody_else(users: Path, checks: list[bytes]) -> None:
+    """Also where the password is the same as before: the new hash alone counts."""
+    identity = HttpBasicIdentity(users)
+    for name, password in (("ann", "geheim"), ("root", "toor")):
+        identity.authenticate(basic(name, password))
+    lines = [
+        f"ann:{cheap('geheim')}:blue:member" if line.startswith("ann:") else line
+        for line in users.read_text().splitlines()
+    ]
+    users.write_text("\n".join(lines) + "\n")
+    checks.clear()
+    identity.authenticate(basic("root", "toor"))
+    assert checks == []
     identity.authenticate(basic("ann", "geheim"))
-    assert len(checks) == 2
+    assert len(checks) == 1
+
+
+def test_what_was_found_on_the_way_is_not_looked_for_again(users: Path, checks: list[bytes]) -> None:
+    identity = HttpBasicIdentity(users)
+    ann = Caller("ann", "blue", ("member",))
+    assert identity.authenticate({**basic("ann", "geheim"), LOGIN: ann}) is ann
+    with pytest.raises(Unauthenticated, match="wrong"):
+        identity.authenticate({**basic("ann", "geheim"), LOGIN: Refusal.WRONG})
+    with pytest.raises(TooManyAttempts):
+        identity.authenticate({**basic("ann", "geheim"), LOGIN: Refusal.TOO_MANY})
+    assert checks == []
 
 
 def test_a_wrong_password_is_never_remembered(users: Path, checks: list[bytes]) -> None:
-    identity = HttpBasicIdentity(users, monotonic=Watch())
+    identity = HttpBasicIdentity(users)
     identity.authenticate(basic("ann", "geheim"))
     for _ in range(2):
         with pytest.raises(Unauthenticated):
@@ -121,15 +161,23 @@ def test_a_wrong_password_is_never_remembered(users: Path, checks: list[bytes]) 
     assert len(checks) == 3
 
 
-def test_an_unknown_user_costs_a_check_as_well(users: Path, checks: list[bytes]) -> None:
-    identity = HttpBasicIdentity(users, monotonic=Watch())
+@pytest.mark.parametrize("name", ["quick", "slow", "nobody"])
+def test_every_wrong_password_costs_the_same(tmp_path: Path, checks: list[bytes], name: str) -> None:
+    """Rounds of bcrypt are counted, as time would: 2 to the power of the hash's cost."""
+    file = tmp_path / "users"
+    file.touch(0o600)
+    hashes = {
+        each: bcrypt.hashpw(b"x", bcrypt.gensalt(rounds=cost)).decode() for each, cost in (("quick", 4), ("slow", 7))
+    }
+    file.write_text("".join(f"{each}:{hashed}:blue:member\n" for each, hashed in hashes.items()))
+    identity = HttpBasicIdentity(file)
     with pytest.raises(Unauthenticated):
-        identity.authenticate(basic("stranger", "geheim"))
-    assert len(checks) == 1
+        identity.authenticate(basic(name, "falsch"))
+    assert sum(2 ** int(hashed[4:6]) for hashed in checks) == 2**7
 
 
 def test_a_change_of_the_file_counts_at_once(users: Path) -> None:
-    identity = HttpBasicIdentity(users, monotonic=Watch())
+    identity = HttpBasicIdentity(users)
     identity.authenticate(basic("ann", "geheim"))
     users.write_text(f"ann:{cheap('neu')}:red:member\n")
     assert identity.authenticate(basic("ann", "neu")).project_id == "red"
@@ -142,7 +190,7 @@ def test_a_change_of_the_file_counts_at_once(users: Path) -> None:
 @pytest.mark.parametrize("spoil", ["missing", "broken", "open"])
 def test_a_file_that_became_unusable_leaves_the_users_that_were_known(users: Path, spoil: str) -> None:
     """What is wrong is told once, with the line and not with what stands in it."""
-    identity = HttpBasicIdentity(users, monotonic=Watch(), remember=0.0)
+    identity = HttpBasicIdentity(users)
     before = users.read_text()
     if spoil == "missing":
         users.unlink()
@@ -166,115 +214,16 @@ def test_a_file_that_became_unusable_leaves_the_users_that_were_known(users: Pat
         identity.authenticate(basic("ann", "geheim"))
 
 
-class Slow:
-    """Checks of passwords that last until they are let go; ``entered``: one more has begun."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.entered, self._proceed = threading.Semaphore(0), threading.Event()
-        monkeypatch.setattr(bcrypt, "checkpw", self)
-
-    def __call__(self, password: bytes, hashed: bytes) -> bool:
-        self.entered.release()
-        assert self._proceed.wait(NET)
-        return password in (b"geheim", b"toor")
-
-    def let_go(self) -> None:
-        self._proceed.set()
-
-
-def sent_from(address: str, user: str, password: str) -> Mapping[str, str]:
-    return {**basic(user, password), "REMOTE_ADDR": address}
-
-
-def test_a_flood_of_wrong_passwords_holds_one_thread(users: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Known users are served on, be it from the flood's own address; one whose password was right lately costs no
-    check where no lane is free."""
-    watch = Watch()
-    identity = HttpBasicIdentity(users, monotonic=watch, remember=30.0)
-    identity.authenticate(sent_from("192.0.2.1", "ann", "geheim"))
-    for name in ("root", "nobody"):
-        for _ in range(3):
-            with pytest.raises(Unauthenticated):
-                identity.authenticate(sent_from("192.0.2.1", name, "falsch"))
-    watch.time += 31.0  # nothing is remembered any more
-    slow = Slow(monkeypatch)
-    flood = threading.Thread(target=lambda: refused(identity, sent_from("192.0.2.1", "nobody", "x")), daemon=True)
-    flood.start()
-    assert slow.entered.acquire(timeout=NET)
-    for name in ("root", "nobody"):
-        with pytest.raises(TooManyAttempts):
-            identity.authenticate(sent_from("192.0.2.1", name, "toor"))
-    others = [
-        threading.Thread(target=identity.authenticate, args=(sent_from(address, name, word),), daemon=True)
-        for address, name, word in (("192.0.2.2", "root", "toor"), ("192.0.2.1", "ann", "geheim"))
-    ]
-    for each in others:
-        each.start()
-        assert slow.entered.acquire(timeout=NET)
-    assert identity.authenticate(sent_from("192.0.2.3", "ann", "geheim")).user_id == "ann"  # no lane is free
-    slow.let_go()
-    for each in (flood, *others):
-        each.join(NET)
-    watch.time += 61.0
-    assert identity.authenticate(sent_from("192.0.2.1", "root", "toor")).user_id == "root"
-
-
-def refused(identity: HttpBasicIdentity, environ: Mapping[str, str]) -> None:
-    with pytest.raises(Unauthenticated):
-        identity.authenticate(environ)
-
-
-def test_who_finds_no_lane_in_time_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    lanes = LoginLanes(monotonic=Watch(), patience=0.01)
-    with lanes.turn(("a", 1)), lanes.turn(("b", 2)), pytest.raises(TooManyAttempts), lanes.turn(("c", 3)):
-        pass
-    with lanes.turn(("c", 3)):
-        pass
-
-
-def test_from_an_address_with_many_wrong_passwords_one_waits_at_a_time() -> None:
-    """By ever new names; whoever comes from elsewhere waits beside it."""
-    watch = Watch()
-    lanes = LoginLanes(monotonic=watch, patience=NET)
-    for number in range(8):
-        lanes.note(("hot", number), right=False)
-    waited: list[str] = []
-
-    def wait(address: str) -> None:
-        with lanes.turn((address, 63)):
-            waited.append(address)
-
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(lanes.turn(("a", 1)))
-        stack.enter_context(lanes.turn(("b", 2)))
-        threads = [threading.Thread(target=wait, args=(address,), daemon=True) for address in ("hot", "elsewhere")]
-        for each in threads:
-            each.start()
-
-        assert eventually(lambda: lanes._hot_waiter._value == 0)
-        with pytest.raises(TooManyAttempts), lanes.turn(("hot", 61)):
-            pass
-    for each in threads:
-        each.join(NET)
-    assert sorted(waited) == ["elsewhere", "hot"]
-
-
-def test_ever_new_names_are_suspect_in_the_end() -> None:
-    keys = {key_of("192.0.2.1", f"name{number}") for number in range(1000)}
-    assert len(keys) == 64
-    assert key_of("192.0.2.2", "name") not in keys
-
-
 @pytest.mark.parametrize("mode", [0o644, 0o606, 0o660, 0o602])
 def test_a_file_that_others_may_touch_is_refused_at_the_start(users: Path, mode: int) -> None:
     users.chmod(mode)
     with pytest.raises(UserFileError, match=f"{mode:04o}"):
-        HttpBasicIdentity(users, monotonic=Watch())
+        HttpBasicIdentity(users)
 
 
 def test_a_missing_file_is_refused_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(UserFileError, match="users"):
-        HttpBasicIdentity(tmp_path / "users", monotonic=Watch())
+        HttpBasicIdentity(tmp_path / "users")
 
 
 # Of a fixed salt, so that every process that runs these tests gives them the same names.
@@ -308,7 +257,7 @@ def test_an_empty_file_knows_nobody(tmp_path: Path) -> None:
     file = tmp_path / "users"
     file.touch(0o600)
     with pytest.raises(Unauthenticated):
-        HttpBasicIdentity(file, monotonic=Watch()).authenticate(basic("ann", "geheim"))
+        HttpBasicIdentity(file).authenticate(basic("ann", "geheim"))
 
 
 def test_a_user_does_not_print_its_hash() -> None:
@@ -316,7 +265,7 @@ def test_a_user_does_not_print_its_hash() -> None:
 
 
 def test_projects_by_what_one_may_know(users: Path) -> None:
-    identity = HttpBasicIdentity(users, monotonic=Watch())
+    identity = HttpBasicIdentity(users)
     assert identity.projects(identity.authenticate(basic("ann", "geheim"))) == ["blue"]
     assert identity.projects(identity.authenticate(basic("root", "toor"))) == ["blue", "ops"]
 

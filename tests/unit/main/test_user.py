@@ -13,7 +13,7 @@ def test_a_line_lets_its_user_in(tmp_path: Path) -> None:
     file = tmp_path / "users"
     file.write_text(render_line("anna", "web", "member", "s3cret") + "\n")
     file.chmod(0o600)
-    identity = HttpBasicIdentity(file, monotonic=lambda: 0.0)
+    identity = HttpBasicIdentity(file)
     header = "Basic " + base64.b64encode(b"anna:s3cret").decode()
     caller = identity.authenticate({"HTTP_AUTHORIZATION": header})
     assert caller.project_id == "web"

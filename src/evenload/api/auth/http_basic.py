@@ -4,9 +4,11 @@ A line is ``user:bcrypt hash:project:role[,role...]``; empty lines and those tha
 file is read again when it changes. While it cannot be used the users that were read before are known, and the log says
 which line is wrong.
 
-bcrypt takes 50 ms and more on purpose, so a password that was right is remembered for some seconds, as a keyed digest
-that says nothing without this process' key and that is void once the user's line changes. Where there are too many
-checks to make, one that was right within the last hour is taken for right.
+bcrypt takes 50 ms and more on purpose, so a password that was right is known from then on, as a keyed digest that says
+nothing without this process' key and that is void once the user's line changes.
+
+Nobody learns from the time taken which users there are: a wrong password takes as long as the slowest hash of the file,
+be the user unknown or his own hash a quicker one.
 """
 
 import base64
@@ -17,7 +19,7 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,17 @@ from typing import Any
 import bcrypt
 import structlog
 
-from evenload.api.auth.identity import Caller, TooManyAttempts, Unauthenticated, is_project, with_implied
-from evenload.api.auth.login_lanes import LoginLanes, key_of
+from evenload.api.auth.identity import (
+    LOGIN,
+    Caller,
+    Credentials,
+    Login,
+    Refusal,
+    TooManyAttempts,
+    Unauthenticated,
+    is_project,
+    with_implied,
+)
 from evenload.model.errors import EvenloadError
 
 _log = structlog.get_logger(__name__)
@@ -34,8 +45,6 @@ _log = structlog.get_logger(__name__)
 CHALLENGE = 'Basic realm="evenload", charset="UTF-8"'
 MAX_PASSWORD_BYTES = 72
 """bcrypt looks at no more, so a longer one cannot be the right one."""
-_MAX_REMEMBERED = 1024
-_TRUSTED_UNDER_LOAD = 3600.0
 _HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
 _ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
 
@@ -58,10 +67,10 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class _Users:
-    """The file as last read. ``decoy`` is what unknown users are checked against, for as long as known ones take."""
+    """The file as last read. ``slowest``: the hash that takes longest, against which unknown users are checked."""
 
     by_name: dict[str, User]
-    decoy: bytes
+    slowest: bytes
 
 
 def parse_users(text: str) -> dict[str, User]:
@@ -90,48 +99,59 @@ def parse_users(text: str) -> dict[str, User]:
 
 
 class HttpBasicIdentity:
-    """``monotonic`` gives seconds; ``remember`` is for how many of them a right password need not be checked again.
+    """Reads the file once at once: raises UserFileError where it cannot be used, also where others than its owner and
+    group may touch it."""
 
-    Reads the file once at once: raises UserFileError where it cannot be used, also where others than its owner and
-    group may touch it.
-    """
-
-    def __init__(self, path: Path, *, monotonic: Callable[[], float], remember: float = 30.0) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._monotonic = monotonic
-        self._remember = remember
         self._key = os.urandom(32)
         self._lock = threading.Lock()
-        self._lanes = LoginLanes(monotonic=monotonic)
-        self._checked: dict[bytes, float] = {}
+        self._verified: dict[str, bytes] = {}
         self._stamp, self._users = self._read()
 
     def authenticate(self, environ: Mapping[str, Any]) -> Caller:
-        name, password = _credentials(environ.get("HTTP_AUTHORIZATION"))
-        users = self._current()
-        user = users.by_name.get(name)
-        hashed = user.hashed if user is not None else users.decoy
-        digest = hmac.digest(self._key, b"\0".join((hashed, name.encode(), password)), "sha256")
-        age = self._age(digest) if user is not None else None
-        if user is not None and age is not None and age < self._remember:
-            return user.caller
-        trusted = age is not None and age < _TRUSTED_UNDER_LOAD
-        key = key_of(str(environ.get("REMOTE_ADDR", "")), name)
-        if user is not None and trusted and self._lanes.is_suspect(key):
-            return user.caller
-        try:
-            with self._lanes.turn(key, wait=not trusted):
-                right = _matches(password, hashed)
-        except TooManyAttempts:
-            if user is not None and trusted:
-                return user.caller
-            raise
-        self._lanes.note(key, right=right and user is not None)
-        if user is None or not right:
-            _log.info("a login was refused", user=name if user is not None else None)
-            raise Unauthenticated("The user name or the password is wrong.", CHALLENGE)
-        self._keep(digest)
+        login = environ.get(LOGIN)
+        if login is None:
+            found = self.recognise(environ.get("HTTP_AUTHORIZATION"))
+            login = self.check(found) if isinstance(found, Credentials) else found
+        if isinstance(login, Caller):
+            return login
+        match login:
+            case Refusal.TOO_MANY:
+                raise TooManyAttempts("Too many logins are being checked. Please try again in a moment.")
+            case Refusal.MISSING:
+                raise Unauthenticated("This service asks for user name and password.", CHALLENGE)
+            case Refusal.UNREADABLE:
+                raise Unauthenticated("The Authorization header cannot be read.", CHALLENGE)
+            case _:
+                raise Unauthenticated("The user name or the password is wrong.", CHALLENGE)
+
+    def recognise(self, authorization: str | None) -> Login | Credentials:
+        credentials = _read_credentials(authorization)
+        if isinstance(credentials, Refusal):
+            return credentials
+        return self.recall(credentials) or credentials
+
+    def recall(self, credentials: Credentials) -> Caller | None:
+        user = self._current().by_name.get(credentials.name)
+        verified = self._verified.get(credentials.name)
+        if user is None or verified is None or not hmac.compare_digest(verified, self._digest(user, credentials)):
+            return None
         return user.caller
+
+    def check(self, credentials: Credentials) -> Login:
+        users = self._current()
+        user = users.by_name.get(credentials.name)
+        if user is not None and _matches(credentials.password, user.hashed):
+            with self._lock:
+                self._verified[credentials.name] = self._digest(user, credentials)
+            return user.caller
+        if user is None:
+            _matches(credentials.password, users.slowest)
+        else:
+            _take_the_rest_of(users.slowest, user.hashed)
+        _log.info("a login was refused", user=credentials.name if user is not None else None)
+        return Refusal.WRONG
 
     def projects(self, caller: Caller) -> Sequence[str]:
         everyone = {user.caller.project_id for user in self._current().by_name.values()}
@@ -151,6 +171,7 @@ class HttpBasicIdentity:
                 self._stamp = stamp  # told once, not at each request
                 _log.error("the user file cannot be used; the users that were read before are known", reason=str(error))
             else:
+                self._verified = {name: kept for name, kept in self._verified.items() if name in self._users.by_name}
                 _log.info("the user file was read again", users=len(self._users.by_name))
             return self._users
 
@@ -180,23 +201,13 @@ class HttpBasicIdentity:
             users = parse_users(text)
         except UserFileError as error:
             raise UserFileError(f"user file {self._path}: {error}") from error
-        slowest = max((user.hashed for user in users.values()), key=lambda hashed: hashed[4:6], default=None)
-        decoy = slowest or bcrypt.hashpw(b"nobody", bcrypt.gensalt(rounds=10))
-        return _stamp_of(status), _Users(users, decoy)
+        slowest = max((user.hashed for user in users.values()), key=_cost, default=None)
+        return _stamp_of(status), _Users(users, slowest or bcrypt.hashpw(b"nobody", bcrypt.gensalt(rounds=10)))
 
-    def _age(self, digest: bytes) -> float | None:
-        """Seconds since that password was found right; None: never."""
-        with self._lock:
-            checked = self._checked.get(digest)
-        return None if checked is None else self._monotonic() - checked
-
-    def _keep(self, digest: bytes) -> None:
-        now = self._monotonic()
-        with self._lock:
-            if len(self._checked) >= _MAX_REMEMBERED:
-                kept = {key: checked for key, checked in self._checked.items() if now - checked < self._remember}
-                self._checked = {} if len(kept) >= _MAX_REMEMBERED else kept
-            self._checked[digest] = now
+    def _digest(self, user: User, credentials: Credentials) -> bytes:
+        return hmac.digest(
+            self._key, b"\0".join((user.hashed, credentials.name.encode(), credentials.password)), "sha256"
+        )
 
 
 def _stamp_of(status: os.stat_result) -> _Stamp:
@@ -211,18 +222,16 @@ def hash_password(password: str) -> str:
     return bcrypt.hashpw(encoded, bcrypt.gensalt()).decode()
 
 
-def _credentials(header: str | None) -> tuple[str, bytes]:
+def _read_credentials(header: str | None) -> Credentials | Refusal:
     scheme, _, encoded = (header or "").partition(" ")
     if scheme.lower() != "basic":
-        raise Unauthenticated("This service asks for user name and password.", CHALLENGE)
+        return Refusal.MISSING
     try:
         decoded = base64.b64decode(encoded.strip().encode("ascii"), validate=True)
         name, colon, password = decoded.partition(b":")
-        if not colon:
-            raise Unauthenticated("The Authorization header cannot be read.", CHALLENGE)
-        return name.decode(), password
-    except (binascii.Error, UnicodeError) as error:
-        raise Unauthenticated("The Authorization header cannot be read.", CHALLENGE) from error
+        return Credentials(name.decode(), password) if colon else Refusal.UNREADABLE
+    except (binascii.Error, UnicodeError):
+        return Refusal.UNREADABLE
 
 
 def _matches(password: bytes, hashed: bytes) -> bool:
@@ -230,3 +239,14 @@ def _matches(password: bytes, hashed: bytes) -> bool:
     # One that cannot be right is checked all the same, as another: the time taken tells nothing.
     right = bcrypt.checkpw(password if usable else hashlib.sha256(password).hexdigest().encode(), hashed)
     return right and usable
+
+
+def _cost(hashed: bytes) -> int:
+    """Of base 2 the logarithm of the time that a check takes."""
+    return int(hashed[4:6])
+
+
+def _take_the_rest_of(slowest: bytes, checked: bytes) -> None:
+    """What a check against ``slowest`` takes longer than the one that was made: 2**12 - 2**9 = 2**9 + 2**10 + 2**11."""
+    for cost in range(_cost(checked), _cost(slowest)):
+        bcrypt.checkpw(b"", b"%b%02d%b" % (slowest[:4], cost, slowest[6:]))

@@ -4,9 +4,10 @@
 An implementation reads the WSGI environment only, so that one that trusts a middleware in front fits as well.
 """
 
+import enum
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from evenload.model.errors import EvenloadError
@@ -23,6 +24,43 @@ class Caller:
     project_id: str | None
     roles: tuple[str, ...]
     administrator: bool = False
+
+
+class Refusal(enum.Enum):
+    """Why credentials let nobody in. ``TOO_MANY``: nobody looked at them."""
+
+    MISSING = enum.auto()
+    UNREADABLE = enum.auto()
+    WRONG = enum.auto()
+    TOO_MANY = enum.auto()
+
+
+Login = Caller | Refusal
+"""What came of credentials."""
+
+LOGIN = "evenload.login"
+"""Where the environment has the ``Login`` of a request whose credentials were looked at on its way here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who somebody says he is. Two with the same name and password are equal."""
+
+    name: str
+    password: bytes = field(repr=False)
+
+
+class PasswordCheck(Protocol):
+    """Told apart: what is known at once, for an event loop, and what takes long. Of any thread."""
+
+    def recognise(self, authorization: str | None) -> Login | Credentials:
+        """The ``Credentials`` has to be checked."""
+
+    def recall(self, credentials: Credentials) -> Caller | None:
+        """Whose password this is known to be, by an earlier check."""
+
+    def check(self, credentials: Credentials) -> Login:
+        """Takes a processor for 50 ms and more, on purpose."""
 
 
 class Unauthenticated(EvenloadError):

@@ -1,7 +1,8 @@
 """From an event loop's requests to a WSGI application in threads, and back.
 
-A request reaches a thread when its body is complete, and the thread is free again when the answer is complete: slow
-senders and slow readers cost memory in the event loop, and nobody's thread.
+A request reaches a thread when its caller is known and its body complete, and the thread is free again when the answer
+is complete: slow senders and slow readers cost memory in the event loop, and nobody's thread. Nothing is kept of the
+body that a refused caller sends.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from urllib.parse import unquote_to_bytes
 
 import structlog
 
+from evenload.api.auth.identity import LOGIN, Login, Refusal
+from evenload.main.http.login_queue import LoginQueue
 from evenload.main.http.turns import Turns
 
 log = structlog.get_logger(__name__)
@@ -53,12 +56,14 @@ _FAULT = Answer(
 
 
 class WsgiBridge:
-    """An ASGI application. ``turns`` run the WSGI application, one thread for each request in progress."""
+    """An ASGI application. ``turns`` run the WSGI application, one thread for each request in progress. ``logins``:
+    None where nobody is asked for a password."""
 
-    def __init__(self, application: Any, turns: Turns, limits: BodyLimits) -> None:
+    def __init__(self, application: Any, turns: Turns, limits: BodyLimits, logins: LoginQueue | None = None) -> None:
         self._application = application
         self._turns = turns
         self._limits = limits
+        self._logins = logins
         # The event loop's thread alone uses these.
         self._held = 0  # bytes of bodies
         self._arriving: dict[asyncio.Task[Any], bytearray] = {}
@@ -70,8 +75,15 @@ class WsgiBridge:
         length = 0
         task = asyncio.current_task()
         assert task is not None
-        self._arriving[task] = body
         try:
+            try:
+                login = await self._login_of(scope)
+            except Exception:  # of the check; of others' credentials nothing is the matter
+                log.exception("http server: internal fault", path=scope["path"])
+                await _send(send, _FAULT)
+                return
+            refused = isinstance(login, Refusal)
+            self._arriving[task] = body
             declared = _declared_length(scope["headers"])
             complete = declared is not None and declared > self._limits.one
             length = declared or 0 if complete else 0
@@ -86,6 +98,8 @@ class WsgiBridge:
                     self._held -= len(body)
                     body.clear()
                     break
+                if refused:
+                    continue
                 if not self._make_room(len(part), body):
                     del self._arriving[task]
                     log.warning("http server: too many requests wait with their bodies", bytes=self._held)
@@ -95,6 +109,8 @@ class WsgiBridge:
                 body += part
             del self._arriving[task]
             environ = environ_of(scope, bytes(body), length)
+            if login is not None:
+                environ[LOGIN] = login
             answer = await self._turns.run(self._run, environ)
         except asyncio.CancelledError:  # given up for others, or the server ends and waits no longer
             task.uncancel()
@@ -106,6 +122,15 @@ class WsgiBridge:
         if length > self._limits.one:  # the rest of the body is on its way
             answer = Answer(answer.status, [*answer.headers, (b"connection", b"close")], answer.body)
         await _send(send, answer)
+
+    async def _login_of(self, scope: Scope) -> Login | None:
+        if self._logins is None:
+            return None
+        return await self._logins.admit(
+            _header(scope, b"authorization"),
+            str((scope.get("client") or ("",))[0]),
+            _header(scope, b"x-forwarded-for"),
+        )
 
     def _make_room(self, length: int, own: bytearray) -> bool:
         """Where all bodies together are too long, the longest of those that still arrive is given up: senders of small
@@ -181,6 +206,11 @@ def environ_of(scope: Scope, body: bytes, length: int) -> dict[str, Any]:
 
 def _declared_length(headers: Headers) -> int | None:
     return next((int(value) for name, value in headers if name == b"content-length" and value.isdigit()), None)
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    given = [value.decode("latin-1") for each, value in scope["headers"] if each == name]
+    return ",".join(given) if given else None
 
 
 async def _send(send: Send, answer: Answer) -> None:

@@ -17,6 +17,7 @@ import uvloop
 
 from evenload.main.http.bridge import BodyLimits, WsgiBridge
 from evenload.main.http.connection import LimitedConnection
+from evenload.main.http.login_queue import LoginQueue
 from evenload.main.http.turns import Turns
 from evenload.main.listening import listen_tcp
 
@@ -32,12 +33,20 @@ _DESCRIPTORS_FOR_OTHERS = 256
 
 class HttpServer:
     """``bind`` takes the address, and clients begin to wait; ``start`` returns once they are answered; ``stop`` lets
-    requests in progress end."""
+    requests in progress end. ``logins``: where callers have passwords."""
 
     def __init__(
-        self, application: Any, *, host: str, port: int, threads: int, listener: socket.socket | None = None
+        self,
+        application: Any,
+        *,
+        host: str,
+        port: int,
+        threads: int,
+        listener: socket.socket | None = None,
+        logins: LoginQueue | None = None,
     ) -> None:
         self._application = application
+        self._logins = logins
         self._host = host
         self._port = port
         self._threads = threads
@@ -68,7 +77,7 @@ class HttpServer:
         self._turns = Turns(self._threads)
         limits = BodyLimits(one=MAX_BODY_BYTES, all=MAX_BODY_BYTES_AT_ONCE)
         config = uvicorn.Config(
-            WsgiBridge(self._application, self._turns, limits),
+            WsgiBridge(self._application, self._turns, limits, self._logins),
             http=LimitedConnection,
             ws="none",
             lifespan="off",
@@ -95,6 +104,8 @@ class HttpServer:
         if self._turns is not None:
             self._turns.stop()
             self._turns = None
+        if self._logins is not None:
+            self._logins.stop()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
