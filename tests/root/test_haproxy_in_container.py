@@ -61,6 +61,6 @@ def inside(directory: Path) -> int | None:
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         if f"{directory}/haproxy-7.pid" in arguments_of(pid)[5:6]:
             with suppress(FileNotFoundError):
-                if os.readlink(f"/proc/{pid}/root") != "/":
+                if not Path(f"/proc/{pid}/root").samefile("/"):  # its name says nothing where we are in a chroot
                     return pid
     return None

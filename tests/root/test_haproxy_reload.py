@@ -16,7 +16,7 @@ from tests.root.haproxy_stage import VIP, VIP6, Stage, desired, member
 from tests.waiting import NET, Repeating, eventually
 
 from evenload.host import haproxy_crew, succession
-from evenload.host.haproxy_process import start_time
+from evenload.host.haproxy_process import is_stopped, start_time
 from evenload.model.balancer import HealthMonitor, Listener, SessionPersistence, Vip
 from evenload.model.desired import Desired, Statistics
 from evenload.model.enums import InsertedHeader, ListenerProtocol, MonitorType, PersistenceType, PoolProtocol
@@ -484,6 +484,7 @@ def test_a_process_that_was_stopped_goes_on_with_what_it_had(stage: Stage) -> No
     with closing(stage.client()) as client:
         for wake in (lambda: stage.haproxy.read_statistics(stage.id), lambda: stage.reload(desired(member(1)))):
             os.kill(pid, signal.SIGSTOP)
+            assert eventually(lambda: is_stopped(pid))
             client.request("GET", "/")
             wake()
             assert client.getresponse().read() == b"backend 1"

@@ -162,7 +162,9 @@ def upgrade(stage: Stage) -> None:
 
 
 def kill(stage: Stage) -> None:
-    os.kill(the_spare(stage), signal.SIGKILL)
+    spare = the_spare(stage)
+    os.kill(spare, signal.SIGKILL)
+    assert eventually(lambda: haproxy_process.start_time(spare) is None)
 
 
 def another_worker(stage: Stage) -> None:
