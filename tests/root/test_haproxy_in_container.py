@@ -57,10 +57,16 @@ def test_it_is_left_alone(stage: Stage, isolation: list[str]) -> None:
 
 
 def inside(directory: Path) -> int | None:
-    """The pid, as this host has it, of the HAProxy in the container, when it has locked itself in."""
-    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        if f"{directory}/haproxy-7.pid" in arguments_of(pid)[5:6]:
-            with suppress(FileNotFoundError):
-                if not Path(f"/proc/{pid}/root").samefile("/"):  # its name says nothing where we are in a chroot
-                    return pid
+    """The pid, as this host has it, of the HAProxy in the container, when it has locked itself in.
+
+    Before that, and until the process that started it has ended, something in there has the root that we have.
+    """
+    found = [
+        pid
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+        if f"{directory}/haproxy-7.pid" in arguments_of(pid)[5:6]
+    ]
+    with suppress(FileNotFoundError):  # one has ended
+        if len(found) == 1 and not Path(f"/proc/{found[0]}/root").samefile("/"):
+            return found[0]
     return None
