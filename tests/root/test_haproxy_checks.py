@@ -14,6 +14,7 @@ import pytest
 from tests.root.haproxy_stage import MEMBERS, VIP, Stage, desired, member
 from tests.waiting import NET, eventually
 
+from evenload.host import netns
 from evenload.model.balancer import HealthMonitor, HttpCheck
 from evenload.model.enums import MonitorType, PoolProtocol
 
@@ -216,6 +217,71 @@ def test_a_check_has_its_time_where_a_listener_connects_faster(stage: Stage, cer
         time.sleep(0.5)
         slow.shaken.set()
         assert settles(stage, "m1", "L7OK")
+
+
+@dataclass(slots=True)
+class Full:
+    """A server whose queue is full: who connects waits until it is let in, at the second or a later attempt."""
+
+    stage: Stage
+    listening: socket.socket = field(init=False)
+    queued: list[socket.socket] = field(default_factory=list)
+
+    def __enter__(self) -> "Full":
+        self.listening = self.stage.open(MEMBERS[0])
+        self.listening.bind((MEMBERS[0], 8080))
+        self.listening.listen(0)
+        self.queued.append(self.stage.connect(8080, MEMBERS[0]))
+        self.held = self.listening.fileno()
+        return self
+
+    held: int = field(init=False, default=-1)
+
+    def __exit__(self, *_: object) -> None:
+        for each in [self.listening, *self.queued]:
+            each.close()
+
+    def waits(self) -> bool:
+        """Whether a check waits to be let in."""
+        with netns.visit(self.stage.namespace):
+            lines = Path(f"/proc/self/task/{threading.get_native_id()}/net/tcp").read_text().splitlines()
+        return any(line.split()[3] == "02" for line in lines[1:])
+
+    def let_in(self) -> None:
+        self.queued.append(self.listening.accept()[0])
+
+
+def test_a_check_may_connect_for_longer_than_the_delay(stage: Stage) -> None:
+    """The kernel tries to connect again after a second, which is the whole delay, and after three."""
+    with Full(stage) as full:
+        stage.start(desired(member(1), monitor=replace(TCP, delay=1, timeout=20)))
+        assert eventually(full.waits)
+        time.sleep(1.2)
+        assert stage.status("m1").startswith("UP")
+        full.let_in()
+        assert settles(stage, "m1", "L4OK")
+
+
+def test_a_check_that_connects_too_late_fails(stage: Stage) -> None:
+    """Though the listener's connections may take five seconds, and the delay is a minute."""
+    with Full(stage) as full:
+        stage.start(desired(member(1), monitor=replace(TCP, delay=60, timeout=1)))
+        assert eventually(full.waits)
+        time.sleep(1.2)
+        full.let_in()
+        assert eventually(lambda: stage.status("m1") == "DOWN")
+    [row] = [each for each in stage.haproxy.read_servers(stage.id) if each.server == "m1"]
+    assert row.reason == "the answer came after the monitor's timeout"
+
+
+def test_what_hangs_fails_at_the_timeout_and_is_asked_again_after_the_delay(stage: Stage) -> None:
+    backend = stage.backend(1)
+    backend.gate.clear()
+    stage.start(desired(member(1), monitor=replace(HTTP, delay=1, timeout=2)))
+    began = time.monotonic()
+    assert settles(stage, "m1", "L7TOUT")
+    assert time.monotonic() - began >= 1.9
+    assert eventually(lambda: backend.hits >= 2)
 
 
 @pytest.mark.parametrize("timeout", [10, 60])

@@ -27,6 +27,8 @@ HTTPS_MONITOR = replace(
     rise=2,
     fall=4,
 )
+CHECKED = "6"
+"""HAProxy's number for a connection that a check has made."""
 WITH_COOKIE = {"session_persistence": SessionPersistence(type=PersistenceType.HTTP_COOKIE)}
 
 
@@ -351,3 +353,18 @@ def test_many_members(stage: Stage) -> None:
     assert len(stage.servers()) == 300
     change(stage, desired(*many[::2]))
     assert len(stage.servers()) == 150
+
+
+def test_an_added_member_that_refuses_is_noticed_after_the_delay_though_a_check_may_take_longer(stage: Stage) -> None:
+    """A client's connection that fails asks for a check; it fails, and the others follow at the delay."""
+    monitor = replace(MONITOR, delay=1, timeout=1000, fall=2)
+    backend = stage.backend(1)
+    stage.start(desired(member(2), monitor=monitor))
+    change(stage, desired(member(1), member(2), monitor=monitor))
+    assert eventually(lambda: stage.servers()["m1"]["srv_check_status"] == CHECKED)
+    backend.stop()
+    with closing(stage.connect()) as client:
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert eventually(lambda: stage.status("m1") == "DOWN")
+    stage.backend(1)
+    assert eventually(lambda: stage.status("m1") == "UP")

@@ -21,7 +21,7 @@ _CHECKS = ("check_health", "check_rise", "agent_health", "agent_rise", "check_de
 _NEWS = ("pxname", "svname", "status", *_TRAFFIC, *_CHECKS)
 _BESIDES = ("check_duration", "lastchg")
 """Of the last check, and of the moment: not news by themselves."""
-_EMPTY_PATTERN = "log-format string evaluated to an empty string"
+_LATE = ("log-format string evaluated to an empty string", "tcp-check send : failed to build log-format string")
 _EFFECTS = ("pxname", "svname", "status", "weight", "act", "bck")
 
 
@@ -114,8 +114,9 @@ def _statistics(news: Cells, besides: Cells, now: datetime) -> ProxyStatistics:
 
 
 def _reason(description: str, detail: str) -> str | None:
-    """Checks look at the clock by a pattern that is empty when it is too late (render/haproxy_checks)."""
-    if detail == _EMPTY_PATTERN:
+    """Checks look at the clock by a text that is no pattern, or nothing to send, when it is too late
+    (render/haproxy_checks)."""
+    if detail.startswith(_LATE):
         return "the answer came after the monitor's timeout"
     return ": ".join(word for word in (description, detail) if word) or None
 

@@ -11,7 +11,7 @@ from evenload.model.balancer import HealthMonitor, Member, Pool, SessionPersiste
 from evenload.model.desired import Desired
 from evenload.model.enums import Algorithm, PersistenceType, PoolProtocol
 from evenload.render import quoting
-from evenload.render.haproxy_checks import VETOABLE, check_words, render_check, timeout_of
+from evenload.render.haproxy_checks import VETOABLE, check_words, observing_words, render_check, timeout_of
 from evenload.render.haproxy_groups import Group
 from evenload.render.haproxy_monitors import Monitors, check_backend, choose_monitors
 from evenload.render.haproxy_sections import milliseconds
@@ -103,6 +103,7 @@ def _server(pool: Pool, member: Member, monitors: Monitors, number: int) -> str:
     words += _SEND_PROXY.get(pool.protocol, [])
     if monitors.native is not None:
         words += [*check_words(member, monitors.native), *_checked_by_proxy(pool, member)]
+        words += observing_words(monitors.native)
     if monitors.vetoing:
         words += VETOABLE
     return " ".join(words)

@@ -48,7 +48,7 @@ def render_check(load_balancer: LoadBalancer, monitor: HealthMonitor, connect: i
     bounds a check is chosen as near above the monitor's timeout as may be, and where it may be above, the check itself
     looks at the clock in the end.
     """
-    exact = monitor_delay(monitor) == timeout_of(monitor)
+    exact = _inter(monitor) == timeout_of(monitor)
     whole = exact or (connect < 1000 * timeout_of(monitor) < 1000 * monitor_delay(monitor))
     lines = [] if whole else [f"    timeout check {timeout_of(monitor)}s"]
     if monitor.http is not None:
@@ -67,6 +67,9 @@ def render_check(load_balancer: LoadBalancer, monitor: HealthMonitor, connect: i
         ]
         if not exact:
             lines.append(f"    tcp-check expect binary-lf {_if_in_time(monitor, '03')} ok-status L6OK")
+    elif not exact:
+        lines += ["    option tcp-check", *_timed("tcp-check", exact=False)]
+        lines.append(f"    tcp-check send-binary-lf {_unless_in_time(monitor, '0')}")
     return lines
 
 
@@ -78,13 +81,24 @@ def _timed(word: str, *, exact: bool) -> list[str]:
 def _if_in_time(monitor: HealthMonitor, text: str) -> str:
     """``text``, or nothing where the monitor's timeout has passed: HAProxy fails a check whose pattern is empty. In
     time the patterns are met always: no answer has such a header, and 03 is the second byte of every answer in TLS."""
-    return f"'%[date(0,ms),sub(check.begun),div({1000 * timeout_of(monitor) + 1}),iif(,{text})]'"
+    return f"'%[{_periods(monitor)},iif(,{text})]'"
+
+
+def _unless_in_time(monitor: HealthMonitor, text: str) -> str:
+    """Nothing, and nothing is sent, or ``text`` where the monitor's timeout has passed: 0 is no whole byte in hexadecimal,
+    which fails the check."""
+    return f"'%[{_periods(monitor)},iif({text},)]'"
+
+
+def _periods(monitor: HealthMonitor) -> str:
+    """How many of the monitor's timeouts the check has taken, as HAProxy's own expression: 0 is in time."""
+    return f"date(0,ms),sub(check.begun),div({1000 * timeout_of(monitor) + 1})"
 
 
 def check_words(member: Member, monitor: HealthMonitor) -> list[str]:
     rise = quoting.number(monitor.rise, 1, 1000, "number of checks")
     fall = quoting.number(monitor.fall, 1, 1000, "number of checks")
-    words = ["check", "inter", f"{monitor_delay(monitor)}s", "rise", str(rise), "fall", str(fall)]
+    words = ["check", "inter", f"{_inter(monitor)}s", *_sooner(monitor), "rise", str(rise), "fall", str(fall)]
     if member.monitor_address is not None:
         words += ["addr", quoting.in_brackets(member.monitor_address)]
     if member.monitor_port is not None:
@@ -96,8 +110,28 @@ def check_words(member: Member, monitor: HealthMonitor) -> list[str]:
     return words
 
 
+def _inter(monitor: HealthMonitor) -> int:
+    """Seconds between two checks of a member that is up, and the most that HAProxy lets a check connect for: a timeout
+    that is longer than the delay is not had otherwise."""
+    return max(monitor_delay(monitor), timeout_of(monitor))
+
+
+def _sooner(monitor: HealthMonitor) -> list[str]:
+    """The delay where ``inter`` is longer: it counts once a member has failed a check."""
+    delay = f"{monitor_delay(monitor)}s"
+    return [] if monitor_delay(monitor) == _inter(monitor) else ["fastinter", delay, "downinter", delay]
+
+
+def observing_words(monitor: HealthMonitor) -> list[str]:
+    """For a server that connections come to: where ``inter`` is longer than the delay, a connection that fails asks for
+    a check after the delay."""
+    if monitor_delay(monitor) == _inter(monitor):
+        return []
+    return ["observe", "layer4", "error-limit", "1", "on-error", "fastinter"]
+
+
 def monitor_delay(monitor: HealthMonitor) -> int:
-    """Seconds between two checks."""
+    """Seconds between two checks, as desired."""
     return _seconds(monitor.delay)
 
 
