@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from demo.traffic import Client
 from tests.root.agent_stage import VIP, Stage, staged
+from tests.root.hanging import hang
 from tests.root.lab import Lab, run, run_ip
 from tests.waiting import eventually, grows
 
@@ -54,6 +55,18 @@ def test_a_killed_haproxy_is_back_without_a_resync(lab: Lab) -> None:
             assert eventually(stage.answers)
             assert stage.pid() != pid
         assert stage.server.resyncs == resyncs
+
+
+def test_a_haproxy_that_hangs_is_replaced_without_a_resync_and_without_a_change(lab: Lab) -> None:
+    """In less than the time between two looks of rounds: monitoring's looks count."""
+    with staged(lab) as stage:
+        stage.apply(stage.put())
+        pid, resyncs = stage.pid(), stage.server.resyncs
+        with hang(_file(stage, "haproxy.sock")):
+            assert eventually(lambda: stage.pid() != pid and stage.answers())
+        assert stage.server.resyncs == resyncs
+        assert eventually(stage.agent.settled)
+        assert stage.bodies() == {"0", "1"}
 
 
 DAMAGES: dict[str, Callable[[Stage], object]] = {

@@ -218,7 +218,7 @@ def test_stopping_ends_every_worker_and_leaves_no_file_of_one(stage: Stage) -> N
         stage.haproxy.stop_haproxy(stage.id)
     assert not alive(first)
     assert not alive(second)
-    assert sorted(os.listdir(stage.files.path(stage.id))) == ["haproxy.cfg", "servers.state"]
+    assert sorted(os.listdir(stage.files.path(stage.id))) == ["cuts.json", "haproxy.cfg", "servers.state"]
     stage.haproxy.stop_haproxy(stage.id)
 
 

@@ -7,12 +7,15 @@ from evenload.render.haproxy_groups import listeners_in_service
 HANGS_AFTER = 3
 """A process that gives no answer so many looks in a row hangs and is replaced."""
 LOOK_AGAIN_AFTER = 5.0
-"""Seconds between two such looks."""
+"""Seconds between two such looks of rounds."""
 
 
-def count_unanswered(before: int, observed: Observed) -> int:
-    """Looks in a row without an answer, this one included; 0 also where no process lives."""
-    return before + 1 if observed.haproxy.process is not None and observed.haproxy.process.servers is None else 0
+def count_unanswered(before: int, silent: int, observed: Observed) -> int:
+    """Looks in a row without an answer, this one included; 0 also where no process lives. ``before``: those of earlier
+    rounds, ``silent``: those of monitoring, the last ones that it made."""
+    if observed.haproxy.process is None or observed.haproxy.process.servers is not None:
+        return 0
+    return max(before, silent) + 1
 
 
 def hangs(unanswered: int) -> bool:

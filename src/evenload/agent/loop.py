@@ -80,7 +80,9 @@ class Agent:
             on_death=self._died,
             on_verdict=self._judged,
         )
-        self.monitoring = Monitoring(server, host, clock, self._settings, self._memories, self._vetoed, self.faults)
+        self.monitoring = Monitoring(
+            server, host, clock, self._settings, self._memories, self._vetoed, self._silent, self.faults
+        )
 
     def start(self) -> None:
         """Prepares the host and begins with a resync. Raises HostError where the host is not fit for it."""
@@ -237,6 +239,10 @@ class Agent:
         log.info("ping", load_balancer=load_balancer_id, member=verdict.member, up=verdict.up, reason=verdict.reason)
         self._memories.keep_verdict(load_balancer_id, verdict)
         self._add(load_balancer_id, Task())
+
+    def _silent(self, load_balancer_id: str) -> None:
+        """Another look, which waits for an answer, too."""
+        self._add(load_balancer_id, Task(observe=True), urgent=False)
 
     def _vetoed(self, load_balancer_id: str) -> None:
         """What a round finds in HAProxy then is newer than what made somebody ask for it."""

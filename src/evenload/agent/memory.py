@@ -82,7 +82,7 @@ class ProcessPart:
     lowest that was given by this agent itself, and not by a former one.
 
     ``crowded``: monitoring found it half full. ``unanswered``: looks in a row at which the process lived and gave no
-    answer. ``deaths``: the recent ones; after
+    answer; ``silent``: those of monitoring alone. ``deaths``: the recent ones; after
     too many no process is started before ``backoff_until``.
     """
 
@@ -91,6 +91,7 @@ class ProcessPart:
     first_own: int | None = None
     crowded: bool = False
     unanswered: int = 0
+    silent: int = 0
     deaths: tuple[float, ...] = ()
     backoff_until: float = 0.0
 

@@ -87,7 +87,7 @@ class _Account:
 
 class Monitoring:
     """Inert until ``start``; ``look`` may be called without a thread. ``on_veto`` is called with a load balancer's id
-    while its HAProxy has to be told of what further monitors say."""
+    while its HAProxy has to be told of what further monitors say, ``on_silence`` when it begins to give no answer."""
 
     def __init__(
         self,
@@ -97,6 +97,7 @@ class Monitoring:
         settings: AgentSettings,
         memories: Memories,
         on_veto: Callable[[str], None],
+        on_silence: Callable[[str], None],
         faults: Faults,
         new_epoch: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
@@ -106,6 +107,7 @@ class Monitoring:
         self._settings = settings
         self._memories = memories
         self._on_veto = on_veto
+        self._on_silence = on_silence
         self._faults = faults
         self._new_epoch = new_epoch
         self._accounts: dict[str, _Account] = {}
@@ -198,6 +200,9 @@ class Monitoring:
             memory.process.crowded = True  # until a round has made room
             self._on_veto(serving.desired.id)
         statuses = self._statuses(serving, account, rows, look.verdicts)
+        memory.process.silent = account.unanswered
+        if 0 < account.unanswered <= _PATIENCE:
+            self._on_silence(serving.desired.id)
         health = self._news(serving, account, statuses, account.counters.totals(listeners), now)
         return health, health is None and not vetoes and _is_at_rest(serving, rows, account)
 

@@ -156,7 +156,10 @@ class Reconciler:
         desired = memory.desired.document
         port = desired.port if isinstance(desired, Desired) else None
         observed = self._host.observe(memory.load_balancer_id, port)
-        memory.process.unanswered = count_unanswered(memory.process.unanswered, observed)
+        process = memory.process
+        process.unanswered = count_unanswered(process.unanswered, process.silent, observed)
+        if not process.unanswered:
+            process.silent = 0
         return observed
 
     def _unknown(self, memory: Memory, task: Task, observed: Observed) -> Requeue | None:
@@ -218,7 +221,8 @@ class Reconciler:
         """After a success: what the host has now, and the watching and probing that go with it."""
         process = memory.process
         memory.secrets = {}  # they lie in files now
-        process.unanswered = 0 if attempt.pid is not None else process.unanswered
+        if attempt.pid is not None:
+            process.unanswered, process.silent = 0, 0
         memory.host.observed = after = plan_aftermath(planned, attempt.pid)
         haproxy = after.haproxy.process
         worker = haproxy.worker if haproxy is not None else None

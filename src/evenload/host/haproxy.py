@@ -9,7 +9,7 @@ with those that are finishing (``haproxy_last_words``), processes without a reco
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
@@ -17,11 +17,12 @@ from evenload.host import haproxy_process
 from evenload.host.aliases import Aliases
 from evenload.host.files import StateFiles
 from evenload.host.haproxy_crew import Crew
+from evenload.host.haproxy_cuts import Cut, Cuts
 from evenload.host.haproxy_last_words import LastWords
 from evenload.host.haproxy_launch import Launcher
 from evenload.host.haproxy_orphans import Orphans
 from evenload.host.haproxy_record import Record
-from evenload.host.haproxy_runtime import LONGEST_PATH, SERVER_STATISTICS, SERVERS, parse_servers
+from evenload.host.haproxy_runtime import LONGEST_PATH, SERVER_STATISTICS, SERVERS, Conversation, parse_servers
 from evenload.host.haproxy_starts import Starts
 from evenload.host.haproxy_statistics import StatisticsReader
 from evenload.host.haproxy_table import parse_statistics
@@ -32,6 +33,7 @@ from evenload.host.succession import Answer, Worker, choose_serving
 from evenload.model.desired import ProxyStatistics
 from evenload.model.errors import Hopeless, HostError
 from evenload.model.observed import HaproxyObserved, HaproxyProcess, ServerState
+from evenload.render.runtime_commands import shut_by
 
 log = structlog.get_logger(__name__)
 
@@ -56,9 +58,10 @@ class Haproxy:
         )
         self._last_words = LastWords()
         self._record = Record(files)
-        self._orphans = Orphans(self._workers, self._launcher)
-        self._crew = Crew(self._workers, self._launcher, self._last_words)
-        self._statistics = StatisticsReader(self._workers, self._last_words)
+        self._cuts = Cuts(files, self._workers)
+        self._orphans = Orphans(self._workers, self._launcher, self._cuts)
+        self._crew = Crew(self._workers, self._launcher, self._last_words, self._cuts)
+        self._statistics = StatisticsReader(self._workers, self._last_words, self._cuts)
         self._starts = Starts(
             files, self._workers, self._launcher, self._crew, self._orphans, self._record, self._last_words
         )
@@ -172,13 +175,13 @@ class Haproxy:
         _, last_words, reason = self._crew.greet(load_balancer_id, worker)
         if last_words is None:
             log.warning("HAProxy is ended without a word", load_balancer=load_balancer_id, reason=reason)
-            self._workers.end(load_balancer_id, worker.pid)
+            self._crew.end(load_balancer_id, worker, Cut.NO_ANSWER)
             return
         self._last_words.keep(load_balancer_id, worker.number, last_words)
         self._workers.let_finish(load_balancer_id, worker.pid)
         if not self._closes(load_balancer_id, worker):
             log.warning("HAProxy does not stop listening", load_balancer=load_balancer_id)
-            self._workers.end(load_balancer_id, worker.pid)
+            self._crew.end(load_balancer_id, worker, Cut.NO_END)
             self._orphans.end(load_balancer_id)
 
     def _closes(self, load_balancer_id: str, worker: Worker) -> bool:
@@ -195,7 +198,7 @@ class Haproxy:
         self._launcher.spares.end(load_balancer_id)
         self._starts.abandon(load_balancer_id)
         for worker in self._workers.living(load_balancer_id):
-            self._workers.end(load_balancer_id, worker.pid)
+            self._crew.end(load_balancer_id, worker, Cut.REMOVED)
         self._orphans.end(load_balancer_id)
         self._workers.sweep(load_balancer_id, self._workers.numbers(load_balancer_id))
         self._record.forget(load_balancer_id)
@@ -207,7 +210,10 @@ class Haproxy:
         if worker is None:
             raise HostError("cannot change HAProxy: none is running")
         with self._crew.converse(load_balancer_id, worker) as conversation:
-            return [conversation.ask(command) for command in commands]
+            cut = _sessions(conversation, shut_by(commands))
+            answers = [conversation.ask(command) for command in commands]
+        self._cuts.note(load_balancer_id, cut, Cut.OVERDUE)
+        return answers
 
     def record_running(self, load_balancer_id: str, text: str) -> None:
         worker = self._crew.serving(load_balancer_id)
@@ -241,3 +247,11 @@ class Haproxy:
             raise Hopeless(f"{self._settings.binary} is no HAProxy")
         if (int(match[1]), int(match[2])) < _OLDEST:
             raise Hopeless(f"{self._settings.binary} is HAProxy {match[1]}.{match[2]}; 2.6 is the oldest that will do")
+
+
+def _sessions(conversation: Conversation, servers: Collection[tuple[str, str]]) -> int:
+    """How many connections these have; asked where there are any such servers only."""
+    if not servers:
+        return 0
+    rows = parse_statistics(conversation.ask(SERVER_STATISTICS))
+    return sum(row.statistics.active_connections for row in rows if (row.proxy, row.server) in servers)

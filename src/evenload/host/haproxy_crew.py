@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import structlog
 
-from evenload.host import haproxy_process
+from evenload.host import process_sockets
+from evenload.host.haproxy_cuts import Cut, Cuts
 from evenload.host.haproxy_last_words import LastWords
 from evenload.host.haproxy_launch import Launcher
 from evenload.host.haproxy_runtime import Conversation, Finishing, Unreachable
@@ -17,6 +18,8 @@ from evenload.model.errors import HostError
 
 PATIENCE = 2.0
 _PAUSE = 0.05
+_JUST_NOW = 1.0
+"""Seconds for which nobody waits for an answer again that a process has just failed to give."""
 
 log = structlog.get_logger(__name__)
 
@@ -25,10 +28,12 @@ Greeting = tuple[Answer, Conversation | None, str]
 
 
 class Crew:
-    def __init__(self, workers: Workers, launcher: Launcher, last_words: LastWords) -> None:
+    def __init__(self, workers: Workers, launcher: Launcher, last_words: LastWords, cuts: Cuts) -> None:
         self._workers = workers
         self._launcher = launcher
         self._last_words = last_words
+        self._cuts = cuts
+        self._silent: dict[str, tuple[Worker, float, str]] = {}
 
     def serving(self, load_balancer_id: str) -> Worker | None:
         return self.serving_of(load_balancer_id, self._workers.living(load_balancer_id))
@@ -53,23 +58,21 @@ class Crew:
         """An agent that lost count may ask for a number that an older worker has; and there may be too many. Returns
         those that are left, the newest last."""
         living = self._await_ends(load_balancer_id)
-        sockets = {worker.pid: haproxy_process.count_sockets(worker.pid) for worker in living if are_many(living)}
+        sockets = {worker.pid: process_sockets.count_sockets(worker.pid) for worker in living if are_many(living)}
         surplus = choose_surplus(living, sockets)
         for worker in surplus:
-            log.warning(
-                "too many workers are finishing: connections are cut",
-                load_balancer=load_balancer_id,
-                ended=worker.number,
-                sockets=sockets[worker.pid],
-                finishing=len(living) - 1,
-            )
-            self._workers.end(load_balancer_id, worker.pid)
+            self.end(load_balancer_id, worker, Cut.SURPLUS)
         left = [worker for worker in living if worker not in surplus]
         if any(worker.number == number for worker in left):
             other = self._workers.move_aside(load_balancer_id, number)
             self._last_words.renumber(load_balancer_id, number, other)
             left = [replace(worker, number=other) if worker.number == number else worker for worker in left]
         return left
+
+    def end(self, load_balancer_id: str, worker: Worker, reason: Cut) -> None:
+        """Kills it; nobody waits for its last numbers any more."""
+        self._last_words.hang_up(load_balancer_id, worker.number)
+        self._cuts.end(load_balancer_id, worker.pid, reason)
 
     def _await_ends(self, load_balancer_id: str) -> list[Worker]:
         """The living, the newest last. Where they are many, some have a moment to end: one without a connection does
@@ -84,9 +87,14 @@ class Crew:
 
     def greet(self, load_balancer_id: str, worker: Worker) -> Greeting:
         """One that was stopped is let go on, and asked once more."""
+        silent, moment, reason = self._silent.pop(load_balancer_id, (None, 0.0, ""))
+        if silent == worker and time.monotonic() - moment < _JUST_NOW:
+            return Answer.SILENT, None, reason
         greeting = self._greet(load_balancer_id, worker)
         if greeting[0] is Answer.SILENT and self._workers.resume_stopped(load_balancer_id, worker.number):
             greeting = self._greet(load_balancer_id, worker)
+        if greeting[0] is Answer.SILENT:
+            self._silent[load_balancer_id] = worker, time.monotonic(), greeting[2]
         return greeting
 
     def _greet(self, load_balancer_id: str, worker: Worker) -> Greeting:

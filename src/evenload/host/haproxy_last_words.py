@@ -31,14 +31,15 @@ class LastWords:
             if conversation is not None:
                 self._conversations[load_balancer_id, other] = conversation
 
-    def hang_up(self, load_balancer_id: str, number: int, held: Conversation | None = None) -> None:
-        """Lets the worker end. Quiet where there is no conversation, or another one than ``held`` by now."""
+    def hang_up(self, load_balancer_id: str, number: int, held: Conversation | None = None) -> bool:
+        """Lets the worker end; False where there is no conversation, or another one than ``held`` by now."""
         with self._lock:
             conversation = self._conversations.get((load_balancer_id, number))
             if conversation is None or (held is not None and conversation is not held):
-                return
+                return False
             del self._conversations[load_balancer_id, number]
         conversation.close()
+        return True
 
     def hang_up_all(self, load_balancer_id: str) -> None:
         with self._lock:

@@ -8,6 +8,7 @@ import threading
 
 import structlog
 
+from evenload.host.haproxy_cuts import Cut, Cuts
 from evenload.host.haproxy_launch import Launcher
 from evenload.host.haproxy_workers import Workers
 from evenload.host.listening import anything_listens
@@ -18,9 +19,10 @@ log = structlog.get_logger(__name__)
 class Orphans:
     """Looking through all processes is slow on a full host: ``find`` is for a resync, not for each load balancer."""
 
-    def __init__(self, workers: Workers, launcher: Launcher) -> None:
+    def __init__(self, workers: Workers, launcher: Launcher, cuts: Cuts) -> None:
         self._workers = workers
         self._launcher = launcher
+        self._cuts = cuts
         self._found: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
@@ -52,7 +54,7 @@ class Orphans:
             if pid in held:
                 continue
             log.warning("ending a HAProxy without a record", load_balancer=load_balancer_id, pid=pid)
-            self._workers.end(load_balancer_id, pid)
+            self._cuts.end(load_balancer_id, pid, Cut.NO_RECORD)
 
     def _anybody_listens(self, load_balancer_id: str) -> bool:
         if self._workers.namespace(load_balancer_id) is None:

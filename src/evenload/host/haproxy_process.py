@@ -10,7 +10,7 @@ import select
 import signal
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -171,18 +171,6 @@ def namespace_of(pid: int) -> int | None:
         return os.stat(f"/proc/{pid}/ns/net").st_ino
     except (FileNotFoundError, ProcessLookupError):
         return None
-
-
-def count_sockets(pid: int) -> int:
-    """How many it has open; 0 where there is no such process."""
-    found = 0
-    try:
-        for name in os.listdir(f"/proc/{pid}/fd"):
-            with suppress(FileNotFoundError, ProcessLookupError):  # closed meanwhile
-                found += os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:")
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return found
 
 
 def lives_here(pid: int, roots: Collection[Path]) -> bool:

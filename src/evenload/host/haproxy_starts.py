@@ -12,6 +12,7 @@ import structlog
 from evenload.host.files import StateFiles
 from evenload.host.haproxy_arguments import Takeover
 from evenload.host.haproxy_crew import Crew
+from evenload.host.haproxy_cuts import Cut
 from evenload.host.haproxy_last_words import LastWords
 from evenload.host.haproxy_launch import Launcher
 from evenload.host.haproxy_orphans import Orphans
@@ -135,7 +136,7 @@ class Starts:
         if former.last_words is not None:
             self._last_words.keep(load_balancer_id, former.worker.number, former.last_words)
         if former.handover.ended:
-            self._workers.end(load_balancer_id, former.worker.pid)
+            self._crew.end(load_balancer_id, former.worker, Cut.NO_ANSWER)
         return pid
 
     def _ensure_free(self, load_balancer_id: str, text: str) -> None:
@@ -161,5 +162,5 @@ class Starts:
         for other in self._workers.living(load_balancer_id):
             inside = other.namespace == namespace
             if not outlives_start(self._crew.answer_of(load_balancer_id, other) if inside else None):
-                self._workers.end(load_balancer_id, other.pid)
+                self._crew.end(load_balancer_id, other, Cut.ELSEWHERE)
         self._orphans.end(load_balancer_id)

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from evenload.host.haproxy_cuts import Cut, Cuts
 from evenload.host.haproxy_last_words import LastWords
 from evenload.host.haproxy_look import Look
-from evenload.host.haproxy_runtime import STATISTICS, Conversation
+from evenload.host.haproxy_runtime import STATISTICS, Conversation, HungUp
 from evenload.host.haproxy_table import Rows, parse_statistics
 from evenload.host.haproxy_workers import Workers
-from evenload.host.succession import is_idle
+from evenload.host.succession import connections_of
 from evenload.model.errors import HostError
 
 log = structlog.get_logger(__name__)
@@ -29,7 +30,8 @@ _UNSETTLED_NS = 100_000_000
 @dataclass(slots=True)
 class _Site:
     """One load balancer. ``numbers``: of the workers that have left a socket, as listed when the directory had last
-    changed at ``changed_at``, in nanoseconds. ``look``: at the worker ``serving``."""
+    changed at ``changed_at``, in nanoseconds. ``look``: at the worker ``serving``. ``finishing``: how many connections
+    each worker had that is finishing."""
 
     directory: str
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -37,6 +39,7 @@ class _Site:
     numbers: list[int] = field(default_factory=list)
     serving: int | None = None
     look: Look | None = None
+    finishing: dict[int, int] = field(default_factory=dict)
 
     def leave(self) -> None:
         if self.look is not None:
@@ -45,9 +48,10 @@ class _Site:
 
 
 class StatisticsReader:
-    def __init__(self, workers: Workers, last_words: LastWords) -> None:
+    def __init__(self, workers: Workers, last_words: LastWords, cuts: Cuts) -> None:
         self._workers = workers
         self._last_words = last_words
+        self._cuts = cuts
         self._sites: dict[str, _Site] = {}
         self._lock = threading.Lock()
 
@@ -114,7 +118,7 @@ class StatisticsReader:
         if last_words is not None:
             if serves:
                 site.leave()
-            return self._read_last_words(load_balancer_id, number, last_words)
+            return self._read_last_words(load_balancer_id, site, number, last_words)
         if not serves:
             path = self._workers.file(load_balancer_id, number, "sock")
             with Conversation(path, timeout=_TIMEOUT) as conversation:
@@ -123,12 +127,18 @@ class StatisticsReader:
             site.serving, site.look = number, Look(self._workers.file(load_balancer_id, number, "sock"))
         return site.look.rows()
 
-    def _read_last_words(self, load_balancer_id: str, number: int, last_words: Conversation) -> Rows:
+    def _read_last_words(self, load_balancer_id: str, site: _Site, number: int, last_words: Conversation) -> Rows:
+        before = site.finishing.pop(number, 0)
         try:
             rows = parse_statistics(last_words.ask(STATISTICS))
-        except (HostError, ValueError):
-            self._last_words.hang_up(load_balancer_id, number, last_words)
+        except (HostError, ValueError) as error:
+            held = self._last_words.hang_up(load_balancer_id, number, last_words)
+            if held and isinstance(error, HungUp):  # it cannot have ended in order: that waits for us
+                self._cuts.note(load_balancer_id, before, Cut.OWN_END)
             raise
-        if is_idle(rows):
+        connections = connections_of(rows)
+        if connections:
+            site.finishing[number] = connections
+        else:
             self._last_words.hang_up(load_balancer_id, number, last_words)
         return rows

@@ -125,20 +125,20 @@ class Workers:
             pid
             for pid in pids
             if pid not in recorded
-            and self._named_file(load_balancer_id, pid) is not None
+            and self.named_file(load_balancer_id, pid) is not None
             and haproxy_process.lives_here(pid, self._roots)
         ]
 
     def end(self, load_balancer_id: str, pid: int) -> None:
         """Kills a process that ``living`` or ``orphans`` named."""
-        named = self._named_file(load_balancer_id, pid)
+        named = self.named_file(load_balancer_id, pid)
         if named is not None:
             haproxy_process.end(pid, named)
             self._aliases.remove(named.parent.name)
 
     def let_finish(self, load_balancer_id: str, pid: int) -> None:
         """Tells a process that ``living`` named to listen no more."""
-        named = self._named_file(load_balancer_id, pid)
+        named = self.named_file(load_balancer_id, pid)
         if named is not None:
             haproxy_process.let_finish(pid, named)
 
@@ -146,7 +146,7 @@ class Workers:
         """Lets a worker go on that somebody has stopped (SIGSTOP); whether it was stopped. Its connections wait
         meanwhile, and nothing else would ever wake it."""
         worker = self._living(load_balancer_id, number)
-        named = None if worker is None else self._named_file(load_balancer_id, worker.pid)
+        named = None if worker is None else self.named_file(load_balancer_id, worker.pid)
         if worker is None or named is None or not haproxy_process.is_stopped(worker.pid):
             return False
         log.warning("HAProxy was stopped and goes on", load_balancer=load_balancer_id, pid=worker.pid)
@@ -173,7 +173,7 @@ class Workers:
         if pid is None:
             return None
         started = haproxy_process.start_time(pid)
-        if started is None or self._named_file(load_balancer_id, pid) is None:
+        if started is None or self.named_file(load_balancer_id, pid) is None:
             return None
         return Worker(number=number, pid=pid, start_time=started, namespace=haproxy_process.namespace_of(pid))
 
@@ -181,7 +181,7 @@ class Workers:
         """The process that serves although it could not write its pid file: the disk was full. It is written for it as
         soon as there is room. One that is starting, for us or for an agent that was killed, has not detached itself:
         it writes its daemon's pid there in a moment."""
-        named = {pid: self._named_file(load_balancer_id, pid) for pid in _processes()}
+        named = {pid: self.named_file(load_balancer_id, pid) for pid in _processes()}
         found = {pid for pid, path in named.items() if path is not None and path.name == name}
         found = {pid for pid in found if haproxy_process.lives_here(pid, self._roots)}
         own = [pid for pid in found if haproxy_process.has_detached(pid)]
@@ -191,7 +191,7 @@ class Workers:
             self._files.write(load_balancer_id, name, f"{own[0]}\n")
         return own[0]
 
-    def _named_file(self, load_balancer_id: str, pid: int) -> Path | None:
+    def named_file(self, load_balancer_id: str, pid: int) -> Path | None:
         """The pid file in this load balancer's directory that the process was started with, as the process names it.
 
         One that was begun before its load balancer was known names an alias. Where somebody removed that, the namespace

@@ -105,6 +105,6 @@ def text_of(worker: Worker, running: Running | None, started_with: str | None) -
     return started_with or ""
 
 
-def is_idle(rows: Iterable[ProxyStatistics]) -> bool:
-    """Whether a finishing worker has no connection left."""
-    return not any(row.statistics.active_connections for row in rows if row.server == _FRONTEND)
+def connections_of(rows: Iterable[ProxyStatistics]) -> int:
+    """How many connections of clients a worker has."""
+    return sum(row.statistics.active_connections for row in rows if row.server == _FRONTEND)

@@ -85,8 +85,8 @@ def _if_in_time(monitor: HealthMonitor, text: str) -> str:
 
 
 def _unless_in_time(monitor: HealthMonitor, text: str) -> str:
-    """Nothing, and nothing is sent, or ``text`` where the monitor's timeout has passed: 0 is no whole byte in hexadecimal,
-    which fails the check."""
+    """Nothing, and nothing is sent, or ``text`` where the monitor's timeout has passed: 0 is no whole byte in
+    hexadecimal, which fails the check."""
     return f"'%[{_periods(monitor)},iif({text},)]'"
 
 

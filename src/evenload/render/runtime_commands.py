@@ -5,12 +5,13 @@ when it is idle. HAProxy refuses to delete a busy one; it stays as a leftover in
 configuration and which later attempts delete (``delete_leftovers``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from evenload.model.observed import ServerState
 from evenload.render.haproxy_text import AddServer, RemoveServer, RuntimeChange, ServerLine, SetState, SetWeight, split
 
 _GOOD = frozenset({"", "New server registered.", "Server deleted."})
+_SHUT = "shutdown sessions server "
 _BUSY = "Server still has connections attached to it"
 
 
@@ -62,7 +63,13 @@ def delete(backend: str, server: str) -> str:
 
 def shut_sessions(backend: str, server: str) -> str:
     """Cuts what a removed server is still answering."""
-    return f"shutdown sessions server {backend}/{server}"
+    return f"{_SHUT}{backend}/{server}"
+
+
+def shut_by(commands: Iterable[str]) -> frozenset[tuple[str, str]]:
+    """Backend and server of those among the commands that ``shut_sessions`` made."""
+    places = (command.removeprefix(_SHUT).partition("/") for command in commands if command.startswith(_SHUT))
+    return frozenset((backend, server) for backend, _, server in places)
 
 
 def delete_leftovers(text: str, servers: Mapping[tuple[str, str], ServerState]) -> tuple[str, ...]:

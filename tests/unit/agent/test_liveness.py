@@ -16,11 +16,21 @@ GONE = Gone(load_balancer_id=BALANCER)
 
 
 @pytest.mark.parametrize(
-    ("before", "observed", "expected"),
-    [(0, RUNNING, 0), (2, RUNNING, 0), (2, NOTHING, 0), (0, UNRESPONSIVE, 1), (2, UNRESPONSIVE, 3)],
+    ("before", "silent", "observed", "expected"),
+    [
+        (0, 0, RUNNING, 0),
+        (2, 2, RUNNING, 0),
+        (2, 2, NOTHING, 0),
+        (0, 0, UNRESPONSIVE, 1),
+        (2, 0, UNRESPONSIVE, 3),
+        (0, 2, UNRESPONSIVE, 3),
+        (1, 2, UNRESPONSIVE, 3),
+    ],
 )
-def test_looks_without_an_answer_count_in_a_row(before: int, observed: Observed, expected: int) -> None:
-    assert count_unanswered(before, observed) == expected
+def test_looks_without_an_answer_count_in_a_row_whoever_made_them(
+    before: int, silent: int, observed: Observed, expected: int
+) -> None:
+    assert count_unanswered(before, silent, observed) == expected
 
 
 def test_a_process_hangs_after_three_of_them() -> None:

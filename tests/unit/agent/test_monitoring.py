@@ -173,6 +173,39 @@ def test_one_that_hangs_does_not_make_the_others_late(world: World, monkeypatch:
     assert world.server.statuses[LISTENER] is ONLINE
 
 
+def test_one_that_hangs_is_replaced_after_two_looks_and_one_of_a_round(world: World) -> None:
+    world.look()
+    process = world.host.places[BALANCER].process
+    assert process is not None
+    process.deaf = True
+    world.look()
+    while world.agent.run_due():  # it waits for an answer as long as the next look
+        assert world.host.places[BALANCER].process is process
+    world.look()
+    while world.agent.run_due():
+        pass
+    assert world.host.places[BALANCER].process not in (None, process)
+    world.look()
+    assert world.server.statuses[LISTENER] is ONLINE
+
+
+def test_one_that_answers_a_round_does_not_hang(world: World) -> None:
+    world.look()
+    process = world.host.places[BALANCER].process
+    assert process is not None
+    process.deaf = True
+    world.look()
+    world.look()
+    process.deaf = False
+    while world.agent.run_due():
+        pass
+    process.deaf = True
+    world.agent.resync()
+    while world.agent.run_due():
+        pass
+    assert world.host.places[BALANCER].process is process
+
+
 def test_a_fault_with_one_load_balancer_keeps_no_other_from_being_seen(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from evenload.host.files import StateFiles
+from evenload.host.haproxy_cuts import Cuts
 from evenload.host.haproxy_last_words import LastWords
 from evenload.host.haproxy_look import MANY, OLDEST_SERVERS, Look
 from evenload.host.haproxy_runtime import PROXY_STATISTICS, SERVER_STATISTICS, STATISTICS, Conversation
@@ -206,7 +207,7 @@ def test_a_read_hangs_up_no_words_that_a_reload_has_just_stored(path: Path, tmp_
         workers = Workers(files, tmp_path)
         (files.ensure(LB) / "haproxy-1.sock").touch()  # the worker takes no new conversation any more
         words = Racing(Conversation(path))
-        reader = StatisticsReader(workers, words)
+        reader = StatisticsReader(workers, words, Cuts(files, workers))
         assert reader.read(LB) == {}
         assert words.get(LB, 1) is not None
         assert len(reader.read(LB)[1]) == 4

@@ -14,7 +14,7 @@ from evenload.host.succession import (
     choose_dead,
     choose_serving,
     choose_surplus,
-    is_idle,
+    connections_of,
     outlives_start,
     text_of,
 )
@@ -123,11 +123,11 @@ def test_a_record_counts_for_the_process_that_it_names(
 
 
 @pytest.mark.parametrize(
-    ("frontends", "servers", "idle"), [([], [], True), ([0, 0], [], True), ([0, 1], [], False), ([0], [3], True)]
+    ("frontends", "servers", "connections"), [([], [], 0), ([0, 0], [], 0), ([2, 1], [], 3), ([0], [3], 0)]
 )
-def test_idle_is_who_has_no_client_left(frontends: list[int], servers: list[int], idle: bool) -> None:
+def test_connections_are_those_of_clients(frontends: list[int], servers: list[int], connections: int) -> None:
     rows = [(name, count) for name, counts in (("FRONTEND", frontends), ("m1", servers)) for count in counts]
-    assert is_idle([row(name, count) for name, count in rows]) is idle
+    assert connections_of([row(name, count) for name, count in rows]) == connections
 
 
 def row(server: str, connections: int) -> ProxyStatistics:
