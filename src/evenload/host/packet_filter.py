@@ -1,8 +1,8 @@
 """Whether this host's own packet filter stops what passes between two ports of one bridge.
 
 With br_netfilter loaded, frames on a bridge go through the rules for forwarded packets; Docker and many firewalls let
-these end in a drop. The look is at the policies of nf_tables' base chains (iptables as Debian has it makes such); what
-single rules do, nobody can tell without a packet.
+these end in a drop. The look is at the policies of nf_tables' base chains (iptables as Debian has it makes such) and at
+those of the older xtables; what single rules do, nobody can tell without a packet.
 """
 
 import socket
@@ -10,6 +10,7 @@ import struct
 
 from evenload.host.netlink import Netlink, attributes
 from evenload.host.sysctl import read_sysctl
+from evenload.host.xtables import drops_forwarded
 from evenload.model.errors import HostError
 
 _NETLINK_NETFILTER = 12
@@ -18,22 +19,29 @@ _GENERIC = struct.Struct("!BBH")
 _TABLE, _NAME, _HOOK, _POLICY, _HOOK_NUMBER = 1, 3, 4, 5, 1
 _FORWARD, _DROP = 2, 0
 _INET, _BRIDGE = 1, 7
+_LEGACY = {socket.AF_INET: "iptables-legacy", socket.AF_INET6: "ip6tables-legacy"}
 _FAMILIES = {_INET: "inet", socket.AF_INET: "ip", socket.AF_INET6: "ip6", _BRIDGE: "bridge"}
 
 
 def find_drops() -> list[str]:
     """Sentences for people; none where nothing of the kind is found."""
     passed = {_BRIDGE}
+    families = []
     if read_sysctl("net/bridge/bridge-nf-call-iptables") == "1":
         passed |= {_INET, socket.AF_INET}
+        families.append(socket.AF_INET)
     if read_sysctl("net/bridge/bridge-nf-call-ip6tables") == "1":
         passed |= {_INET, socket.AF_INET6}
+        families.append(socket.AF_INET6)
+    chains = [
+        f"chain {name} of table {_FAMILIES[each]} {table}" for each, table, name in _read_dropping() if each in passed
+    ]
+    chains += [f"chain FORWARD of {_LEGACY[each]}" for each in families if drops_forwarded(each)]
     return [
-        f"this host's packet filter drops what is forwarded (chain {name} of table {_FAMILIES[family]} {table}) and is "
-        f"asked about frames on bridges: load balancers may be unreachable; let them pass, or set "
-        f"net.bridge.bridge-nf-call-iptables and -ip6tables to 0 where nothing needs them"
-        for family, table, name in _read_dropping()
-        if family in passed
+        f"this host's packet filter drops what is forwarded ({chain}) and is asked about frames on bridges: load "
+        f"balancers may be unreachable; let them pass, or set net.bridge.bridge-nf-call-iptables and -ip6tables to 0 "
+        f"where nothing needs them"
+        for chain in chains
     ]
 
 
