@@ -153,8 +153,8 @@ class Supervisor:
         now = time.monotonic()
         dues = [role.due for role in self._roles.values() if role.pid is None and role.due is not None]
         dues += [role.heard_at + _LONGEST_SILENCE for role in self._roles.values() if role.heard_at is not None]
-        if self._notifier.interval is not None:
-            dues.append(now + self._notifier.interval)
+        if self._notifier.due is not None:
+            dues.append(self._notifier.due)
         wait = None if not dues else max(0.0, min(dues) - now) * 1000 + 1
         return {descriptor for descriptor, _ in poll.poll(wait)}
 

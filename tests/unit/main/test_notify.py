@@ -45,12 +45,54 @@ def told(environment: dict[str, str]) -> tuple[Notifier, dict[str, str]]:
 def test_it_says_what_systemd_expects(manager: socket.socket) -> None:
     notifier, left = told({"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "30000000", "HOME": "/"})
     assert left == {"HOME": "/"}  # a role, or HAProxy, is not to speak for the supervisor
-    assert notifier.interval == pytest.approx(10.0)
+    assert notifier.interval == pytest.approx(15.0)
     notifier.ready()
     notifier.alive()
     notifier.stopping()
     heard = [manager.recv(100) for _ in range(3)]
     assert heard == [b"READY=1\nSTATUS=server and agent are at work", b"WATCHDOG=1", b"STOPPING=1"]
+
+
+class Watch:
+    time = 100.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def received(manager: socket.socket) -> list[bytes]:
+    manager.setblocking(False)
+    found = []
+    while True:
+        try:
+            found.append(manager.recv(100))
+        except BlockingIOError:
+            return found
+
+
+def test_it_lives_no_oftener_than_asked(manager: socket.socket) -> None:
+    """Whatever wakes the supervisor: signals, words of the roles, deaths."""
+    watch = Watch()
+    notifier = Notifier(manager.getsockname(), 15.0, monotonic=watch)
+    for _ in range(1000):
+        notifier.alive()
+        watch.time += 0.1
+    assert received(manager) == [b"WATCHDOG=1"] * 7
+    assert notifier.due == pytest.approx(205.0, abs=1.0)
+
+
+def test_what_the_manager_cannot_take_is_said_again_soon(tmp_path: Path) -> None:
+    watch = Watch()
+    notifier = Notifier(str(tmp_path / "later"), 15.0, monotonic=watch)
+    notifier.alive()
+    assert notifier.due == pytest.approx(101.5)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "later"))
+        notifier.alive()
+        watch.time += 1.5
+        notifier.alive()
+        assert received(manager) == [b"WATCHDOG=1"]
+    assert notifier.due == pytest.approx(116.5)
 
 
 def test_an_abstract_address(tmp_path: Path) -> None:
