@@ -7,11 +7,8 @@ and goes with ``close``.
 
 import heapq
 import itertools
-import os
 import secrets
-import selectors
 import socket
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,10 +20,11 @@ import structlog
 
 from evenload.host import netns
 from evenload.host.icmp_echo import Echo, Streak, advance, family_of, open_socket, parse_reply, render_request
+from evenload.host.waiting import News, WaitingThread
 from evenload.model.desired import PingTarget
 from evenload.model.errors import HostError
 from evenload.model.verdict import Verdict
-from evenload.threads import Faults, LastingThread
+from evenload.threads import Faults
 
 log = structlog.get_logger(__name__)
 
@@ -84,19 +82,15 @@ class Pinger:
     def __init__(self, namespace_path: Callable[[str], Path], faults: Faults | None = None) -> None:
         self._namespace_path = namespace_path
         self._faults = faults or Faults()
-        self._lock = threading.Lock()
+        self._thread = WaitingThread("ping", self._collect, self._faults, pause=self._pause)
         self._sites: dict[str, _Site] = {}
         self._due: list[_Due] = []
         self._places = itertools.count()
-        self._selector: selectors.BaseSelector | None = None
-        self._wake: int | None = None
-        self._thread: LastingThread | None = None
-        self._closed = False
 
     def ping(self, load_balancer_id: str, targets: Sequence[PingTarget], on_verdict: OnVerdict) -> None:
         """From now on these targets, instead of those given before; see Host.ping."""
-        with self._lock:
-            if self._closed:
+        with self._thread.lock:
+            if self._thread.closed:
                 return
             former = self._sites.get(load_balancer_id)
             if not targets:
@@ -104,12 +98,12 @@ class Pinger:
                     self._close_sockets(former)
                     del self._sites[load_balancer_id]
                 return
-            self._running()
+            self._thread.start()
             site = former or _Site(load_balancer_id, on_verdict, secrets.randbelow(1 << 16))
             site.on_verdict = on_verdict
             self._sites[load_balancer_id] = site
             self._aim(site, targets)
-            self._rouse()
+            self._thread.rouse()
 
     def _aim(self, site: _Site, targets: Sequence[PingTarget]) -> None:
         """A probe that is wanted further goes on by its present times, counted from its last question."""
@@ -131,68 +125,40 @@ class Pinger:
     def let_go(self, load_balancer_id: str) -> None:
         """Closes the sockets in a namespace that has just lost its name: they would keep it alive. Goes on pinging as
         soon as there is a new one."""
-        with self._lock:
+        with self._thread.lock:
             site = self._sites.get(load_balancer_id)
             if site is not None:
                 self._close_sockets(site)
 
     def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            thread = self._thread
-            self._rouse()
-        if thread is not None:
-            thread.hurry()
-            thread.join()
-        with self._lock:
-            for site in self._sites.values():
-                self._close_sockets(site)
-            self._sites.clear()
-            if self._selector is not None:
-                self._selector.close()
-                self._selector = None
-            if self._wake is not None:
-                os.close(self._wake)
-                self._wake = None
+        self._thread.close(self._drop_all)
 
-    def _running(self) -> None:
-        if self._thread is None:
-            self._selector = selectors.DefaultSelector()
-            self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-            self._selector.register(self._wake, selectors.EVENT_READ, None)
-            self._thread = LastingThread("ping", partial(self._wait_and_ping, self._selector), self._faults)
-            self._thread.start()
+    def _drop_all(self) -> None:
+        for site in self._sites.values():
+            self._close_sockets(site)
+        self._sites.clear()
 
-    def _wait_and_ping(self, selector: selectors.BaseSelector) -> bool:
-        with self._lock:
-            pause = self._due[0].at - time.monotonic() if self._due else _LONGEST_SLEEP
-        events = selector.select(min(max(pause, 0.0), _LONGEST_SLEEP))
-        with self._lock:
-            if self._closed:
-                return False
-            news = [*self._receive(events), *self._turn(time.monotonic())]
-        for site, probe, verdict in news:
-            self._tell(site, probe, verdict)
-        return True
+    def _pause(self) -> float:
+        pause = self._due[0].at - time.monotonic() if self._due else _LONGEST_SLEEP
+        return min(max(pause, 0.0), _LONGEST_SLEEP)
+
+    def _collect(self, found: list[tuple[_Site, socket.socket]]) -> list[News]:
+        news = [*self._receive(found), *self._turn(time.monotonic())]
+        return [
+            News("verdict", site.load_balancer_id, partial(self._tell, site, probe, verdict))
+            for site, probe, verdict in news
+        ]
 
     def _tell(self, site: _Site, probe: _Probe, verdict: Verdict) -> None:
-        with self._lock:
+        with self._thread.lock:
             if not self._is_wanted(site, probe):
                 return  # nobody wants to know any more
             on_verdict = site.on_verdict
-        try:
-            on_verdict(site.load_balancer_id, verdict)
-        except Exception:  # noqa: BLE001 it is noted, and the others hear of theirs
-            self._faults.note("verdict", load_balancer=site.load_balancer_id)
+        on_verdict(site.load_balancer_id, verdict)
 
-    def _receive(self, events: list[tuple[selectors.SelectorKey, int]]) -> list[tuple[_Site, _Probe, Verdict]]:
+    def _receive(self, found: list[tuple[_Site, socket.socket]]) -> list[tuple[_Site, _Probe, Verdict]]:
         news = []
-        for key, _ in events:
-            if key.data is None:
-                if self._wake is not None:
-                    os.eventfd_read(self._wake)
-                continue
-            site, opened = key.data
+        for site, opened in found:
             if opened.fileno() < 0:  # closed since the event
                 continue
             try:
@@ -281,20 +247,14 @@ class Pinger:
             with netns.visit(path):
                 opened = open_socket(family)
             site.sockets[family] = opened
-            if self._selector is not None:
-                self._selector.register(opened, selectors.EVENT_READ, (site, opened))
+            self._thread.register(opened, (site, opened))
         return site.sockets[family]
 
     def _close_sockets(self, site: _Site) -> None:
         for opened in site.sockets.values():
-            if self._selector is not None:
-                self._selector.unregister(opened)
+            self._thread.unregister(opened)
             opened.close()
         site.sockets.clear()
-
-    def _rouse(self) -> None:
-        if self._wake is not None:
-            os.eventfd_write(self._wake, 1)
 
 
 def _replies(opened: socket.socket) -> list[tuple[str, Echo]]:

@@ -5,10 +5,7 @@ Part of the Host. It only tells, at most a few times in a row for the same load 
 business, and what it misses is the resync's. A socket in a namespace keeps that alive, so it goes with the name.
 """
 
-import os
-import selectors
 import socket
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,9 +29,10 @@ from evenload.host.drift import (
 )
 from evenload.host.links import read_link
 from evenload.host.netlink import Message, Netlink, open_events, read_events
+from evenload.host.waiting import News, WaitingThread
 from evenload.model.errors import HostError
 from evenload.model.observed import NetworkObserved
-from evenload.threads import Faults, LastingThread
+from evenload.threads import Faults
 
 log = structlog.get_logger(__name__)
 
@@ -74,38 +72,29 @@ class NetworkWatcher:
         self._namespace_path = namespace_path
         self._on_bridges = on_bridges
         self._faults = faults or Faults()
-        self._lock = threading.Lock()
+        self._thread = WaitingThread("network-watch", self._collect, self._faults)
         self._sites: dict[str, _Site] = {}
         self._outer: dict[str, str] = {}
         self._hinted: list[str] = []
         self._masters: set[int] = set()
         self._fresh: set[str] = set()
         self._blocked: dict[str, str] = {}
-        self._selector: selectors.BaseSelector | None = None
-        self._wake: int | None = None
         self._outside: socket.socket | None = None
-        self._thread: LastingThread | None = None
         self._on_drift: OnDrift | None = None
-        self._closed = False
 
     def start(self, on_drift: OnDrift) -> None:
         """``on_drift`` is called from the watching thread. In the host's own namespace."""
-        with self._lock:
+        with self._thread.lock:
             self._on_drift = on_drift
-            if self._thread is not None or self._closed:
-                return
-            self._selector = selectors.DefaultSelector()
-            self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-            self._selector.register(self._wake, selectors.EVENT_READ, None)
-            self._outside = open_events(GROUPS_OUTSIDE, _ROOM_OUTSIDE)
-            self._selector.register(self._outside, selectors.EVENT_READ, self._outside)
-            self._thread = LastingThread("network-watch", partial(self._wait_and_tell, self._selector), self._faults)
             self._thread.start()
+            if self._thread.running and self._outside is None:
+                self._outside = open_events(GROUPS_OUTSIDE, _ROOM_OUTSIDE)
+                self._thread.register(self._outside, self._outside)
 
     def expect(self, load_balancer_id: str, device: str, outer: str, network: NetworkObserved) -> None:
         """From now on events that contradict this are told of."""
-        with self._lock:
-            if self._thread is None or self._closed:
+        with self._thread.lock:
+            if not self._thread.running:
                 return
             site = self._sites.get(load_balancer_id)
             if site is not None and site.network == network and (site.device, site.outer) == (device, outer):
@@ -116,11 +105,11 @@ class NetworkWatcher:
                 self._outer[outer] = load_balancer_id
             site.network = network
             self._fresh.add(load_balancer_id)
-            self._rouse()
+            self._thread.rouse()
 
     def pause(self, load_balancer_id: str) -> None:
         """Until the next ``expect``: the changes that come are our own."""
-        with self._lock:
+        with self._thread.lock:
             self._blocked = {name: each for name, each in self._blocked.items() if each != load_balancer_id}
             self._fresh.discard(load_balancer_id)
             site = self._sites.get(load_balancer_id)
@@ -131,62 +120,37 @@ class NetworkWatcher:
 
     def await_passing(self, load_balancer_id: str, outer: str) -> None:
         """Tells once when the bridge lets packets of that device pass."""
-        with self._lock:
-            if self._thread is not None:
+        with self._thread.lock:
+            if self._thread.running:
                 self._blocked[outer] = load_balancer_id
 
     def hint(self, outer: str) -> None:
         """Somebody else than the kernel says that something has happened to that device."""
-        with self._lock:
+        with self._thread.lock:
             load_balancer_id = self._outer.get(outer)
             if load_balancer_id is not None and self._sites[load_balancer_id].inside is not None:
                 self._hinted.append(load_balancer_id)
-                self._rouse()
+                self._thread.rouse()
 
     def let_go(self, load_balancer_id: str) -> None:
         """Its namespace has just lost its name."""
-        with self._lock:
+        with self._thread.lock:
             self._drop(load_balancer_id)
 
     def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            thread = self._thread
-            self._rouse()
-        if thread is not None:
-            thread.hurry()
-            thread.join()
-        with self._lock:
-            for load_balancer_id in list(self._sites):
-                self._drop(load_balancer_id)
-            if self._outside is not None:
-                self._outside.close()
-            if self._selector is not None:
-                self._selector.close()
-                self._selector = None
-            if self._wake is not None:
-                os.close(self._wake)
-                self._wake = None
+        self._thread.close(self._drop_all)
 
-    def _wait_and_tell(self, selector: selectors.BaseSelector) -> bool:
-        events = selector.select()
-        with self._lock:
-            if self._closed:
-                return False
-            drifted = [each for key, _ in events if key.data is not None for each in self._hear(key.data)]
-            if self._wake is not None and any(key.data is None for key, _ in events):
-                os.eventfd_read(self._wake)
-            drifted += [*self._hinted, *self._open_fresh()]
-            self._hinted = []
-            drifted = [each for each in dict.fromkeys(drifted) if self._may_tell(each)]
-            on_drift = self._on_drift
-        for load_balancer_id in drifted:
-            try:
-                if on_drift is not None:
-                    on_drift(load_balancer_id)
-            except Exception:  # noqa: BLE001 it is noted, and the others hear of theirs
-                self._faults.note("drift", load_balancer=load_balancer_id)
-        return True
+    def _collect(self, found: "list[_Site | socket.socket]") -> list[News]:
+        drifted = [each for source in found for each in self._hear(source)]
+        drifted += [*self._hinted, *self._open_fresh()]
+        self._hinted = []
+        return [
+            News("drift", each, partial(self._tell, each)) for each in dict.fromkeys(drifted) if self._may_tell(each)
+        ]
+
+    def _tell(self, load_balancer_id: str) -> None:
+        if self._on_drift is not None:
+            self._on_drift(load_balancer_id)
 
     def _hear(self, source: "_Site | socket.socket") -> list[str]:
         if isinstance(source, socket.socket):
@@ -246,7 +210,7 @@ class NetworkWatcher:
                 log.debug("network not watched", load_balancer=load_balancer_id, reason=str(error))
                 self._drop(load_balancer_id)
         if self._fresh:
-            self._rouse()  # in between others get the lock, and events are read
+            self._thread.rouse()  # in between others get the lock, and events are read
         return drifted
 
     def _open(self, site: _Site, network: NetworkObserved) -> bool:
@@ -258,8 +222,7 @@ class NetworkWatcher:
             with netns.visit(path):
                 site.events = open_events(GROUPS_INSIDE)
             site.number = found
-            if self._selector is not None:
-                self._selector.register(site.events, selectors.EVENT_READ, site)
+            self._thread.register(site.events, site)
         read_events(site.events)  # our own, up to here
         with netns.visit(path), Netlink() as netlink:
             inner = read_link(netlink, site.device)
@@ -299,11 +262,14 @@ class NetworkWatcher:
 
     def _close_events(self, site: _Site) -> None:
         if site.events is not None:
-            if self._selector is not None:
-                self._selector.unregister(site.events)
+            self._thread.unregister(site.events)
             site.events.close()
             site.events = None
 
-    def _rouse(self) -> None:
-        if self._wake is not None:
-            os.eventfd_write(self._wake, 1)
+    def _drop_all(self) -> None:
+        for load_balancer_id in list(self._sites):
+            self._drop(load_balancer_id)
+        if self._outside is not None:
+            self._thread.unregister(self._outside)
+            self._outside.close()
+            self._outside = None

@@ -47,7 +47,7 @@ def test_a_watcher_tells_of_the_next_death_after_a_fault(
     faults: Faults, process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watcher, told, faulty = Watcher(faults), threading.Event(), threading.Event()
-    collect = watcher._collect
+    collect = watcher._thread._collect
 
     def fault_once(*arguments: object) -> object:
         if not faulty.is_set():
@@ -55,10 +55,10 @@ def test_a_watcher_tells_of_the_next_death_after_a_fault(
             raise ZeroDivisionError
         return collect(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(watcher, "_collect", fault_once)  # nothing from outside makes it fail
+    monkeypatch.setattr(watcher._thread, "_collect", fault_once)  # nothing from outside makes it fail
     watcher.watch("lb", process.pid, lambda _: told.set())
-    assert faulty.wait(LONG)
     process.kill()
+    assert faulty.wait(LONG)
     assert told.wait(LONG)
     watcher.close()
     assert faults.counts == {"haproxy-watch": 1}

@@ -1,11 +1,11 @@
 """Which question the pinger asks when, and what its work grows with. Nothing is sent; answers are those of the test."""
 
 import queue
-import selectors
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.counting import steps
@@ -95,11 +95,11 @@ def work_of_answers(size: int) -> int:
     pinger = Recorder()
     try:
         pinger.ping(LB, [target(number) for number in range(size)], ignore)
-        wire = Wire([reply_to(*pinger.asked.get(timeout=NET)) for _ in range(size)])
-        key = selectors.SelectorKey(fileobj=0, fd=0, events=0, data=(pinger.site, wire))
+        site: Any = pinger.site
+        wire: Any = Wire([reply_to(*pinger.asked.get(timeout=NET)) for _ in range(size)])
 
         def answer() -> None:
-            news = pinger._receive([(key, selectors.EVENT_READ)])
+            news = pinger._receive([(site, wire)])
             assert len(news) == size
             for each in news:
                 pinger._tell(*each)
