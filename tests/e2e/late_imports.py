@@ -15,8 +15,11 @@ DROP = server_role._drop
 
 
 def drop_and_watch(account: Account | None, control: Control) -> None:
+    has_ended = sys.is_finalizing  # the names of this module go before the hook does
+
     def note(event: str, values: tuple[object, ...]) -> None:
-        if event == "import":
+        # Python 3.13 asks for the module of its own that it has just put away; nothing is read for that.
+        if event == "import" and not has_ended():
             notes.write(f"{values[0]}\n")
 
     notes = open(NOTES, "a", buffering=1, encoding="utf-8")  # noqa: SIM115 open until the end
