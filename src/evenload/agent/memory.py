@@ -16,6 +16,7 @@ from evenload.model.desired import Desired, Gone, Outcome, PingTarget, Unreadabl
 from evenload.model.observed import Observed
 from evenload.model.secret import SecretBytes
 from evenload.model.verdict import CheckKey, Verdict, Verdicts
+from evenload.render.server_lines import ServerLines
 
 
 @dataclass(slots=True)
@@ -62,7 +63,7 @@ class Nothing:
 @dataclass(slots=True)
 class HostPart:
     """``observed``: the host as the last round left it, None where it has to be observed anew. ``nothing``: of the last
-    plan, where it asked for nothing.
+    plan, where it asked for nothing. ``lines``: of the servers in the last text.
 
     ``failures``: attempts in a row that failed. ``failing_since``: the moment of the first of them. ``busy_since``:
     removed servers that still have connections, with the moment at which that was first observed.
@@ -70,6 +71,7 @@ class HostPart:
 
     observed: Observed | None = None
     nothing: Nothing | None = None
+    lines: ServerLines = field(default_factory=ServerLines)
     serving: Serving | None = None
     failures: int = 0
     failing_since: float = 0.0

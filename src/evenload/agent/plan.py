@@ -32,6 +32,7 @@ from evenload.model.desired import Change, Desired, Gone
 from evenload.model.observed import HaproxyObserved, NetworkObserved, Observed
 from evenload.model.secret import SecretBytes
 from evenload.render.options import RenderOptions
+from evenload.render.server_lines import ServerLines
 
 _GENTLEST_FIRST = list(Change)
 AnyPart = Part[NetworkObserved] | Part[HaproxyObserved]
@@ -48,13 +49,15 @@ def plan(
     overdue: Collection[ServerKey] = (),
     unfinished: bool = False,
     crowded: bool = False,
+    kept: ServerLines | None = None,
 ) -> Plan:
     """``last_worker``: the highest worker number that is remembered; a new process gets a higher one.
 
     ``secrets``: by fingerprint, of those that ``desired`` names the ones of which the host has no file.
     ``runtime`` False: HAProxy has refused a runtime change, reload instead. ``overdue``: removed servers that have been
     finishing for too long. ``unfinished``: the last attempt failed somewhere. ``crowded``: the process needs room for
-    more connections. Raises Hopeless where the desired state cannot be rendered.
+    more connections. ``kept``: of the load balancer's former texts. Raises Hopeless where the desired state cannot be
+    rendered.
     """
     if isinstance(desired, Gone):
         actions = [] if observed.nothing else _removal(observed, state=True)
@@ -82,6 +85,7 @@ def plan(
         runtime=runtime,
         overdue=overdue,
         crowded=crowded,
+        kept=kept,
     )
     united = unite(cleared.observed.files, [network, haproxy])
     actions = [*cleared.actions, *united.actions]

@@ -29,6 +29,7 @@ from evenload.render.haproxy_groups import listeners_in_service
 from evenload.render.haproxy_room import grown, room_of
 from evenload.render.haproxy_text import split
 from evenload.render.options import RenderOptions
+from evenload.render.server_lines import ServerLines
 
 NO_SECRETS: Mapping[str, SecretBytes] = MappingProxyType({})
 _WORKER = re.compile(r"/haproxy-([0-9]{1,9})\.sock ")
@@ -45,9 +46,19 @@ def plan_haproxy(
     runtime: bool,
     overdue: Collection[ServerKey],
     crowded: bool = False,
+    kept: ServerLines | None = None,
 ) -> Part[HaproxyObserved]:
     """As ``plan``."""
-    part = _plan(desired, observed, options, last_worker=last_worker, runtime=runtime, overdue=overdue, crowded=crowded)
+    part = _plan(
+        desired,
+        observed,
+        options,
+        last_worker=last_worker,
+        runtime=runtime,
+        overdue=overdue,
+        crowded=crowded,
+        kept=kept or ServerLines(),
+    )
     return with_secrets(part, desired, secrets)
 
 
@@ -69,27 +80,28 @@ def _plan(
     runtime: bool,
     overdue: Collection[ServerKey],
     crowded: bool,
+    kept: ServerLines,
 ) -> Part[HaproxyObserved]:
     new = next_worker(observed, last_worker)
     running = observed.process
     if not listeners_in_service(desired):
         # HAProxy would cost 3 MiB to serve nobody. Namespace and VIP stay, so that the address is held, answers pings,
         # and the first listener costs no more than the start of a process.
-        text = render_haproxy(desired, options, max(1, new - 1))
+        text = render_haproxy(desired, options, max(1, new - 1), kept=kept)
         stop = (FinishHaproxy(),) if running is not None or observed.orphan else ()
         change = Change.REMOVE if stop else Change.NOTHING
         return _with_file(Part(actions=stop, change=change, after=HaproxyObserved()), observed, text)
     if running is None:
-        text = render_haproxy(desired, options, new)
+        text = render_haproxy(desired, options, new, kept=kept)
         return _new_process(StartHaproxy(text, new), Change.START)
     room = room_of(running.text)
     room = grown(room) if crowded else room
-    text = render_haproxy(desired, options, running.worker, room=room)
+    text = render_haproxy(desired, options, running.worker, room=room, kept=kept)
     servers = plan_servers(running, text, runtime=runtime, overdue=overdue)
     if servers is None:
         # The new process judges its own candidate file before it binds or takes over anything, and until it listens
         # nothing else is touched: a check before that would cost another process's start and find no more.
-        text = render_haproxy(desired, options, new, room=room)
+        text = render_haproxy(desired, options, new, room=room, kept=kept)
         part = _new_process(ReloadHaproxy(text, new, running.text), Change.RELOAD)
         return replace(part, kept=names_in(running.text))
     process = HaproxyProcess(pid=running.pid, worker=running.worker, text=text)

@@ -46,6 +46,7 @@ class Planner:
             overdue=overdue,
             unfinished=unfinished,
             crowded=process.crowded,
+            kept=memory.host.lines,
         )
         if isinstance(desired, Desired) and not planned.actions:
             shared = _sharing(observed, desired, planned.after)

@@ -209,6 +209,7 @@ class Reconciler:
                 secrets=memory.secrets,
                 last_worker=process.worker,
                 runtime=False,
+                kept=memory.host.lines,
             )
             attempt = apply(planned, self._host)
         if attempt.outcome is not Outcome.DONE or not isinstance(desired, Desired):

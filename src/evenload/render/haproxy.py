@@ -16,11 +16,14 @@ from evenload.render.haproxy_sections import (
     render_peers,
 )
 from evenload.render.options import RenderOptions
+from evenload.render.server_lines import ServerLines
 
 
-def render_haproxy(desired: Desired, options: RenderOptions, worker: int, *, room: int = 0) -> str:
+def render_haproxy(
+    desired: Desired, options: RenderOptions, worker: int, *, room: int = 0, kept: ServerLines | None = None
+) -> str:
     """The text for worker number ``worker``. ``room``: for so many connections at least where a listener has no limit.
-    Raises quoting.UnsafeText, naming the field.
+    ``kept``: of the load balancer's former texts. Raises quoting.UnsafeText, naming the field.
 
     Without a listener in service (haproxy_groups.listeners_in_service) it is valid too, but serves nothing.
     """
@@ -35,12 +38,15 @@ def render_haproxy(desired: Desired, options: RenderOptions, worker: int, *, roo
     sections += [
         render_frontend(desired.load_balancer, listener, options, backend_of.get(listener.id)) for listener in listeners
     ]
-    sections += [render_backend(desired, group) for group in groups]
-    sections += [
-        render_check_backend(desired, pool, monitor)
+    kept = kept or ServerLines()
+    backends = [render_backend(desired, group, kept) for group in groups]
+    backends += [
+        render_check_backend(desired, pool, monitor, kept)
         for pool in served
         for monitor in choose_monitors(desired, pool.id).further
     ]
+    kept.keep_only({backend[0].removeprefix("backend ") for backend in backends})
+    sections += backends
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
 

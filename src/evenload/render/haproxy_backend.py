@@ -4,8 +4,7 @@ There is no ``default-server``: HAProxy ignores it for a server that is added at
 everything itself, and ``add server`` with the words of the line makes the very same server.
 """
 
-import hashlib
-from functools import lru_cache
+from functools import partial
 
 from evenload.model.balancer import HealthMonitor, Member, Pool, SessionPersistence
 from evenload.model.desired import Desired
@@ -15,6 +14,7 @@ from evenload.render.haproxy_checks import VETOABLE, check_words, observing_word
 from evenload.render.haproxy_groups import Group
 from evenload.render.haproxy_monitors import Monitors, check_backend, choose_monitors
 from evenload.render.haproxy_sections import milliseconds
+from evenload.render.server_lines import FROM_BACKUP, ServerLines
 
 PINGED = "    # Its members are pinged by the agent, which sets their health at run time."
 """Tells a pinged backend from one without a monitor, for which HAProxy has the same words."""
@@ -31,20 +31,13 @@ _REUSED = ["pool-purge-delay", "5s", "pool-max-conn", "-1"]
 keeps no connection for the next request. What is said here is what such a server would lack (tests/root compares all
 that HAProxy tells of both)."""
 _TABLE = "size 50k expire 1d peers local"
-REMEMBERED = 8192
-"""Lines of servers: those of a member that stays as it was are not put together anew at every change of another."""
-_IDS = 1 << 20
-"""A backup member's number is this or more, so that rules can tell who answered; the hash sees no more bits."""
-_FROM_BACKUP = f"srv_id ge {_IDS}"
 _COOKIE = "SRV"
 _NO_COOKIE = f"'{_COOKIE}=; Max-Age=0; path=/'"
 
 
-def render_backend(desired: Desired, group: Group) -> list[str]:
+def render_backend(desired: Desired, group: Group, kept: ServerLines) -> list[str]:
     pool = group.pool
     monitors = choose_monitors(desired, pool.id)
-    members = desired.members_of(pool.id)
-    numbers = _server_ids(members)
     lines = [
         f"backend {backend_name(group)}",
         f"    mode {'http' if group.http else 'tcp'}",
@@ -61,23 +54,23 @@ def render_backend(desired: Desired, group: Group) -> list[str]:
         lines += render_check(desired.load_balancer, monitors.native, milliseconds(group.connect))
     elif monitors.pinged:
         lines.append(PINGED)
-    lines += [f"    {_server(pool, member, monitors, numbers[member.id])}" for member in members]
-    return lines
+    members = desired.members_of(pool.id)
+    render = partial(_server, pool, monitors)
+    return [*lines, *kept.of(backend_name(group), (pool, monitors), members, render)]
 
 
-def render_check_backend(desired: Desired, pool: Pool, monitor: HealthMonitor) -> list[str]:
+def render_check_backend(desired: Desired, pool: Pool, monitor: HealthMonitor, kept: ServerLines) -> list[str]:
     """What checks the members of a pool for a further monitor. No frontend leads here, so nothing of how the pool is
     used matters, but the PROXY protocol, which HAProxy speaks in the checks of a server's own port too."""
-    members = desired.members_of(pool.id)
-    numbers = _server_ids(members)
-    limit = timeout_of(monitor)
+    name, limit = _safe_name(check_backend(monitor)), timeout_of(monitor)
+    render = partial(_check_server, pool, monitor)
     return [
-        f"backend {_safe_name(check_backend(monitor))}",
+        f"backend {name}",
         "    mode tcp",
         f"    timeout connect {limit}s",
         f"    timeout server {limit}s",
         *render_check(desired.load_balancer, monitor, 1000 * limit),
-        *(f"    {_check_server(pool, member, monitor, numbers[member.id])}" for member in members),
+        *kept.of(name, (pool, monitor), desired.members_of(pool.id), render),
     ]
 
 
@@ -93,8 +86,7 @@ def keeps_table(group: Group) -> bool:
     return kept.type is PersistenceType.SOURCE_IP or (kept.type is PersistenceType.APP_COOKIE and group.http)
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _server(pool: Pool, member: Member, monitors: Monitors, number: int) -> str:
+def _server(pool: Pool, monitors: Monitors, member: Member, number: int) -> str:
     words = [*_place(member, number), "weight", str(quoting.number(member.weight, 0, 256, "weight"))]
     words += _state(member)
     words += _REUSED
@@ -106,14 +98,14 @@ def _server(pool: Pool, member: Member, monitors: Monitors, number: int) -> str:
         words += observing_words(monitors.native)
     if monitors.vetoing:
         words += VETOABLE
-    return " ".join(words)
+    return f"    {' '.join(words)}"
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _check_server(pool: Pool, member: Member, monitor: HealthMonitor, number: int) -> str:
+def _check_server(pool: Pool, monitor: HealthMonitor, member: Member, number: int) -> str:
     """Of one weight, so that a change of the member's is none of this server."""
     words = [*_place(member, number), "weight", "1", *_state(member), *_SEND_PROXY.get(pool.protocol, [])]
-    return " ".join([*words, *check_words(member, monitor), *_checked_by_proxy(pool, member)])
+    words += [*check_words(member, monitor), *_checked_by_proxy(pool, member)]
+    return f"    {' '.join(words)}"
 
 
 def _checked_by_proxy(pool: Pool, member: Member) -> list[str]:
@@ -136,19 +128,6 @@ def _safe_name(name: str) -> str:
     return ":".join(quoting.identifier(part) for part in name.split(":"))
 
 
-def _server_ids(members: tuple[Member, ...]) -> dict[str, int]:
-    """1 to 2^20 - 1 (the hash looks at no more bits), by the member's own id alone unless two fall together; 2^20 more
-    for a backup member."""
-    taken: dict[int, str] = {}
-    for identifier in sorted(member.id for member in members):
-        number = _first_number(identifier)
-        while number in taken:
-            number = number % (_IDS - 1) + 1
-        taken[number] = identifier
-    backups = {member.id for member in members if member.backup}
-    return {identifier: number + _IDS * (identifier in backups) for number, identifier in taken.items()}
-
-
 def _cookie(group: Group) -> bool:
     kept = group.pool.session_persistence
     return group.http and kept is not None and kept.type is PersistenceType.HTTP_COOKIE
@@ -161,9 +140,9 @@ def _kept_by_cookie(pool: Pool) -> list[str]:
         f"    cookie {_COOKIE} insert indirect nocache dynamic",
         f"    dynamic-cookie-key {quoting.identifier(pool.id)}",
         f"    http-request set-var(txn.kept) req.cook({_COOKIE})",
-        f"    http-after-response replace-header Set-Cookie ^{_COOKIE}=.* {_NO_COOKIE} if {{ {_FROM_BACKUP} }}",
+        f"    http-after-response replace-header Set-Cookie ^{_COOKIE}=.* {_NO_COOKIE} if {{ {FROM_BACKUP} }}",
         f"    http-after-response add-header Set-Cookie {_NO_COOKIE}"
-        f" if {{ {_FROM_BACKUP} }} {{ var(txn.kept) -m found }} !{{ res.hdr(Set-Cookie) -m beg {_COOKIE}= }}",
+        f" if {{ {FROM_BACKUP} }} {{ var(txn.kept) -m found }} !{{ res.hdr(Set-Cookie) -m beg {_COOKIE}= }}",
     ]
 
 
@@ -174,16 +153,11 @@ def _table(group: Group) -> list[str]:
         return [
             f"    stick-table type ipv6 {_TABLE}",
             "    stick match src",
-            f"    stick store-response src if !{{ {_FROM_BACKUP} }}",
+            f"    stick store-response src if !{{ {FROM_BACKUP} }}",
         ]
     name = kept.cookie_name or ""
     return [
         f"    stick-table type binary len 20 {_TABLE}",
-        f"    stick store-response {quoting.cookie_fetch('res', name)} if !{{ {_FROM_BACKUP} }}",
+        f"    stick store-response {quoting.cookie_fetch('res', name)} if !{{ {FROM_BACKUP} }}",
         f"    stick match {quoting.cookie_fetch('req', name)}",
     ]
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _first_number(identifier: str) -> int:
-    return int.from_bytes(hashlib.sha256(identifier.encode()).digest()[:4]) % (_IDS - 1) + 1

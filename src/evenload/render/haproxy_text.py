@@ -7,10 +7,12 @@ time stands last in the process, wherever the next text has it.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 _STATS_SOCKET = re.compile(r"^(    stats socket \S*/haproxy-)[0-9]+(\.sock )", re.MULTILINE)
+_SERVER = "    server "
 _DYNAMIC_COOKIE = re.compile(r"    cookie \S+ .*\bdynamic\b")
 
 
@@ -124,9 +126,8 @@ def _split_lines(text: str) -> _Lines:
     servers: dict[tuple[str, str], str] = {}
     backend = ""
     for line in text.split("\n"):
-        if line.startswith("    server "):
-            _, name, _ = line.split(maxsplit=2)
-            servers[backend, name] = line
+        if line.startswith(_SERVER):
+            servers[backend, _name(line)] = line
             continue
         if line and not line[0].isspace():
             backend = line.removeprefix("backend ")
@@ -145,20 +146,52 @@ def plan_difference(running: str, wanted: str) -> Difference:
     if without_worker(running) == without_worker(wanted):
         return Equal()
     try:
+        between = _servers_between(running, wanted)
+        if between is not None:
+            return _plan_servers(*between, lambda: _cookie_backends(wanted))
         now, then = _split_lines(running), _split_lines(wanted)
         before, after = without_worker(now.skeleton), without_worker(then.skeleton)
         if before != after:
             return Reload(_first_difference(before, after))
-        return _plan_servers(now.servers, then.servers, _cookie_backends(after))
+        return _plan_servers(now.servers, then.servers, lambda: _cookie_backends(after))
     except ValueError:
         return Reload("the running text is not one of ours")
 
 
-def _plan_servers(
-    now: Mapping[tuple[str, str], str], then: Mapping[tuple[str, str], str], cookies: Collection[str]
-) -> Difference:
+_ServerLines = Mapping[tuple[str, str], str]
+
+
+def _servers_between(running: str, wanted: str) -> tuple[_ServerLines, _ServerLines] | None:
+    """The lines between what both texts begin with and what both end with, where these are servers of one backend
+    alone; else None."""
+    now, then = running.split("\n"), wanted.split("\n")
+    shorter = min(len(now), len(then))
+    first = _count_equal(now, then, shorter)
+    last = _count_equal(reversed(now), reversed(then), shorter - first)
+    between = now[first : len(now) - last], then[first : len(then) - last]
+    if not all(line.startswith(_SERVER) for lines in between for line in lines):
+        return None
+    head = next((line for line in reversed(then[:first]) if line and not line[0].isspace()), "")
+    backend = head.removeprefix("backend ")
+    before, after = ({(backend, _name(line)): line for line in lines} for lines in between)
+    return before, after
+
+
+def _name(line: str) -> str:
+    _, name, _ = line.split(maxsplit=2)
+    return name
+
+
+def _count_equal(lines: Iterable[str], others: Iterable[str], most: int) -> int:
+    """How many there are before the first two that differ."""
+    pairs = islice(zip(lines, others, strict=False), most)
+    return next((place for place, (line, other) in enumerate(pairs) if line != other), most)
+
+
+def _plan_servers(now: _ServerLines, then: _ServerLines, cookie_backends: Callable[[], Collection[str]]) -> Difference:
     """From lines to lines. Raises ValueError for one that no version of ours has written."""
     changes: list[RuntimeChange] = []
+    cookies = cookie_backends() if then.keys() - now.keys() else ()
     # Added before removed, so that a backend whose members are all exchanged is never empty.
     for key, line in then.items():
         standing = now.get(key)
