@@ -24,7 +24,7 @@ from evenload.model.named_file import NamedFile
 from evenload.model.network_steps import NetworkStep
 from evenload.model.observed import NetworkObserved, Observed
 from evenload.model.verdict import Verdict
-from evenload.payloads.documents import dump_desired, load_desired
+from evenload.payloads.documents import Writer, load_desired
 from evenload.threads import Faults
 
 _DESIRED = "desired.json"
@@ -40,6 +40,7 @@ class LinuxHost:
         faults = faults or Faults()
         self._settings = settings
         self._files = StateFiles(settings.state_dir)
+        self._writers: dict[str, Writer] = {}
         self._vif = choose_vif(settings)
         self._networks = Networks(settings.netns_dir, self._vif, faults, probe_addresses=settings.probe_addresses)
         self._haproxy = Haproxy(settings, self._files, furnish)
@@ -97,7 +98,8 @@ class LinuxHost:
         self._files.ensure(load_balancer_id)
 
     def remember(self, desired: Desired) -> None:
-        self._files.write(desired.id, _DESIRED, dump_desired(desired))
+        writer = self._writers.setdefault(desired.id, Writer())
+        self._files.write(desired.id, _DESIRED, writer.dump(desired))
 
     def write_files(self, load_balancer_id: str, files: Sequence[NamedFile]) -> None:
         for file in files:
@@ -111,6 +113,7 @@ class LinuxHost:
         self._haproxy.write_config(load_balancer_id, text)
 
     def remove_state(self, load_balancer_id: str) -> None:
+        self._writers.pop(load_balancer_id, None)
         self._files.remove_all(load_balancer_id)
 
     def load_counters(self, load_balancer_id: str) -> str | None:

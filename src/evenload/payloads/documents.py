@@ -5,17 +5,24 @@ is passed over. From the wire nothing unknown is passed over: a field that this 
 thing that a tenant asked for.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from evenload.model.balancer import Member
 from evenload.model.desired import Desired
 from evenload.model.registration import PAYLOAD_VERSION
 
 _DESIRED = TypeAdapter(Desired)
+_MEMBER = TypeAdapter(Member)
 _LENIENT = TypeAdapter(dict[str, Desired])
 _STRICT = TypeAdapter(dict[str, Desired], config=ConfigDict(extra="forbid"))
 """In a dictionary, because a setting at a dataclass itself would have to stand in the model."""
 
-
+FEW = 20
+"""Members, of which nothing is kept."""
+_NO_MEMBERS = b'"members":[]'
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
 
@@ -26,6 +33,30 @@ class UnknownContent(ValueError):
 def dump_desired(desired: Desired) -> bytes:
     """What names no secret is written as versions wrote it that had none."""
     return _DESIRED.dump_json(desired, exclude=None if desired.secrets else {"secrets"})
+
+
+class Writer:
+    """Writes the documents of one load balancer, again and again: what it has written of a member that is the very same
+    as before is written again as it was. Not for several threads at once. ``write_member``: for those that are not."""
+
+    def __init__(self, write_member: Callable[[Member], bytes] = _MEMBER.serializer.to_json) -> None:
+        self._write_member = write_member
+        self._members: tuple[Member, ...] = ()
+        self._written: list[bytes] = []
+
+    def dump(self, desired: Desired) -> bytes:
+        """As ``dump_desired``."""
+        if len(desired.members) < FEW:
+            self._members, self._written = (), []
+            return dump_desired(desired)
+        self._members, self._written = desired.members, self._renewed(desired.members)
+        # Within a string the quotation marks would be escaped.
+        before, _, after = dump_desired(replace(desired, members=())).partition(_NO_MEMBERS)
+        return b'%b"members":[%b]%b' % (before, b",".join(self._written), after)
+
+    def _renewed(self, members: tuple[Member, ...]) -> list[bytes]:
+        known = {id(member): each for member, each in zip(self._members, self._written, strict=True)}
+        return [known.get(id(member)) or self._write_member(member) for member in members]
 
 
 def load_desired(payload: bytes) -> Desired:

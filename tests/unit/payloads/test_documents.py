@@ -2,18 +2,19 @@
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 from pydantic_core import to_json
-from tests.fakes.desired import document_of_version_1, make_desired, monitor
+from tests.fakes.desired import document_of_version_1, make_desired, monitor, with_member
 
+from evenload.model.balancer import Member
 from evenload.model.desired import Desired, Gone
 from evenload.model.registration import PAYLOAD_VERSION
 from evenload.model.secret import SecretReference
-from evenload.payloads.documents import UnknownContent, dump_desired, load_desired, read_desired
+from evenload.payloads.documents import FEW, UnknownContent, Writer, dump_desired, load_desired, read_desired
 from evenload.payloads.messages import pack_answers
 
 
@@ -26,6 +27,30 @@ def test_a_document_comes_back_as_it_was() -> None:
     desired = make_desired()
     assert load_desired(dump_desired(desired)) == desired
     assert read_desired(document()) == desired
+
+
+def test_of_a_large_document_what_has_changed_is_all_that_is_written_anew() -> None:
+    written: list[Member] = []
+
+    def write(member: Member) -> bytes:
+        written.append(member)
+        return TypeAdapter(Member).dump_json(member)
+
+    writer, size = Writer(write), 3 * FEW
+    desired = replace(make_desired(size=size), project_id='"members":[]')
+    for document, anew in [
+        (desired, size),
+        (desired, 0),
+        (with_member(desired, 5, weight=7), 1),
+        (with_member(desired, 0, weight=9), 2),  # and the other is as it was
+        (replace(desired, members=desired.members[1:]), 0),
+        (replace(desired, members=(*desired.members[5:], *desired.members[:4])), 1),
+        (replace(desired, members=desired.members[:3]), 0),  # few, written as a whole
+        (replace(desired, secrets=(SECRET,)), size),
+    ]:
+        written.clear()
+        assert writer.dump(document) == dump_desired(document)
+        assert len(written) == anew
 
 
 SECRET = SecretReference(id="key", fingerprint="0" * 64)
