@@ -86,7 +86,8 @@ def tree_for(
     def in_force(record: Record[R]) -> Record[R]:
         return replace(record, provisioning_status=ProvisioningStatus.ACTIVE, generation=generation, fault=None)
 
-    return with_pool(empty, parts).stepped(in_force)
+    tree = with_pool(empty, parts)
+    return tree.stepped(in_force, tree.records())
 
 
 def _arrived(record: Record[R], monitored: bool = False) -> Record[R]:

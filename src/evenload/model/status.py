@@ -7,13 +7,13 @@ A generation numbers the changes of one load balancer. Whatever a change touches
 that the report of an earlier generation can never pass for the answer to a later change.
 """
 
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from typing import TypeVar
 
-from evenload.model.balancer import HealthMonitor, Item, Member, Record, listener_without_pools
+from evenload.model.balancer import AnyRecord, HealthMonitor, Item, Member, Record, listener_without_pools
 from evenload.model.desired import Health
 from evenload.model.enums import OperatingStatus, ProvisioningStatus
 from evenload.model.placement import applied_by_all, with_applied
@@ -111,7 +111,7 @@ def advance(tree: Tree, *, now: datetime, changed: Collection[str] = (), deleted
             updated_at=now,
         )
 
-    advanced = replace(tree.stepped(step), generation=generation)
+    advanced = replace(tree.stepped(step, _existing(tree, gone | locked)), generation=generation)
     if tree.hosted:
         return advanced
     everywhere = tuple(replace(placement, applied_generation=generation) for placement in advanced.placements)
@@ -152,8 +152,9 @@ def in_force(tree: Tree, generation: int) -> Tree | None:
     """The tree when that generation is in force; None: the load balancer is gone."""
     if tree.load_balancer.deleting and tree.load_balancer.generation <= generation:
         return None
+    unsettled = {record.id: record for record in tree.records() if not _is_settled(record)}
     gone = tree.descendants_of(
-        {record.id for record in tree.records() if record.deleting and record.generation <= generation}
+        {record.id for record in unsettled.values() if record.deleting and record.generation <= generation}
     )
     no_monitor = {
         record.item.pool_id
@@ -175,7 +176,18 @@ def in_force(tree: Tree, generation: int) -> Tree | None:
             result = with_operating_status(result, OperatingStatus.NO_MONITOR)
         return result
 
-    return tree.stepped(step)
+    freed = {record.id: record for pool_id in no_monitor for record in tree.members_of(pool_id)}
+    return tree.stepped(step, _existing(tree, {**unsettled, **freed, **dict.fromkeys(gone)}))
+
+
+def _is_settled(record: AnyRecord) -> bool:
+    """Whether it stays as it is, whatever generation is in force now: most records do while one is changed."""
+    settled = record.provisioning_status is ProvisioningStatus.ACTIVE and record.fault is None and not record.deleting
+    return settled and _operating_when_applied(record) in (None, record.operating_status)
+
+
+def _existing(tree: Tree, identifiers: Iterable[str]) -> Iterator[AnyRecord]:
+    return (record for record in map(tree.get, identifiers) if record is not None)
 
 
 def capped(reason: str) -> str:
@@ -205,7 +217,7 @@ def given_up(tree: Tree, generation: int, reason: str, agent: str | None = None)
             return with_operating_status(failed, OperatingStatus.OFFLINE)
         return failed
 
-    return tree.stepped(step)
+    return tree.stepped(step, filter(is_pending, tree.records()))
 
 
 def _lost(tree: Tree, fault: str) -> Tree:
@@ -225,7 +237,7 @@ def delayed(tree: Tree, generation: int, reason: str, agent: str | None = None) 
         waits = is_pending(record) and applied_before < record.generation <= generation
         return replace(record, fault=fault) if waits and record.fault != fault else record
 
-    return tree.stepped(step)
+    return tree.stepped(step, filter(is_pending, tree.records()))
 
 
 def _applied_by(tree: Tree, agent: str | None) -> int:
@@ -244,7 +256,13 @@ def with_verdicts(tree: Tree, health: Health) -> Tree:
             status = OperatingStatus.OFFLINE
         return with_operating_status(record, status)
 
-    return tree.stepped(step)
+    statuses = health.statuses
+    news = (
+        record
+        for record in tree.records()
+        if statuses.get(record.id) is not record.operating_status or not record.item.admin_state_up
+    )
+    return tree.stepped(step, news)
 
 
 def initial_operating_status(item: Item, *, monitored: bool = False) -> OperatingStatus:

@@ -4,7 +4,7 @@ Whatever is done to objects of every kind (reading, writing, deletion with all t
 document for the agents) goes by ``KINDS``: a new kind of object has its line there.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -167,6 +167,8 @@ class Tree:
     def descendants_of(self, identifiers: Collection[str]) -> set[str]:
         """The ids of all objects that go when these go, these included."""
         going = set(identifiers)
+        if not going:
+            return going
         if self.id in going:
             return going | {record.id for record in self.records()}
         for kind, records in self.children.items():
@@ -206,13 +208,19 @@ class Tree:
         leaving = frozenset(identifiers)
         return replace(self, children={kind: _less(records, leaving) for kind, records in self.children.items()})
 
-    def stepped(self, step: Step) -> "Tree":
-        """Every record taken through one step; children for which it gives None are left out."""
-        return replace(
-            self,
-            load_balancer=step(self.load_balancer) or self.load_balancer,
-            children={kind: _stepped(records, step) for kind, records in self.children.items()},
-        )
+    def stepped(self, step: Step, records: Iterable[AnyRecord]) -> "Tree":
+        """These records of it taken through one step; children for which it gives None are left out. A mapping in which
+        nothing has changed is the very same, so that a store need not compare."""
+        head = self.load_balancer
+        changed: dict[Kind, dict[str, Record[Any] | None]] = {}
+        for record in records:
+            result = step(record)
+            if record.id == self.id:
+                head = result or head
+            elif result is not record:
+                changed.setdefault(kind_of(record.item), {})[record.id] = result
+        put = {kind: _with(self.children[kind], results) for kind, results in changed.items()}
+        return replace(self, load_balancer=head, children={**self.children, **put})
 
 
 def _ids_in(name: str) -> Callable[[Any], tuple[str]]:
@@ -225,15 +233,12 @@ def _less(records: Children, leaving: frozenset[str]) -> Children:
     return {key: record for key, record in records.items() if key not in leaving}
 
 
-def _stepped(records: Children, step: Step) -> Children:
-    """The same mapping where nothing has changed, so that a store need not compare."""
-    results = dict(_results(records, step))
-    same = len(results) == len(records) and all(results[key] is record for key, record in records.items())
-    return records if same else results
-
-
-def _results(records: Children, step: Step) -> Iterator[tuple[str, Record[Any]]]:
-    for key, record in records.items():
-        result = step(record)
-        if result is not None:
-            yield key, result
+def _with(records: Children, results: Mapping[str, Record[Any] | None]) -> Children:
+    """The records with these in their places; what is None goes."""
+    found = records.copy()
+    for key, result in results.items():
+        if result is None:
+            del found[key]
+        else:
+            found[key] = result
+    return found
