@@ -20,11 +20,12 @@ from evenload.agent.planning import Planner
 from evenload.agent.probing import OnVerdict, Probing
 from evenload.agent.report import Reporter
 from evenload.agent.requeue import Requeue, RoundEnd, choose_requeue, requeue_backoff, requeue_fault, requeue_unknown
-from evenload.agent.schedule import Task
+from evenload.agent.schedule import Answer, Task
 from evenload.agent.secrets import Secrets
 from evenload.agent.settings import AgentSettings
 from evenload.interfaces import Clock, Host, Server
 from evenload.model.desired import Change, Desired, Gone, Outcome, Unreadable
+from evenload.model.difference import Difference, sharing
 from evenload.model.errors import Hopeless, HostError, ServerUnavailable
 from evenload.model.observed import Observed
 from evenload.render.haproxy import count_checks
@@ -33,6 +34,13 @@ from evenload.render.options import RenderOptions
 from evenload.threads import Faults
 
 log = structlog.get_logger(__name__)
+
+
+def _document_of(answer: Answer, before: Desired | Gone | None) -> Desired | Gone | Unreadable | None:
+    """None where it only says what has changed, and ``before`` is not the document in which that is so."""
+    if not isinstance(answer.document, Difference):
+        return answer.document
+    return answer.document.applied_to(before) if isinstance(before, Desired) else None
 
 
 class Reconciler:
@@ -104,8 +112,10 @@ class Reconciler:
         """
         answer = task.answer
         if answer is not None and not task.fetch and answer.asked_at > memory.desired.answered_at:
-            self._accept(memory, task, answer.document, answer.answered_at)
-            return True
+            document = _document_of(answer, memory.desired.document)
+            if document is not None:
+                self._accept(memory, task, document, answer.answered_at)
+                return True
         if task.fetch or answer is not None or memory.desired.document is None:
             return self._fetch(memory, task)
         return True
@@ -137,6 +147,8 @@ class Reconciler:
                 log.info("unknown to the server, counted at the next resync", load_balancer=memory.load_balancer_id)
             memory.desired = DesiredPart(document=before, answered_at=answered_at, held_back=True)
             return
+        if isinstance(answer, Desired) and isinstance(before, Desired):
+            answer = sharing(before, answer)
         if answer != before:
             memory.reports.acknowledged = None  # that was about another document, even under the same number
             memory.host.failures = 0

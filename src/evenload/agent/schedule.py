@@ -7,18 +7,20 @@ this host and goes first; then what the server has news of (a hint), whose answe
 """
 
 import heapq
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from evenload.model.desired import Desired, Gone, Unreadable
+from evenload.model.difference import Difference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the server answered to a batch, or said in a hint. The document is not older than ``asked_at`` and not newer
-    than ``answered_at``."""
+    """What the server answered to a batch, or said in a hint: a document, or what has changed in one. It is not older
+    than ``asked_at`` and not newer than ``answered_at``."""
 
-    document: Desired | Gone | Unreadable
+    document: Desired | Difference | Gone | Unreadable
     asked_at: float
     answered_at: float
 
@@ -44,8 +46,20 @@ class Task:
             fetch=fetch,
             observe=self.observe or other.observe,
             hinted=max(hints) if hints else None,
-            answer=max(reversed(answers), key=lambda answer: answer.asked_at) if answers else None,
+            answer=_united(answers),
         )
+
+
+def _united(answers: Sequence[Answer]) -> Answer | None:
+    """The newest, with the changes before it where there is no telling it without them."""
+    if not answers:
+        return None
+    newest = max(reversed(answers), key=lambda answer: answer.asked_at)
+    first = answers[0]
+    if isinstance(first.document, Difference) and isinstance(newest.document, Difference):
+        both = first.document.followed_by(newest.document)
+        return newest if both is None else replace(newest, document=both)
+    return newest
 
 
 class _Lane(IntEnum):

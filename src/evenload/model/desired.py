@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import TypeVar
@@ -51,7 +51,9 @@ class Desired(_ByPool):
     """The desired state of one load balancer at one generation. Objects that are to be deleted are not in it.
 
     Disabled objects are: it is ``render`` that leaves them out or puts them into maintenance. ``secrets``: what it
-    needs of these; their contents are fetched apart and are in no document.
+    needs of these; their contents are fetched apart and are in no document. ``edition``: tells this very content from
+    every other that the server has had of the load balancer, 0 where it cannot be told (``model/difference``); it is
+    sent beside the document.
     """
 
     generation: int
@@ -63,6 +65,7 @@ class Desired(_ByPool):
     members: tuple[Member, ...] = ()
     monitors: tuple[HealthMonitor, ...] = ()
     secrets: tuple[SecretReference, ...] = ()
+    edition: int = field(default=0, compare=False, repr=False)
 
     @property
     def id(self) -> str:

@@ -74,12 +74,14 @@ class Tree:
     ``hosted`` False: it has no VIP yet and is on no host; it holds a pool of LBaaS v1 that stands alone, and nobody is
     shown the load balancer itself. Whatever is changed in it is in force at once. ``children``: by kind, from id to
     record, in the order of creation. ``placements``: the agents that have it, one each; none only while it is planned.
+    ``edition``: of the document that is made of it, 0 where it is not stored; a tree that is made of it has none.
     """
 
     load_balancer: Record[LoadBalancer]
     generation: int
     placements: tuple[Placement, ...] = ()
     children: Mapping[Kind, Children] = field(default_factory=dict)
+    edition: int = field(default=0, init=False, compare=False, repr=False)
     _by_parent: dict[tuple[Kind, str], dict[str, list[Record[Any]]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -187,6 +189,18 @@ class Tree:
                     index.setdefault(key, []).append(record)
             self._by_parent[kind, name] = index
         return index
+
+    def note_stored(self, edition: int) -> None:
+        """By the store, before anybody else has it; what is made of it differs by no more than that."""
+        object.__setattr__(self, "edition", edition)
+
+    def carried(self) -> dict[str, Any]:
+        """What travels to the agents, by the fields of ``Desired``: everything but what is being deleted."""
+        return {
+            line.carried_as: tuple(record.item for record in self.of_kind(kind).values() if not record.deleting)
+            for kind, line in KINDS.items()
+            if line.carried_as is not None
+        }
 
     # ------------------------------------------------------------------------------------------------------ changing
 

@@ -7,11 +7,14 @@ thing that a tenant asked for.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from evenload.model.balancer import Member
 from evenload.model.desired import Desired
+from evenload.model.difference import Difference
 from evenload.model.registration import PAYLOAD_VERSION
 
 _DESIRED = TypeAdapter(Desired)
@@ -22,6 +25,8 @@ _STRICT = TypeAdapter(dict[str, Desired], config=ConfigDict(extra="forbid"))
 
 FEW = 20
 """Members, of which nothing is kept."""
+_NAMES = ("since", "edition", "removed", "changed")
+_DIFFERENCE = TypeAdapter(tuple[int, int, tuple[str, ...], Any])
 _NO_MEMBERS = b'"members":[]'
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
@@ -32,7 +37,28 @@ class UnknownContent(ValueError):
 
 def dump_desired(desired: Desired) -> bytes:
     """What names no secret is written as versions wrote it that had none."""
-    return _DESIRED.dump_json(desired, exclude=None if desired.secrets else {"secrets"})
+    return _DESIRED.dump_json(desired, exclude={"edition"} if desired.secrets else {"edition", "secrets"})
+
+
+def dump_difference(difference: Difference) -> bytes:
+    """An agent that knows of none takes it for a document with unknown fields, and fetches the whole."""
+    return b'{"since":%d,"edition":%d,"removed":%b,"changed":%b}' % (
+        difference.since,
+        difference.changed.edition,
+        to_json(difference.removed),
+        dump_desired(difference.changed),
+    )
+
+
+def read_change(document: object) -> Desired | Difference:
+    """A document or a difference, from the wire, JSON parsed. Raises UnknownContent."""
+    if not isinstance(document, dict) or "since" not in document:
+        return read_desired(document)
+    try:
+        since, edition, removed, changed = _DIFFERENCE.validate_python(tuple(document.get(each) for each in _NAMES))
+    except ValidationError as error:
+        raise UnknownContent(describe(error)) from error
+    return Difference(since=since, changed=replace(read_desired(changed), edition=edition), removed=removed)
 
 
 class Writer:

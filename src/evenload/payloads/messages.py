@@ -4,6 +4,7 @@ What either side cannot read is refused by name (UnknownContent). The domain's e
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -14,7 +15,14 @@ from evenload.model.errors import EvenloadError, ForeignDatabase, SecretUnavaila
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretReference
 from evenload.model.snapshot import Snapshot
-from evenload.payloads.documents import UnknownContent, describe, dump_desired, read_desired
+from evenload.payloads.documents import (
+    UnknownContent,
+    describe,
+    dump_desired,
+    dump_difference,
+    read_change,
+    read_desired,
+)
 
 _CODES: list[tuple[str, type[Exception], type[EvenloadError]]] = [
     ("foreign-database", ForeignDatabase, ForeignDatabase),
@@ -62,10 +70,11 @@ def pack_result(result: object) -> bytes:
 def pack_answers(answers: Mapping[str, Desired | Gone]) -> bytes:
     """The generation stands beside each document, for those that cannot read it."""
     packed = (
-        b'%b:{"generation":%b,"desired":%b}'
+        b'%b:{"generation":%b,%b"desired":%b}'
         % (
             to_json(identifier),
             to_json(answer.generation),
+            b'"edition":%d,' % answer.edition if isinstance(answer, Desired) and answer.edition else b"",
             dump_desired(answer) if isinstance(answer, Desired) else b"null",
         )
         for identifier, answer in answers.items()
@@ -104,7 +113,9 @@ def _answer(identifier: str, answer: dict[str, Any], version: int) -> Desired | 
     if document is None:
         return Gone(load_balancer_id=identifier, generation=generation)
     try:
-        return read_desired(document, version=version)
+        edition = answer.get("edition")
+        desired = read_desired(document, version=version)
+        return replace(desired, edition=edition) if isinstance(edition, int) else desired
     except UnknownContent as error:
         return Unreadable(
             load_balancer_id=identifier,
@@ -124,7 +135,9 @@ def read_assignments(result: Any) -> dict[str, int]:
 def pack_hint(load_balancer_id: str, generation: int, snapshot: Snapshot | None = None) -> bytes:
     fresh = b"null"
     if snapshot is not None:
-        fresh = b"[%b,%b,%b]" % (to_json(snapshot.moment), to_json(snapshot.database), dump_desired(snapshot.document))
+        found = snapshot.document
+        document = dump_desired(found) if isinstance(found, Desired) else dump_difference(found)
+        fresh = b"[%b,%b,%b]" % (to_json(snapshot.moment), to_json(snapshot.database), document)
     return b"[%b,%d,%b]" % (to_json(load_balancer_id), generation, fresh)
 
 
@@ -135,7 +148,7 @@ def read_hint(payload: bytes) -> tuple[str, int, Snapshot | None]:
         return identifier, generation, None
     moment, database, document = fresh
     try:
-        snapshot = Snapshot(document=read_desired(document), moment=moment, database=database)
+        snapshot = Snapshot(document=read_change(document), moment=moment, database=database)
     except UnknownContent:
         return identifier, generation, None
     return identifier, generation, snapshot

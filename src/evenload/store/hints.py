@@ -8,12 +8,13 @@ from evenload.model.tree import Tree
 @dataclass(frozen=True, slots=True)
 class Hint:
     """That load balancer is at that generation: for its agent to fetch. ``tree``: what the agent has to serve now, None
-    where that is nothing."""
+    where that is nothing. ``before``: the load balancer before the change, None where it was not."""
 
     agent: str
     load_balancer_id: str
     generation: int
     tree: Tree | None = None
+    before: Tree | None = None
 
 
 def hints_of(before: Tree | None, after: Tree) -> list[Hint]:
@@ -24,7 +25,7 @@ def hints_of(before: Tree | None, after: Tree) -> list[Hint]:
     if not changed:
         return []
     served = None if after.load_balancer.deleting else after
-    hints = [Hint(agent, after.id, after.generation, served) for agent in after.agents]
+    hints = [Hint(agent, after.id, after.generation, served, before) for agent in after.agents]
     if before is not None and before.hosted:
         hints += [Hint(agent, after.id, after.generation) for agent in before.agents if agent not in after.agents]
     return hints

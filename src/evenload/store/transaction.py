@@ -31,7 +31,7 @@ from evenload.store import (
 )
 from evenload.store.hints import Hint, hints_of
 from evenload.store.identity import ensure_identity, read_identity
-from evenload.store.tree_cache import TreeCache, count_children
+from evenload.store.tree_cache import TreeCache, count_children, new_edition
 from evenload.store.tree_writing import Writing
 
 
@@ -92,6 +92,8 @@ class SqlTransaction:
         """What was planned for these two."""
         writing.run(self._writable())
         if after is not None:
+            same = before is not None and before.edition and before.carried() == after.carried()
+            after.note_stored(before.edition if same and before is not None else new_edition())
             self.hints += hints_of(before, after)
             if writing.steps and _grown_from(before, after):
                 self._cache.keep(after, writing.revision)

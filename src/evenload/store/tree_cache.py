@@ -5,6 +5,7 @@ the revision in a transaction may take the tree that goes with it. What another 
 undone, has another revision and is never found. Trees are never changed, so all threads may use one.
 """
 
+import secrets
 import threading
 from collections import OrderedDict
 
@@ -18,6 +19,11 @@ _ROOM = 20_000
 
 def count_children(tree: Tree) -> int:
     return sum(len(children) for children in tree.children.values())
+
+
+def new_edition() -> int:
+    """For a tree that was read or written: nothing else that is made of this load balancer has it."""
+    return secrets.randbits(62) | 1
 
 
 class TreeCache:

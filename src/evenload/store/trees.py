@@ -18,7 +18,7 @@ from evenload.store import placements, tables
 from evenload.store.lbaas_v1 import V1_COLUMNS
 from evenload.store.mapping import RowCodec, to_moment
 from evenload.store.prepared import DriverInsert, DriverStatement, driver_delete, driver_insert, driver_update
-from evenload.store.tree_cache import TreeCache, count_children
+from evenload.store.tree_cache import TreeCache, count_children, new_edition
 
 _PENDING = (
     ProvisioningStatus.PENDING_CREATE.value,
@@ -151,6 +151,7 @@ def read_tree(
             if kind is not Kind.LOAD_BALANCER
         },
     )
+    tree.note_stored(new_edition())
     cache.keep(tree, revision)
     return tree
 

@@ -12,13 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, cast
 
 from sqlalchemy import Connection, Engine, event
 
 from evenload.interfaces import AgentBus, T, Transaction
 from evenload.model.desired import Desired
+from evenload.model.difference import Difference, difference_of
 from evenload.model.errors import EvenloadError, Overtaken
 from evenload.model.snapshot import Snapshot
 from evenload.model.tree import Tree
@@ -134,16 +135,23 @@ class SqlUnitOfWork:
         raise AssertionError("unreachable")
 
     def _snapshot(self, hint: Hint, moment: float) -> Snapshot | None:
-        """None where the agent had better fetch the document."""
-        tree = hint.tree
-        if self._describe is None or tree is None or count_children(tree) > _RECORDS_IN_A_SNAPSHOT:
+        """Of a large load balancer what has changed. None where the agent had better fetch the document."""
+        tree, before = hint.tree, hint.before
+        if self._describe is None or tree is None:
+            return None
+        large = count_children(tree) > _RECORDS_IN_A_SNAPSHOT
+        if large and (before is None or not before.edition or not before.hosted):
             return None
         try:
             with self.read() as transaction:
                 self._database = self._database or transaction.identity()
-                document = self._describe(transaction, tree)
+                document: Desired | Difference = self._describe(transaction, tree)
         except EvenloadError:  # the change is committed; what stands in the way of a fetch is told to who fetches
             return None
+        if large and before is not None and isinstance(document, Desired):
+            document = difference_of(replace(document, edition=before.edition, **before.carried()), document)
+            if document.size > _RECORDS_IN_A_SNAPSHOT:
+                return None
         return None if self._database is None else Snapshot(document=document, moment=moment, database=self._database)
 
     def _attempt(self, work: Callable[[SqlTransaction], T]) -> _Turn[T]:

@@ -20,6 +20,7 @@ from evenload.bus.hints import HintReceiver, HintSender, OnHint
 from evenload.bus.socket_client import SocketServer
 from evenload.bus.socket_server import SocketGateway
 from evenload.model.desired import Gone, Unreadable
+from evenload.model.difference import Difference
 from evenload.model.errors import ForeignDatabase, ServerUnavailable, Unwelcome
 from evenload.model.registration import PAYLOAD_VERSION, Registration, Welcome
 from evenload.model.snapshot import Snapshot
@@ -280,11 +281,18 @@ def test_a_document_comes_with_its_hint_unless_it_is_too_long_for_one(site: Site
     heard: queue.Queue[Hint] = queue.Queue()
     site.receive(lambda *hint: heard.put(hint))
     sender = site.sender()
-    snapshot = Snapshot(document=make_desired(), moment=12.5, database="d")
+    document = make_desired()
+    snapshot = Snapshot(document=document, moment=12.5, database="d")
     sender.hint("edge-1", "lb", 1, snapshot)
     assert heard.get(timeout=LONG) == ("lb", 1, snapshot)
-    member = snapshot.document.members[0]
-    long = replace(snapshot.document, members=tuple(replace(member, id=str(number)) for number in range(1000)))
+    changed = Difference(since=7, changed=replace(document, pools=(), edition=8), removed=("gone",))
+    sender.hint("edge-1", "lb", 1, replace(snapshot, document=changed))
+    received = heard.get(timeout=LONG)[2]
+    assert received is not None
+    assert isinstance(received.document, Difference)
+    assert (received.document, received.document.changed.edition) == (changed, 8)
+    member = document.members[0]
+    long = replace(document, members=tuple(replace(member, id=str(number)) for number in range(1000)))
     sender.hint("edge-1", "lb", 2, replace(snapshot, document=long))
     assert heard.get(timeout=LONG) == ("lb", 2, None)
 

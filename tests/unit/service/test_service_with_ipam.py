@@ -119,6 +119,8 @@ def test_a_hint_brings_the_document_that_a_fetch_would_answer(site: Site) -> Non
     touched = site.hints.snapshots[-1]
     assert touched is not None
     assert {tree.id: touched.document} == site.gateway.fetch("host-1", [tree.id])
+    assert isinstance(touched.document, Desired)
+    assert isinstance(snapshot.document, Desired)
     assert touched.document.port != snapshot.document.port
     assert touched.moment > snapshot.moment
 
