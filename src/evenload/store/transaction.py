@@ -92,10 +92,10 @@ class SqlTransaction:
         """What was planned for these two."""
         writing.run(self._writable())
         if after is not None:
-            same = before is not None and before.edition and before.carried() == after.carried()
-            after.note_stored(before.edition if same and before is not None else new_edition())
+            grown = _grown_from(before, after)
+            after.note_stored(_edition_of(before, after) if grown else 0)
             self.hints += hints_of(before, after)
-            if writing.steps and _grown_from(before, after):
+            if writing.steps and grown:
                 self._cache.keep(after, writing.revision)
 
     def view(self, kind: Kind, identifier: str) -> View[AnyRecord] | None:
@@ -277,6 +277,12 @@ class SqlTransaction:
         if not self._writing:
             raise RuntimeError("This transaction was opened for reading only.")
         return self._connection
+
+
+def _edition_of(before: Tree | None, after: Tree) -> int:
+    """The same where nothing has changed for agents, as after their own reports."""
+    same = before is not None and before.carried() == after.carried()
+    return (before.edition if before is not None and same else 0) or new_edition()
 
 
 def _grown_from(before: Tree | None, after: Tree) -> bool:

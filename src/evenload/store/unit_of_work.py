@@ -140,7 +140,7 @@ class SqlUnitOfWork:
         if self._describe is None or tree is None:
             return None
         large = count_children(tree) > _RECORDS_IN_A_SNAPSHOT
-        if large and (before is None or not before.edition or not before.hosted):
+        if large and (before is None or not before.edition or not tree.edition):
             return None
         try:
             with self.read() as transaction:

@@ -17,6 +17,7 @@ from evenload.agent.loop import Agent
 from evenload.agent.plan import plan
 from evenload.model.balancer import HttpCheck
 from evenload.model.desired import Change, Desired, Gone, Outcome, Unreadable
+from evenload.model.difference import difference_of
 from evenload.model.enums import MonitorType
 from evenload.model.errors import Hopeless, HostError
 from evenload.model.snapshot import Snapshot
@@ -659,6 +660,42 @@ def test_a_document_dated_by_another_clock_is_fetched(world: World) -> None:
     _hint_with(world, make_desired(), world.clock.monotonic() + 5.0, ahead=False)
     assert world.server.fetches == 1
     assert world.server.outcomes == [(1, DONE)]
+
+
+def test_what_has_changed_in_the_document_at_hand_is_not_fetched(world: World) -> None:
+    first = replace(make_desired(size=40), edition=1)
+    second = replace(with_member(first, 0, weight=7), edition=2)
+    third, fourth = (replace(with_member(second, 1, weight=each), edition=each) for each in (3, 4))
+    world.apply(first)
+    fetches = world.server.fetches
+    _hint_of_changes(world, first, second)
+    world.run()
+    assert world.take()
+    _hint_of_changes(world, second, third)
+    _hint_of_changes(world, third, replace(fourth, generation=fourth.generation + 1))
+    world.run()
+    assert (world.server.fetches, len(world.server.outcomes)) == (fetches, 3)  # the last two were one
+    assert str(world.host) == _built(replace(fourth, generation=fourth.generation + 1))
+
+
+def test_what_has_changed_in_another_document_is_fetched(world: World) -> None:
+    first = replace(make_desired(size=40), edition=1)
+    second = replace(with_member(first, 0, weight=7), edition=2)
+    third = replace(with_member(second, 1, weight=9), edition=3)
+    world.apply(first)
+    fetches = world.server.fetches
+    _hint_of_changes(world, second, third)  # and the one before was lost
+    world.run()
+    assert world.server.fetches == fetches + 1
+    assert str(world.host) == _built(third)
+
+
+def _hint_of_changes(world: World, before: Desired, after: Desired) -> None:
+    world.server.put(after)
+    world.clock.advance(1.0)
+    snapshot = Snapshot(document=difference_of(before, after), moment=world.clock.monotonic(), database="d")
+    world.clock.advance(1.0)
+    world.agent.hint(BALANCER, after.generation, snapshot)
 
 
 def test_of_two_documents_that_wait_the_newer_counts(world: World) -> None:

@@ -12,10 +12,20 @@ from tests.fakes.desired import document_of_version_1, make_desired, monitor, wi
 
 from evenload.model.balancer import Member
 from evenload.model.desired import Desired, Gone
+from evenload.model.difference import Difference
 from evenload.model.registration import PAYLOAD_VERSION
 from evenload.model.secret import SecretReference
-from evenload.payloads.documents import FEW, UnknownContent, Writer, dump_desired, load_desired, read_desired
-from evenload.payloads.messages import pack_answers
+from evenload.payloads.documents import (
+    FEW,
+    UnknownContent,
+    Writer,
+    dump_desired,
+    dump_difference,
+    load_desired,
+    read_change,
+    read_desired,
+)
+from evenload.payloads.messages import pack_answers, read_answers, read_result
 
 
 def document() -> dict[str, Any]:
@@ -53,13 +63,37 @@ def test_of_a_large_document_what_has_changed_is_all_that_is_written_anew() -> N
         assert len(written) == anew
 
 
+def test_an_edition_stands_beside_the_document_and_not_in_it() -> None:
+    desired = replace(make_desired(), edition=7)
+    assert dump_desired(desired) == dump_desired(make_desired())
+    packed = pack_answers({"a": desired})
+    assert packed == packed.replace(b'"edition":7,', b"").replace(b'"desired"', b'"edition":7,"desired"')
+    answer = read_answers(read_result(packed), ["a"], PAYLOAD_VERSION)["a"]
+    assert isinstance(answer, Desired)
+    assert (answer, answer.edition) == (desired, 7)
+
+
+def test_an_agent_that_knows_of_no_differences_takes_none_for_a_document() -> None:
+    desired = replace(make_desired(), edition=7)
+    difference = Difference(since=3, changed=desired, removed=("gone",))
+    document = json.loads(dump_difference(difference))
+    read = read_change(document)
+    assert isinstance(read, Difference)
+    assert (read, read.changed.edition) == (difference, 7)
+    with pytest.raises(UnknownContent, match="is unknown to version"):
+        read_desired(document)
+    for damaged in ({**document, "since": "x"}, {**document, "changed": {}}, {"since": 3}):
+        with pytest.raises(UnknownContent):
+            read_change(damaged)
+
+
 SECRET = SecretReference(id="key", fingerprint="0" * 64)
 
 
 def test_a_document_without_secrets_is_written_as_before_there_were_any() -> None:
     desired, gone = make_desired(), Gone(load_balancer_id="gone", generation=3)
     assert "secrets" not in document()
-    assert list(document()) == [each.name for each in fields(Desired) if each.name != "secrets"]
+    assert list(document()) == [each.name for each in fields(Desired) if each.name not in ("secrets", "edition")]
     # As it was written before.
     former = {"a": {"generation": 1, "desired": document()}, "b": {"generation": 3, "desired": None}}
     assert pack_answers({"a": desired, "b": gone}) == to_json({"result": former})

@@ -14,6 +14,7 @@ from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_pool
 
 from evenload.interfaces import Transaction, UnitOfWork, VipRequest
 from evenload.model.desired import Change, Desired, Gone, Outcome, Report
+from evenload.model.difference import Difference
 from evenload.model.enums import NetworkType, ProvisioningStatus
 from evenload.model.errors import Conflict, Invalid
 from evenload.model.network import Port, Route
@@ -62,6 +63,45 @@ class Site:
     def ports(self) -> list[Port]:
         with self.uow.read() as transaction:
             return transaction.ports()
+
+
+def test_of_a_large_load_balancer_agents_are_told_what_has_changed(site: Site) -> None:
+    """So that nothing is fetched, whatever was reported meanwhile; and each document is what a fetch gives."""
+    members = tuple(a_member(address="10.7.0.1", port=number + 1) for number in range(300))
+    request = VipRequest(subnet_id=site.subnet)
+    tree = site.load_balancers.create("project", a_balancer(vip=request, pools=(a_pool(members=members),)))
+    assert site.hints.snapshots == [None]
+    document = site.gateway.fetch("host-1", [tree.id])[tree.id]
+    pool_id, first, second = *tree.pools, *list(tree.members)[:2]
+
+    def require_told(size: int) -> None:
+        nonlocal document
+        snapshot = site.hints.snapshots[-1]
+        assert snapshot is not None
+        assert isinstance(snapshot.document, Difference)
+        assert snapshot.document.size == size
+        assert isinstance(document, Desired)
+        after, fetched = snapshot.document.applied_to(document), site.gateway.fetch("host-1", [tree.id])[tree.id]
+        assert isinstance(after, Desired)
+        assert isinstance(fetched, Desired)
+        assert (after, after.edition) == (fetched, fetched.edition)
+        document = after
+
+    for number in range(3):
+        site.report(tree.id, number + 1)
+        site.members.update(pool_id, first, Changes(item={"weight": 7 + number}))
+        require_told(1)
+    site.members.update(pool_id, second, Changes(item={"weight": 9}))
+    require_told(1)
+    site.members.delete(pool_id, second)
+    require_told(1)
+    site.members.create(pool_id, a_member(address="10.7.0.2", port=1))
+    require_told(1)
+    site.load_balancers.update(tree.id, Changes(item={"admin_state_up": False}))
+    require_told(0)
+    many = [a_member(address="10.7.0.3", port=number + 1) for number in range(250)]
+    site.members.replace(pool_id, many, additive_only=True)
+    assert site.hints.snapshots[-1] is None  # that much is fetched
 
 
 @pytest.fixture
