@@ -152,7 +152,7 @@ def in_force(tree: Tree, generation: int) -> Tree | None:
     """The tree when that generation is in force; None: the load balancer is gone."""
     if tree.load_balancer.deleting and tree.load_balancer.generation <= generation:
         return None
-    unsettled = {record.id: record for record in tree.records() if not _is_settled(record)}
+    unsettled = {record.id: record for record in _unsettled(tree)}
     gone = tree.descendants_of(
         {record.id for record in unsettled.values() if record.deleting and record.generation <= generation}
     )
@@ -180,10 +180,18 @@ def in_force(tree: Tree, generation: int) -> Tree | None:
     return tree.stepped(step, _existing(tree, {**unsettled, **freed, **dict.fromkeys(gone)}))
 
 
-def _is_settled(record: AnyRecord) -> bool:
-    """Whether it stays as it is, whatever generation is in force now: most records do while one is changed."""
-    settled = record.provisioning_status is ProvisioningStatus.ACTIVE and record.fault is None and not record.deleting
-    return settled and _operating_when_applied(record) in (None, record.operating_status)
+def _unsettled(tree: Tree) -> list[AnyRecord]:
+    """Those that may become another when a generation is in force: most stay as they are while one is changed."""
+    active = ProvisioningStatus.ACTIVE
+    found = [
+        record
+        for record in tree.records()
+        if record.provisioning_status is not active
+        or record.deleting
+        or record.fault is not None
+        or not record.item.admin_state_up
+    ]
+    return [*found, *tree.monitors.values()]
 
 
 def _existing(tree: Tree, identifiers: Iterable[str]) -> Iterator[AnyRecord]:

@@ -1,10 +1,12 @@
 """The transition table and what it does to a tree, case by case; the random walk is in the service's tests."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import pytest
+from tests.counting import steps
 
 from evenload.model import status
 from evenload.model.balancer import AnyRecord, HealthMonitor, Item, Listener, LoadBalancer, Member, Pool, Record, Vip
@@ -301,3 +303,38 @@ def test_a_pair_is_gone_when_both_have_removed_it() -> None:
     assert once.load_balancer.provisioning_status is P.PENDING_DELETE
     assert status.applied(once, "b", 2) is None
     assert status.applied(tree, "a", 2, {"b"}) is None
+
+
+def many(size: int, *, pending: int) -> Tree:
+    """One pool with so many members, of which some are not in force."""
+    tree = tree_at(lb={"provisioning_status": P.PENDING_UPDATE, "generation": 2})
+    members = (
+        record(
+            Member(id=f"n{number}", pool_id="p1", address="10.0.0.1", port=number + 1),
+            **({"provisioning_status": P.PENDING_UPDATE, "generation": 2} if number < pending else {}),
+        )
+        for number in range(size)
+    )
+    return replace(tree.with_records(members), generation=2)
+
+
+RULES_THAT_PASS_MOST_BY: dict[str, Callable[[Tree], Tree | None]] = {
+    "applied": lambda tree: status.applied(tree, "a", 2),
+    "given up": lambda tree: status.given_up(tree, 2, "broken", "a"),
+    "delayed": lambda tree: status.delayed(tree, 2, "later", "a"),
+    "advance": lambda tree: status.advance(tree, now=NOW, changed=["n0"]),
+    "removed": lambda tree: status.removed(tree, "n0", now=NOW),
+}
+
+
+@pytest.mark.parametrize("name", RULES_THAT_PASS_MOST_BY)
+def test_records_that_a_change_does_not_concern_are_passed_by(name: str) -> None:
+    rule = RULES_THAT_PASS_MOST_BY[name]
+    few, more, most = many(100, pending=1), many(300, pending=1), many(300, pending=300)
+    beside = (steps(lambda: rule(more)) - steps(lambda: rule(few))) / 200
+    assert beside <= 36, "steps for one more record that is not concerned"
+    if name in ("applied", "given up", "delayed"):
+        assert beside < (steps(lambda: rule(most)) - steps(lambda: rule(more))) / 299 / 2
+    after = rule(more)
+    assert after is not None
+    assert all(after.members[key] is former for key, former in more.members.items() if key != "n0")
