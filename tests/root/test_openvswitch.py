@@ -16,7 +16,7 @@ from evenload.host.network import Networks
 from evenload.host.settings import OpenvswitchSettings
 from evenload.host.vif.openvswitch import Openvswitch as Driver
 from evenload.model.desired import DesiredPort
-from evenload.model.errors import Hopeless, HostError
+from evenload.model.errors import Hopeless, HostError, NotYet
 from evenload.model.network_steps import AddAddress, AddRoute, BringUp, Tune
 from evenload.model.observed import HostRoute, NetworkObserved, VifState
 
@@ -234,3 +234,26 @@ def test_a_database_that_is_not_there_is_said() -> None:
     with pytest.raises(HostError, match=r"cannot reach Open vSwitch's database at unix:/run/no-such\.sock"):
         driver.prepare(list)
     driver.close()
+
+
+def test_a_bridge_with_a_spanning_tree_is_waited_for(private_openvswitch: Openvswitch) -> None:
+    site = Site(private_openvswitch, use_veth=True)
+    try:
+        client, port, identifier = site.switch.machine("client", site.bridge, "10.7.0.9/24"), make_port(VIP), "lb-tree"
+        site.switch.vsctl("set", "Port", client.device, "other_config:rstp-enable=false")
+        site.switch.vsctl("set", "Bridge", site.bridge, "rstp_enable=true")
+        assert any("spanning tree" in each for each in site.driver.prepare(list))
+        with pytest.raises(NotYet, match="spanning tree"):
+            site.build(port, identifier)
+        assert eventually(lambda: builds(site, port, identifier))
+        assert reaches(client.namespace, "10.7.0.5")
+    finally:
+        site.close()
+
+
+def builds(site: Site, port: DesiredPort, identifier: str) -> bool:
+    try:
+        site.build(port, identifier)
+    except NotYet:
+        return False
+    return True

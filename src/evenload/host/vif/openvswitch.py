@@ -50,7 +50,8 @@ class Openvswitch:
                     warnings.append(mistyped(name, left))
                 else:
                     self._ovsdb.add_bridge(name, self._settings.datapath_type)
-        return warnings
+        in_trees = self._ovsdb.bridges_in_trees() & set(self._bridges.values())
+        return warnings + [_in_tree(name, use_veth=self._settings.use_veth) for name in sorted(in_trees)]
 
     def watch(self, on_change: Callable[[str], None]) -> None:
         self._on_change = on_change
@@ -108,7 +109,8 @@ class Openvswitch:
         return link is not None and link.passing
 
     def blocked(self, netlink: Netlink, port_id: str) -> bool:
-        return False  # bridges that the switch makes run no spanning tree unless told so, and its ports do not show it
+        there = self._ovsdb.port(host_device(port_id))
+        return there is not None and there.blocked
 
     def forget(self, load_balancer_id: str) -> None:
         for name in self._ovsdb.ports_with(_OWNER, load_balancer_id):
@@ -199,6 +201,17 @@ def disable_checksum_offload(device: str) -> None:
     except OSError as error:
         if error.errno != errno.EOPNOTSUPP:  # a device without the feature needs nothing switched off
             raise refusal(f"switch the checksum offload of {device} off", error) from error
+
+
+def _in_tree(bridge: str, *, use_veth: bool) -> str:
+    if use_veth:
+        return (
+            f"the bridge {bridge} runs a spanning tree: a new load balancer is reachable only after its forward delay"
+        )
+    return (
+        f"the bridge {bridge} runs a spanning tree, in which internal ports take no part: Open vSwitch may "
+        f"keep from them what is sent to all; let load balancers have veth pairs ([openvswitch] use_veth)"
+    )
 
 
 def _furnish(netlink: Netlink, link: Link, port: DesiredPort) -> None:

@@ -22,8 +22,8 @@ _SCHEMA = "Open_vSwitch"
 # Statistics are left out: they would wake this process every few seconds for each port.
 _COLUMNS = {
     "Open_vSwitch": ["bridges", "cur_cfg", "next_cfg"],
-    "Bridge": ["name", "ports", "datapath_type"],
-    "Port": ["name", "interfaces", "tag"],
+    "Bridge": ["name", "ports", "datapath_type", "stp_enable", "rstp_enable"],
+    "Port": ["name", "interfaces", "tag", "status", "rstp_status", "other_config"],
     "Interface": ["name", "type", "external_ids", "ofport", "error"],
 }
 _PLACING = {"Port": frozenset(["tag", "interfaces"]), "Interface": frozenset(["type", "external_ids", "ofport"])}
@@ -34,7 +34,10 @@ _FAILURES = (OvsdbAppException, DatabaseError, RuntimeError, OSError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OvsPort:
-    """A port with its one interface. ``number`` is None where the switch could not make it, ``fault`` says why."""
+    """A port with its one interface. ``number`` is None where the switch could not make it, ``fault`` says why.
+
+    ``blocked``: the bridge's spanning tree (STP or RSTP) lets no packets through it yet.
+    """
 
     name: str
     bridge: str
@@ -43,6 +46,7 @@ class OvsPort:
     external_ids: dict[str, str]
     number: int | None
     fault: str | None
+    blocked: bool
 
 
 class _Api(impl_idl.OvsdbIdl):  # type: ignore[misc]
@@ -87,6 +91,12 @@ class Ovsdb:
     def bridges(self) -> dict[str, str]:
         """Bridge → datapath type, "" for the kernel's."""
         return self._read(lambda tables: {row.name: row.datapath_type for row in tables["Bridge"].rows.values()})
+
+    def bridges_in_trees(self) -> set[str]:
+        """Those that run STP or RSTP."""
+        return self._read(
+            lambda tables: {row.name for row in tables["Bridge"].rows.values() if row.stp_enable or row.rstp_enable}
+        )
 
     def port(self, name: str) -> OvsPort | None:
         def find(tables: Mapping[str, Any]) -> OvsPort | None:
@@ -167,13 +177,28 @@ class Ovsdb:
 def _port(tables: Mapping[str, Any], row: Any) -> OvsPort:
     interface = row.interfaces[0]
     number = interface.ofport[0] if interface.ofport else None
-    bridge = next((each.name for each in tables["Bridge"].rows.values() if row in each.ports), "")
+    bridge = next((each for each in tables["Bridge"].rows.values() if row in each.ports), None)
     return OvsPort(
         name=row.name,
-        bridge=bridge,
+        bridge="" if bridge is None else bridge.name,
         tag=row.tag[0] if row.tag else None,
         type=interface.type,
         external_ids=dict(interface.external_ids),
         number=None if number in (None, -1) else number,
         fault=interface.error[0] if interface.error else None,
+        blocked=bridge is not None and is_blocked(bridge, row, interface.type),
     )
+
+
+def is_blocked(bridge: Any, port: Any, kind: str) -> bool:
+    """``kind``: of the port's interface; ports of the kind "internal" take no part in a spanning tree. What is not said
+    yet of a port that has just come is that it forwards."""
+    if kind == "internal":
+        return False
+    by_stp = bridge.stp_enable and port.other_config.get("stp-enable") != "false"
+    by_rstp = bridge.rstp_enable and port.other_config.get("rstp-enable") != "false"
+    states = (
+        (by_stp, port.status.get("stp_state"), "forwarding"),
+        (by_rstp, port.rstp_status.get("rstp_port_state"), "Forwarding"),
+    )
+    return any(takes_part and state != passing for takes_part, state, passing in states)
