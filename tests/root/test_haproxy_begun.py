@@ -3,37 +3,24 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from tests.root.haproxy_agents import agent_to_be_killed, asking, read_workers
 from tests.root.haproxy_stage import VIP, Stage, desired, member
-from tests.waiting import Repeating, eventually
+from tests.waiting import eventually
 
-from evenload.host import haproxy_process
-from evenload.host.haproxy_arguments import named_file
 from evenload.model.errors import Hopeless, HostError
 from evenload.model.observed import HaproxyObserved
 
 pytestmark = pytest.mark.root
 
 AGENT = """
-import sys
-from pathlib import Path
-from evenload.host.files import StateFiles
-from evenload.host.haproxy import Haproxy
-from evenload.host.settings import HaproxySettings, HostSettings
-
-state_dir, chroot, load_balancer_id, text, worker, takeover = sys.argv[1:]
-settings = HostSettings(state_dir=Path(state_dir), haproxy=HaproxySettings(chroot=Path(chroot)))
-haproxy = Haproxy(settings, StateFiles(settings.state_dir))
+text, worker, takeover = sys.argv[4:]
 haproxy.begin_haproxy(load_balancer_id, text, int(worker), takeover=takeover == "takeover")
-print("begun", flush=True)
-sys.stdin.read()
 """
-"""Begins a process and waits to be killed; its own end of the pipe goes with it."""
 
 
 @pytest.fixture
@@ -44,13 +31,8 @@ def stage() -> Iterator[Stage]:
 
 
 def workers(stage: Stage) -> dict[int, int]:
-    """Number → pid of every HAProxy of this load balancer, with or without a pid file."""
-    found = {}
-    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
-        named = named_file(haproxy_process.arguments_of(pid))
-        if named is not None and named.parent == stage.files.path(stage.id):
-            found[int(named.stem.partition("-")[2])] = pid
-    return found
+    """Number → pid."""
+    return {worker.number: worker.pid for worker in read_workers(stage)}
 
 
 def the_worker(stage: Stage, number: int) -> int:
@@ -64,36 +46,8 @@ def next_text(stage: Stage) -> str:
     return stage.render(desired(member(1)))
 
 
-@contextmanager
-def asking(stage: Stage) -> Iterator[None]:
-    """Somebody asks all the while, on a new connection each time, and is answered."""
-
-    def ask() -> str | None:
-        try:
-            return None if stage.get() == "backend 1" else "another answer"
-        except OSError as error:
-            return repr(error)
-
-    with Repeating(ask) as repeating:
-        repeating.await_more(1)
-        yield
-        repeating.await_more(3)
-    assert repeating.bad == []
-
-
-@contextmanager
-def agent_killed_after_begin(stage: Stage, text: str, *, takeover: bool) -> Iterator[None]:
-    """Inside, another agent has begun a process; it is killed afterwards."""
-    arguments = [str(stage.settings.state_dir), str(stage.settings.haproxy.chroot), stage.id, text, str(stage.worker)]
-    program = [sys.executable, "-c", AGENT, *arguments, "takeover" if takeover else "start"]
-    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as agent:
-        try:
-            assert agent.stdout is not None
-            assert agent.stdout.readline() == "begun\n"
-            yield
-        finally:
-            agent.send_signal(signal.SIGKILL)
-            agent.wait()
+def agent_killed_after_begin(stage: Stage, text: str, *, takeover: bool) -> AbstractContextManager[None]:
+    return agent_to_be_killed(stage, AGENT, text, str(stage.worker), "takeover" if takeover else "start")
 
 
 def test_begun_haproxy_killed_before_it_binds_is_a_failed_start_that_leaves_nothing(stage: Stage) -> None:

@@ -3,43 +3,30 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.root.haproxy_agents import agent_to_be_killed, asking, read_workers
 from tests.root.haproxy_stage import Stage, desired, member
-from tests.waiting import Repeating, eventually
+from tests.waiting import eventually
 
 from evenload.host import haproxy_process, netns
 from evenload.host.haproxy import Haproxy
-from evenload.host.haproxy_arguments import named_file
 from evenload.model.errors import InvalidConfiguration
 from evenload.model.observed import HaproxyObserved
 
 pytestmark = pytest.mark.root
 
 AGENT = """
-import sys
-from pathlib import Path
-from evenload.host.files import StateFiles
-from evenload.host.haproxy import Haproxy
-from evenload.host.settings import HaproxySettings, HostSettings
-
-state_dir, chroot, load_balancer_id, worker, text = sys.argv[1:]
-settings = HostSettings(state_dir=Path(state_dir), haproxy=HaproxySettings(chroot=Path(chroot)))
-files = StateFiles(settings.state_dir)
-haproxy = Haproxy(settings, files)
+worker, text = sys.argv[4:]
 haproxy.begin_spare(load_balancer_id, int(worker), takeover=int(worker) > 1)
 if text:
     files.write(load_balancer_id, f"haproxy-{worker}.cfg", text)
-print("begun", flush=True)
-sys.stdin.read()
 """
-"""Begins a spare, puts the text down where there is one, and waits to be killed."""
+"""Begins a spare, and puts the text down where there is one."""
 
 
 @pytest.fixture
@@ -51,13 +38,7 @@ def stage() -> Iterator[Stage]:
 
 def processes(stage: Stage) -> dict[int, bool]:
     """By pid: every HAProxy of this load balancer, and whether it began as a spare."""
-    found = {}
-    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
-        arguments = haproxy_process.arguments_of(pid)
-        named = named_file(arguments)
-        if named is not None and named.parent == stage.files.path(stage.id):
-            found[pid] = arguments[3] == "/dev/stdout"
-    return found
+    return {worker.pid: worker.spare for worker in read_workers(stage)}
 
 
 def files(stage: Stage) -> set[str]:
@@ -75,36 +56,8 @@ def the_spare(stage: Stage) -> int:
     return pid
 
 
-@contextmanager
-def asking(stage: Stage) -> Iterator[None]:
-    """Somebody asks all the while, on a new connection each time, and is answered."""
-
-    def ask() -> str | None:
-        try:
-            return None if stage.get() == "backend 1" else "another answer"
-        except OSError as error:
-            return repr(error)
-
-    with Repeating(ask) as repeating:
-        repeating.await_more(1)
-        yield
-        repeating.await_more(3)
-    assert repeating.bad == []
-
-
-@contextmanager
-def killed_agent(stage: Stage, worker: int, text: str = "") -> Iterator[None]:
-    """Inside, another agent has begun a spare; it is killed afterwards."""
-    arguments = [str(stage.settings.state_dir), str(stage.settings.haproxy.chroot), stage.id, str(worker), text]
-    program = [sys.executable, "-c", AGENT, *arguments]
-    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as agent:
-        try:
-            assert agent.stdout is not None
-            assert agent.stdout.readline() == "begun\n"
-            yield
-        finally:
-            agent.send_signal(signal.SIGKILL)
-            agent.wait()
+def killed_agent(stage: Stage, worker: int, text: str = "") -> AbstractContextManager[None]:
+    return agent_to_be_killed(stage, AGENT, str(worker), text)
 
 
 def test_a_spare_becomes_the_first_worker(stage: Stage) -> None:

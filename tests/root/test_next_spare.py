@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.root.agent_stage import Stage as AgentStage
@@ -253,8 +254,21 @@ def test_the_agent_has_one_and_leaves_nothing_of_it(lab: Lab) -> None:
         assert [target for target in aliases(state_dir).values() if target == "spare"] == []
 
 
-def create(stage: AgentStage) -> None:
+def test_a_load_balancer_without_a_listener_keeps_it_for_its_first(lab: Lab) -> None:
+    with staged(lab) as stage:
+        state_dir = stage.settings.state_dir
+        stage.apply(stage.put())
+        assert eventually(lambda: "spare" in aliases(state_dir).values())
+        create(stage, listeners=())
+        [alias] = [name for name, target in aliases(state_dir).items() if target == stage.id]
+        assert stage.host.spares() == {stage.id: 1}
+        assert stage.apply(stage.put(4)).change is Change.START
+        assert processes(state_dir)[stage.pid()] == alias
+        assert stage.bodies() == {"0", "1"}
+
+
+def create(stage: AgentStage, **fields: Any) -> None:
     """The load balancer is removed and another one made."""
     stage.apply(Gone(load_balancer_id=stage.id, generation=2))
     stage.id = stage.lab.load_balancer_id()
-    assert stage.apply(stage.put(3)).change is Change.START
+    stage.apply(stage.put(3, **fields))

@@ -87,7 +87,7 @@ def _plan(
     if not listeners_in_service(desired):
         # HAProxy would cost 3 MiB to serve nobody. Namespace and VIP stay, so that the address is held, answers pings,
         # and the first listener costs no more than the start of a process.
-        text = render_haproxy(desired, options, max(1, new - 1), kept=kept)
+        text = render_haproxy(desired, options, new - 1, kept=kept)
         stop = (FinishHaproxy(),) if running is not None or observed.orphan else ()
         change = Change.REMOVE if stop else Change.NOTHING
         return _with_file(Part(actions=stop, change=change, after=HaproxyObserved()), observed, text)

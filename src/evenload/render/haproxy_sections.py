@@ -48,7 +48,7 @@ def _hard_stop(options: RenderOptions) -> list[str]:
 
 def render_stats_socket(directory: str, worker: int) -> str:
     """The one line in which the texts of two workers differ (haproxy_text leaves it out when comparing)."""
-    number = quoting.number(worker, 1, 10**9, "worker number")
+    number = quoting.number(worker, 0, 10**9, "worker number")  # 0: of a file that none runs by yet
     return (
         f"    stats socket {directory}/haproxy-{number}.sock"
         " user root group root mode 600 level admin expose-fd listeners"

@@ -132,10 +132,23 @@ def test_the_spare_follows_the_process_and_ends_a_minute_after_the_last_change(w
 def test_without_a_listener_the_spare_is_for_a_start(world: World) -> None:
     world.apply(replace(make_desired(), listeners=()))
     world.later(QUIET)
-    assert world.host.begun_ahead == {BALANCER: (2, False)}
+    assert world.host.begun_ahead == {BALANCER: (1, False)}
     world.apply(Gone(load_balancer_id=BALANCER, generation=9))
     world.sparing.tend()
     assert world.host.begun_ahead == {}
+
+
+def test_what_came_with_the_namespace_waits_for_the_first_listener(world: World) -> None:
+    """However late that comes: the same process is there, and it is for the very start."""
+    wanted = make_desired()
+    world.host.begun_ahead[BALANCER] = (1, False)
+    world.apply(replace(wanted, listeners=()))
+    world.sparing.tend()
+    world.host.begun_ahead[BALANCER] = kept = (1, False)
+    world.later(QUIET)
+    world.apply(replace(changed(wanted), listeners=()))
+    world.later(QUIET)
+    assert world.host.begun_ahead[BALANCER] is kept  # not begun anew
 
 
 def test_something_stands_ready_for_the_next_load_balancer_from_the_first_change_on(world: World) -> None:
