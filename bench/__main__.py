@@ -15,7 +15,20 @@ from pathlib import Path
 from types import FrameType
 
 from bench import parts
-from bench.parts import api, commits, create, growth, listener, logins, member, reloads, traffic, tree, unfriendly
+from bench.parts import (
+    api,
+    commits,
+    create,
+    growth,
+    listener,
+    logins,
+    member,
+    reloads,
+    short,
+    traffic,
+    tree,
+    unfriendly,
+)
 from bench.parts import memory as memory_part
 from bench.room import Room, furnished
 from bench.rows import Row, render_json, render_table
@@ -41,6 +54,7 @@ PARTS = {
     "member": Part("a member added, a weight changed, to the moment it is in force", member.measure),
     "reloads": Part("fifty reloads under load, three times", reloads.measure),
     "traffic": Part("requests through members of the file and of run time, against a bare HAProxy", traffic.measure),
+    "short": Part("short connections to one member for a minute, as many as the machine makes", short.measure),
     "memory": Part("memory of one of a hundred idle load balancers", memory_part.measure),
     "unfriendly": Part("what slow clients, a huge request and many connections cost the others", unfriendly.measure),
     "growth": Part("one small change, a look and rest with many members, listeners, load balancers", growth.measure),

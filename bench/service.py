@@ -72,30 +72,32 @@ class Service:
     def state_directory(self, load_balancer_id: str) -> Path:
         return self._room.lab.state / "load_balancers" / load_balancer_id
 
-    def begin(self, name: str, members: Sequence[str], **fields: Any) -> dict[str, Any]:
+    def begin(self, name: str, members: Sequence[str], *, protocol: str = "HTTP", **fields: Any) -> dict[str, Any]:
         """Asks for a load balancer, with those ``fields`` of its own beside; returns it as the API shows it, not waited
         for."""
         pool = {
             "name": f"{name}-pool",
-            "protocol": "HTTP",
+            "protocol": protocol,
             "lb_algorithm": "ROUND_ROBIN",
             "members": [{"address": address, "protocol_port": BACKEND_PORT} for address in members],
         }
-        listener = {"name": f"{name}-listener", "protocol": "HTTP", "protocol_port": 80, "default_pool": pool}
+        listener = {"name": f"{name}-listener", "protocol": protocol, "protocol_port": 80, "default_pool": pool}
         body = {"name": name, "vip_subnet_id": self.subnet_id, "listeners": [listener]} | fields
         made: dict[str, Any] = self.api.send("POST", f"{LBAAS}/loadbalancers", {"loadbalancer": body})["loadbalancer"]
         self._room.lab.adopt(made["id"])
         return made
 
     @contextmanager
-    def balancer(self, name: str, members: Sequence[str], *, both: bool = False) -> Iterator[dict[str, Any]]:
+    def balancer(
+        self, name: str, members: Sequence[str], *, both: bool = False, protocol: str = "HTTP"
+    ) -> Iterator[dict[str, Any]]:
         """One that is ACTIVE inside the ``with`` block, with ``listener_id`` and ``pool_id`` added. ``both``: it has an
         IPv6 address too, ``vip_address6``."""
         if both:
-            made = self.begin(name, members, additional_vips=[{"subnet_id": self.subnet6_id}])
+            made = self.begin(name, members, protocol=protocol, additional_vips=[{"subnet_id": self.subnet6_id}])
             made["vip_address6"] = made["additional_vips"][0]["ip_address"]
         else:
-            made = self.begin(name, members)
+            made = self.begin(name, members, protocol=protocol)
         self.await_active([made["id"]])
         made["listener_id"] = made["listeners"][0]["id"]
         made["pool_id"] = self.api.send("GET", f"{LBAAS}/pools?loadbalancer_id={made['id']}")["pools"][0]["id"]
