@@ -7,16 +7,13 @@ as any bus may do: its resync finds the change.
 import threading
 from collections.abc import Callable, Sequence
 
-import structlog
-
 from evenload.interfaces import Gateway
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
 from evenload.model.errors import ServerUnavailable
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
 from evenload.model.snapshot import Snapshot
-
-log = structlog.get_logger(__name__)
+from evenload.threads import Faults
 
 Receiver = Callable[[str, int], None]
 
@@ -24,7 +21,8 @@ Receiver = Callable[[str, int], None]
 class LocalBus:
     """Fulfils AgentBus; leaves snapshots out. May be used from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, faults: Faults | None = None) -> None:
+        self._faults = faults or Faults()
         self._lock = threading.Lock()
         self._receivers: dict[str, Receiver] = {}
 
@@ -41,8 +39,8 @@ class LocalBus:
             return
         try:
             receiver(load_balancer_id, generation)
-        except Exception:  # a fault of the agent must not fail the request whose change is already committed
-            log.exception("the agent refused a hint", agent=agent, load_balancer=load_balancer_id)
+        except Exception:  # noqa: BLE001 it is noted; the request whose change is already committed must not fail
+            self._faults.note("hint", agent=agent, load_balancer=load_balancer_id)
 
 
 class LocalServer:

@@ -1,6 +1,7 @@
 """The bus of a single process."""
 
 from evenload.bus.local import LocalBus
+from evenload.threads import Faults
 
 
 def test_a_hint_reaches_the_agent_of_that_name_alone() -> None:
@@ -22,6 +23,8 @@ def test_an_agent_at_fault_does_not_fail_the_request() -> None:
     def broken(load_balancer_id: str, generation: int) -> None:
         raise RuntimeError("a fault")
 
-    bus = LocalBus()
+    faults = Faults()
+    bus = LocalBus(faults)
     bus.register("here", broken)
     bus.hint("here", "lb", 1)
+    assert faults.counts == {"hint": 1}

@@ -1,10 +1,13 @@
 """What Open vSwitch's database says of a port in a spanning tree."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
+from ovsdbapp.backend.ovs_idl import idlutils
 
-from evenload.host.vif.ovsdb import is_blocked
+from evenload.host.vif.ovsdb import Ovsdb, is_blocked
+from evenload.model.errors import HostError
 
 
 @dataclass
@@ -43,3 +46,23 @@ STP, RSTP = Bridge(stp_enable=True), Bridge(rstp_enable=True)
 )
 def test_a_port_is_blocked_until_its_tree_lets_it_forward(bridge: Bridge, port: Port, kind: str, blocked: bool) -> None:
     assert is_blocked(bridge, port, kind) is blocked
+
+
+@pytest.mark.parametrize("error", [Exception("no schema"), OSError("no such socket"), RuntimeError("no")])
+def test_a_database_that_is_away_is_a_failure_of_the_host(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    monkeypatch.setattr(idlutils, "get_schema_helper", raising(error))  # the library says it in no other way
+    with pytest.raises(HostError, match="is openvswitch-switch running"):
+        Ovsdb("unix:/nowhere", 1.0).bridges()
+
+
+def test_a_fault_of_the_program_passes_for_no_failure_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idlutils, "get_schema_helper", raising(AttributeError("a fault")))
+    with pytest.raises(AttributeError):
+        Ovsdb("unix:/nowhere", 1.0).bridges()
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail

@@ -152,7 +152,10 @@ class Ovsdb:
                         helper.register_columns(table, columns)
                     idl = _Idl(self._address, helper, self._on_change)
                     self._api = _Api(connection.Connection(idl, self._timeout))
-                except Exception as error:  # the library raises bare exceptions here
+                except Exception as error:
+                    # The library raises a bare Exception here. Of a class of its own it is a fault of the program.
+                    if type(error) is not Exception and not isinstance(error, _FAILURES):
+                        raise
                     raise HostError(
                         f"cannot reach Open vSwitch's database at {self._address}: {error}; "
                         f"is openvswitch-switch running?"
