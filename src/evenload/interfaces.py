@@ -521,6 +521,9 @@ class Host(Protocol):
         is idle is let go then, so that its last numbers are read but once. The servers' rows of a large
         one may be some seconds old, where nothing tells of a change in their health."""
 
+    def ask_statistics(self, load_balancer_ids: Sequence[str]) -> None:
+        """Says whose ``read_statistics`` come next: it answers by what was so then, or later. May be left out."""
+
     def read_servers(self, load_balancer_id: str) -> tuple[ProxyStatistics, ...]:
         """The servers' rows of the worker that serves. Raises HostError where it does not answer."""
 

@@ -101,6 +101,7 @@ class FakeHost:
     ``operations``: the names of all that changed something, in order. ``announced``: what ``Announce`` announced.
     ``begun_ahead``: worker and takeover of the spares, by load balancer; no start uses them up. ``has_next``: whether
     something stands ready for the next new load balancer.
+    ``asked_ahead``: what each ``ask_statistics`` named.
     ``neighbours``: address in interface notation → MAC of another machine that has it.
     """
 
@@ -110,6 +111,7 @@ class FakeHost:
         self.operations: list[str] = []
         self.announced: list[str] = []
         self.found: list[str] = []
+        self.asked_ahead: list[tuple[str, ...]] = []
         self.neighbours: dict[str, str] = {}
         self._taken: dict[str, str] = {}
         self.on_drift: Callable[[str], None] | None = None
@@ -350,6 +352,9 @@ class FakeHost:
             place = self._place(load_balancer_id)
             processes = [*place.finishing, *([place.process] if place.process is not None else [])]
             return {process.worker: process.statistics() for process in processes if not process.deaf}
+
+    def ask_statistics(self, load_balancer_ids: Sequence[str]) -> None:
+        self.asked_ahead.append(tuple(load_balancer_ids))
 
     def read_servers(self, load_balancer_id: str) -> tuple[ProxyStatistics, ...]:
         with self._operation("read_servers"):

@@ -1,6 +1,6 @@
 """Every second: statistics of all load balancers, turned into statuses and totals; what changed is reported.
 
-Those at rest are looked at less often (``pace``). A thread of its own beside the rounds; it reads what they remember
+Those at rest are looked at less often (``pace``), in between the others as well. A thread of its own beside the rounds; it reads what they remember
 and changes nothing on the host but the file that keeps the counters. ``health``, ``counters``, ``vetoes`` and ``pace``
 do the thinking.
 """
@@ -15,7 +15,7 @@ import structlog
 from evenload.agent.counters import Counters, count, dump_counters, load_counters, resume
 from evenload.agent.health import statuses_of
 from evenload.agent.memory import Memories, Memory, Serving
-from evenload.agent.pace import choose_pause
+from evenload.agent.pace import EARLY, choose_pause
 from evenload.agent.settings import AgentSettings
 from evenload.agent.vetoes import plan_vetoes
 from evenload.interfaces import Clock, Host, Server
@@ -66,7 +66,7 @@ class _Account:
     """``statuses`` and ``statistics``: what the server has acknowledged of the generation ``reported``.
 
     ``saved``: the counters on disk, with the workers in ``noted`` among them as alive; None where there are none.
-    ``last``: the last look. The next one comes at ``resting_until``, or once another worker serves; or another document
+    ``last``: the last look. The next one comes at ``resting_until`` (0.0: at the next occasion), or once another worker serves; or another document
     or verdict is there, if it was the last of ``quiet_looks`` in a row.
     """
 
@@ -114,6 +114,7 @@ class Monitoring:
         self._stopping = threading.Event()
         self._thread: LastingThread | None = None
         self._away = False
+        self._between = False
 
     def start(self) -> None:
         self._stopping.clear()
@@ -131,17 +132,23 @@ class Monitoring:
             if account is not None and memory.host.serving is not None:
                 self._save(memory, account, self._clock.monotonic())
 
-    def look(self) -> None:
-        """One look at everything, and one message to the server at most."""
+    def answers(self, load_balancer_id: str) -> bool:
+        """Whether the process of that load balancer answered the last look; False where it was not looked at yet."""
+        account = self._accounts.get(load_balancer_id)
+        return account is not None and account.last is not None and not account.unanswered
+
+    def look(self, *, only_resting: bool = False) -> None:
+        """One look at everything that is due, and one message to the server at most. ``only_resting``: whatever is not
+        at rest waits for the next look."""
         memories = self._memories.all()
         for gone in self._accounts.keys() - {memory.load_balancer_id for memory in memories}:
             del self._accounts[gone]
+        due = [(memory, serving) for memory in memories if (serving := self._due(memory, only_resting)) is not None]
+        self._host.ask_statistics([memory.load_balancer_id for memory, _ in due])
         news = []
-        for memory in memories:
-            if memory.host.serving is None:
-                continue
+        for memory, serving in due:
             try:
-                health = self._look_at(memory)
+                health = self._look_at(memory, serving)
             except Exception:  # noqa: BLE001 one load balancer must not keep the others from being looked at
                 self._faults.note("monitoring", load_balancer=memory.load_balancer_id)
                 continue
@@ -154,18 +161,26 @@ class Monitoring:
         if self._stopping.is_set():
             return False
         started = self._clock.monotonic()
-        self.look()
+        self.look(only_resting=self._between)
+        self._between = not self._between
         spent = self._clock.monotonic() - started
-        return not self._stopping.wait(max(0.05, self._settings.statistics_interval - spent))
+        return not self._stopping.wait(max(0.05, self._settings.statistics_interval / 2 - spent))
 
-    def _look_at(self, memory: Memory) -> Health | None:
-        serving = memory.host.serving
-        if serving is None:
+    def _due(self, memory: Memory, only_resting: bool) -> Serving | None:
+        """What is to be looked at, None for nothing."""
+        serving, account = memory.host.serving, self._accounts.get(memory.load_balancer_id)
+        if serving is None or account is None:
+            return None if only_resting else serving
+        if not _rests(account, serving, memory.probes.verdicts):
+            return None if only_resting else serving
+        early = self._settings.statistics_interval * EARLY
+        if self._clock.monotonic() + early < account.resting_until or (only_resting and not account.resting_until):
             return None
+        return serving
+
+    def _look_at(self, memory: Memory, serving: Serving) -> Health | None:
         now = self._clock.monotonic()
         account, verdicts = self._accounts.get(serving.desired.id), memory.probes.verdicts
-        if account is not None and now < account.resting_until and _rests(account, serving, verdicts):
-            return None
         look = _Look(serving, self._read(serving), verdicts)
         account = account or self._begin(serving, look.rows, now)
         stale = now - account.refreshed_at >= self._settings.refresh_interval
@@ -179,7 +194,8 @@ class Monitoring:
         spent = self._clock.monotonic() - now
         hangs = account.unanswered >= _PATIENCE and spent >= _SLOW
         pause = choose_pause(serving.desired, account.quiet_looks, self._settings.statistics_interval)
-        account.resting_until = now + (spent * _REST if hangs else pause)
+        rests = spent * _REST if hangs else pause
+        account.resting_until = now + rests if rests else 0.0
         return health
 
     def _evaluate(self, memory: Memory, look: _Look, account: _Account, now: float) -> tuple[Health | None, bool]:

@@ -1,16 +1,18 @@
 """How often a load balancer is looked at. Pure.
 
 Each look costs, and most load balancers of a host are at rest most of the time: no connection, and every member as it
-was. Such a one is looked at less often, but never so rarely that a verdict of HAProxy's checks is old news: whatever
-waits for two or more of a monitor's checks waits for at most one delay of that monitor more.
+was. Such a one is looked at less often, but never so rarely that the first traffic or a verdict of HAProxy's checks were
+told two seconds late, or a verdict later than one delay of its monitor.
 """
 
 from evenload.model.desired import Desired
 
 QUIET_AFTER = 5
 """Looks in a row without news."""
-_LONGEST = 3
-"""Times the interval between looks at those that are not quiet."""
+_LONGEST = 1.5
+"""Times the interval between looks at those that are not quiet. The looks are half an interval apart."""
+EARLY = 0.2
+"""Share of the interval by which a look may come before its moment: better a little early than half an interval late."""
 
 
 def choose_pause(desired: Desired, quiet_looks: int, interval: float) -> float:
@@ -19,4 +21,4 @@ def choose_pause(desired: Desired, quiet_looks: int, interval: float) -> float:
     if quiet_looks < QUIET_AFTER:
         return 0.0
     delays = (monitor.delay for monitor in desired.monitors if monitor.admin_state_up)
-    return min(_LONGEST * interval, float(min(delays, default=_LONGEST * interval)))
+    return min(_LONGEST * interval, min(delays, default=_LONGEST * interval))

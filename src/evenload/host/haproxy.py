@@ -226,6 +226,9 @@ class Haproxy:
     def read_statistics(self, load_balancer_id: str) -> dict[int, tuple[ProxyStatistics, ...]]:
         return self._statistics.read(load_balancer_id)
 
+    def ask_statistics(self, load_balancer_ids: Sequence[str]) -> None:
+        self._statistics.ask_ahead(load_balancer_ids)
+
     def read_servers(self, load_balancer_id: str) -> tuple[ProxyStatistics, ...]:
         [answer] = self.runtime(load_balancer_id, [SERVER_STATISTICS])
         try:

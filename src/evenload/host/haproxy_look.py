@@ -33,9 +33,22 @@ class Look:
         self._path = path
         self._clock = clock
         self._conversation: Conversation | None = None
+        self._asked: str | None = None
         self._whole = Table()
         self._proxies = Table()
         self._servers: _Servers | None = None
+
+    def ask_ahead(self) -> None:
+        """Asks what ``rows`` will ask first, so that the answer lies there by then. Where no conversation is open, or it
+        has ended, nothing is asked."""
+        if self._conversation is None or self._asked is not None:
+            return
+        command = STATISTICS if self._servers is None else PROXY_STATISTICS
+        try:
+            self._conversation.send(command)
+        except HostError:
+            return  # which shows again
+        self._asked = command
 
     def rows(self) -> Rows:
         """Those of servers may be some seconds old where they are many. The very same tuple as before where it holds no
@@ -50,7 +63,7 @@ class Look:
         """What was read before is forgotten."""
         if self._conversation is not None:
             self._conversation.close()
-        self._conversation, self._servers = None, None
+        self._conversation, self._servers, self._asked = None, None, None
 
     def _ask(self, now: float) -> Rows:
         if self._servers is None:
@@ -67,9 +80,10 @@ class Look:
 
     def _say(self, command: str) -> str:
         """HAProxy may have ended the conversation meanwhile, as it does with one that says nothing for some seconds."""
+        asked, self._asked = self._asked, None
         if self._conversation is not None:
             try:
-                return self._conversation.ask(command)
+                return self._conversation.receive(command) if asked == command else self._conversation.ask(command)
             except HungUp:
                 self._conversation.close()
                 self._conversation = None

@@ -7,6 +7,8 @@ is how its last counters are read. It does not end while the conversation lasts.
 import socket
 import struct
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from evenload.host.refusal import refusal
@@ -71,24 +73,37 @@ class Conversation:
 
     def ask(self, command: str) -> str:
         """The answer, stripped. Raises HostError where HAProxy does not answer to the end."""
+        with self._lock:
+            self.send(command)
+            return self.receive(command)
+
+    def send(self, command: str) -> None:
+        """``receive`` takes the answer, and has to be called before anything else is asked. Not for several threads."""
         if not command.isprintable() or ";" in command:
             raise ValueError("a runtime command is one line and one command")
+        with self._translated(command):
+            self._socket.sendall(command.encode() + b"\n")
+
+    def receive(self, command: str) -> str:
         answer = bytearray()
-        with self._lock:
-            try:
-                self._socket.sendall(command.encode() + b"\n")
-                while not answer.endswith(_PROMPT):
-                    part = self._socket.recv(65536)
-                    if not part:
-                        raise HungUp(f"HAProxy at {self._path} ended the conversation at {_first_word(command)}")
-                    answer += part
-            except BlockingIOError as error:
-                raise HostError(f"HAProxy at {self._path} does not answer to {_first_word(command)}") from error
-            except (BrokenPipeError, ConnectionResetError) as error:
-                raise HungUp(f"HAProxy at {self._path} ended the conversation at {_first_word(command)}") from error
-            except OSError as error:
-                raise refusal(f"ask HAProxy at {self._path} to {_first_word(command)}", error) from error
+        with self._translated(command):
+            while not answer.endswith(_PROMPT):
+                part = self._socket.recv(65536)
+                if not part:
+                    raise HungUp(f"HAProxy at {self._path} ended the conversation at {_first_word(command)}")
+                answer += part
         return answer[: -len(_PROMPT)].decode(errors="replace").strip()
+
+    @contextmanager
+    def _translated(self, command: str) -> Iterator[None]:
+        try:
+            yield
+        except BlockingIOError as error:
+            raise HostError(f"HAProxy at {self._path} does not answer to {_first_word(command)}") from error
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise HungUp(f"HAProxy at {self._path} ended the conversation at {_first_word(command)}") from error
+        except OSError as error:
+            raise refusal(f"ask HAProxy at {self._path} to {_first_word(command)}", error) from error
 
     def close(self) -> None:
         self._socket.close()

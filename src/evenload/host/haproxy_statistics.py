@@ -7,6 +7,7 @@ not be held by that: it has its last words, or a conversation for each look.
 import os
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import structlog
@@ -74,6 +75,17 @@ class StatisticsReader:
                 except (HostError, ValueError) as error:
                     log.debug("no statistics", load_balancer=load_balancer_id, worker=number, reason=str(error))
             return found
+
+    def ask_ahead(self, load_balancer_ids: Iterable[str]) -> None:
+        """Asks the workers that serve, so that they answer beside each other while none of them is waited for: a thread
+        that sleeps and is woken for each answer spends more on that than on the answers."""
+        for load_balancer_id in load_balancer_ids:
+            with self._lock:
+                site = self._sites.get(load_balancer_id)
+            if site is not None:
+                with site.lock:
+                    if site.look is not None:
+                        site.look.ask_ahead()
 
     def forget(self, load_balancer_id: str) -> None:
         """Ends the conversation with the worker that serves, until the next look."""

@@ -200,6 +200,9 @@ class LinuxHost:
     def read_statistics(self, load_balancer_id: str) -> dict[int, tuple[ProxyStatistics, ...]]:
         return self._haproxy.read_statistics(load_balancer_id)
 
+    def ask_statistics(self, load_balancer_ids: Sequence[str]) -> None:
+        self._haproxy.ask_statistics(load_balancer_ids)
+
     def read_servers(self, load_balancer_id: str) -> tuple[ProxyStatistics, ...]:
         return self._haproxy.read_servers(load_balancer_id)
 

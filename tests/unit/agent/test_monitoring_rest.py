@@ -33,20 +33,20 @@ class Counted(World):
         return self.asked - before
 
 
-def test_what_is_at_rest_is_asked_at_every_third_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Counted(monkeypatch).asked_in(30) == 10
+def test_what_is_at_rest_is_asked_at_every_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Counted(monkeypatch).asked_in(30) == 15
 
 
 def test_verdicts_of_frequent_checks_are_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Counted(monkeypatch, delay=1).asked_in(12) == 12
 
 
-def test_a_member_that_goes_down_is_told_in_three_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_that_goes_down_is_told_in_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     world = Counted(monkeypatch)
     process = world.host.places[BALANCER].process
     assert process is not None
     process.servers[POOL, FIRST].up = False
-    assert sum(world.look() for _ in range(3)) == 1
+    assert sum(world.look() for _ in range(2)) == 1
     assert world.server.statuses[FIRST] is ERROR
     assert world.asked_in(2) == 2  # and what follows is told at once
 
