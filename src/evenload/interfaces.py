@@ -429,6 +429,11 @@ class Host(Protocol):
     def observe(self, load_balancer_id: str, port: DesiredPort | None) -> Observed:
         """``port``: the one to look for; None: the one of the remembered document."""
 
+    def glance(self, load_balancer_id: str) -> object | None:
+        """In a few system calls, what is another value where somebody has changed what no event tells of: the files, the
+        name of the namespace. None where the events are not heard, so that nothing follows from it. Never raises
+        HostError."""
+
     # State directory
 
     def ensure_state(self, load_balancer_id: str) -> None: ...

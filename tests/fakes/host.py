@@ -8,7 +8,7 @@ different ways print the same. Operations can be made to fail (``fail``); damage
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.fakes.haproxy import FakeHaproxy, find_fault
 
@@ -181,6 +181,14 @@ class FakeHost:
                 ),
                 haproxy=HaproxyObserved(config=directory.config, process=running, orphan=place.orphan),
             )
+
+    def glance(self, load_balancer_id: str) -> object | None:
+        """All that the look at all shows; what a process says of its servers is no file."""
+        found = self.observe(load_balancer_id, None)
+        process = found.haproxy.process
+        if process is not None:
+            found = replace(found, haproxy=replace(found.haproxy, process=replace(process, servers=None)))
+        return found
 
     # State directory
 

@@ -16,12 +16,12 @@ from dataclasses import replace
 
 import structlog
 
-from evenload.agent.memory import Memories
+from evenload.agent.memory import Memories, Memory
 from evenload.agent.monitoring import Monitoring
 from evenload.agent.orphans import Orphans, warn_of_held_back
 from evenload.agent.reconcile import Reconciler
 from evenload.agent.requeue import Requeue, requeue_fault
-from evenload.agent.resync import choose_batches, plan_resync
+from evenload.agent.resync import choose_batches, is_glance_enough, plan_resync
 from evenload.agent.schedule import Answer, Schedule, Task
 from evenload.agent.settings import AgentSettings
 from evenload.agent.sparing import Sparing
@@ -66,6 +66,7 @@ class Agent:
         self._stopping = threading.Event()
         self._resyncs: LastingThread | None = None
         self._synced = False
+        self._count = 1
         self._findings: frozenset[str] = frozenset()
         self._orphans = Orphans(self._settings.removal_share)
         self._reconciler = Reconciler(
@@ -129,7 +130,8 @@ class Agent:
             warn_of_held_back(held_back, len(memories))
         self._tell_findings()
         spread = self._settings.resync_interval / 2 if self._synced else 0.0
-        alone, batches = choose_batches(plan_resync(here, documents, assigned, spread))
+        unchanged = self._find_unchanged(memories)
+        alone, batches = choose_batches(plan_resync(here, documents, assigned, spread, unchanged))
         for each in alone:
             self._add(each.load_balancer_id, each.task, each.delay, urgent=each.urgent)
         for batch in batches:
@@ -139,6 +141,7 @@ class Agent:
                 task = each.task if answer is None else replace(each.task, fetch=False, answer=answer)
                 self._add(each.load_balancer_id, task, urgent=each.urgent)
         self._synced = True
+        self._count += 1
 
     def settled(self) -> bool:
         """Nothing waits and nothing runs, not even a later attempt."""
@@ -172,6 +175,20 @@ class Agent:
         memory = self._memories.find(load_balancer_id)
         urgent = urgent and not (memory is not None and memory.troubled)
         self._workers.add(load_balancer_id, task, self._clock.monotonic() + delay, urgent=urgent)
+
+    def _find_unchanged(self, memories: Sequence[Memory]) -> set[str]:
+        """Those that have nothing to be looked at wholly for."""
+        try:
+            return {
+                memory.load_balancer_id
+                for memory in memories
+                if is_glance_enough(memory, self._count)
+                and self.monitoring.answers(memory.load_balancer_id)
+                and self._host.glance(memory.load_balancer_id) == memory.host.glance
+            }
+        except Exception:  # noqa: BLE001 it is noted; everything is looked at all the same
+            self.faults.note("resync")
+            return set()
 
     def _list_what_is_here(self) -> list[str]:
         try:

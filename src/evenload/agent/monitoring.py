@@ -14,8 +14,8 @@ import structlog
 
 from evenload.agent.counters import Counters, count, dump_counters, load_counters, resume
 from evenload.agent.health import statuses_of
-from evenload.agent.memory import Memories, Memory, Serving
-from evenload.agent.pace import EARLY, choose_pause
+from evenload.agent.memory import Acknowledged, Memories, Memory, Serving
+from evenload.agent.pace import EARLY, choose_pause, phase_of
 from evenload.agent.settings import AgentSettings
 from evenload.agent.vetoes import plan_vetoes
 from evenload.interfaces import Clock, Host, Server
@@ -63,7 +63,8 @@ class _Look:
 
 @dataclass(slots=True)
 class _Account:
-    """``statuses`` and ``statistics``: what the server has acknowledged of the generation ``reported``.
+    """``statuses`` and ``statistics``: what the server has acknowledged of the generation ``reported``,
+    since the report ``after``.
 
     ``saved``: the counters on disk, with the workers in ``noted`` among them as alive; None where there are none.
     ``last``: the last look. The next one comes at ``resting_until`` (0.0: at the next occasion), or once another worker serves; or another document
@@ -80,6 +81,7 @@ class _Account:
     unanswered: int = 0
     resting_until: float = 0.0
     reported: int = 0
+    after: Acknowledged | None = None
     refreshed_at: float = 0.0
     statuses: dict[str, OperatingStatus] = field(default_factory=dict)
     statistics: dict[str, Statistics] = field(default_factory=dict)
@@ -183,8 +185,8 @@ class Monitoring:
         account, verdicts = self._accounts.get(serving.desired.id), memory.probes.verdicts
         look = _Look(serving, self._read(serving), verdicts)
         account = account or self._begin(serving, look.rows, now)
-        stale = now - account.refreshed_at >= self._settings.refresh_interval
-        if account.quiet_looks and account.last is not None and account.last.equals(look) and not stale:
+        refresh = self._has_to_say_all(memory, account, serving, now)
+        if account.quiet_looks and account.last is not None and account.last.equals(look) and not refresh:
             health, quiet = None, True
             self._save_in_time(memory, account, now)
         else:
@@ -219,7 +221,7 @@ class Monitoring:
         memory.process.silent = account.unanswered
         if 0 < account.unanswered <= _PATIENCE:
             self._on_silence(serving.desired.id)
-        health = self._news(serving, account, statuses, account.counters.totals(listeners), now)
+        health = self._news(memory, serving, account, statuses, account.counters.totals(listeners), now)
         return health, health is None and not vetoes and _is_at_rest(serving, rows, account)
 
     def _save_in_time(self, memory: Memory, account: _Account, now: float) -> None:
@@ -265,18 +267,30 @@ class Monitoring:
         account.unanswered += 1
         return statuses_of(serving.desired, (), verdicts) if account.unanswered >= _PATIENCE else {}
 
+    def _has_to_say_all(self, memory: Memory, account: _Account, serving: Serving, now: float) -> bool:
+        """What the server was told of an earlier document, or before a report moved its statuses, is void. Without that
+        all is said again at times."""
+        return (
+            account.reported != serving.desired.generation
+            or account.after is not memory.reports.acknowledged
+            or now - account.refreshed_at >= self._settings.refresh_interval
+        )
+
     def _news(
         self,
+        memory: Memory,
         serving: Serving,
         account: _Account,
         statuses: dict[str, OperatingStatus],
         statistics: dict[str, Statistics],
         now: float,
     ) -> Health | None:
-        stale = now - account.refreshed_at >= self._settings.refresh_interval
-        if account.reported != serving.desired.generation or stale:
+        if self._has_to_say_all(memory, account, serving, now):
             account.statuses, account.statistics = {}, {}
-            account.reported, account.refreshed_at = serving.desired.generation, now
+            # Those of an agent that has just begun shall not all come at once ever after.
+            early = 0.0 if account.reported else phase_of(serving.desired.id) * self._settings.refresh_interval
+            account.reported, account.refreshed_at = serving.desired.generation, now - early
+            account.after = memory.reports.acknowledged
         changed = {key: value for key, value in statuses.items() if account.statuses.get(key) is not value}
         counted = {key: value for key, value in statistics.items() if account.statistics.get(key) != value}
         if not changed and not counted:

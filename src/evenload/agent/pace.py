@@ -5,6 +5,8 @@ was. Such a one is looked at less often, but never so rarely that the first traf
 told two seconds late, or a verdict later than one delay of its monitor.
 """
 
+import zlib
+
 from evenload.model.desired import Desired
 
 QUIET_AFTER = 5
@@ -13,6 +15,11 @@ _LONGEST = 1.5
 """Times the interval between looks at those that are not quiet. The looks are half an interval apart."""
 EARLY = 0.2
 """Share of the interval by which a look may come before its moment: better a little early than half an interval late."""
+
+
+def phase_of(load_balancer_id: str) -> float:
+    """From 0.0 to below 1.0, the same ever after: what is done to each at times is not to be done to all at once."""
+    return zlib.crc32(load_balancer_id.encode()) / 2**32
 
 
 def choose_pause(desired: Desired, quiet_looks: int, interval: float) -> float:

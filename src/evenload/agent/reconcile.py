@@ -167,6 +167,7 @@ class Reconciler:
             return before
         desired = memory.desired.document
         port = desired.port if isinstance(desired, Desired) else None
+        memory.host.glance = self._host.glance(memory.load_balancer_id)  # before: what changes meanwhile makes another
         observed = self._host.observe(memory.load_balancer_id, port)
         process = memory.process
         process.unanswered = count_unanswered(process.unanswered, process.silent, observed)
@@ -234,6 +235,8 @@ class Reconciler:
         """After a success: what the host has now, and the watching and probing that go with it."""
         process = memory.process
         memory.secrets = {}  # they lie in files now
+        if planned.actions:
+            memory.host.glance = None
         if attempt.pid is not None:
             process.unanswered, process.silent = 0, 0
         memory.host.observed = after = plan_aftermath(planned, attempt.pid)
@@ -255,7 +258,7 @@ class Reconciler:
         self._probing.ensure(memory, desired, haproxy, planned.change)
 
     def _release(self, memory: Memory) -> None:
-        memory.host.serving, memory.host.observed = None, None
+        memory.host.serving, memory.host.observed, memory.host.glance = None, None, None
         memory.process.pid, memory.process.unanswered = None, 0
         self._probing.remove(memory)
 
@@ -266,7 +269,7 @@ class Reconciler:
             if memory.host.failures == 0:
                 memory.host.failing_since = self._clock.monotonic()
             memory.host.failures += 1
-            memory.host.observed = None
+            memory.host.observed = memory.host.glance = None
 
     def _outcome(self, memory: Memory, attempt: Attempt) -> Outcome:
         failing_for = self._clock.monotonic() - memory.host.failing_since

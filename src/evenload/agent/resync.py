@@ -1,11 +1,20 @@
-"""Which rounds a resync asks for. Pure."""
+"""Which rounds a resync asks for. Pure.
+
+Of most load balancers nothing has changed since the last look at all there is of them: events tell of their networks and
+processes, the looks at their statistics that they answer, a glance that nobody touched their files. For these the look at
+all, which costs a hundred times as much, comes at each ``WHOLE_EVERY``th resync only.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from evenload.agent.memory import Memory
+from evenload.agent.pace import phase_of
 from evenload.agent.schedule import Task
 from evenload.model.desired import Desired, Gone
 
+WHOLE_EVERY = 10
+"""Resyncs, after which each load balancer was looked at wholly, each at its own one."""
 AT_ONCE = 20
 """Documents in one answer of the server."""
 
@@ -25,9 +34,11 @@ def plan_resync(
     documents: Mapping[str, Desired | Gone | None],
     assigned: Mapping[str, int] | None,
     spread: float,
+    unchanged: Collection[str] = (),
 ) -> list[ResyncTask]:
     """A look at everything: what is ``assigned`` to this host (None: the server is away), what the host has (``here``)
-    and what is remembered (``documents``). What brings no news is spread over so many seconds.
+    and what is remembered (``documents``). What brings no news is spread over so many seconds. ``unchanged``: those of which only the
+    server may have news.
 
     What is here and not assigned may be an orphan: it is fetched, and only Gone removes it. Without the server
     everything is kept as it was last applied. A generation that differs is fetched, be it a lower one: the server's
@@ -40,6 +51,8 @@ def plan_resync(
         generation = assigned.get(load_balancer_id) if assigned is not None else None
         changed = generation is not None and isinstance(document, Desired) and generation != document.generation
         fetch = assigned is not None and (changed or generation is None or not isinstance(document, Desired))
+        if load_balancer_id in unchanged and not fetch:
+            continue
         at_once = changed or document is None
         tasks.append(
             ResyncTask(
@@ -50,6 +63,19 @@ def plan_resync(
             )
         )
     return tasks
+
+
+def is_glance_enough(memory: Memory, resync: int) -> bool:
+    """Whether, at the resync of that number, a load balancer need not be looked at if a glance finds it as it was."""
+    phase = int(phase_of(memory.load_balancer_id) * WHOLE_EVERY)
+    return (
+        memory.host.glance is not None
+        and not memory.troubled
+        and not memory.host.busy_since
+        and not memory.desired.held_back
+        and memory.desired.unreadable is None
+        and (resync + phase) % WHOLE_EVERY != 0
+    )
 
 
 def choose_batches(tasks: Sequence[ResyncTask]) -> tuple[list[ResyncTask], list[list[ResyncTask]]]:

@@ -17,7 +17,7 @@ class AgentSettings:
     workers: int = 8
     resync_interval: float = 30.0
     statistics_interval: float = 1.0
-    refresh_interval: float = 60.0
+    refresh_interval: float = 300.0
     retry_delays: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
     give_up_after: int = 5
     removal_share: float = 0.25

@@ -60,6 +60,19 @@ class StateFiles:
     def exists(self, load_balancer_id: str) -> bool:
         return self.path(load_balancer_id).is_dir()
 
+    def glance(self, load_balancer_id: str, but: str) -> tuple[tuple[str, int, int, int], ...]:
+        """Name, inode, time of change, size of each file but that one; empty where the directory cannot be read."""
+        found = []
+        try:
+            with os.scandir(self.path(load_balancer_id)) as entries:
+                for entry in entries:
+                    if entry.name != but and not entry.name.startswith(_TEMPORARY):
+                        status = entry.stat(follow_symlinks=False)
+                        found.append((entry.name, status.st_ino, status.st_mtime_ns, status.st_size))
+        except OSError:
+            return ()
+        return tuple(sorted(found))
+
     def ensure(self, load_balancer_id: str) -> Path:
         """The load balancer's directory, made with mode 0700 where it is missing."""
         directory = self.path(load_balancer_id)

@@ -118,6 +118,10 @@ class Haproxy:
         machine: for a resync, not for each load balancer."""
         return self._orphans.find()
 
+    def has_orphan(self, load_balancer_id: str) -> bool:
+        """As the last ``find_orphans`` found."""
+        return self._orphans.has(load_balancer_id)
+
     def current_pid(self, load_balancer_id: str) -> int | None:
         """Of the worker that was started last, for watching."""
         worker = self._crew.serving(load_balancer_id)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from evenload.host import packet_filter, preflight
+from evenload.host import netns, packet_filter, preflight
 from evenload.host.files import StateFiles
 from evenload.host.haproxy import Haproxy
 from evenload.host.icmp import Pinger
@@ -91,6 +91,16 @@ class LinuxHost:
             network=self._networks.observe(load_balancer_id, port),
             haproxy=self._haproxy.observe(load_balancer_id),
         )
+
+    def glance(self, load_balancer_id: str) -> object | None:
+        if not self._network_watcher.hears(load_balancer_id):
+            return None
+        try:
+            number = netns.inode(self._networks.namespace(load_balancer_id))
+        except HostError:
+            return None
+        files = self._files.glance(load_balancer_id, but=_COUNTERS)
+        return (number, files, self._haproxy.has_orphan(load_balancer_id))
 
     # State directory
 

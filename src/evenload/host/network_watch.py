@@ -107,6 +107,12 @@ class NetworkWatcher:
             self._fresh.add(load_balancer_id)
             self._thread.rouse()
 
+    def hears(self, load_balancer_id: str) -> bool:
+        """Whether every event that contradicts what is expected there is told of."""
+        with self._lock:
+            site = self._sites.get(load_balancer_id)
+            return site is not None and site.inside is not None and site.events is not None
+
     def pause(self, load_balancer_id: str) -> None:
         """Until the next ``expect``: the changes that come are our own."""
         with self._thread.lock:
