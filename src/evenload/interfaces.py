@@ -430,8 +430,8 @@ class Host(Protocol):
         """``port``: the one to look for; None: the one of the remembered document."""
 
     def glance(self, load_balancer_id: str) -> object | None:
-        """In a few system calls, what is another value where somebody has changed what no event tells of: the files, the
-        name of the namespace. None where the events are not heard, so that nothing follows from it. Never raises
+        """In a few system calls, what is another value where somebody has changed what no event tells of: the files,
+        the name of the namespace. None where the events are not heard, so that nothing follows from it. Never raises
         HostError."""
 
     # State directory

@@ -1,8 +1,8 @@
 """Every second: statistics of all load balancers, turned into statuses and totals; what changed is reported.
 
-Those at rest are looked at less often (``pace``), in between the others as well. A thread of its own beside the rounds; it reads what they remember
-and changes nothing on the host but the file that keeps the counters. ``health``, ``counters``, ``vetoes`` and ``pace``
-do the thinking.
+Those at rest are looked at less often (``pace``), in between the others as well. A thread of its own beside the rounds;
+it reads what they remember and changes nothing on the host but the file that keeps the counters. ``health``,
+``counters``, ``vetoes`` and ``pace`` do the thinking.
 """
 
 import secrets
@@ -67,14 +67,16 @@ class _Account:
     since the report ``after``.
 
     ``saved``: the counters on disk, with the workers in ``noted`` among them as alive; None where there are none.
-    ``last``: the last look. The next one comes at ``resting_until`` (0.0: at the next occasion), or once another worker serves; or another document
-    or verdict is there, if it was the last of ``quiet_looks`` in a row.
+    ``kept``: the counters that these are.
+    ``last``: the last look. The next one comes at ``resting_until`` (0.0: at the next occasion), or once another worker
+    serves; or another document or verdict is there, if it was the last of ``quiet_looks`` in a row.
     """
 
     counters: Counters
     saved: str | None
     noted: frozenset[int]
     saved_at: float
+    kept: Counters | None = None
     unsaved: bool = False
     last: _Look | None = None
     quiet_looks: int = 0
@@ -315,8 +317,11 @@ class Monitoring:
 
     def _save(self, memory: Memory, account: _Account, now: float) -> None:
         account.saved_at = now
+        if account.counters == account.kept:
+            return
         content = dump_counters(account.counters)
         if content == account.saved:
+            account.kept = account.counters
             return
         try:
             self._host.save_counters(memory.load_balancer_id, content)
@@ -326,6 +331,7 @@ class Monitoring:
             account.unsaved = True
             return
         account.saved, account.noted, account.unsaved = content, account.counters.alive, False
+        account.kept = account.counters
 
 
 def _rests(account: _Account, serving: Serving, verdicts: Verdicts) -> bool:

@@ -1,8 +1,8 @@
 """How often a load balancer is looked at. Pure.
 
 Each look costs, and most load balancers of a host are at rest most of the time: no connection, and every member as it
-was. Such a one is looked at less often, but never so rarely that the first traffic or a verdict of HAProxy's checks were
-told two seconds late, or a verdict later than one delay of its monitor.
+was. Such a one is looked at less often, but never so rarely that the first traffic or a verdict of HAProxy's checks
+were told two seconds late, or a verdict later than one delay of its monitor.
 """
 
 import zlib
@@ -14,7 +14,7 @@ QUIET_AFTER = 5
 _LONGEST = 1.5
 """Times the interval between looks at those that are not quiet. The looks are half an interval apart."""
 EARLY = 0.2
-"""Share of the interval by which a look may come before its moment: better a little early than half an interval late."""
+"""Share of the interval by which a look may come before its moment: better a little early than half of one late."""
 
 
 def phase_of(load_balancer_id: str) -> float:

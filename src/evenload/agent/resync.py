@@ -1,8 +1,8 @@
 """Which rounds a resync asks for. Pure.
 
-Of most load balancers nothing has changed since the last look at all there is of them: events tell of their networks and
-processes, the looks at their statistics that they answer, a glance that nobody touched their files. For these the look at
-all, which costs a hundred times as much, comes at each ``WHOLE_EVERY``th resync only.
+Of most load balancers nothing has changed since the last look at all there is of them: events tell of their networks
+and processes, the looks at their statistics that they answer, a glance that nobody touched their files. For these the
+look at all, which costs a hundred times as much, comes at each ``WHOLE_EVERY``th resync only.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -37,8 +37,8 @@ def plan_resync(
     unchanged: Collection[str] = (),
 ) -> list[ResyncTask]:
     """A look at everything: what is ``assigned`` to this host (None: the server is away), what the host has (``here``)
-    and what is remembered (``documents``). What brings no news is spread over so many seconds. ``unchanged``: those of which only the
-    server may have news.
+    and what is remembered (``documents``). What brings no news is spread over so many seconds.
+    ``unchanged``: those of which only the server may have news.
 
     What is here and not assigned may be an orphan: it is fetched, and only Gone removes it. Without the server
     everything is kept as it was last applied. A generation that differs is fetched, be it a lower one: the server's

@@ -39,8 +39,8 @@ class Look:
         self._servers: _Servers | None = None
 
     def ask_ahead(self) -> None:
-        """Asks what ``rows`` will ask first, so that the answer lies there by then. Where no conversation is open, or it
-        has ended, nothing is asked."""
+        """Asks what ``rows`` will ask first, so that the answer lies there by then. Where no conversation is open, or
+        it has ended, nothing is asked."""
         if self._conversation is None or self._asked is not None:
             return
         command = STATISTICS if self._servers is None else PROXY_STATISTICS

@@ -37,8 +37,8 @@ class Table:
         that were read before: their latency is that of an earlier check. Raises ValueError where it is no such table.
         """
         now = datetime.now(UTC)
-        news_of, rows = _table(answer, _NEWS)
-        besides_of, _ = _table(answer, _BESIDES)
+        head, rows = _table(answer)
+        news_of = _picker(head, _NEWS)
         before, found = self._known, {}
         same = True
         try:
@@ -46,7 +46,7 @@ class Table:
                 news = news_of(row)
                 statistics = before.get(news)
                 if statistics is None:
-                    statistics, same = _statistics(news, besides_of(row), now), False
+                    statistics, same = _statistics(news, _picker(head, _BESIDES)(row), now), False
                 found[news] = statistics
         except IndexError as error:
             raise ValueError("not a table of statistics") from error
@@ -63,17 +63,19 @@ def parse_statistics(answer: str) -> Rows:
 def parse_effects(answer: str) -> tuple[Cells, ...]:
     """What the health of all members of each backend comes to: its status, weight, and how many of them take requests.
     The rows of servers need not be there. Raises ValueError where it is no such table."""
-    pick, rows = _table(answer, _EFFECTS)
+    head, rows = _table(answer)
+    pick = _picker(head, _EFFECTS)
     try:
         return tuple(pick(row) for row in rows if row[1] == "BACKEND")
     except IndexError as error:
         raise ValueError("not a table of statistics") from error
 
 
-def _table(answer: str, names: Cells) -> tuple[_Picker, Iterator[list[str]]]:
-    """What picks the named cells of a row, and the rows."""
+def _table(answer: str) -> tuple[str, Iterator[list[str]]]:
+    """The head, and the cells of each row."""
     head, *lines = answer.splitlines() or [""]
-    return _picker(head, names), csv.reader(lines)
+    # Quotes are rare, and this is done for each load balancer at each look.
+    return head, csv.reader(lines) if '"' in answer else (line.split(",") for line in lines)
 
 
 @lru_cache(maxsize=16)

@@ -88,8 +88,10 @@ def test_everything_is_said_again_after_a_change_and_now_and_then(world: World) 
     world.apply(changed(make_desired(monitors=(monitor(),))))
     assert world.look() == 1
     assert len(world.server.heard[-1].statuses) == 5
-    world.clock.advance(60.0)
+    assert world.look() == 0
+    world.clock.advance(300.0)
     assert world.look() == 1
+    assert len(world.server.heard[-1].statuses) == 5
 
 
 def test_what_was_not_heard_is_said_again(world: World) -> None:

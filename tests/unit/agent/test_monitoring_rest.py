@@ -1,5 +1,7 @@
 """What is at rest is looked at less often, and at once when anything happens."""
 
+from dataclasses import replace
+
 import pytest
 from tests.fakes.desired import BALANCER, changed, make_desired, member, monitor
 from tests.unit.agent.test_monitoring import ERROR, FIRST, POOL, World
@@ -87,3 +89,45 @@ def test_a_finishing_worker_is_asked_each_time(monkeypatch: pytest.MonkeyPatch) 
     assert world.host.places[BALANCER].finishing
     world.asked_in(QUIET_AFTER + 3)
     assert world.asked_in(6) == 6
+
+
+def test_only_those_that_are_due_are_asked_and_all_of_them_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = Counted(monkeypatch)
+    del world.host.asked_ahead[:]
+    assert world.asked_in(4) == 2
+    assert sorted(world.host.asked_ahead) == [(), (), (BALANCER,), (BALANCER,)]
+
+
+def test_in_between_only_those_at_rest_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = Counted(monkeypatch)
+    while world.asked_in(1) == 0:
+        pass
+    world.clock.advance(1.5)
+    before = world.asked
+    world.agent.monitoring.look(only_resting=True)
+    assert world.asked == before + 1
+    world.traffic(1, active=1)
+    world.asked_in(2)
+    before = world.asked
+    world.clock.advance(0.5)
+    world.agent.monitoring.look(only_resting=True)
+    assert world.asked == before
+
+
+def test_at_rest_the_counters_are_not_written_out_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = Counted(monkeypatch)
+    world.asked_in(10)
+    dumped: list[object] = []
+    monkeypatch.setattr("evenload.agent.monitoring.dump_counters", dumped.append)
+    world.asked_in(60)
+    assert not dumped
+
+
+def test_all_is_said_again_after_each_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure of which the server has heard meanwhile has moved its statuses."""
+    world = Counted(monkeypatch)
+    memory = world.agent._memories.of(BALANCER)
+    assert memory.reports.acknowledged is not None
+    memory.reports.acknowledged = replace(memory.reports.acknowledged, moment=world.clock.monotonic())
+    assert sum(world.look() for _ in range(2)) == 1
+    assert len(world.server.heard[-1].statuses) == 5

@@ -62,7 +62,7 @@ class Haproxy:
             except OSError:
                 return
             self.conversations += 1
-            with self._open, self._open.makefile("rw") as stream, suppress(OSError):
+            with suppress(OSError), self._open, self._open.makefile("rw") as stream:
                 for line in stream:
                     command = line.strip()
                     if command != "prompt":
@@ -135,6 +135,33 @@ def test_a_conversation_that_haproxy_ended_is_begun_anew(path: Path) -> None:
         watched.haproxy.hang_up()
         assert len(watched.look.rows()) == 4
         assert watched.haproxy.conversations == 2
+
+
+@pytest.mark.parametrize("members", [2, MANY])
+def test_what_is_asked_ahead_is_not_asked_twice(path: Path, members: int) -> None:
+    with Watched(path, members) as watched:
+        watched.look.ask_ahead()  # before there is a conversation: nothing
+        watched.look.rows()
+        watched.look.rows()
+        asked = len(watched.haproxy.asked)
+        for _ in range(2):
+            watched.look.ask_ahead()
+        assert watched.down() == 0
+        assert len(watched.haproxy.asked) == asked + 1
+        watched.haproxy.down = 1
+        assert watched.down() == 1
+
+
+def test_a_conversation_that_was_ended_is_begun_anew_though_it_was_asked_ahead(path: Path) -> None:
+    with Watched(path, members=2) as watched:
+        watched.look.rows()
+        watched.look.ask_ahead()
+        watched.haproxy.hang_up()
+        assert len(watched.look.rows()) == 4
+        watched.haproxy.hang_up()
+        watched.look.ask_ahead()
+        assert len(watched.look.rows()) == 4
+        assert watched.haproxy.conversations == 3
 
 
 def test_one_that_has_ended_has_no_rows(path: Path) -> None:
