@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -34,6 +35,10 @@ _LONGEST_SLEEP = 5.0
 _TOKEN = 8
 _ROOM = 64
 """Void places that may lie among those that count, however few these are."""
+_SLOT = 0.01
+"""Seconds that what is due may wait for others: a thread that is woken for each ping spends most on that."""
+_AT_ONCE = 50
+"""Pings after which answers are read: more of them at once than a socket has room for would be lost."""
 
 
 @dataclass(slots=True, eq=False)
@@ -65,15 +70,15 @@ class _Site:
     sockets: dict[int, socket.socket] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Due:
-    """When a probe wants attention; void once the probe has had another ``turn`` meanwhile."""
+class _Due(NamedTuple):
+    """When a probe wants attention; void once the probe has had another ``turn`` meanwhile. No two have one ``place``,
+    so that the order is that of the first two."""
 
     at: float
     place: int
-    site: _Site = field(compare=False)
-    probe: _Probe = field(compare=False)
-    turn: int = field(compare=False)
+    site: _Site
+    probe: _Probe
+    turn: int
 
 
 class Pinger:
@@ -85,6 +90,7 @@ class Pinger:
         self._thread = WaitingThread("ping", self._collect, self._faults, pause=self._pause)
         self._sites: dict[str, _Site] = {}
         self._due: list[_Due] = []
+        self._most_due = _ROOM
         self._places = itertools.count()
 
     def ping(self, load_balancer_id: str, targets: Sequence[PingTarget], on_verdict: OnVerdict) -> None:
@@ -139,7 +145,7 @@ class Pinger:
         self._sites.clear()
 
     def _pause(self) -> float:
-        pause = self._due[0].at - time.monotonic() if self._due else _LONGEST_SLEEP
+        pause = self._due[0].at + _SLOT - time.monotonic() if self._due else _LONGEST_SLEEP
         return min(max(pause, 0.0), _LONGEST_SLEEP)
 
     def _collect(self, found: list[tuple[_Site, socket.socket]]) -> list[News]:
@@ -171,15 +177,17 @@ class Pinger:
         return news
 
     def _turn(self, now: float) -> list[tuple[_Site, _Probe, Verdict]]:
-        """Everything that is due: questions to ask, and answers that did not come in time."""
+        """What is due: questions to ask, as many as may be at once, and answers that did not come in time."""
         news = []
-        while self._due and self._due[0].at <= now:
+        asked = 0
+        while asked < _AT_ONCE and self._due and self._due[0].at <= now:
             due = heapq.heappop(self._due)
             site, probe = due.site, due.probe
             if not self._counts(due):
                 continue
             try:
                 if probe.echo is None:
+                    asked += 1
                     self._ask(site, probe, now)
                 else:
                     news += self._judge(site, probe, latency=None)
@@ -191,9 +199,10 @@ class Pinger:
 
     def _tidy(self) -> None:
         """Void places are left where they lie, and taken away when they are the greater part."""
-        if len(self._due) > _ROOM + 2 * sum(len(site.probes) for site in self._sites.values()):
+        if len(self._due) > self._most_due:
             self._due = [due for due in self._due if self._counts(due)]
             heapq.heapify(self._due)
+            self._most_due = _ROOM + 2 * len(self._due)
 
     def _counts(self, due: _Due) -> bool:
         return due.turn == due.probe.turn and self._is_wanted(due.site, due.probe)

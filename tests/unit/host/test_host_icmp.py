@@ -129,3 +129,49 @@ class Wire:
 def reply_to(address: str, packet: bytes) -> tuple[bytes, tuple[str, int]]:
     """With an IP header of no interest."""
     return b"\x45" + bytes(19) + b"\x00" + packet[1:], (address, 0)
+
+
+class Reading(Recorder):
+    """``between``: how many questions were asked from one look for answers to the next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.since = 0
+        self.between: list[int] = []
+
+    def sendto(self, packet: bytes, place: tuple[str, int]) -> None:
+        self.since += 1
+        super().sendto(packet, place)
+
+    def _receive(self, found: Any) -> Any:
+        self.between.append(self.since)
+        self.since = 0
+        return super()._receive(found)
+
+
+def test_answers_are_read_before_they_are_more_than_a_socket_has_room_for() -> None:
+    pinger = Reading()
+    try:
+        pinger.ping(LB, [target(number) for number in range(240)], ignore)
+        for _ in range(240):
+            pinger.next()
+    finally:
+        pinger.close()
+    assert max([*pinger.between, pinger.since]) <= 50
+
+
+def test_what_is_due_costs_the_same_beside_many_load_balancers() -> None:
+    assert work_beside(400) < 1.5 * work_beside(10)
+
+
+def work_beside(others: int) -> int:
+    """Steps of a turn in which nothing is due."""
+    pinger = Recorder()
+    try:
+        for number in range(others):
+            pinger.ping(f"lb{number}", [target()], ignore)
+            pinger.next()
+        with pinger._thread.lock:
+            return steps(lambda: pinger._turn(0.0))
+    finally:
+        pinger.close()
