@@ -109,7 +109,7 @@ class NetworkWatcher:
 
     def hears(self, load_balancer_id: str) -> bool:
         """Whether every event that contradicts what is expected there is told of."""
-        with self._lock:
+        with self._thread.lock:
             site = self._sites.get(load_balancer_id)
             return site is not None and site.inside is not None and site.events is not None
 

@@ -95,8 +95,8 @@ def work_of_answers(size: int) -> int:
     pinger = Recorder()
     try:
         pinger.ping(LB, [target(number) for number in range(size)], ignore)
-        site: Any = pinger.site
         wire: Any = Wire([reply_to(*pinger.asked.get(timeout=NET)) for _ in range(size)])
+        site: Any = pinger.site
 
         def answer() -> None:
             news = pinger._receive([(site, wire)])
