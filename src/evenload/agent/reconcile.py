@@ -38,9 +38,15 @@ log = structlog.get_logger(__name__)
 
 def _document_of(answer: Answer, before: Desired | Gone | None) -> Desired | Gone | Unreadable | None:
     """None where it only says what has changed, and ``before`` is not the document in which that is so."""
-    if not isinstance(answer.document, Difference):
-        return answer.document
-    return answer.document.applied_to(before) if isinstance(before, Desired) else None
+    document = answer.document
+    if isinstance(document, Difference):
+        return document.applied_to(before) if isinstance(before, Desired) else None
+    return _sharing(before, document)
+
+
+def _sharing(before: Desired | Gone | None, answer: Desired | Gone | Unreadable) -> Desired | Gone | Unreadable:
+    """What is made of the members of the document before is not made anew for their equals."""
+    return sharing(before, answer) if isinstance(answer, Desired) and isinstance(before, Desired) else answer
 
 
 class Reconciler:
@@ -131,7 +137,7 @@ class Reconciler:
             self._faults.note("fetch", load_balancer=memory.load_balancer_id)
             memory.desired.failures += 1
             return False
-        self._accept(memory, task, document, self._clock.monotonic())
+        self._accept(memory, task, _sharing(memory.desired.document, document), self._clock.monotonic())
         return True
 
     def _accept(self, memory: Memory, task: Task, answer: Desired | Gone | Unreadable, answered_at: float) -> None:
@@ -147,8 +153,6 @@ class Reconciler:
                 log.info("unknown to the server, counted at the next resync", load_balancer=memory.load_balancer_id)
             memory.desired = DesiredPart(document=before, answered_at=answered_at, held_back=True)
             return
-        if isinstance(answer, Desired) and isinstance(before, Desired):
-            answer = sharing(before, answer)
         if answer != before:
             memory.reports.acknowledged = None  # that was about another document, even under the same number
             memory.host.failures = 0

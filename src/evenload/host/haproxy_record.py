@@ -8,6 +8,8 @@ import json
 import os
 from dataclasses import asdict
 
+from pydantic_core import to_json
+
 from evenload.host.files import StateFiles
 from evenload.host.haproxy_workers import CURRENT_SOCKET
 from evenload.host.refusal import refusal
@@ -27,7 +29,7 @@ class Record:
 
     def write(self, load_balancer_id: str, worker: Worker, text: str) -> None:
         running = Running(worker=worker.number, pid=worker.pid, start_time=worker.start_time, text=text)
-        self._files.write(load_balancer_id, _RUNNING, json.dumps(asdict(running)))
+        self._files.write(load_balancer_id, _RUNNING, to_json(asdict(running)))
 
     def forget(self, load_balancer_id: str) -> None:
         self._files.remove(load_balancer_id, _RUNNING)

@@ -49,9 +49,10 @@ class Difference:
 
 def difference_of(before: Desired, after: Desired) -> Difference:
     """Both of one load balancer; children that stand in both are in one and the same order."""
-    changed: dict[str, Any] = {name: _others(getattr(before, name), getattr(after, name)) for name in CARRIED}
-    gone = [identifier for name in CARRIED for identifier in _gone(getattr(before, name), getattr(after, name))]
-    return Difference(since=before.edition, changed=replace(after, **changed), removed=tuple(gone))
+    found = {name: _changes(getattr(before, name), getattr(after, name)) for name in CARRIED}
+    changed: dict[str, Any] = {name: others for name, (others, _) in found.items()}
+    gone = tuple(identifier for _, ids in found.values() for identifier in ids)
+    return Difference(since=before.edition, changed=replace(after, **changed), removed=gone)
 
 
 def sharing(before: Desired, after: Desired) -> Desired:
@@ -81,11 +82,13 @@ def _united(before: Children, changed: Children, removed: frozenset[str]) -> Chi
     return tuple(by_id.values())
 
 
-def _others(before: Children, after: Children) -> Children:
+def _changes(before: Children, after: Children) -> tuple[Children, list[str]]:
+    """Those that are new or others, and the ids of those that went."""
+    if len(before) == len(after):
+        pairs = [(one, other) for one, other in zip(before, after, strict=True) if one is not other]
+        if all(one.id == other.id for one, other in pairs):
+            return tuple(other for one, other in pairs if one != other), []
     known = {child.id: child for child in before}
-    return tuple(child for child in after if known.get(child.id) is not child and known.get(child.id) != child)
-
-
-def _gone(before: Children, after: Children) -> tuple[str, ...]:
+    others = tuple(child for child in after if known.get(child.id) is not child and known.get(child.id) != child)
     present = {child.id for child in after}
-    return tuple(child.id for child in before if child.id not in present)
+    return others, [identifier for identifier in known if identifier not in present]

@@ -9,7 +9,7 @@ Objects that are being deleted bind nobody: their ports, addresses and places ma
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeVar
@@ -256,8 +256,7 @@ def validate_members(tree: Tree, members: Sequence[Member]) -> list[Violation]:
                 )
             )
     found += _validate_families(tree, members)
-    pools = {member.pool_id for member in members}
-    places = Counter(_place(member) for pool_id in pools for member in _living(tree.members_of(pool_id)))
+    places = Counter(map(_place, _neighbours(tree, members)))
     for member in members:
         if places[_place(member)] > 1:
             found.append(
@@ -411,6 +410,17 @@ def _mismatch(listener: Listener, pool: Pool, field: str) -> Violation:
 def _place(member: Member) -> tuple[str, str, int]:
     """Two members of one pool must not be the same server, however its address is spelt."""
     return member.pool_id, _as_connected(member.address), member.port
+
+
+def _neighbours(tree: Tree, members: Collection[Member]) -> Iterator[Member]:
+    """The members of their pools that may be the same servers, these themselves among them; an IPv4 address has one
+    spelling."""
+    ports = {member.port for member in members}
+    addresses = {_as_connected(member.address) for member in members}
+    for pool_id in {member.pool_id for member in members}:
+        for member in _living(tree.members_of(pool_id)):
+            if member.port in ports and (member.address in addresses or ":" in member.address):
+                yield member
 
 
 def _looping(tree: Tree, members: Iterable[Member]) -> Iterator[Member]:

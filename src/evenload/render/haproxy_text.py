@@ -143,12 +143,14 @@ def without_worker(text: str) -> str:
 def plan_difference(running: str, wanted: str) -> Difference:
     """What has to be done to a process that works by ``running`` to make it work by ``wanted``. Of the servers only
     those are read whose lines differ."""
-    if without_worker(running) == without_worker(wanted):
+    if running == wanted:
         return Equal()
     try:
         between = _servers_between(running, wanted)
         if between is not None:
             return _plan_servers(*between, lambda: _cookie_backends(wanted))
+        if without_worker(running) == without_worker(wanted):
+            return Equal()
         now, then = _split_lines(running), _split_lines(wanted)
         before, after = without_worker(now.skeleton), without_worker(then.skeleton)
         if before != after:

@@ -281,8 +281,9 @@ class SqlTransaction:
 
 def _edition_of(before: Tree | None, after: Tree) -> int:
     """The same where nothing has changed for agents, as after their own reports."""
-    same = before is not None and before.carried() == after.carried()
-    return (before.edition if before is not None and same else 0) or new_edition()
+    if before is None or before.generation != after.generation or before.carried() != after.carried():
+        return new_edition()
+    return before.edition or new_edition()
 
 
 def _grown_from(before: Tree | None, after: Tree) -> bool:
