@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import structlog
 from structlog.testing import capture_logs
+from tests.counting import steps
 from tests.fakes import host_damage
 from tests.fakes.clock import StillClock
 from tests.fakes.desired import BALANCER, changed, listener, make_desired, member, monitor, pool, uuid, with_member
@@ -668,14 +669,29 @@ def test_what_has_changed_in_the_document_at_hand_is_not_fetched(world: World) -
     third, fourth = (replace(with_member(second, 1, weight=each), edition=each) for each in (3, 4))
     world.apply(first)
     fetches = world.server.fetches
+    world.take()
     _hint_of_changes(world, first, second)
     world.run()
-    assert world.take()
+    command = f"set server {uuid(4)}/{uuid(5)} weight 7"
+    assert world.take() == [command, "record_running", "write_config", "remember"]
     _hint_of_changes(world, second, third)
     _hint_of_changes(world, third, replace(fourth, generation=fourth.generation + 1))
     world.run()
     assert (world.server.fetches, len(world.server.outcomes)) == (fetches, 3)  # the last two were one
     assert str(world.host) == _built(replace(fourth, generation=fourth.generation + 1))
+
+
+def test_members_that_do_not_change_cost_a_round_next_to_nothing() -> None:
+    """A line that is rendered or read costs hundreds of steps."""
+    took = {}
+    for size in (100, 200):
+        world, first = World(), replace(make_desired(size=size), edition=1)
+        world.apply(first)
+        second = replace(with_member(first, 0, weight=7), edition=2)
+        _hint_of_changes(world, first, second)
+        took[size] = steps(world.run)
+        assert world.server.outcomes[-1] == (second.generation, DONE)
+    assert (took[200] - took[100]) / 100 <= 70
 
 
 def test_what_has_changed_in_another_document_is_fetched(world: World) -> None:
