@@ -12,6 +12,7 @@ import secrets
 import shutil
 from pathlib import Path
 
+from evenload.host.exchange import exchange
 from evenload.host.refusal import refusal
 from evenload.model.named_file import DIRECTORY, NamedFile
 
@@ -84,19 +85,23 @@ class StateFiles:
             raise refusal(f"make the directory {directory}", error) from error
         return directory
 
-    def write(self, load_balancer_id: str, name: str, content: str | bytes) -> Path:
-        """Puts the content in place of the former file, mode 0600. The directory must exist."""
+    def write(self, load_balancer_id: str, name: str, content: str | bytes, *, fleeting: bool = False) -> Path:
+        """Puts the content in place of the former file, mode 0600. The directory must exist. ``fleeting``: of no use
+        after a power cut, so that nobody waits for the disk."""
         data = content.encode() if isinstance(content, str) else content
-        return self._replace(self.path(load_balancer_id, name), data)
+        return self._replace(self.path(load_balancer_id, name), data, fleeting=fleeting)
 
-    def _replace(self, target: Path, data: bytes) -> Path:
+    def _replace(self, target: Path, data: bytes, *, fleeting: bool = False) -> Path:
         temporary = target.with_name(_TEMPORARY + secrets.token_hex(6))
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(data)
-                os.rename(temporary, target)
+                if fleeting and not target.is_dir() and exchange(temporary, target):
+                    os.unlink(temporary)
+                else:
+                    os.rename(temporary, target)
             except OSError:
                 temporary.unlink(missing_ok=True)
                 raise

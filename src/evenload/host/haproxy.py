@@ -130,7 +130,7 @@ class Haproxy:
     # Changes
 
     def write_config(self, load_balancer_id: str, text: str) -> None:
-        self._files.write(load_balancer_id, LIVE, text)
+        self._files.write(load_balancer_id, LIVE, text, fleeting=True)
 
     def begin_haproxy(self, load_balancer_id: str, text: str, worker: int, *, takeover: bool) -> None:
         if takeover:

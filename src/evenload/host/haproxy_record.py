@@ -29,7 +29,7 @@ class Record:
 
     def write(self, load_balancer_id: str, worker: Worker, text: str) -> None:
         running = Running(worker=worker.number, pid=worker.pid, start_time=worker.start_time, text=text)
-        self._files.write(load_balancer_id, _RUNNING, to_json(asdict(running)))
+        self._files.write(load_balancer_id, _RUNNING, to_json(asdict(running)), fleeting=True)
 
     def forget(self, load_balancer_id: str) -> None:
         self._files.remove(load_balancer_id, _RUNNING)

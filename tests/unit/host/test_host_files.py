@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from evenload.host.exchange import exchange
 from evenload.host.files import StateFiles
 from evenload.model.errors import HostError
 from evenload.model.named_file import NamedFile
@@ -26,13 +27,14 @@ def test_a_directory_is_its_owners_alone(files: StateFiles) -> None:
     assert files.load_balancer_ids() == [LB]
 
 
-def test_a_file_is_replaced_whole_and_is_its_owners_alone(files: StateFiles) -> None:
+@pytest.mark.parametrize("fleeting", [False, True])
+def test_a_file_is_replaced_whole_and_is_its_owners_alone(files: StateFiles, fleeting: bool) -> None:
     files.ensure(LB)
     old_mask = os.umask(0)
     try:
-        path = files.write(LB, "haproxy.cfg", "first")
+        path = files.write(LB, "haproxy.cfg", "first", fleeting=fleeting)
         with path.open() as reader:
-            files.write(LB, "haproxy.cfg", b"second")
+            files.write(LB, "haproxy.cfg", b"second", fleeting=fleeting)
             assert reader.read() == "first"
     finally:
         os.umask(old_mask)
@@ -68,13 +70,26 @@ def test_room_is_looked_for_before_it_is_needed(files: StateFiles) -> None:
     assert list(files.path(LB).iterdir()) == []
 
 
-def test_a_failed_write_leaves_the_former_file_and_nothing_else(files: StateFiles) -> None:
+@pytest.mark.parametrize("fleeting", [False, True])
+def test_a_failed_write_leaves_the_former_file_and_nothing_else(files: StateFiles, fleeting: bool) -> None:
     (files.ensure(LB) / "haproxy.cfg").mkdir()
     with pytest.raises(HostError, match=r"cannot write .*haproxy\.cfg"):
-        files.write(LB, "haproxy.cfg", "text")
+        files.write(LB, "haproxy.cfg", "text", fleeting=fleeting)
     assert [entry.name for entry in files.path(LB).iterdir()] == ["haproxy.cfg"]
     with pytest.raises(HostError, match="cannot write"):
         files.write("no-such-directory", "haproxy.cfg", "text")
+
+
+def test_two_files_change_places(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_text("1")
+    assert not exchange(one, other)
+    other.write_text("2")
+    if not exchange(one, other):  # a file system that cannot
+        return
+    assert (one.read_text(), other.read_text()) == ("2", "1")
+    with pytest.raises(NotADirectoryError):
+        exchange(one, other / "below")
 
 
 def test_what_is_not_there_reads_as_none_and_may_be_removed(files: StateFiles) -> None:
