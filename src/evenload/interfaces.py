@@ -4,7 +4,7 @@
 puts them together. A fake of one of these passes the same contract suite as the real thing (tests/contract).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -175,7 +175,8 @@ class QuotaPart(Protocol):
     def save_quotas(self, project_id: str, limits: Mapping[str, int]) -> None:
         """Those of other resources stay."""
 
-    def remove_quotas(self, project_id: str) -> None: ...
+    def remove_quotas(self, project_id: str, resources: Collection[str]) -> None:
+        """Quiet about what was not set."""
 
 
 class NetworkPart(Protocol):

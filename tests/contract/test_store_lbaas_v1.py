@@ -193,11 +193,11 @@ def test_quotas_are_kept_one_by_one(store: UnitOfWork) -> None:
 
     @store.write
     def _(transaction: Transaction) -> None:
-        transaction.remove_quotas("b")
-        transaction.remove_quotas("b")
+        transaction.remove_quotas("b", ["vip", "member"])
+        transaction.remove_quotas("b", ["vip", "member"])
 
     with store.read() as transaction:
-        assert transaction.quotas() == {"a": {"vip": 0}}
+        assert transaction.quotas() == {"a": {"vip": 0}, "b": {"pool": -1}}
 
 
 def test_what_people_say_of_an_agent_outlives_its_restart(store: UnitOfWork) -> None:

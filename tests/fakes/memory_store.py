@@ -6,7 +6,7 @@ and an exception leaves nothing behind; the values themselves are immutable.
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -188,8 +188,13 @@ class MemoryTransaction:
         state = self._writable()
         state.quotas[project_id] = {**state.quotas.get(project_id, {}), **limits}
 
-    def remove_quotas(self, project_id: str) -> None:
-        self._writable().quotas.pop(project_id, None)
+    def remove_quotas(self, project_id: str, resources: Collection[str]) -> None:
+        state = self._writable()
+        left = {name: limit for name, limit in state.quotas.get(project_id, {}).items() if name not in resources}
+        if left:
+            state.quotas[project_id] = left
+        else:
+            state.quotas.pop(project_id, None)
 
     # Networks
 

@@ -45,7 +45,7 @@ from evenload.service.lbaas_v1.pools import V1Pools
 from evenload.service.lbaas_v1.vip_creation import VipCreation
 from evenload.service.lbaas_v1.vips import Vips
 from evenload.service.networks import Networks, NetworkSettings
-from evenload.service.quotas import Quotas, QuotaSettings
+from evenload.service.quotas import QuotaSettings, v1_limits
 from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
@@ -130,7 +130,7 @@ class V1Stage:
         self.uow = SqlUnitOfWork(engine, self._bus)
         ports = VipPorts(self.uow, Ipam(self.uow, clock, new_id, source), clock, new_id)
         context = Context(uow=self.uow, ports=ports, clock=clock, new_id=new_id)
-        limits = Quotas(self.uow, QuotaSettings())
+        limits = v1_limits(QuotaSettings().v1)
         self.pools = V1Pools(context, limits, "evenload")
         self.vips = Vips(context, VipCreation(context, limits))
         self.members = V1Members(context, limits)

@@ -27,6 +27,7 @@ from evenload.model.errors import (
     Invalid,
     NoHost,
     NotFound,
+    OverQuota,
     PortsUnavailable,
     Rejected,
     StoreUnavailable,
@@ -46,13 +47,19 @@ _READY = ("Validation failure: ", "Invalid input for ", "Unknown attribute ", "M
 _STATUSES: tuple[tuple[type[Rejected], int], ...] = (
     (NotFound, 404),
     (Forbidden, 403),
+    (OverQuota, 403),
     (Conflict, 409),
     (Unsupported, 501),
     (NoHost, 503),
     (Invalid, 400),
 )
 # Where Neutron says something else, with LBaaS v1 inside.
-_NEUTRON_STATUSES: tuple[tuple[type[Rejected], int], ...] = ((UnknownNeighbour, 404), (NoHost, 404), *_STATUSES)
+_NEUTRON_STATUSES: tuple[tuple[type[Rejected], int], ...] = (
+    (UnknownNeighbour, 404),
+    (NoHost, 404),
+    (OverQuota, 409),
+    *_STATUSES,
+)
 _NEUTRON_TYPES: Mapping[type[Rejected], str] = {
     Invalid: "InvalidInput",
     Unsupported: "InvalidInput",

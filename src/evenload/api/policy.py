@@ -42,12 +42,23 @@ _BASE: dict[str, tuple[str, str | None]] = {
         None,
     ),
     "load-balancer:read-global": ("rule:load-balancer:global_observer or rule:load-balancer:admin", None),
+    "load-balancer:read-quota": (
+        "rule:load-balancer:observer_and_owner or rule:load-balancer:member_and_owner or "
+        "rule:load-balancer:global_observer or rule:load-balancer:quota-admin or rule:load-balancer:admin",
+        None,
+    ),
+    "load-balancer:read-quota-global": (
+        "rule:load-balancer:global_observer or rule:load-balancer:quota-admin or rule:load-balancer:admin",
+        None,
+    ),
+    "load-balancer:write-quota": ("rule:load-balancer:quota-admin or rule:load-balancer:admin", None),
     "load-balancer:write": ("rule:load-balancer:member_and_owner or rule:load-balancer:admin", None),
     "context_is_admin": ("rule:load-balancer:admin", None),
     "admin_or_owner": ("rule:context_is_admin or rule:load-balancer:owner", None),
     "service": ("role:service", None),
 }
 _READ, _GLOBAL, _WRITE, _ADMIN = (f"rule:load-balancer:{name}" for name in ("read", "read-global", "write", "admin"))
+_READ_QUOTA = "rule:load-balancer:read-quota"
 _RESOURCES = ("loadbalancer", "listener", "pool", "member", "healthmonitor")
 _NETWORK_RESOURCES = ("network", "subnet", "port")
 _V1_RESOURCES = ("vip", "pool", "member", "health_monitor")
@@ -72,6 +83,9 @@ def _load_balancer_rules() -> Iterator[tuple[str, str]]:
     yield "listener:get_stats", _READ
     yield "provider:get_all", _READ
     yield "provider-flavor:get_all", _ADMIN
+    yield from ((f"quota:{action}", _READ_QUOTA) for action in ("get_all", "get_one", "get_defaults"))
+    yield "quota:get_all-global", "rule:load-balancer:read-quota-global"
+    yield from ((f"quota:{action}", "rule:load-balancer:write-quota") for action in ("put", "delete"))
     yield "provider-availability-zone:get_all", _ADMIN
 
 

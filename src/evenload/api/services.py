@@ -35,5 +35,6 @@ class Services:
     pools: Pools
     members: Members
     health_monitors: HealthMonitors
+    quotas: Quotas
     networks: Networks
     v1: V1Services

@@ -33,7 +33,7 @@ from evenload.service.load_balancers import LoadBalancers
 from evenload.service.members import Members
 from evenload.service.networks import Networks
 from evenload.service.pools import Pools
-from evenload.service.quotas import Quotas
+from evenload.service.quotas import Quotas, octavia_limits, v1_limits
 from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.unit_of_work import SqlUnitOfWork
@@ -62,7 +62,14 @@ def build_foundation(settings: Settings, bus: AgentBus, upgrade: Callable[[Engin
 
     uow = SqlUnitOfWork(engine, bus, describe=describe)
     ports = VipPorts(uow, Ipam(uow, clock, new_id, source), clock, new_id)
-    context = Context(uow=uow, ports=ports, clock=clock, new_id=new_id, agent_down_time=settings.server.agent_down_time)
+    context = Context(
+        uow=uow,
+        ports=ports,
+        clock=clock,
+        new_id=new_id,
+        limits=octavia_limits(settings.quotas.octavia),
+        agent_down_time=settings.server.agent_down_time,
+    )
     return Foundation(engine=engine, bus=bus, clock=clock, source=source, new_id=new_id, context=context)
 
 
@@ -86,19 +93,20 @@ def build_services(settings: Settings, foundation: Foundation) -> Services:
         pools=Pools(context),
         members=Members(context),
         health_monitors=HealthMonitors(context),
+        quotas=Quotas(context.uow, context.limits),
         networks=Networks(context.uow, settings.networks, foundation.clock, foundation.new_id, foundation.source),
         v1=_lbaas_v1(settings, context),
     )
 
 
 def _lbaas_v1(settings: Settings, context: Context) -> V1Services:
-    quotas = Quotas(context.uow, settings.quotas)
+    limits = v1_limits(settings.quotas.v1)
     return V1Services(
-        vips=Vips(context, VipCreation(context, quotas)),
-        pools=V1Pools(context, quotas, settings.api.provider),
-        members=V1Members(context, quotas),
-        monitors=V1Monitors(context, quotas),
-        quotas=quotas,
+        vips=Vips(context, VipCreation(context, limits)),
+        pools=V1Pools(context, limits, settings.api.provider),
+        members=V1Members(context, limits),
+        monitors=V1Monitors(context, limits),
+        quotas=Quotas(context.uow, limits),
         agents=AgentRegistry(context),
     )
 

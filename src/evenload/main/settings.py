@@ -23,7 +23,7 @@ from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSet
 from evenload.main.database_place import DATABASE, DIRECTORY
 from evenload.render.options import RenderOptions
 from evenload.service.networks import NetworkSettings
-from evenload.service.quotas import QuotaSettings
+from evenload.service.quotas import L7, RESOURCES, QuotaSettings
 from evenload.service.scheduler import AGENT_DOWN_TIME
 
 DEFAULT_STATE = "/var/lib/evenload"
@@ -93,6 +93,8 @@ _API = [
         help="Names under which pools of LBaaS v1 may ask for this provider; the first is the default.",
     ),
 ]
+_OCTAVIA_QUOTAS = {**{kind.value: resource for kind, resource in RESOURCES.items()}, **{name: name for name in L7}}
+"""The words of Octavia's settings for its resources."""
 _QUOTAS = [
     cfg.IntOpt(
         f"quota_{resource}",
@@ -101,7 +103,16 @@ _QUOTAS = [
         max=2**31 - 1,
         help=f"LBaaS v1: each project's {resource.replace('_', ' ')}s at the most, unless set for it. -1: no limit.",
     )
-    for resource, limit in QuotaSettings().defaults.items()
+    for resource, limit in QuotaSettings().v1.items()
+] + [
+    cfg.IntOpt(
+        f"default_{word}_quota",
+        default=-1,
+        min=-1,
+        max=2_000_000_000,
+        help="Octavia's API: each project's objects of this kind at the most, unless set for it. -1: no limit.",
+    )
+    for word in _OCTAVIA_QUOTAS
 ]
 _DATABASE = [
     cfg.StrOpt(
@@ -335,7 +346,8 @@ def _settings(conf: Any) -> Settings:
             enforce_new_defaults=conf.api.enforce_new_defaults,
         ),
         quotas=QuotaSettings(
-            defaults={resource: conf.quotas[f"quota_{resource}"] for resource in QuotaSettings().defaults}
+            v1={resource: conf.quotas[f"quota_{resource}"] for resource in QuotaSettings().v1},
+            octavia={name: conf.quotas[f"default_{word}_quota"] for word, name in _OCTAVIA_QUOTAS.items()},
         ),
         networks=NetworkSettings(
             default_physical_network=default_network,

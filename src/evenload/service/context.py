@@ -4,22 +4,25 @@ Made once in ``main``; each class of this package takes one.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from evenload.interfaces import Clock, UnitOfWork
+from evenload.service.quotas import Limits, QuotaSettings, octavia_limits
 from evenload.service.scheduler import AGENT_DOWN_TIME
 from evenload.service.vip_ports import VipPorts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """``agent_down_time``: silence after which an agent counts as away, for whatever follows from that."""
+    """``limits``: of Octavia's API. ``agent_down_time``: silence after which an agent counts as away, for whatever
+    follows from that."""
 
     uow: UnitOfWork
     ports: VipPorts
     clock: Clock
     new_id: Callable[[], str]
+    limits: Limits = field(default_factory=lambda: octavia_limits(QuotaSettings().octavia))
     agent_down_time: timedelta = AGENT_DOWN_TIME
 
     def now(self) -> datetime:

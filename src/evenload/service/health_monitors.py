@@ -16,6 +16,7 @@ from evenload.service import drafts, guards
 from evenload.service.commands import Changes, Draft
 from evenload.service.context import Context
 from evenload.service.lbaas_v1 import templates
+from evenload.service.quotas import wanted_by
 from evenload.service.views import view_of
 
 
@@ -32,6 +33,7 @@ class HealthMonitors:
             before = guards.read_tree(transaction, Kind.POOL, pool_id)
             pool = before.pools[pool_id]
             guards.require_living(before.load_balancer, pool)
+            self._context.limits.require_room(transaction, pool.project_id, wanted_by([Kind.HEALTH_MONITOR]))
             birth = drafts.Birth(pool.project_id, before.generation + 1, now)
             identifier = self._context.new_id()
             monitor = drafts.new_monitor(identifier, pool_id, draft)

@@ -14,6 +14,7 @@ from evenload.service import drafts, guards
 from evenload.service.commands import Changes, ListenerDraft
 from evenload.service.context import Context
 from evenload.service.lbaas_v1 import totals
+from evenload.service.quotas import wanted_by
 from evenload.service.views import view_of
 
 
@@ -29,6 +30,7 @@ class Listeners:
         def work(transaction: Transaction) -> View[Record[Listener]]:
             before = guards.read_tree(transaction, Kind.LOAD_BALANCER, load_balancer_id)
             guards.require_living(before.load_balancer)
+            self._context.limits.require_room(transaction, before.load_balancer.project_id, wanted_by([Kind.LISTENER]))
             birth = drafts.Birth(before.load_balancer.project_id, before.generation + 1, now)
             record = birth.record(drafts.new_listener(self._context.new_id(), before.id, draft), draft)
             edited = before.with_record(record)

@@ -13,13 +13,14 @@ from evenload.model.enums import Kind
 from evenload.model.errors import Immutable
 from evenload.model.query import Page, Query, View
 from evenload.model.totals import totals_of
-from evenload.model.tree import Tree
+from evenload.model.tree import Tree, kind_of
 from evenload.service import drafts, guards
 from evenload.service.commands import BalancerDraft, Changes
 from evenload.service.context import Context
 from evenload.service.homes import hold_agents, take_agent
 from evenload.service.lbaas_v1 import templates
 from evenload.service.plans import drafts_of, hosted_at, plan_tree
+from evenload.service.quotas import wanted_by
 from evenload.service.scheduler import choose_agent, choose_new_homes
 from evenload.service.views import view_of
 
@@ -44,6 +45,7 @@ class LoadBalancers:
                 if pool_id not in planned.pools:
                     raise guards.not_found(Kind.POOL, pool_id, field="default_pool_id")
         guards.require(rules.validate_tree(planned))
+        wanted = wanted_by(kind_of(record.item) for record in planned.records())
 
         with context.uow.read() as reader:
             choose_agent(reader.agents(), now=now, alive_for=context.agent_down_time)
@@ -55,6 +57,7 @@ class LoadBalancers:
         with context.ports.claimed(planned.id, project_id, draft.vip) as claim:
 
             def work(transaction: Transaction) -> tuple[Tree, AgentRecord]:
+                context.limits.require_room(transaction, project_id, wanted)
                 port = claim(transaction)
                 chosen = take_agent(context, transaction)
                 made = hosted_at(planned, port, chosen.name)

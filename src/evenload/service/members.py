@@ -16,6 +16,7 @@ from evenload.service import drafts, guards
 from evenload.service.commands import Changes, Draft
 from evenload.service.context import Context
 from evenload.service.plans import plan_replacement
+from evenload.service.quotas import RESOURCES, wanted_by
 from evenload.service.views import view_of
 
 
@@ -34,6 +35,7 @@ class Members:
             before = guards.read_tree(transaction, Kind.POOL, pool_id)
             guards.require_living(before.load_balancer, before.pools[pool_id])
             birth = drafts.Birth(before.load_balancer.project_id, before.generation + 1, now)
+            self._context.limits.require_room(transaction, birth.project_id, wanted_by([Kind.MEMBER]))
             member = drafts.new_member(self._context.new_id(), pool_id, draft)
             record = birth.record(member, draft, monitored=status.is_monitored(before, pool_id))
             edited = before.with_record(record)
@@ -86,6 +88,8 @@ class Members:
             plan = plan_replacement(before, pool_id, given, birth, self._context.new_id, additive_only=additive_only)
             if plan.nothing:
                 return
+            more = sum(record.id not in before.members for record in plan.put) - len(plan.removed)
+            self._context.limits.require_room(transaction, birth.project_id, {RESOURCES[Kind.MEMBER]: more})
             edited = plan.put_into(before)
             guards.require(rules.validate_members(edited, [record.item for record in plan.put]))
             after = status.advance(edited, changed=[record.id for record in plan.put], deleted=plan.removed, now=now)

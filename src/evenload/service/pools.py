@@ -9,12 +9,13 @@ from evenload.model.balancer import Pool, Record
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Invalid
 from evenload.model.query import Page, Query, View
-from evenload.model.tree import Tree
+from evenload.model.tree import Tree, kind_of
 from evenload.service import drafts, guards
 from evenload.service.commands import Changes, PoolDraft
 from evenload.service.context import Context
 from evenload.service.lbaas_v1 import templates
 from evenload.service.plans import drafts_of, plan_pool
+from evenload.service.quotas import wanted_by
 from evenload.service.views import view_of
 
 
@@ -35,6 +36,8 @@ class Pools:
             guards.require_living(before.load_balancer, *([listener] if listener else []))
             birth = drafts.Birth(before.load_balancer.project_id, before.generation + 1, now)
             planned = plan_pool(before.id, draft, birth, self._context.new_id)
+            wanted = wanted_by(kind_of(record.item) for record in planned.records)
+            self._context.limits.require_room(transaction, birth.project_id, wanted)
             edited = planned.added_to(before)
             pool = planned.pool
             if listener is not None:

@@ -1,6 +1,6 @@
 """Limits that were set for projects: reading and writing the rows."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
@@ -10,8 +10,9 @@ _TABLE = tables.QUOTAS.c
 _ALL = select(_TABLE.project_id, _TABLE.resource, _TABLE.limit).order_by(_TABLE.project_id, _TABLE.resource)
 _OF_PROJECT = _ALL.where(_TABLE.project_id == bindparam("project"))
 _INSERT = insert(tables.QUOTAS)
-_DELETE = delete(tables.QUOTAS).where(_TABLE.project_id == bindparam("project"))
-_DELETE_ONE = _DELETE.where(_TABLE.resource == bindparam("name"))
+_DELETE_ONE = delete(tables.QUOTAS).where(
+    _TABLE.project_id == bindparam("project"), _TABLE.resource == bindparam("name")
+)
 
 
 _LOCK = select(tables.PROJECTS.c.id).where(tables.PROJECTS.c.id == bindparam("project")).with_for_update()
@@ -38,5 +39,6 @@ def write_quotas(connection: Connection, project_id: str, limits: Mapping[str, i
         connection.execute(_INSERT, {"project_id": project_id, "resource": resource, "limit": limit})
 
 
-def remove_quotas(connection: Connection, project_id: str) -> None:
-    connection.execute(_DELETE, {"project": project_id})
+def remove_quotas(connection: Connection, project_id: str, resources: Collection[str]) -> None:
+    for resource in resources:
+        connection.execute(_DELETE_ONE, {"project": project_id, "name": resource})

@@ -4,7 +4,7 @@ It hands each question and each change to the module of its table, locks rows wh
 notes what the agents are to be told. It begins and ends nothing; unit_of_work.py does.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -176,8 +176,8 @@ class SqlTransaction:
     def save_quotas(self, project_id: str, limits: Mapping[str, int]) -> None:
         quotas.write_quotas(self._writable(), project_id, limits)
 
-    def remove_quotas(self, project_id: str) -> None:
-        quotas.remove_quotas(self._writable(), project_id)
+    def remove_quotas(self, project_id: str, resources: Collection[str]) -> None:
+        quotas.remove_quotas(self._writable(), project_id, resources)
 
     def locked_network(self, identifier: str) -> Network | None:
         return networks.read_network(self._connection, identifier, lock=self._lock_rows)

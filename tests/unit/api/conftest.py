@@ -42,7 +42,7 @@ from evenload.service.load_balancers import LoadBalancers
 from evenload.service.members import Members
 from evenload.service.networks import Networks, NetworkSettings
 from evenload.service.pools import Pools
-from evenload.service.quotas import Quotas, QuotaSettings
+from evenload.service.quotas import Quotas, QuotaSettings, v1_limits
 from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
@@ -251,20 +251,21 @@ def make_world(directory: Path, settings: ApiSettings | None = None, sync: Sync 
         default_physical_network="physnet1", physical_networks=("physnet1",), vlan_ranges=(("physnet1", 1000, 1100),)
     )
     pauses = Pauses()
-    quotas = Quotas(uow, QuotaSettings())
+    limits = v1_limits(QuotaSettings().v1)
     services = Services(
         load_balancers=LoadBalancers(context),
         listeners=Listeners(context),
         pools=Pools(context),
         members=Members(context),
         health_monitors=HealthMonitors(context),
+        quotas=Quotas(uow, context.limits),
         networks=Networks(uow, networks, clock, new_id, source, pauses),
         v1=V1Services(
-            vips=Vips(context, VipCreation(context, quotas, pauses)),
-            pools=V1Pools(context, quotas, "evenload"),
-            members=V1Members(context, quotas),
-            monitors=V1Monitors(context, quotas),
-            quotas=quotas,
+            vips=Vips(context, VipCreation(context, limits, pauses)),
+            pools=V1Pools(context, limits, "evenload"),
+            members=V1Members(context, limits),
+            monitors=V1Monitors(context, limits),
+            quotas=Quotas(uow, limits),
             agents=AgentRegistry(context),
         ),
     )

@@ -340,14 +340,6 @@ def test_answers_are_json_or_nothing(world: World) -> None:
     assert world.call("GET", f"{LBAAS}/loadbalancers", headers={"Accept": "*/*"}).status_code == 200
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_quotas_are_refused_by_name(world: World, method: str) -> None:
-    for path in ("quotas/default", "quotas/project/default"):
-        answer = world.client.simulate_request(method, f"/v2.0/lbaas/{path}", json={"quota": {"pool": 1}})
-        assert answer.status_code == 501
-        assert "quotas" in answer.json["faultstring"]
-
-
 def test_there_are_no_amphorae(world: World) -> None:
     assert world.client.simulate_get("/v2.0/octavia/amphorae").json == {"amphorae": [], "amphorae_links": []}
 

@@ -23,7 +23,7 @@ def test_defaults_serve_loopback_with_a_bridge_of_their_own() -> None:
     assert settings.render.state_dir == str(settings.host.state_dir)
     assert settings.render.chroot == str(settings.host.haproxy.chroot)
     assert settings.api.lbaas_v1_providers == ("haproxy", "evenload")
-    assert settings.quotas.defaults == {"vip": 10, "pool": 10, "member": -1, "health_monitor": -1}
+    assert settings.quotas.v1 == {"vip": 10, "pool": 10, "member": -1, "health_monitor": -1}
 
 
 def test_a_file_changes_them(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
     assert settings.agent.resync_interval == 5.0
     assert settings.host.state_dir == Path("/srv/lb/load_balancers")
     assert settings.api.lbaas_v1_providers == ("haproxy", "lb")
-    assert settings.quotas.defaults["vip"] == 3
+    assert settings.quotas.v1["vip"] == 3
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from evenload.service.listeners import Listeners
 from evenload.service.load_balancers import LoadBalancers
 from evenload.service.members import Members
 from evenload.service.pools import Pools
-from evenload.service.quotas import Quotas, QuotaSettings
+from evenload.service.quotas import Quotas, QuotaSettings, v1_limits
 from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.tables import METADATA
@@ -102,7 +102,7 @@ def make_world(
     context = Context(uow=uow, ports=held, clock=clock, new_id=new_id)
     gateway = AgentGateway(context)
     gateway.register("host-1", Registration())
-    quotas = Quotas(uow, QuotaSettings())
+    limits = v1_limits(QuotaSettings().v1)
     return World(
         context=context,
         ports=ports,
@@ -114,11 +114,11 @@ def make_world(
         members=Members(context),
         monitors=HealthMonitors(context),
         gateway=gateway,
-        vips=Vips(context, VipCreation(context, quotas)),
-        v1_pools=V1Pools(context, quotas, "evenload"),
-        v1_members=V1Members(context, quotas),
-        v1_monitors=V1Monitors(context, quotas),
-        quotas=quotas,
+        vips=Vips(context, VipCreation(context, limits)),
+        v1_pools=V1Pools(context, limits, "evenload"),
+        v1_members=V1Members(context, limits),
+        v1_monitors=V1Monitors(context, limits),
+        quotas=Quotas(uow, limits),
         registry=AgentRegistry(context),
     )
 

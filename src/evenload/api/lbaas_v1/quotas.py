@@ -25,7 +25,8 @@ class QuotaCollection:
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         self._facade.require(request, "get_quota:global", caller_of(request).project_id)
         wanted = read_fields(parameters_of(request))
-        quotas = [present_quota(project, limits) for project, limits in self._service.all().items()]
+        defaults = self._service.limits.defaults
+        quotas = [present_quota(project, {**defaults, **limits}) for project, limits in self._service.all().items()]
         answer(response, {"quotas": [projected(each, wanted) for each in quotas]})
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> NoReturn:

@@ -117,7 +117,7 @@ QUOTA = Schema(
     QuotaSettings,
     tuple(
         own(resource, integer(-1, _MAX_INTEGER), post=In.NEVER, put=In.OPTIONAL, null=Null.REFUSED)
-        for resource in (*QuotaSettings().defaults, "healthmonitor")
+        for resource in (*QuotaSettings().v1, "healthmonitor")
     ),
 )
 """``healthmonitor`` is what neutronclient says for ``health_monitor``."""

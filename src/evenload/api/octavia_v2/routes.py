@@ -18,6 +18,7 @@ from evenload.api.octavia_v2.load_balancers import (
 from evenload.api.octavia_v2.members import MemberCollection, MemberItem
 from evenload.api.octavia_v2.pools import PoolCollection, PoolItem
 from evenload.api.octavia_v2.providers import ProviderCapabilities, ProviderCollection
+from evenload.api.octavia_v2.quotas import QuotaCollection, QuotaDefaults, QuotaItem
 from evenload.api.services import Services
 
 PREFIXES = ("/v2/lbaas", "/v2.0/lbaas", "/v2", "/v2.0")
@@ -57,7 +58,8 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) 
         for path, resource in resources.items():
             app.add_route(prefix + path, resource)
     for prefix in ("/v2/lbaas", "/v2.0/lbaas"):  # without lbaas they are Neutron's
-        for path in ("/quotas", "/quotas/{project_id}", "/quotas/{project_id}/default"):
-            app.add_route(prefix + path, Absent("quotas"))
+        app.add_route(f"{prefix}/quotas", QuotaCollection(facade, services.quotas))
+        app.add_route(f"{prefix}/quotas/{{project_id}}", QuotaItem(facade, services.quotas))
+        app.add_route(f"{prefix}/quotas/{{project_id}}/default", QuotaDefaults(facade, services.quotas))
     for prefix in ("/v2", "/v2.0"):
         app.add_route(f"{prefix}/octavia/amphorae", Nothing("amphorae"))

@@ -16,6 +16,7 @@ from evenload.interfaces import VipRequest
 from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, Pool, SessionPersistence
 from evenload.model.enums import Algorithm, InsertedHeader, Kind, ListenerProtocol, MonitorType, PersistenceType
 from evenload.model.enums import PoolProtocol as PoolProtocols
+from evenload.service.quotas import QuotaSettings
 
 _MAX_INTEGER = 2**31 - 1
 _MAX_TIMEOUT = 24 * 24 * 3600 * 1000  # what HAProxy can count in milliseconds, in whole days
@@ -243,4 +244,15 @@ LOAD_BALANCER = _schema(
     nowhere("vip_sg_ids", listing(fields.UUID), shown=[], foreign="Security Group"),
     nowhere("flavor_id", fields.UUID, foreign="Flavor", put=In.NEVER),
     nowhere("availability_zone", text(), foreign="Availability Zone", put=In.NEVER),
+)
+
+QUOTA_ALIASES = {"load_balancer": "loadbalancer", "health_monitor": "healthmonitor"}
+"""Other spellings of a resource, as openstacksdk sends them; where both are given, the first spelling holds."""
+QUOTA = Schema(
+    "quota",
+    QuotaSettings,
+    tuple(
+        own(name, integer(-1, 2_000_000_000), post=In.NEVER, put=In.OPTIONAL, null=None)
+        for name in (*QuotaSettings().octavia, *QUOTA_ALIASES)
+    ),
 )

@@ -15,11 +15,11 @@ from evenload.service.commands import Changes, Draft
 from evenload.service.context import Context
 from evenload.service.lbaas_v1 import views
 from evenload.service.lbaas_v1.pools import read_pool
-from evenload.service.quotas import Quotas
+from evenload.service.quotas import Limits
 
 
 class V1Members:
-    def __init__(self, context: Context, limits: Quotas) -> None:
+    def __init__(self, context: Context, limits: Limits) -> None:
         self._context = context
         self._limits = limits
 
@@ -30,7 +30,7 @@ class V1Members:
             before = read_pool(transaction, pool_id)
             guards.require_living(before.load_balancer, before.pools[pool_id])
             project_id = before.pools[pool_id].project_id
-            self._limits.require_room(transaction, quotas.MEMBER, project_id)
+            self._limits.require_room(transaction, project_id, {quotas.MEMBER: 1})
             birth = drafts.Birth(project_id, before.generation + 1, now)
             member = drafts.new_member(self._context.new_id(), pool_id, draft)
             edited = before.with_record(birth.record(member, draft, monitored=status.is_monitored(before, pool_id)))

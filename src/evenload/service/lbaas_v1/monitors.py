@@ -14,13 +14,13 @@ from evenload.service.commands import Changes
 from evenload.service.context import Context
 from evenload.service.lbaas_v1 import templates, views
 from evenload.service.lbaas_v1.commands import MonitorView
-from evenload.service.quotas import Quotas
+from evenload.service.quotas import Limits
 
 
 class V1Monitors:
     """``item`` is a HealthMonitor's fields; ``http`` in it a mapping of HttpCheck's."""
 
-    def __init__(self, context: Context, limits: Quotas) -> None:
+    def __init__(self, context: Context, limits: Limits) -> None:
         self._context = context
         self._limits = limits
 
@@ -31,7 +31,7 @@ class V1Monitors:
         guards.require(rules.validate_template(template))
 
         def work(transaction: Transaction) -> MonitorView:
-            self._limits.require_room(transaction, quotas.HEALTH_MONITOR, project_id)
+            self._limits.require_room(transaction, project_id, {quotas.HEALTH_MONITOR: 1})
             transaction.insert_template(template)
             return MonitorView(template=template, associations=())
 

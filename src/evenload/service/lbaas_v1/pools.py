@@ -23,13 +23,13 @@ from evenload.service.lbaas_v1 import templates, views
 from evenload.service.lbaas_v1.commands import PoolView, V1PoolDraft
 from evenload.service.lbaas_v1.templates import monitor_from
 from evenload.service.lbaas_v1.totals import read_totals
-from evenload.service.quotas import Quotas
+from evenload.service.quotas import Limits
 
 
 class V1Pools:
     """``provider``: the name under which Octavia's API shows what is made here."""
 
-    def __init__(self, context: Context, limits: Quotas, provider: str) -> None:
+    def __init__(self, context: Context, limits: Limits, provider: str) -> None:
         self._context = context
         self._limits = limits
         self._provider = provider
@@ -41,7 +41,7 @@ class V1Pools:
 
         def work(transaction: Transaction) -> PoolView:
             _lock_templates(transaction, monitor_ids)
-            self._limits.require_room(transaction, quotas.POOL, project_id)
+            self._limits.require_room(transaction, project_id, {quotas.POOL: 1})
             agent = take_agent(context, transaction)
             birth = drafts.Birth(project_id, 1, now)
             holder = LoadBalancer(id=context.new_id(), provider=self._provider)

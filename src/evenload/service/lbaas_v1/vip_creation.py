@@ -17,7 +17,7 @@ from evenload.service.lbaas_v1.commands import VipDraft, VipView
 from evenload.service.lbaas_v1.pools import read_pool
 from evenload.service.lbaas_v1.vip_plans import NewVip, plan_creation, write_steps
 from evenload.service.patience import until_let_go
-from evenload.service.quotas import Quotas
+from evenload.service.quotas import Limits
 from evenload.service.scheduler import choose_agent_for
 from evenload.service.vip_ports import Reservation
 
@@ -25,7 +25,7 @@ from evenload.service.vip_ports import Reservation
 class VipCreation:
     """``pause`` lets some seconds go by (patience.py)."""
 
-    def __init__(self, context: Context, limits: Quotas, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, context: Context, limits: Limits, pause: Callable[[float], None] = time.sleep) -> None:
         self._context = context
         self._limits = limits
         self._pause = pause
@@ -48,7 +48,7 @@ class VipCreation:
             vip_rules.require_fit(held, draft.pool_id, protocol, project_id)
             if not held.hosted and held.id != place:
                 raise StoreUnavailable(f"Pool {draft.pool_id} has changed its place meanwhile.")
-            self._limits.require_room(transaction, quotas.VIP, project_id)
+            self._limits.require_room(transaction, project_id, {quotas.VIP: 1})
             agent = take_agent_for(context, transaction, held.home).name
             new = NewVip(id=identifier, project_id=project_id, place=place, port=reservation.port, agent=agent)
             counts = transaction.counts(held.id) if held.hosted else {}
