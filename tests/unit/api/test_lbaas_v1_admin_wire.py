@@ -136,11 +136,6 @@ def test_whose_quotas(world: World) -> None:
     assert world.v1_error("GET", "/v2.0/quotas/a%20b", expect=400)[0] == "InvalidInput"
 
 
-def test_octavias_quotas_stay_octavias(world: World) -> None:
-    answer = world.call("GET", f"{LBAAS}/quotas/blue", expect=501)
-    assert "faultstring" in answer
-
-
 def test_extensions(world: World) -> None:
     aliases = {each["alias"] for each in world.get("/v2.0/extensions")["extensions"]}
     wanted = {"lbaas", "lbaas_agent_scheduler", "service-type", "agent", "quotas"}
