@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.unit.api.conftest import LB, LBAAS, NOWHERE, World
+from tests.unit.api.conftest import LB, NOWHERE, World
 
 MEMBER = "blue:member"
 
