@@ -69,9 +69,11 @@ def v1_pools_of(transaction: Transaction, load_balancer_id: str) -> list[str]:
 
 
 def remove_own(transaction: Transaction, going: Collection[Record[HealthMonitor]]) -> None:
-    """The templates that came with these monitors, but for those that other pools have by now."""
+    """The templates that came with these monitors, but for those that other pools have by now. One whose pool was
+    parted from it before stays: its monitor only waits there for the host."""
     leaving = {record.id for record in going}
-    for identifier in sorted(record.id for record in going if template_of(record) == record.id):
+    own = [record.id for record in going if template_of(record) == record.id and not record.deleting]
+    for identifier in sorted(own):
         alike = transaction.find(Kind.HEALTH_MONITOR, Query(filters={"template_id": (identifier,)})).views
         if leaving.issuperset(view.record.id for view in alike):
             transaction.remove_template(identifier)

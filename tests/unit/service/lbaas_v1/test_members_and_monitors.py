@@ -290,6 +290,17 @@ def test_a_monitor_of_another_project_is_not_shared(world: World, alone: str, mo
     assert world.v1_pools.get(alone).monitors == ()
 
 
+@pytest.mark.parametrize("settled", [False, True])
+def test_a_template_that_was_parted_from_its_pool_does_not_go_with_it(world: World, served: str, settled: bool) -> None:
+    made = world.monitors.create(served, a_monitor()).record.id
+    world.settle()
+    world.v1_pools.dissociate(served, made)
+    if settled:
+        world.settle()
+    world.load_balancers.delete(world.pools.get(served).relations.load_balancer_id or "", cascade=True)
+    assert world.v1_monitors.get(made).associations == ()
+
+
 @pytest.mark.parametrize("how", ["pool", "v1 pool", "load balancer"])
 @pytest.mark.parametrize("shared", [False, True])
 def test_the_template_of_octavias_monitor_goes_with_its_pool(
