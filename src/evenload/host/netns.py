@@ -9,8 +9,9 @@ import ctypes
 import errno
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -128,30 +129,69 @@ def remove(path: Path) -> None:
         raise refusal(f"remove {path}", error) from error
 
 
-def processes(number: int) -> list[int]:
-    """The processes that are in the namespace with that inode, this one excepted."""
-    found = []
+def processes() -> dict[int, list[int]]:
+    """All processes of the machine by the inode of their network namespace, this one excepted."""
+    found: dict[int, list[int]] = {}
     own = os.getpid()
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) != own:
             try:
-                if os.stat(f"/proc/{name}/ns/net").st_ino == number:
-                    found.append(int(name))
+                found.setdefault(os.stat(f"/proc/{name}/ns/net").st_ino, []).append(int(name))
             except OSError:
                 continue  # it ended just now, or is a zombie
     return found
 
 
-def end_processes(number: int, timeout: float = 5.0) -> list[int]:
+class Inhabitants:
+    """Which processes are in a namespace. Only a look at every process of the machine tells, so those who ask at the
+    same time share one that began after they asked. May be used from any thread."""
+
+    def __init__(self, look: Callable[[], Mapping[int, Sequence[int]]] = processes) -> None:
+        self._look = look
+        self._turn = threading.Condition()
+        self._begun = 0
+        self._ended = 0
+        self._found: Mapping[int, Sequence[int]] = {}
+
+    def of(self, number: int) -> Sequence[int]:
+        """``number``: the namespace's inode."""
+        with self._turn:
+            wanted = self._begun + 1
+            while self._ended < wanted:
+                if self._begun > self._ended:
+                    self._turn.wait()
+                else:
+                    self._look_in_turn()
+            return self._found.get(number, ())
+
+    def _look_in_turn(self) -> None:
+        """The lock is held before and after, and not meanwhile."""
+        self._begun += 1
+        self._turn.release()
+        try:
+            found = self._look()
+        except BaseException:
+            self._turn.acquire()
+            self._begun -= 1  # whoever waits looks for himself
+            raise
+        else:
+            self._turn.acquire()
+            self._found, self._ended = found, self._begun
+        finally:
+            self._turn.notify_all()
+
+
+def end_processes(number: int, inhabitants: Inhabitants | None = None, timeout: float = 5.0) -> Sequence[int]:
     """Kills what runs in the namespace, also what is started meanwhile; returns those that did not end in time."""
+    inhabitants = inhabitants or Inhabitants()
     deadline = time.monotonic() + timeout
-    while running := processes(number):
+    while running := inhabitants.of(number):
         if time.monotonic() >= deadline:
             return running
         for pid in running:
             _kill(pid, number)
         time.sleep(0.001)
-    return []
+    return ()
 
 
 def _kill(pid: int, number: int) -> None:

@@ -37,7 +37,7 @@ from evenload.host.links import (
     remove_link,
 )
 from evenload.host.netlink import Netlink
-from evenload.host.sysctl import write_sysctl
+from evenload.host.sysctl import write_sysctl, write_sysctls
 from evenload.host.tuning import DEVICE_SETTINGS, is_tuned, read_reserved_ports, reserve_ports, tune
 from evenload.host.vif.driver import HostSide, Vif
 from evenload.host.vif.veth import host_device_of
@@ -96,6 +96,7 @@ class Networks:
         self._netns_dir = netns_dir
         self._vif = vif
         self._closer = LateCloser(faults)
+        self._inhabitants = netns.Inhabitants()
         self._prober = AddressProber(self._retract, faults) if probe_addresses else None
 
     def namespace(self, load_balancer_id: str) -> Path:
@@ -117,7 +118,7 @@ class Networks:
             return
         with netns.visit(path), Netlink() as netlink:
             inside = read_links(netlink)
-        stubborn = netns.end_processes(number)
+        stubborn = netns.end_processes(number, self._inhabitants)
         if stubborn:
             raise HostError(f"processes {stubborn} in {path} do not end, although killed")
         self._vif.forget(load_balancer_id)
@@ -295,8 +296,7 @@ def _conflict(probes: Sequence[Probe]) -> Hopeless:
 
 def furnish() -> None:
     """Inside the namespace: its settings and its loopback."""
-    for name, value in _SYSCTLS:
-        write_sysctl(name, value)
+    write_sysctls(_SYSCTLS)
     try:
         # The host's may be bbr, whose pacing costs more than half of HAProxy's throughput between neighbours.
         write_sysctl("net/ipv4/tcp_congestion_control", "cubic")

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from evenload.host.links import change_link
 from evenload.host.netlink import Netlink
 from evenload.host.refusal import refusal
-from evenload.host.sysctl import read_sysctl, write_sysctl
+from evenload.host.sysctl import read_sysctl, write_sysctls
 from evenload.model.network_steps import FIRST_SOURCE_PORT
 
 _RESERVED = "net/ipv4/ip_local_reserved_ports"
@@ -52,8 +52,7 @@ _SYSCTLS: tuple[tuple[str, str | int], ...] = (
 def tune(netlink: Netlink, index: int) -> None:
     """The namespace, and its device with that index. May be repeated."""
     change_link(netlink, index, f"set up device {index}", ipv4=DEVICE_SETTINGS)
-    for name, value in _SYSCTLS:
-        write_sysctl(name, value)
+    write_sysctls(_SYSCTLS)
 
 
 def is_tuned() -> bool:
