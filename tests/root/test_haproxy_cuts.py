@@ -12,9 +12,10 @@ from structlog.typing import EventDict
 from tests.root.haproxy_stage import Stage, desired, member
 from tests.waiting import eventually
 
-from evenload.host import haproxy_crew, succession
+from evenload.host import haproxy_crew, process_sockets, succession
 from evenload.host.haproxy import Haproxy
 from evenload.host.haproxy_cuts import CUTS, Cut
+from evenload.host.haproxy_process import start_time
 from evenload.model.balancer import Listener
 from evenload.model.enums import ListenerProtocol
 from evenload.render.runtime_commands import delete, set_state, shut_sessions
@@ -121,6 +122,21 @@ def test_of_a_member_that_was_removed_and_is_busy_for_too_long(
     commands = [set_state("app", "m1", maintenance=True), shut_sessions("app", "m1"), delete("app", "m1")]
     assert len(stage.haproxy.runtime(stage.id, commands)) == 3
     assert told(logs) == [(2, Cut.OVERDUE.value, 2)]
+
+
+def test_who_cannot_be_counted_is_ended_all_the_same(
+    stage: Stage, held: ExitStack, logs: list[EventDict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = stage.start(desired(member(1)))
+    hold(stage, held, 2)
+
+    def refuse(pid: int, places: object) -> int:
+        raise PermissionError(pid, places)
+
+    monkeypatch.setattr(process_sockets, "count_connections", refuse)
+    stage.haproxy.stop_haproxy(stage.id)
+    assert start_time(pid) is None
+    assert [each["reason"] for each in logs if each["event"] == "connections may be cut"] == [Cut.REMOVED.value]
 
 
 def test_nothing_is_told_where_nothing_was_cut(stage: Stage, held: ExitStack, logs: list[EventDict]) -> None:

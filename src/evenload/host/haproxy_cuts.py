@@ -49,8 +49,14 @@ class Cuts:
         if named is None:
             return
         text = self._files.read(load_balancer_id, f"{named.stem}.cfg")
-        number = process_sockets.count_connections(pid, None if text is None else places_of(text))
+        number, fault = 0, ""
+        try:
+            number = process_sockets.count_connections(pid, None if text is None else places_of(text))
+        except OSError as error:  # that nobody can count them lets nobody live
+            fault = str(error)
         self._workers.end(load_balancer_id, pid)
+        if fault:
+            log.warning("connections may be cut", load_balancer=load_balancer_id, reason=reason.value, uncounted=fault)
         self.note(load_balancer_id, number, reason)
 
     def note(self, load_balancer_id: str, number: int, reason: Cut) -> None:

@@ -4,6 +4,7 @@ The kernel's tables of connections would be walked for the whole machine to find
 """
 
 import ctypes
+import errno
 import os
 import socket
 from collections.abc import Collection, Iterator
@@ -23,11 +24,11 @@ def count_sockets(pid: int) -> int:
 def count_connections(pid: int, places: Collection[tuple[str, int]] | None) -> int:
     """How many TCP connections it has that came to one of these places (address, port); None: connections of any kind.
 
-    0 where there is no such process.
+    0 where there is no such process. Raises OSError where the kernel lets nobody look.
     """
     try:
         process = os.pidfd_open(pid)
-    except OSError:
+    except ProcessLookupError:
         return 0
     try:
         return sum(_is_connection(process, number, places) for number in _descriptors(pid))
@@ -48,8 +49,10 @@ def _descriptors(pid: int) -> Iterator[int]:
 
 def _is_connection(process: int, number: int, places: Collection[tuple[str, int]] | None) -> bool:
     copy = _LIBC.syscall(_PIDFD_GETFD, process, number, 0)
-    if copy < 0:  # closed meanwhile
-        return False
+    if copy < 0:
+        if ctypes.get_errno() == errno.EPERM:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        return False  # closed meanwhile
     with socket.socket(fileno=copy) as found:
         if found.family not in _TCP_FAMILIES or found.type != socket.SOCK_STREAM:
             return False
