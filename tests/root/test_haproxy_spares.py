@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -225,11 +225,16 @@ def test_a_spare_waits_with_no_descriptor_of_ours(stage: Stage) -> None:
     stage.haproxy.begin_spare(stage.id, 1, takeover=False)
     pid = the_spare(stage)
 
+    found: dict[str, str] = {}
+
     def waits() -> bool:
-        return Path(f"/proc/{pid}/fd/3").exists()
+        """It has opened the first of its files, a pipe of ours, once more; while it loads it opens others."""
+        found.clear()
+        with suppress(FileNotFoundError):
+            found.update({name: os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")})
+        return list(found.values()).count(found.get("1", "")) == 2
 
     assert eventually(waits)
-    found = {name: os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
     ours = [target for target in found.values() if target.startswith(("/", "socket:")) and "memfd" not in target]
     assert [target for target in ours if not target.startswith("/dev/")] == []
     started = stage.start(desired(member(1)))
