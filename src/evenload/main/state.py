@@ -8,6 +8,7 @@ lock of the same kind.
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -17,6 +18,8 @@ _LOCK = "lock"
 _AGENT = "agent"
 _DATABASE = "database"
 _ADOPT = "adopt-database"
+_PATIENCE = 5.0
+_LOOK_EVERY = 0.02
 
 
 class StateTaken(EvenloadError):
@@ -49,18 +52,28 @@ class StateDirectory:
             self._path.chmod(self._mode)
         descriptor = os.open(self._path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
-            os.close(descriptor)
-            raise StateTaken(f"the state directory {self._path} is in use by process {holder}") from error
-        except OSError:
+            self._take(descriptor)
+        except BaseException:
             os.close(descriptor)
             raise
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor
         return self
+
+    def _take(self, descriptor: int) -> None:
+        """Where the process that took it was killed, those that have the lock from it are about to end with it."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+                if time.monotonic() > deadline or Path(f"/proc/{holder}").exists():
+                    raise StateTaken(f"the state directory {self._path} is in use by process {holder}") from error
+                time.sleep(_LOOK_EVERY)
+            else:
+                return
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,25 @@ def test_a_second_holder_is_refused_and_told_who_has_it(tmp_path: Path) -> None:
         holder.communicate()
     with StateDirectory(tmp_path):
         pass  # the kernel has freed it
+
+
+def test_who_was_killed_leaves_it_with_its_last_child(tmp_path: Path) -> None:
+    """As when a supervisor is killed: its agent has the lock from it, and ends a moment later."""
+    code = (
+        "import subprocess, sys; from pathlib import Path; from evenload.main.state import StateDirectory\n"
+        "state = StateDirectory(Path(sys.argv[1])).__enter__()\n"
+        "subprocess.Popen(['cat'], pass_fds=[state.lock])\n"  # until the pipe ends
+    )
+    killed = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE)
+    assert killed.wait(NET) == 0
+    assert killed.stdin is not None
+    ending = threading.Timer(0.1, killed.stdin.close)
+    ending.start()
+    try:
+        with StateDirectory(tmp_path):
+            assert killed.stdin.closed
+    finally:
+        ending.join()
 
 
 def test_it_is_free_again_after_a_failure_inside(tmp_path: Path) -> None:
