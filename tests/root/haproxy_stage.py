@@ -120,7 +120,7 @@ class Stage:
             left = netns.end_processes(number) if number is not None else []
             netns.remove(self.namespace)
             shutil.rmtree(self.directory, ignore_errors=True)
-        assert left == []
+        assert not left, left
 
     # HAProxy
 
