@@ -1,23 +1,29 @@
 """SQLite's log is brought back into the database beside the writers, and begins anew however busy they are."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 from tests.contract.samples import a_tree
-from tests.waiting import NET, eventually
+from tests.waiting import NET, ThreadsSince, eventually
 
 from evenload.interfaces import Transaction
 from evenload.model.errors import StoreUnavailable
 from evenload.store.checkpoints import Checkpoints
 from evenload.store.unit_of_work import SqlUnitOfWork
 
+Workers = Callable[[], int]
 
-def workers() -> int:
-    return sum(thread.name == "checkpoint" for thread in threading.enumerate())
+
+@pytest.fixture
+def workers() -> Workers:
+    """How many there are of this test's; to be asked for before anything that may begin one."""
+    threads = ThreadsSince()
+    return lambda: len(threads.named("checkpoint"))
 
 
 def test_no_writer_brings_the_log_back_in_its_turn(engine: Engine) -> None:
@@ -25,7 +31,7 @@ def test_no_writer_brings_the_log_back_in_its_turn(engine: Engine) -> None:
         assert connection.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar() == 0
 
 
-def test_the_log_does_not_grow_for_ever(store: SqlUnitOfWork, tmp_path: Path) -> None:
+def test_the_log_does_not_grow_for_ever(workers: Workers, store: SqlUnitOfWork, tmp_path: Path) -> None:
     tree = a_tree(members=300)
 
     def make_and_remove(transaction: Transaction) -> None:
@@ -40,7 +46,7 @@ def test_the_log_does_not_grow_for_ever(store: SqlUnitOfWork, tmp_path: Path) ->
     assert max(sizes[6:]) <= max(sizes[:6])
 
 
-def test_there_is_one_at_a_time_and_another_after_it(engine: Engine) -> None:
+def test_there_is_one_at_a_time_and_another_after_it(workers: Workers, engine: Engine) -> None:
     turns = threading.Semaphore(0)
     passed: list[int] = []
 
@@ -63,7 +69,7 @@ def test_there_is_one_at_a_time_and_another_after_it(engine: Engine) -> None:
     assert passed == [1, 1]
 
 
-def test_a_failure_is_told_and_tried_again_later(engine: Engine) -> None:
+def test_a_failure_is_told_and_tried_again_later(workers: Workers, engine: Engine) -> None:
     def alone() -> AbstractContextManager[None]:
         raise StoreUnavailable("The database is locked by another process.")
 

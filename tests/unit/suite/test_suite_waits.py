@@ -33,6 +33,13 @@ ALLOWED = {
     ("tests/root/test_haproxy_checks.py", "test_a_check_has_its_time_where_a_listener_connects_faster"): (
         "the server is slow on purpose"
     ),
+    ("tests/root/test_haproxy_checks.py", "test_a_check_may_connect_for_longer_than_the_delay"): (
+        "the server is slow on purpose"
+    ),
+    ("tests/root/test_haproxy_checks.py", "test_a_check_that_connects_too_late_fails"): "the server is slow on purpose",
+    ("tests/root/test_haproxy_checks.py", "test_what_hangs_fails_at_the_timeout_and_is_asked_again_after_the_delay"): (
+        "that it is not sooner is what the test wants"
+    ),
     ("tests/unit/main/http/test_http_server.py", "test_a_client_that_reads_nothing_is_let_go"): "a pause between tries",
 }
 SHARED = {
