@@ -334,7 +334,8 @@ def validate_vip(tree: Tree) -> list[Violation]:
     """Of a load balancer that has passed ``validate_tree``, once its addresses are chosen."""
     listeners = [record.item for record in tree.listeners.values()]
     cidrs = [violation for listener in listeners for violation in _validate_allowed_cidrs(tree, listener)]
-    return cidrs + _validate_loops(tree, listeners)
+    members = [record.item for record in tree.members.values()]
+    return cidrs + _validate_loops(tree, listeners) + _validate_families(tree, members)
 
 
 def validate_removal(tree: Tree) -> list[Violation]:
@@ -379,7 +380,7 @@ def _validate_families(tree: Tree, members: Iterable[Member]) -> list[Violation]
     found = []
     for member in members:
         for field, address in (("address", member.address), ("monitor_address", member.monitor_address)):
-            if families and address is not None and _is_address(address) and family_of(address) not in families:
+            if families and address is not None and _is_of_another(address, families):
                 found.append(
                     Violation(
                         detail=f"The address {address} is of IP version {family_of(address)}, and no VIP of the load "
@@ -388,6 +389,13 @@ def _validate_families(tree: Tree, members: Iterable[Member]) -> list[Violation]
                     )
                 )
     return found
+
+
+def _is_of_another(address: str, families: Collection[int]) -> bool:
+    """False for what is no address at all. Most are of the right family, which costs a look at their text."""
+    if ":" not in address:
+        return 4 not in families and _is_address(address)
+    return _is_address(address) and family_of(address) not in families
 
 
 def _is_address(text: str) -> bool:

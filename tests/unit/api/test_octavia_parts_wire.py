@@ -430,3 +430,15 @@ def test_who_is_unknown_is_told_how_to_say(world: World) -> None:
 def test_a_caller_without_project_has_no_lists(world: World) -> None:
     for kind in ("loadbalancers", "listeners", "providers"):
         world.call("GET", f"{LBAAS}/{kind}", user=":member", expect=403)
+
+
+@pytest.mark.parametrize("field", ["address", "monitor_address"])
+def test_a_member_of_a_family_that_no_vip_has_is_refused_with_the_whole(world: World, field: str) -> None:
+    """The address of the VIP is chosen after all the rest was judged."""
+    member = {"address": "10.1.0.9", "protocol_port": 80} | {field: "2001:DB8::9"}
+    pool = {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", "members": [member]}
+    listener = {"protocol": "HTTP", "protocol_port": 80, "default_pool": pool}
+    body = {"loadbalancer": {"vip_subnet_id": world.shared_subnet()["id"], "listeners": [listener]}}
+    error = world.call("POST", f"{LBAAS}/loadbalancers", body, user="blue:member", expect=400)
+    assert "is of IP version 6, and no VIP of the load balancer is" in error["faultstring"]
+    assert world.get(f"{LBAAS}/loadbalancers")["loadbalancers"] == []
