@@ -61,8 +61,7 @@ def observe_footprint(lab: Lab, load_balancer_id: str, port_id: str, address: st
 
 
 def read_findings(footprint: Footprint, lab: Lab, client: Machine) -> list[Finding]:
-    running = {**read_processes(footprint.namespace_number), **_mentioning(footprint.load_balancer_id)}
-    running.update({pid: name for pid, name in footprint.processes.items() if read_command(pid) == name})
+    running = find_processes(footprint)
     cables = [name for name in os.listdir("/sys/class/net") if name == footprint.device]
     names = [name for name in os.listdir(NETNS) if footprint.load_balancer_id in name]
     files = [str(path) for path in lab.state.rglob(f"*{footprint.load_balancer_id}*")]
@@ -74,6 +73,27 @@ def read_findings(footprint: Footprint, lab: Lab, client: Machine) -> list[Findi
         _finding("file", str(footprint.directory), files),
         _finding("address", f"{footprint.address} (ARP)", answering),
     ]
+
+
+def find_processes(footprint: Footprint) -> dict[int, str]:
+    """pid → command of what is left. The kernel gives the number of a namespace that is gone to the next one that is
+    made, in which a HAProxy may wait for another load balancer."""
+    inside = read_processes(footprint.namespace_number)
+    running = {pid: name for pid, name in inside.items() if not _names_another(pid, footprint.directory)}
+    running.update(_mentioning(footprint.load_balancer_id))
+    running.update({pid: name for pid, name in footprint.processes.items() if read_command(pid) == name})
+    return running
+
+
+def _names_another(pid: int, directory: Path) -> bool:
+    """Whether the pid file that the process was started with lies in the directory of another load balancer, or of
+    none yet."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return False
+    named = [Path(word).parent for word in words if word.endswith(".pid") and Path(word).is_absolute()]
+    return any(each.parent == directory.parent and each.exists() and each.resolve() != directory for each in named)
 
 
 def read_processes(namespace_number: int) -> dict[int, str]:
