@@ -26,7 +26,10 @@ _KNOWN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"The host gave no reason\.", "Its host gave no reason."),
     )
 )
-_FOR_OWNERS = re.compile(r"another machine on the network has the address: [0-9a-f:., ()]+")
+_FOR_OWNERS = re.compile(
+    r"another machine on the network has the address: [0-9a-f:., ()]+"
+    r"|listener [0-9a-f-]+: a connection_limit of [0-9]+ cannot be had, its host allows [0-9]+ connections"
+)
 """What the host says of the owner's own things; shown as it is."""
 
 

@@ -40,6 +40,7 @@ LOGGED = "Its host could not make the change; the operator's log has the reason.
         ("/usr/sbin/haproxy is no HAProxy", LOGGED),
         ("internal fault: KeyError('/etc/x')", None),
         ("The host gave no reason.", "Its host gave no reason."),
+        ("listener 0b2c-1: a connection_limit of 90000 cannot be had, its host allows 9350 connections", "="),
         ("another machine on the network has the address: 10.0.0.5 (52:54:00:12:34:56)", "="),
         (
             "another machine on the network has the address: 2001:db8::5 (52:54:0:1:2:3), 10.0.0.5 (52:54:0:1:2:3)",
