@@ -24,8 +24,8 @@ def main() -> int:
         return 2
     from demo.play import play  # after the check: the imports below need what was checked
 
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # who starts it may have them ignored
+        signal.signal(number, _interrupt)
     begun = time.monotonic()
     return play(keep=arguments.keep, begun=begun)
 

@@ -87,10 +87,13 @@ def read_peer(connection: socket.socket) -> int:
 
 
 def bind_unix(path: Path, kind: socket.SocketKind, mode: int, group: int = -1) -> socket.socket:
-    """A socket bound to that path with that mode, in place of one that a former process left. Raises OSError."""
+    """A socket bound to that path with that mode, in place of one that a former process left. Each datagram that
+    is sent to it has the kernel's word on its sender, from the first one on. Raises OSError."""
     path.unlink(missing_ok=True)
     bound = socket.socket(socket.AF_UNIX, kind)
     try:
+        if kind == socket.SOCK_DGRAM:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         former = os.umask(0o177)  # nobody may come in before the mode is set
         try:
             bound.bind(str(path))

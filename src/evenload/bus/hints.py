@@ -97,12 +97,11 @@ OnHint = Callable[[str, int, Snapshot | None], None]
 
 
 class HintReceiver:
-    """``bound``: a datagram socket with its path; ``users``: the ids that a server may have. ``on_hint`` is called with
-    load balancer, generation and snapshot, from a thread of the receiver's. Inert until ``start``."""
+    """``bound``: a datagram socket of ``bind_unix``; ``users``: the ids that a server may have. ``on_hint`` is called
+    with load balancer, generation and snapshot, from a thread of the receiver's. Inert until ``start``."""
 
     def __init__(self, bound: socket.socket, users: Collection[int], on_hint: OnHint, faults: Faults) -> None:
         self._socket = bound
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._users = frozenset(users)
         self._on_hint = on_hint
         self._faults = faults

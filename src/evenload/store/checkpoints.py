@@ -2,7 +2,8 @@
 
 SQLite would do so at the end of some writer's turn, for tens of milliseconds in which all others wait. Here a thread
 copies the most of it beside the writers. What they have added meanwhile is copied in a short turn of its own, without
-which the log could not begin anew as long as they go on.
+which the log could not begin anew as long as they go on. Nor can it while somebody reads; where it has become large,
+that turn waits for them a moment, and the log is emptied.
 """
 
 import threading
@@ -19,16 +20,32 @@ log = structlog.get_logger(__name__)
 
 _ROWS = 500
 """Changed ones, of some kilobytes in the log."""
+_LARGE = 8 << 20
+"""Bytes of log."""
+_MOMENT = 50
+"""Milliseconds."""
 _CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
+_EMPTYING = "PRAGMA wal_checkpoint(TRUNCATE)"
 
 
 class Checkpoints:
-    """``alone``: holds up this process's writers in its ``with`` block. ``rows``: after so many changed ones."""
+    """``alone``: holds up this process's writers in its ``with`` block. ``size``: the log's, in bytes. ``rows``: after
+    so many changed ones; ``large``: bytes of log that are too many."""
 
-    def __init__(self, engine: Engine, alone: Callable[[], AbstractContextManager[None]], *, rows: int = _ROWS) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        alone: Callable[[], AbstractContextManager[None]],
+        size: Callable[[], int],
+        *,
+        rows: int = _ROWS,
+        large: int = _LARGE,
+    ) -> None:
         self._engine = engine
         self._alone = alone
+        self._size = size
         self._most = rows
+        self._large = large
         self._lock = threading.Lock()
         self._rows = 0
         self._working = False
@@ -51,7 +68,9 @@ class Checkpoints:
             with self._engine.connect() as connection:
                 connection.exec_driver_sql(_CHECKPOINT)
                 with self._alone():
-                    connection.exec_driver_sql(_CHECKPOINT)
+                    large = self._size() > self._large
+                    connection.exec_driver_sql(f"PRAGMA busy_timeout = {_MOMENT}")
+                    connection.exec_driver_sql(_EMPTYING if large else _CHECKPOINT)
         except (SQLAlchemyError, StoreUnavailable) as error:
             log.warning("the database's log could not be brought into it", reason=str(getattr(error, "orig", error)))
         finally:

@@ -94,7 +94,7 @@ class SqlUnitOfWork:
         self._log: WriteAheadLog | None = None
         if self._sqlite:
             self._log = WriteAheadLog(str(engine.url.database), sync)
-            self._checkpoints = Checkpoints(engine, self._alone)
+            self._checkpoints = Checkpoints(engine, self._alone, self._log.size)
             event.listen(engine, "engine_disposed", self._log.closed_with)
 
     def identity(self) -> str:

@@ -41,6 +41,13 @@ class WriteAheadLog:
         self._syncing = False
         self._doubt: OSError | None = None
 
+    def size(self) -> int:
+        """Of the file, in bytes; 0 where there is none."""
+        try:
+            return self._path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def begin(self) -> None:
         """In the writer's turn, before anything is written. Raises StoreUnavailable where an earlier write to the disk
         failed and fails again."""

@@ -1,6 +1,7 @@
 """Who is let in, by which file, and what is told of it."""
 
 import base64
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -212,6 +213,15 @@ def test_a_file_that_became_unusable_leaves_the_users_that_were_known(users: Pat
     assert identity.authenticate(basic("bob", "x")).user_id == "bob"
     with pytest.raises(Unauthenticated):
         identity.authenticate(basic("ann", "geheim"))
+
+
+def test_a_pipe_in_its_place_holds_up_nobody(users: Path) -> None:
+    identity = HttpBasicIdentity(users)
+    users.unlink()
+    os.mkfifo(users, 0o600)
+    assert identity.authenticate(basic("ann", "geheim")).user_id == "ann"
+    with pytest.raises(UserFileError, match="no regular file"):
+        HttpBasicIdentity(users)
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o606, 0o660, 0o602])

@@ -1,6 +1,7 @@
 """The Unix socket's own: who is let in, a server that comes back, messages that nobody understands, hints."""
 
 import queue
+import select
 import socket
 import struct
 import threading
@@ -266,6 +267,19 @@ def test_a_call_that_is_being_worked_on_is_answered_when_the_server_stops(site: 
     asking.join(LONG)
     stopping.join(LONG)
     assert found == [{"lb": 6}]
+
+
+def test_a_hint_that_comes_before_anybody_receives_is_no_strangers(site: Site) -> None:
+    taken: queue.SimpleQueue[str] = queue.SimpleQueue()
+    bound = datagram_socket(site.hints)
+    site.sender().hint("edge-1", "lb", 7)
+    assert select.select([bound], [], [], NET)[0]  # it is there
+    receiver = HintReceiver(bound, MINE, lambda key, *_: taken.put(key), site.faults)
+    receiver.start()
+    try:
+        assert taken.get(timeout=NET) == "lb"
+    finally:
+        receiver.stop()
 
 
 def test_a_hint_arrives(site: Site) -> None:

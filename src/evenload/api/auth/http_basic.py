@@ -184,8 +184,11 @@ class HttpBasicIdentity:
 
     def _read(self) -> tuple[_Stamp, _Users]:
         try:
-            with open(self._path, encoding="utf-8") as file:
+            # Of a pipe the opening would wait for somebody who writes, and all requests with it.
+            with open(self._path, encoding="utf-8", opener=_open_at_once) as file:
                 status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise UserFileError(f"user file {self._path}: it is no regular file")
                 text = file.read()
         except OSError as error:
             raise UserFileError(
@@ -208,6 +211,10 @@ class HttpBasicIdentity:
         return hmac.digest(
             self._key, b"\0".join((user.hashed, credentials.name.encode(), credentials.password)), "sha256"
         )
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _stamp_of(status: os.stat_result) -> _Stamp:
