@@ -3,10 +3,7 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 import pytest
 from tests.root.agent_stage import Stage as AgentStage
 from tests.root.agent_stage import staged
+from tests.root.haproxy_agents import agent_to_be_killed
 from tests.root.haproxy_stage import Stage, desired, member
 from tests.root.lab import Lab
 from tests.waiting import eventually
@@ -25,26 +23,16 @@ from evenload.model.desired import Change, Gone
 
 pytestmark = pytest.mark.root
 
-AGENT = """
-import sys
-from pathlib import Path
-from evenload.host.files import StateFiles
-from evenload.host.haproxy import Haproxy
-from evenload.host.settings import HaproxySettings, HostSettings
-
-state_dir, chroot, load_balancer_id, until, text = sys.argv[1:]
-settings = HostSettings(state_dir=Path(state_dir), haproxy=HaproxySettings(chroot=Path(chroot)))
-files = StateFiles(settings.state_dir)
-haproxy = Haproxy(settings, files)
+WORK = """
+until, text = sys.argv[4:]
 haproxy.ensure_next()
 if until != "ensure":
     assert haproxy.give_next(load_balancer_id)
 if until == "write":
     settings.haproxy.chroot.mkdir(mode=0o555)
     files.write(load_balancer_id, "haproxy-1.cfg", text)
-print("there", flush=True)
-sys.stdin.read()
 """
+"""What another agent does before it is killed."""
 
 
 @pytest.fixture
@@ -79,21 +67,6 @@ def age(stage: Stage) -> None:
     """Makes the links as old as those that a sweep takes."""
     for name in aliases(stage.settings.state_dir):
         os.utime(stage.settings.state_dir / name, (1, 1), follow_symlinks=False)
-
-
-@contextmanager
-def killed_agent(stage: Stage, until: str, text: str = "") -> Iterator[None]:
-    """Inside, another agent has come so far; it is killed afterwards."""
-    arguments = [str(stage.settings.state_dir), str(stage.settings.haproxy.chroot), stage.id, until, text]
-    program = [sys.executable, "-c", AGENT, *arguments]
-    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as agent:
-        try:
-            assert agent.stdout is not None
-            assert agent.stdout.readline() == "there\n"
-            yield
-        finally:
-            agent.send_signal(signal.SIGKILL)
-            agent.wait()
 
 
 def test_it_becomes_the_first_worker_of_a_new_load_balancer(stage: Stage) -> None:
@@ -202,7 +175,7 @@ def test_a_load_balancer_that_had_a_process_gets_the_namespace_alone(stage: Stag
 @pytest.mark.parametrize("until", ["ensure", "give"])
 def test_it_ends_with_its_agent(stage: Stage, until: str) -> None:
     state_dir = stage.settings.state_dir
-    with killed_agent(stage, until):
+    with agent_to_be_killed(stage, WORK, until, ""):
         assert eventually(lambda: len(processes(state_dir)) == 1)
     assert eventually(lambda: processes(state_dir) == {})
     assert netns.exists(stage.namespace) == (until == "give")
@@ -218,7 +191,7 @@ def test_it_ends_with_its_agent(stage: Stage, until: str) -> None:
 def test_agent_killed_when_the_text_is_there_leaves_a_process_that_the_next_agent_adopts(stage: Stage) -> None:
     stage.worker = 1
     text = stage.render(desired(member(1)))
-    with killed_agent(stage, "write", text):
+    with agent_to_be_killed(stage, WORK, "write", text):
         furnish(stage)
     assert eventually(lambda: stage.haproxy.current_pid(stage.id) is not None)
     process = stage.haproxy.observe(stage.id).process
