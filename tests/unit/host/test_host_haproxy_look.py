@@ -26,7 +26,10 @@ HEAD = (
 
 
 class Haproxy:
-    """Answers as HAProxy does, to many conversations one after the other; ``asked``: the commands."""
+    """Answers as HAProxy does, to many conversations one after the other; ``asked``: the commands.
+
+    ``hangs_up_unanswered``: the next command ends its conversation instead of being answered.
+    """
 
     def __init__(self, path: Path, members: int) -> None:
         self.asked: list[str] = []
@@ -34,6 +37,7 @@ class Haproxy:
         self.down = 0
         self.second = 0
         self.bytes = 0
+        self.hangs_up_unanswered = False
         self._members = members
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(path))
@@ -67,6 +71,9 @@ class Haproxy:
                     command = line.strip()
                     if command != "prompt":
                         self.asked.append(command)
+                        if self.hangs_up_unanswered:
+                            self.hangs_up_unanswered = False
+                            break
                     stream.write(self._answer(command) + "\n> ")
                     stream.flush()
 
@@ -155,9 +162,10 @@ def test_what_is_asked_ahead_is_not_asked_twice(path: Path, members: int) -> Non
 def test_a_conversation_that_was_ended_is_begun_anew_though_it_was_asked_ahead(path: Path) -> None:
     with Watched(path, members=2) as watched:
         watched.look.rows()
+        watched.haproxy.hangs_up_unanswered = True
         watched.look.ask_ahead()
-        watched.haproxy.hang_up()
         assert len(watched.look.rows()) == 4
+        assert watched.haproxy.conversations == 2
         watched.haproxy.hang_up()
         watched.look.ask_ahead()
         assert len(watched.look.rows()) == 4
