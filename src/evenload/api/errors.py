@@ -43,7 +43,14 @@ NETWORK_SEGMENTS = (
     | {"network-ip-availabilities"}
     | SEGMENTS
 )
-_READY = ("Validation failure: ", "Invalid input for ", "Unknown attribute ", "Missing details ", "One or more ")
+_READY = (
+    "Validation failure: ",
+    "Provider '",
+    "Invalid input for ",
+    "Unknown attribute ",
+    "Missing details ",
+    "One or more ",
+)
 _STATUSES: tuple[tuple[type[Rejected], int], ...] = (
     (NotFound, 404),
     (Forbidden, 403),

@@ -23,6 +23,11 @@ class ApiSettings:
     provider_aliases: tuple[str, ...] = ("amphora", "octavia")
     lbaas_v1_providers: tuple[str, ...] = ("haproxy", "evenload")
 
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Every name under which Octavia's API knows this provider."""
+        return (self.provider, *self.provider_aliases)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySettings:

@@ -88,6 +88,11 @@ _API = [
     ),
     cfg.BoolOpt("healthcheck_enabled", default=True, help="Answer GET /healthcheck without authentication."),
     cfg.ListOpt(
+        "provider_aliases",
+        default=list(ApiSettings().provider_aliases),
+        help="Octavia's API: further names of the provider evenload, for files that were written for another one.",
+    ),
+    cfg.ListOpt(
         "lbaas_v1_providers",
         default=list(ApiSettings().lbaas_v1_providers),
         help="Names under which pools of LBaaS v1 may ask for this provider; the first is the default.",
@@ -339,6 +344,11 @@ def _settings(conf: Any) -> Settings:
             base_uri=conf.api.api_base_uri,
             trust_forwarded=conf.api.trust_forwarded,
             healthcheck=conf.api.healthcheck_enabled,
+            provider_aliases=tuple(
+                name
+                for name in _provider_names("provider_aliases", conf.api.provider_aliases)
+                if name != ApiSettings().provider
+            ),
             lbaas_v1_providers=_providers(conf.api.lbaas_v1_providers),
         ),
         policy=PolicySettings(
@@ -403,10 +413,15 @@ def _run_path(wanted: str | None, state_path: Path) -> Path:
 def _providers(names: Sequence[str]) -> tuple[str, ...]:
     if not names:
         raise SettingsError("[api] lbaas_v1_providers: at least one name is needed")
+    return _provider_names("lbaas_v1_providers", names)
+
+
+def _provider_names(setting: str, names: Sequence[str]) -> tuple[str, ...]:
+    """In lower case, each once."""
     lowered = tuple(dict.fromkeys(name.lower() for name in names))
     for name in lowered:
         if not _PROVIDER.fullmatch(name):
-            raise SettingsError(f"[api] lbaas_v1_providers: '{name}' can be no provider's name")
+            raise SettingsError(f"[api] {setting}: '{name}' can be no provider's name")
     return lowered
 
 

@@ -1,6 +1,7 @@
 """Octavia v2 on the wire: versions, load balancers, creation in a single call, and what belongs to no resource."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -103,6 +104,26 @@ def test_every_prefix_and_the_lenient_spellings(world: World, prefix: str) -> No
 def test_the_provider_is_shown_as_it_was_asked_for(world: World, provider: str) -> None:
     assert world.balancer(world.shared_subnet(), provider=provider)["provider"] == provider
     assert provider in [each["name"] for each in world.get(f"{LBAAS}/providers")["providers"]]
+
+
+def test_just_the_names_of_the_settings_are_providers(make_world_with: Callable[..., World]) -> None:
+    world = make_world_with(provider_aliases=("amphora",))
+    path = f"{LBAAS}/providers"
+    assert [each["name"] for each in world.get(path, user="blue:reader")["providers"]] == ["evenload", "amphora"]
+    assert world.get(path, query_string="name=amphora&fields=name") == {"providers": [{"name": "amphora"}]}
+    assert world.get(path, query_string="name=octavia") == {"providers": []}
+    world.call("GET", path, query_string="colour=red", expect=400)
+    world.call("GET", f"{path}/amphora", expect=405)
+    subnet = world.shared_subnet()
+    body = {"loadbalancer": {"vip_subnet_id": subnet["id"], "provider": "octavia"}}
+    error = world.call("POST", f"{LBAAS}/loadbalancers", body, expect=400)
+    assert error["faultstring"] == "Provider 'octavia' is not enabled."
+    world.call("GET", f"{path}/octavia/flavor_capabilities", expect=400)
+    named = world.balancer(subnet, provider="amphora")
+    world.balancer(subnet)
+    for provider, expected in (("amphora", [named["id"]]), ("octavia", [])):
+        found = world.get(f"{LBAAS}/loadbalancers", query_string=f"provider={provider}")["loadbalancers"]
+        assert [each["id"] for each in found] == expected
 
 
 def test_an_administrator_may_create_for_another_project(world: World) -> None:

@@ -33,7 +33,8 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
             "[DEFAULT]\nstate_path = /srv/lb\nhost = edge-1\n"
             "[networks]\nbridge_mappings = lan:br-lan,dmz:br-dmz\nvlan_ranges = dmz:100:199\n"
             "[agent]\ninterface_driver = openvswitch\nresync_interval = 5\n"
-            "[api]\nlbaas_v1_providers = HAProxy,lb,haproxy\n[quotas]\nquota_vip = 3\n",
+            "[api]\nlbaas_v1_providers = HAProxy,lb,haproxy\n"
+            "provider_aliases = Amphora,evenload,amphora\n[quotas]\nquota_vip = 3\n",
         )
     )
     assert settings.host_name == "edge-1"
@@ -42,6 +43,7 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
     assert settings.agent.resync_interval == 5.0
     assert settings.host.state_dir == Path("/srv/lb/load_balancers")
     assert settings.api.lbaas_v1_providers == ("haproxy", "lb")
+    assert settings.api.providers == ("evenload", "amphora")
     assert settings.quotas.v1["vip"] == 3
 
 
@@ -61,6 +63,7 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
         ("[agent]\nstate_path = /srv\n", r"\[agent\] state_path"),
         ("[api]\nlbaas_v1_providers =\n", "lbaas_v1_providers: at least one"),
         ("[api]\nlbaas_v1_providers = a b\n", "lbaas_v1_providers: 'a b'"),
+        ("[api]\nprovider_aliases = a b\n", "provider_aliases: 'a b'"),
         ("[quotas]\nquota_vip = -2\n", "quota_vip"),
         ("[network]\nmtu = 1400\n", r"no section \[network\]"),
     ],

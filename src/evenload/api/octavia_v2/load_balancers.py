@@ -4,9 +4,9 @@ import falcon
 
 from evenload.api.attributes import Given, chosen_project
 from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
-from evenload.api.fields import shown
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.present import AnyView, present_statistics, present_status, present_tree
+from evenload.api.octavia_v2.providers import require_provider
 from evenload.api.octavia_v2.resources import Collection, ObjectItem, plain, rule
 from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
@@ -35,10 +35,8 @@ class LoadBalancerCollection(Collection):
         answer(response, {"loadbalancer": present_tree(self._service.create(project, draft))}, 201)
 
     def _provider(self, given: Given) -> str:
-        settings = self._facade.settings
-        provider: str = given.own.get("provider", settings.provider)
-        if provider not in (settings.provider, *settings.provider_aliases):
-            raise Invalid(f"Provider '{shown(provider)}' is not enabled.", field="provider")
+        provider: str = given.own.get("provider", self._facade.settings.provider)
+        require_provider(self._facade, provider)
         return provider
 
 

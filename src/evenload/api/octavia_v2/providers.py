@@ -1,17 +1,27 @@
-"""``/providers``: this one, and the names that existing templates know it by."""
+"""``/providers``: this one, and the names that existing templates know it by; and what it is capable of."""
+
+from collections.abc import Mapping
 
 import falcon
 
-from evenload.api.context import Facade, answer, caller_of, parameters_of
+from evenload.api.context import Facade, caller_of
 from evenload.api.fields import shown
-from evenload.api.paging import read_fields
+from evenload.api.octavia_v2.whole_lists import answer_whole, read_whole
+from evenload.api.paging import Column
 from evenload.model.errors import Invalid
 
 _DESCRIPTION = "HAProxy in a network namespace of its own per load balancer."
+_COLUMNS: Mapping[str, Column] = {name: Column(model=name, read=str) for name in ("name", "description")}
+
+
+def require_provider(facade: Facade, name: str) -> None:
+    """Raises Invalid for a name that is none of ours."""
+    if name not in facade.settings.providers:
+        raise Invalid(f"Provider '{shown(name)}' is not enabled.")
 
 
 class ProviderCapabilities:
-    """``/providers/{name}/flavor_capabilities`` and the like: a provider without flavors and zones has none of them."""
+    """``/providers/{name}/flavor_capabilities`` and the like."""
 
     def __init__(self, facade: Facade, plural: str, rule: str) -> None:
         self._facade = facade
@@ -20,10 +30,9 @@ class ProviderCapabilities:
 
     def on_get(self, request: falcon.Request, response: falcon.Response, name: str) -> None:
         self._facade.require(request, f"os_load-balancer_api:{self._rule}:get_all", caller_of(request).project_id)
-        settings = self._facade.settings
-        if name not in (settings.provider, *settings.provider_aliases):
-            raise Invalid(f"Provider '{shown(name)}' is not enabled.", field="provider")
-        answer(response, {self._plural: []})
+        require_provider(self._facade, name)
+        wanted = read_whole(self._facade, request, _COLUMNS)
+        answer_whole(self._facade, request, response, wanted, [], plural=self._plural, links_key=None, key="name")
 
 
 class ProviderCollection:
@@ -36,11 +45,12 @@ class ProviderCollection:
         ]
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        own = caller_of(request).project_id
-        self._facade.require(request, "os_load-balancer_api:provider:get_all", own)
-        wanted = read_fields(parameters_of(request))
-        shown = [
-            {name: value for name, value in provider.items() if wanted is None or name in wanted}
-            for provider in self._providers
-        ]
-        answer(response, {"providers": shown})
+        self._facade.require(request, "os_load-balancer_api:provider:get_all", caller_of(request).project_id)
+        wanted = read_whole(self._facade, request, _COLUMNS)
+        answer_whole(
+            self._facade, request, response, wanted, self._providers, plural="providers", links_key=None, key="name"
+        )
+
+
+class ProviderItem:
+    """Answers nothing, as with Octavia: every method is 405."""

@@ -17,7 +17,7 @@ from evenload.api.octavia_v2.load_balancers import (
 )
 from evenload.api.octavia_v2.members import MemberCollection, MemberItem
 from evenload.api.octavia_v2.pools import PoolCollection, PoolItem
-from evenload.api.octavia_v2.providers import ProviderCapabilities, ProviderCollection
+from evenload.api.octavia_v2.providers import ProviderCapabilities, ProviderCollection, ProviderItem
 from evenload.api.octavia_v2.quotas import QuotaCollection, QuotaDefaults, QuotaItem
 from evenload.api.services import Services
 
@@ -44,6 +44,7 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) 
         "/healthmonitors": HealthMonitorCollection(facade, services.health_monitors, pools),
         "/healthmonitors/{id}": HealthMonitorItem(facade, services.health_monitors),
         "/providers": ProviderCollection(facade),
+        "/providers/{name}": ProviderItem(),
         "/providers/{name}/flavor_capabilities": ProviderCapabilities(facade, "flavor_capabilities", "provider-flavor"),
         "/providers/{name}/availability_zone_capabilities": ProviderCapabilities(
             facade, "availability_zone_capabilities", "provider-availability-zone"
