@@ -26,7 +26,7 @@ _PORT = {
 def load_desired(text: str) -> Desired:
     """Raises ValueError for a field that the model does not have, so that no case is about nothing."""
     given: dict[str, Any] = json.loads(text)
-    unknown = given.keys() - {"load_balancer", "listeners", "pools", "members", "monitors"}
+    unknown = given.keys() - {"load_balancer", "listeners", "pools", "members", "monitors", "policies", "rules"}
     if unknown:
         raise ValueError(f"unknown keys: {', '.join(sorted(unknown))}")
     balancer = _LOAD_BALANCER | given.get("load_balancer", {})
@@ -40,6 +40,8 @@ def load_desired(text: str) -> Desired:
         "pools": [{"algorithm": "ROUND_ROBIN"} | owner | each for each in given.get("pools", [])],
         "members": given.get("members", []),
         "monitors": given.get("monitors", []),
+        "policies": given.get("policies", []),
+        "rules": given.get("rules", []),
     }
     desired = _DESIRED.validate_python(document)
     _refuse_strange_fields(document, json.loads(_DESIRED.dump_json(desired)))

@@ -3,18 +3,20 @@
 ``Desired`` is complete: an agent that knows nothing else can build the load balancer from it. It is never a difference.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import TypeVar
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, Pool
 from evenload.model.enums import OperatingStatus
+from evenload.model.l7 import L7Policy, L7Rule
 from evenload.model.network import Route, Segment
 from evenload.model.secret import SecretReference
 
-_Child = TypeVar("_Child", Member, HealthMonitor)
+_Child = TypeVar("_Child", Member, HealthMonitor, L7Policy, L7Rule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +38,20 @@ class DesiredPort:
     ips: tuple[DesiredIp, ...]
 
 
-class _ByPool:
-    """Children by the pool that they belong to, each kind grouped once for a document, at the first question. Not a
+class _Grouped:
+    """Children by the object that they belong to, each kind grouped once for a document, at the first question. Not a
     field: it is no part of what is compared, printed or sent."""
 
-    __slots__ = ("_members", "_monitors")
+    __slots__ = ("_members", "_monitors", "_policies", "_rules")
 
-    _members: dict[str, tuple[Member, ...]]
-    _monitors: dict[str, tuple[HealthMonitor, ...]]
+    _members: Mapping[str, tuple[Member, ...]]
+    _monitors: Mapping[str, tuple[HealthMonitor, ...]]
+    _policies: Mapping[str, tuple[L7Policy, ...]]
+    _rules: Mapping[str, tuple[L7Rule, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desired(_ByPool):
+class Desired(_Grouped):
     """The desired state of one load balancer at one generation. Objects that are to be deleted are not in it.
 
     Disabled objects are: it is ``render`` that leaves them out or puts them into maintenance. ``secrets``: what it
@@ -64,6 +68,8 @@ class Desired(_ByPool):
     pools: tuple[Pool, ...] = ()
     members: tuple[Member, ...] = ()
     monitors: tuple[HealthMonitor, ...] = ()
+    policies: tuple[L7Policy, ...] = ()
+    rules: tuple[L7Rule, ...] = ()
     secrets: tuple[SecretReference, ...] = ()
     edition: int = field(default=0, compare=False, repr=False)
 
@@ -73,21 +79,36 @@ class Desired(_ByPool):
 
     def members_of(self, pool_id: str) -> tuple[Member, ...]:
         if not hasattr(self, "_members"):
-            object.__setattr__(self, "_members", _by_pool(self.members))
+            object.__setattr__(self, "_members", _by(_POOL, self.members))
         return self._members.get(pool_id, ())
 
     def monitors_of(self, pool_id: str) -> tuple[HealthMonitor, ...]:
         """Enabled and disabled ones, in order. A member is up when all enabled ones agree."""
         if not hasattr(self, "_monitors"):
-            object.__setattr__(self, "_monitors", _by_pool(self.monitors))
+            object.__setattr__(self, "_monitors", _by(_POOL, self.monitors))
         return self._monitors.get(pool_id, ())
 
+    def policies_of(self, listener_id: str) -> tuple[L7Policy, ...]:
+        """Enabled and disabled ones, in no order."""
+        if not hasattr(self, "_policies"):
+            object.__setattr__(self, "_policies", _by(_LISTENER, self.policies))
+        return self._policies.get(listener_id, ())
 
-def _by_pool(children: Iterable[_Child]) -> dict[str, tuple[_Child, ...]]:
+    def rules_of(self, policy_id: str) -> tuple[L7Rule, ...]:
+        """Enabled and disabled ones, in order."""
+        if not hasattr(self, "_rules"):
+            object.__setattr__(self, "_rules", _by(_POLICY, self.rules))
+        return self._rules.get(policy_id, ())
+
+
+_POOL, _LISTENER, _POLICY = attrgetter("pool_id"), attrgetter("listener_id"), attrgetter("policy_id")
+
+
+def _by(owner: Any, children: Iterable[_Child]) -> dict[str, tuple[_Child, ...]]:
     found: dict[str, list[_Child]] = {}
     for child in children:
-        found.setdefault(child.pool_id, []).append(child)
-    return {pool_id: tuple(group) for pool_id, group in found.items()}
+        found.setdefault(owner(child), []).append(child)
+    return {identifier: tuple(group) for identifier, group in found.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

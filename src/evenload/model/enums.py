@@ -84,6 +84,38 @@ class InsertedHeader(Enum):
     X_FORWARDED_PROTO = "X-Forwarded-Proto"
 
 
+class PolicyAction(Enum):
+    """What becomes of a request to which an L7 policy applies."""
+
+    REJECT = "REJECT"
+    REDIRECT_TO_URL = "REDIRECT_TO_URL"
+    REDIRECT_PREFIX = "REDIRECT_PREFIX"
+    """To what it asked for behind another prefix."""
+    REDIRECT_TO_POOL = "REDIRECT_TO_POOL"
+
+
+class RuleType(Enum):
+    """What an L7 rule looks at."""
+
+    HOST_NAME = "HOST_NAME"
+    PATH = "PATH"
+    FILE_TYPE = "FILE_TYPE"
+    """What follows the last dot of the path's last part."""
+    HEADER = "HEADER"
+    COOKIE = "COOKIE"
+    SSL_CONN_HAS_CERT = "SSL_CONN_HAS_CERT"
+    SSL_VERIFY_RESULT = "SSL_VERIFY_RESULT"
+    SSL_DN_FIELD = "SSL_DN_FIELD"
+
+
+class Comparison(Enum):
+    REGEX = "REGEX"
+    STARTS_WITH = "STARTS_WITH"
+    ENDS_WITH = "ENDS_WITH"
+    CONTAINS = "CONTAINS"
+    EQUAL_TO = "EQUAL_TO"
+
+
 class NetworkType(Enum):
     FLAT = "flat"
     VLAN = "vlan"

@@ -27,6 +27,7 @@ FEW = 20
 """Members, of which nothing is kept."""
 _NAMES = ("since", "edition", "removed", "changed")
 _DIFFERENCE = TypeAdapter(tuple[int, int, tuple[str, ...], Any])
+_LATER = ("secrets", "policies", "rules")
 _NO_MEMBERS = b'"members":[]'
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
@@ -36,8 +37,8 @@ class UnknownContent(ValueError):
 
 
 def dump_desired(desired: Desired) -> bytes:
-    """What names no secret is written as versions wrote it that had none."""
-    return _DESIRED.dump_json(desired, exclude={"edition"} if desired.secrets else {"edition", "secrets"})
+    """What has none of what came later is written as versions wrote it that knew nothing of it."""
+    return _DESIRED.dump_json(desired, exclude={"edition", *(name for name in _LATER if not getattr(desired, name))})
 
 
 def dump_difference(difference: Difference) -> bytes:

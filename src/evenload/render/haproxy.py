@@ -8,6 +8,7 @@ from evenload.model.desired import Desired
 from evenload.render.haproxy_backend import backend_name, keeps_table, render_backend, render_check_backend
 from evenload.render.haproxy_groups import choose_groups, listeners_in_service
 from evenload.render.haproxy_monitors import choose_monitors
+from evenload.render.haproxy_policies import policies_in_force, render_policies
 from evenload.render.haproxy_room import connections_of
 from evenload.render.haproxy_sections import (
     render_defaults,
@@ -29,15 +30,18 @@ def render_haproxy(
     """
     listeners = listeners_in_service(desired)
     groups = choose_groups(desired)
-    backend_of = {identifier: backend_name(group) for group in groups for identifier in group.listener_ids}
+    backends_of: dict[str, dict[str, str]] = {listener.id: {} for listener in listeners}
+    for group in groups:
+        for identifier in group.listener_ids:
+            backends_of[identifier][group.pool.id] = backend_name(group)
     served = tuple({group.pool.id: group.pool for group in groups}.values())
     connections = connections_of(desired, options, count_checks(desired), room)
     sections = [render_global(desired.load_balancer, options, worker, connections), render_defaults()]
     if any(keeps_table(group) for group in groups):
         sections.append(render_peers())
-    sections += [
-        render_frontend(desired.load_balancer, listener, options, backend_of.get(listener.id)) for listener in listeners
-    ]
+    for listener in listeners:
+        lines = render_policies(listener, policies_in_force(desired, listener), backends_of[listener.id])
+        sections.append(render_frontend(desired.load_balancer, listener, options, backends_of[listener.id], lines))
     kept = kept or ServerLines()
     backends = [render_backend(desired, group, kept) for group in groups]
     backends += [

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from evenload.model.balancer import Listener, Pool, pools_used_by
 from evenload.model.desired import Desired
 from evenload.model.enums import ListenerProtocol
+from evenload.render.haproxy_policies import policies_in_force
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,8 @@ def _users_by_pool(desired: Desired) -> dict[str, dict[_Terms, list[str]]]:
     for listener in listeners_in_service(desired):
         http = listener.protocol is ListenerProtocol.HTTP
         terms = (http, listener.timeout_member_connect, listener.timeout_member_data)
-        for pool_id in dict.fromkeys(pools_used_by(listener)):
+        redirected = (each.pool_id for each in policies_in_force(desired, listener) if each.pool_id is not None)
+        for pool_id in dict.fromkeys((*pools_used_by(listener), *redirected)):
             users.setdefault(pool_id, {}).setdefault(terms, []).append(listener.id)
     return users
 

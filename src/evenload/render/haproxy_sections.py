@@ -1,8 +1,11 @@
 """The sections of a HAProxy configuration other than backends, one function each, returning lines. Pure."""
 
+from collections.abc import Mapping
+
 from evenload.model.balancer import Listener, LoadBalancer
 from evenload.model.enums import InsertedHeader, ListenerProtocol
 from evenload.render import quoting
+from evenload.render.haproxy_policies import PolicyLines
 from evenload.render.haproxy_room import PIPES_AT_MOST, limit_of
 from evenload.render.options import RenderOptions
 
@@ -79,9 +82,14 @@ def render_peers() -> list[str]:
 
 
 def render_frontend(
-    load_balancer: LoadBalancer, listener: Listener, options: RenderOptions, backend: str | None
+    load_balancer: LoadBalancer,
+    listener: Listener,
+    options: RenderOptions,
+    backends: Mapping[str, str],
+    policies: PolicyLines,
 ) -> list[str]:
-    """``backend`` None: the listener answers 503, or closes connections where it speaks no HTTP."""
+    """``backends``: names of the listener's, by pool. Where its default pool has none the listener answers 503, or
+    closes connections where it speaks no HTTP."""
     http = listener.protocol is ListenerProtocol.HTTP
     lines = [f"frontend {quoting.identifier(listener.id)}", f"    mode {'http' if http else 'tcp'}"]
     lines += [f"    {_bind(vip.address, listener.port)}" for vip in load_balancer.vips]
@@ -99,8 +107,11 @@ def render_frontend(
     lines += _admission(listener)
     if listener.timeout_tcp_inspect:
         lines.append(f"    tcp-request inspect-delay {milliseconds(listener.timeout_tcp_inspect)}")
+    lines += policies.requests
     if http:
         lines += _inserted_headers(listener)
+    lines += policies.choices
+    backend = backends.get(listener.default_pool_id or "")
     if backend is not None:
         lines.append(f"    default_backend {backend}")
     return lines

@@ -14,6 +14,8 @@ _IDENTIFIER = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}\Z")
 _URL_PATH = re.compile(r"/[\x21-\x7e]*\Z")
 _HOST_NAME = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z._-]{0,253}[0-9A-Za-z.])?\Z")
 _TOKEN = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]{1,255}\Z")
+_PATTERN = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,255}\Z")
+_LOCATION = re.compile(r"https?://(?:[0-9A-Za-z._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2}){1,255}\Z")
 _METHOD = re.compile(r"[A-Z]{1,16}\Z")
 _CODES = re.compile(r"[1-9][0-9]{2}(?:(?:,[1-9][0-9]{2})*|-[1-9][0-9]{2})\Z")
 _VERSION = re.compile(r"1\.[01]\Z")
@@ -52,6 +54,22 @@ def cookie_fetch(direction: str, name: str) -> str:
     but the beginning of a long value, and session tokens often begin alike.
     """
     return _in_single_quotes(f'{direction}.cook("{_admit(_TOKEN, name, "cookie name")}"),sha1')
+
+
+def header_fetch(function: str, name: str) -> str:
+    """``FUNCTION("NAME")`` as one word: of the values of a header, a cookie, or a field of a subject. The name is a
+    token, as in ``cookie_fetch``."""
+    return _in_single_quotes(f'{function}("{_admit(_TOKEN, name, "name")}")')
+
+
+def pattern(text: str) -> str:
+    """What an ACL compares with, taken literally. It may begin with a hyphen: ``--`` has to stand before it."""
+    return _in_single_quotes(_admit(_PATTERN, text, "value"))
+
+
+def location(text: str) -> str:
+    """A URL or the beginning of one, where HAProxy takes a log format: a percent sign is written twice there."""
+    return _in_single_quotes(_admit(_LOCATION, text, "URL").replace("%", "%%"))
 
 
 def method(text: str) -> str:

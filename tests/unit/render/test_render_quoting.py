@@ -19,6 +19,7 @@ NASTY = st.one_of(
     st.sampled_from(["$HOME", '"${PATH}"', " -f /etc/shadow", "%[env(HOME)]", "a) -m found", "a\n    server x 1:1"]),
 )
 PATHS = st.text(alphabet=string.printable[:94], max_size=80).map(lambda text: "/" + text)
+COOKIE_NAME = re.compile("[0-9A-Za-z!#$%&'*+.^_`|~-]{1,255}")
 COOKIES = st.text(alphabet=string.ascii_letters + string.digits + "!#$%&'*+.^_`|~-", min_size=1, max_size=60)
 
 
@@ -165,3 +166,37 @@ def test_what_must_not_stand_in_a_configuration(render: object, text: str) -> No
 def test_ports_are_numbers_in_their_range(value: int) -> None:
     with pytest.raises(UnsafeText):
         quoting.address_and_port("10.0.0.1", value)
+
+
+@given(NASTY)
+def test_a_value_of_a_rule_is_one_literal_word_or_refused(value: str) -> None:
+    try:
+        pattern = quoting.pattern(value)
+    except UnsafeText:
+        refused = re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", value)
+        assert refused or not 1 <= len(value) <= 255
+    else:
+        assert words_of(f"acl a path -m str -- {pattern}") == ["acl", "a", "path", "-m", "str", "--", value]
+
+
+@given(NASTY.map(lambda text: f"https://a/{text}"))
+def test_a_location_is_one_literal_word_in_a_log_format_or_refused(url: str) -> None:
+    try:
+        location = quoting.location(url)
+    except UnsafeText:
+        assert not re.fullmatch(r"https://a/([0-9A-Za-z._~/-]|%[0-9A-F]{2})*", url) or len(url) > 255
+    else:
+        [word] = words_of(location)
+        assert word.replace("%%", "%") == url
+        assert "%" not in word.replace("%%", "")
+
+
+@given(NASTY, st.sampled_from(["req.hdr", "req.fhdr", "req.cook", "ssl_c_s_dn"]))
+def test_the_name_of_a_header_or_cookie_is_one_argument_or_refused(name: str, function: str) -> None:
+    try:
+        fetch = quoting.header_fetch(function, name)
+    except UnsafeText:
+        assert not COOKIE_NAME.fullmatch(name)
+    else:
+        assert words_of(fetch) == [f'{function}("{name}")']
+        assert not set(name) & set('"\\,() ')
