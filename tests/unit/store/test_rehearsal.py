@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, event
 from tests.contract.samples import a_network, a_port, a_tree, moment, retouched
 from tests.fakes.hints import NotedHints
+from tests.own_thread import of_this_thread
 from tests.waiting import NET
 
 from evenload.interfaces import Transaction
@@ -66,9 +67,9 @@ class Turns:
         def end(_connection: object) -> None:
             self._open = False
 
-        event.listen(engine, "before_cursor_execute", note)
-        event.listen(engine, "commit", end)
-        event.listen(engine, "rollback", end)
+        event.listen(engine, "before_cursor_execute", of_this_thread(note))
+        event.listen(engine, "commit", of_this_thread(end))
+        event.listen(engine, "rollback", of_this_thread(end))
 
 
 Change = Callable[[Tree], Tree | None]

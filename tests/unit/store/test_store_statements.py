@@ -8,6 +8,7 @@ from sqlalchemy import Dialect, Engine, event
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.schema import CreateTable
 from tests.contract.samples import a_network, a_port, a_subnet, a_tree, moment, retouched
+from tests.own_thread import of_this_thread
 
 from evenload.interfaces import Transaction
 from evenload.model.enums import Kind
@@ -27,7 +28,7 @@ def said(engine: Engine) -> list[str]:
         if not statement.startswith(("BEGIN", "PRAGMA busy_timeout")):
             statements.append(" ".join(statement.split()))
 
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", of_this_thread(note))
     return statements
 
 
@@ -120,7 +121,7 @@ def test_statements_are_compiled_once(store: SqlUnitOfWork, engine: Engine) -> N
         if getattr(context, "compiled", None) is not None and context.cache_hit.name != "CACHE_HIT":  # type: ignore[attr-defined]
             misses.append(statement)
 
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", of_this_thread(note))
     round_trip(1)
     assert misses
     misses.clear()

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Engine, event
 from tests.contract.samples import a_count, a_tree, moment, retouched
 from tests.fakes.hints import NotedHints
+from tests.own_thread import of_this_thread
 
 from evenload.interfaces import Transaction
 from evenload.model import status
@@ -30,7 +31,7 @@ def said(engine: Engine) -> list[str]:
         ):
             statements.append(words)
 
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", of_this_thread(note))
     return statements
 
 
