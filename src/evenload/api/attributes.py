@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from evenload.api.fields import FieldType, shown, unsupported
+from evenload.api.fields import FieldType, JsonSchema, shown, unsupported
 from evenload.model.errors import Invalid, Rejected
 
 
@@ -130,6 +130,8 @@ class Schema:
         }
         self.create = self._model("Create", lambda attribute: attribute.post)
         self.update = self._model("Update", lambda attribute: attribute.put)
+        self.json_create = self._json(lambda attribute: attribute.post)
+        self.json_update = self._json(lambda attribute: attribute.put)
 
     def parse_create(self, body: object) -> Given:
         """Raises Invalid or Unsupported naming the attribute."""
@@ -166,6 +168,16 @@ class Schema:
         except ValidationError as error:
             raise refusal(error, self.wrapper) from error
 
+    def _json(self, presence: Callable[[Attribute], In]) -> JsonSchema:
+        """What may stand under the wrapper key."""
+        attributes = [each for each in self.attributes.values() if presence(each) is not In.NEVER]
+        return {
+            "type": "object",
+            "properties": {each.name: _json_of(each) for each in attributes},
+            "required": [each.name for each in attributes if presence(each) is In.REQUIRED],
+            "additionalProperties": False,
+        }
+
     def _model(self, suffix: str, presence: Callable[[Attribute], In]) -> type[BaseModel]:
         definitions: dict[str, Any] = {}
         for attribute in self.attributes.values():
@@ -179,6 +191,24 @@ class Schema:
         config = ConfigDict(extra="forbid", hide_input_in_errors=True)
         name = f"{self.wrapper.title().replace('_', '')}{suffix}"
         return create_model(name, __config__=config, **definitions)
+
+
+def nullable(json: JsonSchema) -> JsonSchema:
+    """The same, or null."""
+    match json:
+        case {"enum": [*values]}:
+            return {"enum": [*values, None]}
+        case {"type": str(name)}:
+            return {**json, "type": [name, "null"]}
+        case _:
+            return {"anyOf": [json, {"type": "null"}]}
+
+
+def _json_of(attribute: Attribute) -> JsonSchema:
+    """What a request may hold for it."""
+    if attribute.part is Part.NOWHERE:
+        return {"enum": [None] if attribute.shown is None else [attribute.shown, None]}
+    return attribute.type.json if attribute.null is Null.REFUSED else nullable(attribute.type.json)
 
 
 def unwrap(body: Mapping[str, Any], wrapper: str) -> Any:

@@ -7,8 +7,8 @@ Lenient only where Octavia is: booleans and integers may be strings.
 
 import ipaddress
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any
 
@@ -18,18 +18,18 @@ from evenload.api.auth.identity import is_project
 from evenload.model.errors import Unsupported
 from evenload.model.query import Value
 
+JsonSchema = Mapping[str, Any]
+
 MAX_TEXT = 255
 _SHOWN = 80
+_PLAIN_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_URL_PATH = re.compile(r"/(?!/)(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
-_COOKIE = re.compile(r"(?!\$)[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _LABEL = r"(?![-_])[A-Za-z0-9_\-]{1,63}(?<![-_])"
-_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _CODE = r"[1-5][0-9]{2}"
-_CODES = re.compile(rf"{_CODE}(?: *, *{_CODE})*|{_CODE}-{_CODE}")
-_MAC = re.compile(r"[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}")
+_CODES = rf"{_CODE}(?: *, *{_CODE})*|{_CODE}-{_CODE}"
+_MAC = r"[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}"
 _TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 _FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
 
@@ -38,11 +38,13 @@ _FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
 class FieldType:
     """``annotation`` is what pydantic makes of a JSON value; ``query`` reads a filter, None: no filter by it.
 
-    ``query`` raises ValueError for a text that no such value can be.
+    ``query`` raises ValueError for a text that no such value can be. ``json`` describes the values in JSON Schema, as
+    answers show them and requests best give them; spellings that are accepted besides are left out.
     """
 
     annotation: Any
     query: Callable[[str], Value] | None = None
+    json: JsonSchema = field(kw_only=True)
 
 
 # ---------------------------------------------------------------------------------------------------------- functions
@@ -158,7 +160,7 @@ def _project(text: str) -> str:
 
 
 def _codes(text: str) -> str:
-    if _CODES.fullmatch(text) is None:
+    if re.fullmatch(_CODES, text) is None:
         raise ValueError("One status code, a list of codes such as 200,202 or one range such as 200-204 is expected.")
     compact = text.replace(" ", "")
     low, dash, high = compact.partition("-")
@@ -179,6 +181,12 @@ def _http_version(value: object) -> str:
     return text
 
 
+def _mac(text: str) -> str:
+    if re.fullmatch(_MAC, text) is None:
+        raise ValueError("Not a MAC address.")
+    return text.lower()
+
+
 def unique(values: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
@@ -188,23 +196,34 @@ def unique(values: list[str]) -> tuple[str, ...]:
 
 def text(longest: int = MAX_TEXT, shortest: int = 0) -> FieldType:
     constraints = StringConstraints(strict=True, min_length=shortest, max_length=longest)
-    return FieldType(Annotated[str, constraints, AfterValidator(_plain)], str)
+    json = {"type": "string", "pattern": _PLAIN_PATTERN, "minLength": shortest, "maxLength": longest}
+    return FieldType(Annotated[str, constraints, AfterValidator(_plain)], str, json=json)
 
 
-def checked_text(check: Callable[[str], str], longest: int = MAX_TEXT, *, filtered: bool = True) -> FieldType:
-    """A text that ``check`` returns in canonical form or refuses with a ValueError."""
+def checked_text(
+    check: Callable[[str], str], longest: int = MAX_TEXT, *, filtered: bool = True, json: JsonSchema
+) -> FieldType:
+    """A text that ``check`` returns in canonical form or refuses with a ValueError. ``json``: what it looks like."""
     constraints = StringConstraints(strict=True, min_length=1, max_length=longest)
     annotation = Annotated[str, constraints, AfterValidator(_plain), AfterValidator(check)]
-    return FieldType(annotation, check if filtered else str)
+    return FieldType(annotation, check if filtered else str, json={"type": "string", "maxLength": longest, **json})
+
+
+def patterned(pattern: str, complaint: str, longest: int = MAX_TEXT, *, filtered: bool = True) -> FieldType:
+    """A text that matches a regular expression as a whole."""
+    check = _matching(re.compile(pattern), complaint)
+    return checked_text(check, longest, filtered=filtered, json={"minLength": 1, "pattern": f"^{pattern}$"})
 
 
 def integer(lowest: int, highest: int) -> FieldType:
-    return FieldType(Annotated[int, BeforeValidator(_whole), Field(ge=lowest, le=highest)], integer_of)
+    annotation = Annotated[int, BeforeValidator(_whole), Field(ge=lowest, le=highest)]
+    return FieldType(annotation, integer_of, json={"type": "integer", "minimum": lowest, "maximum": highest})
 
 
 def listing(item: FieldType, longest: int = 1000) -> FieldType:
     """The first element that is wrong is the last one looked at: only one is ever named."""
-    return FieldType(Annotated[list[item.annotation], Field(max_length=longest, fail_fast=True)])  # type: ignore[name-defined]
+    annotation = Annotated[list[item.annotation], Field(max_length=longest, fail_fast=True)]  # type: ignore[name-defined]
+    return FieldType(annotation, json={"type": "array", "items": item.json, "maxItems": longest})
 
 
 def one_of(*words: str) -> FieldType:
@@ -215,7 +234,7 @@ def one_of(*words: str) -> FieldType:
             return value
         raise ValueError(f"Value should be one of: {', '.join(words)}.")
 
-    return FieldType(Annotated[str, BeforeValidator(choose)], str)
+    return FieldType(Annotated[str, BeforeValidator(choose)], str, json={"type": "string", "enum": list(words)})
 
 
 def choice(possible: type[Enum], known: Sequence[str] = (), *, without: Collection[Enum] = ()) -> FieldType:
@@ -239,7 +258,7 @@ def choice(possible: type[Enum], known: Sequence[str] = (), *, without: Collecti
             raise ValueError(f"Value should be one of: {', '.join(members)}.")
         return text
 
-    return FieldType(Annotated[Any, BeforeValidator(choose), Field(json_schema_extra={"enum": list(members)})], query)
+    return FieldType(Annotated[Any, BeforeValidator(choose)], query, json={"type": "string", "enum": list(members)})
 
 
 def unsupported(name: str, value: object) -> Unsupported:
@@ -290,27 +309,32 @@ def _pieces(value: object) -> Iterator[str]:
 
 NAME = text()
 DESCRIPTION = text()
-TRUTH = FieldType(Annotated[bool, BeforeValidator(_truth)], truth_of)
-UUID = checked_text(uuid_of, 36, filtered=False)
-PROJECT = checked_text(_project, 36)
-ADDRESS = FieldType(checked_text(address_of, 45).annotation, address_or_text)
-ADDRESS_AS_SENT = FieldType(checked_text(_address_as_sent, 45).annotation, address_or_text)
+TRUTH = FieldType(Annotated[bool, BeforeValidator(_truth)], truth_of, json={"type": "boolean"})
+UUID = checked_text(uuid_of, 36, filtered=False, json={"format": "uuid"})
+PROJECT = checked_text(_project, 36, json={"pattern": r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,35}$"})
+_IP = {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
+_ADDRESS = checked_text(address_of, 45, json=_IP)
+ADDRESS = FieldType(_ADDRESS.annotation, address_or_text, json=_ADDRESS.json)
+_AS_SENT = checked_text(_address_as_sent, 45, json=_IP)
+ADDRESS_AS_SENT = FieldType(_AS_SENT.annotation, address_or_text, json=_AS_SENT.json)
 """In the caller's own spelling."""
-CIDR = checked_text(_cidr, 49)
-SUBNET_CIDR = checked_text(_subnet_cidr, 49)
-WORD = checked_text(
-    _matching(re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*"), "Letters, digits, . _ and - are expected."), 64
-)
+CIDR = checked_text(_cidr, 49, json={"examples": ["10.0.0.0/24", "2001:db8::/64"]})
+SUBNET_CIDR = checked_text(_subnet_cidr, 49, json={"examples": ["10.0.0.0/24", "2001:db8::/64"]})
+WORD = patterned(r"[A-Za-z0-9][A-Za-z0-9_.\-]*", "Letters, digits, . _ and - are expected.", 64)
 PORT_NUMBER = integer(1, 65535)
 TAGS = listing(text(), 200)
-URL_PATH = checked_text(
-    _matching(_URL_PATH, "A path such as /health?full=1 is expected, in URL characters."), filtered=False
+URL_PATH = patterned(
+    r"/(?!/)(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*",
+    "A path such as /health?full=1 is expected, in URL characters.",
+    filtered=False,
 )
-COOKIE_NAME = checked_text(_matching(_COOKIE, "A cookie name consists of token characters (RFC 6265)."), filtered=False)
+COOKIE_NAME = patterned(
+    r"(?!\$)[A-Za-z0-9!#$%&'*+\-.^_`|~]+", "A cookie name consists of token characters (RFC 6265).", filtered=False
+)
 HTTP_METHOD = one_of("GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH")
-HOST_NAME = checked_text(_matching(_HOST, "Not a host name."), 253, filtered=False)
-EXPECTED_CODES = checked_text(_codes, filtered=False)
+HOST_NAME = patterned(rf"{_LABEL}(?:\.{_LABEL})*", "Not a host name.", 253, filtered=False)
+EXPECTED_CODES = checked_text(_codes, filtered=False, json={"pattern": f"^(?:{_CODES})$"})
 HTTP_VERSION = FieldType(
-    Annotated[str, BeforeValidator(_http_version), Field(json_schema_extra={"enum": [1.0, 1.1]})], _http_version
+    Annotated[str, BeforeValidator(_http_version)], _http_version, json={"type": "number", "enum": [1.0, 1.1]}
 )
-MAC_ADDRESS = checked_text(lambda mac: _matching(_MAC, "Not a MAC address.")(mac).lower(), 17)
+MAC_ADDRESS = checked_text(_mac, 17, json={"pattern": f"^{_MAC}$"})

@@ -39,6 +39,7 @@ SESSION_PERSISTENCE = Schema(
     SessionPersistence,
     (item("type", choice(PersistenceType), null=Null.REFUSED), item("cookie_name", fields.COOKIE_NAME)),
 )
+_PERSISTENCE = FieldType(SESSION_PERSISTENCE.create, json=SESSION_PERSISTENCE.json_create)
 VIP = Schema(
     "vip",
     Listener,
@@ -51,7 +52,7 @@ VIP = Schema(
         _fixed("protocol_port", fields.PORT_NUMBER),
         _fixed("protocol", choice(ListenerProtocol)),
         own("pool_id", fields.UUID, post=In.REQUIRED, put=In.OPTIONAL, null=Null.REFUSED),
-        own("session_persistence", FieldType(SESSION_PERSISTENCE.create), put=In.OPTIONAL, null=None),
+        own("session_persistence", _PERSISTENCE, put=In.OPTIONAL, null=None),
         _settable("connection_limit", integer(-1, _MAX_INTEGER)),
     ),
     translated=names.VIP,

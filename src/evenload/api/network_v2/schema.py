@@ -6,7 +6,7 @@ anyway. Source: Networking API v2.0, networks, subnets, ports.
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import ConfigDict, Field, create_model
 
 from evenload.api import fields
 from evenload.api.attributes import Attribute, In, Null, Schema, nowhere, own
@@ -23,23 +23,26 @@ NETWORK_NAMES = {
 _MAX_ITEMS = 200
 
 
-def _object(name: str, **attributes: FieldType) -> type[BaseModel]:
-    definitions: dict[str, Any] = {key: (value.annotation, ...) for key, value in attributes.items()}
-    return create_model(name, __config__=ConfigDict(extra="forbid", hide_input_in_errors=True), **definitions)
+def _objects(name: str, *, required: bool = True, **attributes: FieldType) -> FieldType:
+    """A list of objects of these attributes: all of them, or as many as wanted."""
+    definitions: dict[str, Any] = {
+        key: (value.annotation, ...) if required else (value.annotation | None, None)
+        for key, value in attributes.items()
+    }
+    model = create_model(name, __config__=ConfigDict(extra="forbid", hide_input_in_errors=True), **definitions)
+    object_json = {
+        "type": "object",
+        "properties": {key: value.json for key, value in attributes.items()},
+        "required": list(attributes) if required else [],
+        "additionalProperties": False,
+    }
+    json = {"type": "array", "items": object_json, "maxItems": _MAX_ITEMS}
+    return FieldType(Annotated[list[model], Field(max_length=_MAX_ITEMS)], json=json)  # type: ignore[valid-type]
 
 
-def _objects(model: type[BaseModel]) -> FieldType:
-    return FieldType(Annotated[list[model], Field(max_length=_MAX_ITEMS)])  # type: ignore[valid-type]
-
-
-HOST_ROUTE = _object("HostRoute", destination=fields.CIDR, nexthop=fields.ADDRESS)
-RANGE = _object("AllocationPool", start=fields.ADDRESS, end=fields.ADDRESS)
-FIXED_IP = create_model(
-    "FixedIp",
-    __config__=ConfigDict(extra="forbid", hide_input_in_errors=True),
-    subnet_id=(fields.UUID.annotation | None, None),
-    ip_address=(fields.ADDRESS.annotation | None, None),
-)
+HOST_ROUTES = _objects("HostRoute", destination=fields.CIDR, nexthop=fields.ADDRESS)
+RANGES = _objects("AllocationPool", start=fields.ADDRESS, end=fields.ADDRESS)
+FIXED_IPS = _objects("FixedIp", required=False, subnet_id=fields.UUID, ip_address=fields.ADDRESS)
 
 
 def _settable(name: str, type: FieldType, *, null: Any, put: In = In.OPTIONAL, post: In = In.OPTIONAL) -> Attribute:
@@ -91,8 +94,8 @@ SUBNET = Schema(
         _settable("cidr", fields.SUBNET_CIDR, post=In.REQUIRED, put=In.NEVER, null=Null.REFUSED),
         _settable("ip_version", integer(4, 6), post=In.REQUIRED, put=In.NEVER, null=Null.REFUSED),
         _settable("gateway_ip", fields.ADDRESS, null=None),
-        _settable("allocation_pools", _objects(RANGE), null=Null.ABSENT),
-        _settable("host_routes", _objects(HOST_ROUTE), null=()),
+        _settable("allocation_pools", RANGES, null=Null.ABSENT),
+        _settable("host_routes", HOST_ROUTES, null=()),
         _settable("dns_nameservers", listing(fields.ADDRESS_AS_SENT, 20), null=()),
         _settable("enable_dhcp", fields.TRUTH, null=Null.REFUSED),
         nowhere("ipv6_address_mode", text(32)),
@@ -114,14 +117,14 @@ PORT = Schema(
         _UP,
         _settable("network_id", fields.UUID, post=In.REQUIRED, put=In.NEVER, null=Null.REFUSED),
         _settable("mac_address", fields.MAC_ADDRESS, put=In.NEVER, null=Null.ABSENT),
-        _settable("fixed_ips", _objects(FIXED_IP), put=In.NEVER, null=Null.ABSENT),
+        _settable("fixed_ips", FIXED_IPS, put=In.NEVER, null=Null.ABSENT),
         _settable("device_id", text(), null=""),
         _settable("device_owner", text(), null=""),
         nowhere("binding:vnic_type", text(32), shown="normal"),
         nowhere("port_security_enabled", fields.TRUTH, shown=False),
         nowhere("security_groups", listing(fields.UUID, 64), shown=[], foreign="Security group"),
-        nowhere("allowed_address_pairs", FieldType(list[Any]), shown=[]),
-        nowhere("extra_dhcp_opts", FieldType(list[Any]), shown=[]),
+        nowhere("allowed_address_pairs", FieldType(list[Any], json={"type": "array"}), shown=[]),
+        nowhere("extra_dhcp_opts", FieldType(list[Any], json={"type": "array"}), shown=[]),
         nowhere("qos_policy_id", fields.UUID, foreign="QoS Policy"),
         nowhere("dns_name", text(), shown=""),
         nowhere("dns_domain", text(), shown=""),

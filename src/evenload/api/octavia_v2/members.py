@@ -18,7 +18,8 @@ from evenload.service.members import Members
 from evenload.service.pools import Pools
 
 _MAX_BATCH = 5000
-_FIELDS: dict[str, Any] = {"members": (listing(FieldType(schema.MEMBER.create), _MAX_BATCH).annotation, ...)}
+BATCH = listing(FieldType(schema.MEMBER.create, json=schema.MEMBER.json_create), _MAX_BATCH)
+_FIELDS: dict[str, Any] = {"members": (BATCH.annotation, ...)}
 _Batch = create_model("MemberBatch", __config__=ConfigDict(extra="forbid", hide_input_in_errors=True), **_FIELDS)
 
 

@@ -48,8 +48,19 @@ def _headers(value: object, info: ValidationInfo) -> dict[str, bool]:
     return switches
 
 
-_HEADERS = FieldType(Annotated[Any, BeforeValidator(_headers)])
-_CIDRS = FieldType(Annotated[listing(fields.CIDR).annotation, AfterValidator(fields.unique)])
+_HEADERS = FieldType(
+    Annotated[Any, BeforeValidator(_headers)],
+    json={
+        "type": "object",
+        "properties": {
+            **{header.value: {"enum": ["true", "false"]} for header in InsertedHeader},
+            **{name: {"enum": ["false"]} for name in sorted(_OTHER_HEADERS)},
+        },
+        "additionalProperties": False,
+    },
+)
+_CIDR_LIST = listing(fields.CIDR)
+_CIDRS = FieldType(Annotated[_CIDR_LIST.annotation, AfterValidator(fields.unique)], json=_CIDR_LIST.json)
 _LISTENER_PROTOCOL = choice(ListenerProtocol, ("TERMINATED_HTTPS", "UDP", "SCTP", "PROMETHEUS"))
 _POOL_PROTOCOL = choice(PoolProtocols, ("UDP", "SCTP"))
 _ALGORITHM = choice(Algorithm, ("SOURCE_IP_PORT",))
@@ -71,7 +82,7 @@ _TLS_POLICY = (
 
 
 def _nested(schema: Schema) -> FieldType:
-    return FieldType(schema.create)
+    return FieldType(schema.create, json=schema.json_create)
 
 
 def _schema(kind: Kind, wrapper: str, model: type[Any], *attributes: Attribute) -> Schema:
@@ -209,7 +220,7 @@ NESTED_LISTENER = _schema(
     Listener,
     *_LISTENER,
     own("default_pool", _nested(POOL_OR_NAME)),
-    nowhere("l7policies", FieldType(list[Any]), shown=[]),
+    nowhere("l7policies", FieldType(list[Any], json={"type": "array"}), shown=[]),
 )
 
 # ----------------------------------------------------------------------------------------------------- load balancers
