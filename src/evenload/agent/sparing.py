@@ -4,13 +4,13 @@ Which ones stands in ``spares``. A spare is a favour: where one cannot be had, n
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import structlog
 
 from evenload.agent.memory import Memories
-from evenload.agent.spares import LASTING, Candidate, Spare, choose_spares, kept_spares, next_until, spare_of
+from evenload.agent.spares import AT_MOST, LASTING, Candidate, Spare, choose_spares, kept_spares, next_until, spare_of
 from evenload.interfaces import Clock, Host
 from evenload.model.errors import HostError
 from evenload.threads import Faults, LastingThread
@@ -64,6 +64,7 @@ class Sparing:
     def note_change(self, load_balancer_id: str) -> None:
         """Returns at once."""
         with self._condition:
+            self._changes.pop(load_balancer_id, None)  # the order is that of the changes
             self._changes[load_balancer_id] = self._last_change = self._clock.monotonic()
             self._changed = True
             self._condition.notify()
@@ -73,11 +74,12 @@ class Sparing:
         now = self._clock.monotonic()
         with self._condition:
             self._changed = False
-            self._changes = {key: moment for key, moment in self._changes.items() if now - moment < LASTING}
-            changes, last_change = dict(self._changes), self._last_change
+            while self._changes and now - self._changes[oldest := next(iter(self._changes))] >= LASTING:
+                del self._changes[oldest]
+            changes, last_change = [*self._changes.items()], self._last_change
         kept = kept_spares(self._host.spares(), self._begun)
         self._begun = {key: spare for key, spare in self._begun.items() if key in kept}
-        choice = choose_spares([self._candidate(key, moment) for key, moment in changes.items()], kept, now)
+        choice = choose_spares(self._choose_from(changes), kept, now)
         until = next_until(last_change, now)
         waiting = [not self._tend_next(until is not None)]
         waiting += [not self._end(key) for key in choice.end]
@@ -104,6 +106,27 @@ class Sparing:
                 except HostError as error:
                     log.debug("nothing stands ready", reason=str(error))
         return alone
+
+    def _choose_from(self, changes: Sequence[tuple[str, float]]) -> list[Candidate]:
+        """The newest of these changes, as many as have a say in the choice: where hundreds are made in a row, a change
+        must not cost a look at them all. ``changes``: by moment, the oldest first."""
+        found: list[Candidate] = []
+        wanted = AT_MOST
+        for load_balancer_id, changed_at in reversed(changes):
+            if not wanted:
+                break
+            if self._memories.find(load_balancer_id) is None:
+                self._forget(load_balancer_id, changed_at)
+                continue
+            found.append(self._candidate(load_balancer_id, changed_at))
+            wanted -= found[-1].spare is not None
+        return found
+
+    def _forget(self, load_balancer_id: str, changed_at: float) -> None:
+        """It is gone, unless it was changed again meanwhile."""
+        with self._condition:
+            if self._changes.get(load_balancer_id) == changed_at:
+                del self._changes[load_balancer_id]
 
     def _candidate(self, load_balancer_id: str, changed_at: float) -> Candidate:
         memory = self._memories.find(load_balancer_id)

@@ -15,7 +15,7 @@ from evenload.host.addresses import (
     parse_connected,
     parse_routes,
 )
-from evenload.host.links import DELLINK, LOOPBACK_INDEX, NEWLINK, belongs_to_kernel, parse_link
+from evenload.host.links import DELLINK, LOOPBACK_INDEX, NEWLINK, belongs_to_kernel, parse_link, parse_name, parse_state
 from evenload.host.netlink import Message
 from evenload.host.rules import DELRULE
 from evenload.model.observed import NetworkObserved
@@ -76,23 +76,23 @@ def contradicts_outside(message: Message, wanted: Outside) -> bool:
 
 def name_of(message: Message) -> str:
     """Of the device that an event is about."""
-    return parse_link(message.body).name if message.kind in (NEWLINK, DELLINK) else ""
+    return parse_name(message.body) if message.kind in (NEWLINK, DELLINK) else ""
 
 
 def ended_device(message: Message) -> int | None:
     """The index of a device that went or was set down."""
     if message.kind not in (NEWLINK, DELLINK):
         return None
-    link = parse_link(message.body)
-    return link.index if message.kind == DELLINK or not link.up else None
+    index, up = parse_state(message.body)
+    return index if message.kind == DELLINK or not up else None
 
 
-def begins_to_pass(message: Message) -> str | None:
-    """The name of the device of which an event says that its bridge lets packets pass."""
+def begins_to_pass(message: Message) -> bool:
+    """Whether the event says that its device's bridge lets packets pass."""
     if message.kind != NEWLINK:
-        return None
+        return False
     link = parse_link(message.body)
-    return link.name if link.master and link.forwarding else None
+    return bool(link.master) and link.forwarding
 
 
 def _link_contradicts(message: Message, wanted: Inside) -> bool:

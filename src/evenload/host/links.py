@@ -19,6 +19,7 @@ from evenload.host.netlink import (
     attribute,
     attribute_list,
     attributes,
+    find_attribute,
     nest,
     number,
     text,
@@ -256,6 +257,17 @@ def _get(netlink: Netlink, index: int, body: bytes, attempted: str) -> bytes | N
             return None
         raise refusal(attempted, error) from error
     return answers[0].body
+
+
+def parse_name(body: bytes) -> str:
+    """Of the device alone: the kernel puts it first, and most events are of devices that concern nobody."""
+    return as_text(find_attribute(body[_INFO.size :], _IFNAME))
+
+
+def parse_state(body: bytes) -> tuple[int, bool]:
+    """Index, and whether it is up."""
+    _, _, index, flags, _ = _INFO.unpack_from(body)
+    return index, bool(flags & _IFF_UP)
 
 
 def parse_link(body: bytes) -> Link:

@@ -63,6 +63,19 @@ def attributes(data: bytes) -> dict[int, bytes]:
     return dict(attribute_list(data))
 
 
+def find_attribute(data: bytes, wanted: int) -> bytes | None:
+    """The first of that kind; what comes after it is not looked at."""
+    at = 0
+    while at + _ATTRIBUTE.size <= len(data):
+        length, kind = _ATTRIBUTE.unpack_from(data, at)
+        if length < _ATTRIBUTE.size:
+            break
+        if kind & _NLA_TYPE_MASK == wanted:
+            return data[at + _ATTRIBUTE.size : at + length]
+        at += length + (-length % 4)
+    return None
+
+
 def attribute_list(data: bytes) -> list[tuple[int, bytes]]:
     """The attributes in their order, for where a kind may come several times."""
     found = []

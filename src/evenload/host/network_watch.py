@@ -7,7 +7,7 @@ business, and what it misses is the resync's. A socket in a namespace keeps that
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -174,19 +174,22 @@ class NetworkWatcher:
 
     def _hear_outside(self, source: socket.socket) -> list[str]:
         messages = read_events(source)
-        if messages is None:
-            return [*self._sites, *self._blocked.values()]
+        return [*self._sites, *self._blocked.values()] if messages is None else self._judge_outside(messages)
+
+    def _judge_outside(self, messages: Sequence[Message]) -> list[str]:
+        """The load balancers whose network they contradict, or whose bridge begins to let packets pass."""
         found = []
         for message in messages:
-            name = begins_to_pass(message)
-            if name in self._blocked:
+            name = name_of(message)
+            if name in self._blocked and begins_to_pass(message):
                 found.append(self._blocked.pop(name))
-            found += [site.load_balancer_id for site in self._concerned(message) if self._is_drift(message, site)]
+            concerned = self._concerned(message, name)
+            found += [site.load_balancer_id for site in concerned if self._is_drift(message, site)]
         return found
 
-    def _concerned(self, message: Message) -> list[_Site]:
-        """Most events are of devices that are none of ours, and no look at each of ours shall they cost."""
-        name = name_of(message)
+    def _concerned(self, message: Message, name: str) -> list[_Site]:
+        """Most events are of devices that are none of ours, and no look at each of ours shall they cost. ``name``: of
+        the event's device."""
         if name in self._outer:
             return [self._sites[self._outer[name]]]
         return list(self._sites.values()) if ended_device(message) in self._masters else []

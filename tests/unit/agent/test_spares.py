@@ -171,6 +171,34 @@ def test_what_came_with_the_namespace_of_a_load_balancer_that_has_no_use_for_it_
     assert world.host.begun_ahead == {}
 
 
+def test_a_look_costs_the_same_however_many_were_changed_of_late(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a row of creations the last few are asked about, of a row of deletions none twice."""
+    wanted = [
+        replace(make_desired(), load_balancer=replace(make_desired().load_balancer, id=f"lb-{n}")) for n in range(40)
+    ]
+    for each in wanted:
+        world.server.put(each)
+        world.agent.hint(each.id, each.generation)
+        while world.agent.run_due():
+            pass
+        world.clock.advance(0.01)
+    asked: list[str] = []
+    memories = world.sparing._memories
+    find = memories.find
+    monkeypatch.setattr(memories, "find", lambda key: asked.append(key) or find(key))  # type: ignore[func-returns-value]
+    world.sparing.tend()
+    assert set(asked) <= {each.id for each in wanted[-AT_MOST:]}
+    for each in wanted:
+        world.server.put(Gone(load_balancer_id=each.id, generation=9))
+        world.agent.hint(each.id, 9)
+    while world.agent.run_due():
+        pass
+    world.sparing.tend()
+    asked.clear()
+    world.sparing.tend()
+    assert asked == []
+
+
 def test_no_spare_is_begun_while_work_waits(world: World) -> None:
     world.apply(make_desired())
     world.agent.hint(BALANCER, 2)

@@ -2,15 +2,18 @@
 
 import socket
 import struct
+from pathlib import Path
 
 import pytest
 from tests.fakes.desired import ip, port
 
 from evenload.agent.plan_network import wanted_network
+from evenload.host import drift
 from evenload.host.addresses import DELADDR, DELROUTE, NEWADDR, NEWROUTE
 from evenload.host.drift import Inside, Outside, contradicts_inside, contradicts_outside, ended_device, name_of
 from evenload.host.links import DELLINK, NEWLINK, pack_mac
 from evenload.host.netlink import Message, attribute, number, read_events, text
+from evenload.host.network_watch import NetworkWatcher, _Site
 from evenload.host.rules import DELRULE
 from evenload.host.vif.ovsdb import is_drift
 
@@ -102,6 +105,22 @@ def test_most_devices_concern_nobody() -> None:
     assert ended_device(link(NEWLINK, TAP, "tap2", up=False)) == TAP
     assert ended_device(link(DELLINK, TAP, "tap2")) == TAP
     assert name_of(address(NEWADDR, "10.0.0.5/24")) == ""
+
+
+def test_devices_that_concern_nobody_are_known_by_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host makes and removes devices by hundreds, each of which is worth ten events of a kilobyte and a half."""
+    parsed = []
+    parse_link = drift.parse_link
+    monkeypatch.setattr(drift, "parse_link", lambda body: parsed.append(parse_link(body)) or parsed[-1])
+    watcher = NetworkWatcher(Path)
+    watcher._sites["lb"] = _Site("lb", "ns-1", "tap1", outside=OUTER)
+    watcher._outer["tap1"] = "lb"
+    watcher._masters = {BRIDGE}
+    events = [link(NEWLINK, BRIDGE, "br1"), *(link(kind, 77, "tap2") for kind in (NEWLINK, DELLINK))]
+    assert watcher._judge_outside([*events, link(NEWLINK, TAP, "tap1", master=BRIDGE)]) == []
+    assert [each.name for each in parsed] == ["tap1"]
+    assert watcher._judge_outside([link(DELLINK, TAP, "tap1")]) == ["lb"]
+    assert watcher._judge_outside([link(NEWLINK, BRIDGE, "br1", up=False)]) == ["lb"]
 
 
 class _Overrun:
