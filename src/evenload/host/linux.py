@@ -42,9 +42,15 @@ class LinuxHost:
         self._files = StateFiles(settings.state_dir)
         self._writers: dict[str, Writer] = {}
         self._vif = choose_vif(settings)
-        self._networks = Networks(settings.netns_dir, self._vif, faults, probe_addresses=settings.probe_addresses)
-        self._haproxy = Haproxy(settings, self._files, furnish)
         self._watcher = Watcher(faults)
+        self._networks = Networks(
+            settings.netns_dir,
+            self._vif,
+            faults,
+            probe_addresses=settings.probe_addresses,
+            settled=self._watcher.living,  # each was started in its own load balancer's, and cannot leave it
+        )
+        self._haproxy = Haproxy(settings, self._files, furnish)
         self._pinger = Pinger(self._networks.namespace, faults)
         self._network_watcher = NetworkWatcher(
             self._networks.namespace, faults, on_bridges=isinstance(self._vif, LinuxBridge)

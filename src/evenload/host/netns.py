@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -129,16 +129,22 @@ def remove(path: Path) -> None:
         raise refusal(f"remove {path}", error) from error
 
 
-def processes() -> dict[int, list[int]]:
-    """All processes of the machine by the inode of their network namespace, this one excepted."""
+def nobody() -> Collection[int]:
+    return ()
+
+
+def processes(settled: Callable[[], Collection[int]] = nobody) -> dict[int, list[int]]:
+    """The processes of the machine by the inode of their network namespace, this one excepted. ``settled``: the pids of
+    those of which nobody has to ask where they are, and of which every one lives while it is called; they are left
+    out. Asking is most of the work, and a full host has a thousand of them."""
     found: dict[int, list[int]] = {}
     own = os.getpid()
-    for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) != own:
-            try:
-                found.setdefault(os.stat(f"/proc/{name}/ns/net").st_ino, []).append(int(name))
-            except OSError:
-                continue  # it ended just now, or is a zombie
+    listed = {int(name) for name in os.listdir("/proc") if name.isdigit()}
+    for pid in listed.difference(settled(), (own,)):
+        try:
+            found.setdefault(os.stat(f"/proc/{pid}/ns/net").st_ino, []).append(pid)
+        except OSError:
+            continue  # it ended just now, or is a zombie
     return found
 
 

@@ -9,7 +9,8 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -87,16 +88,23 @@ _SYSCTLS = (
 class Networks:
     """``netns_dir`` is where namespaces have their names. Methods are called from the host's own namespace.
 
-    ``probe_addresses`` False: every address is taken without asking the wire.
+    ``probe_addresses`` False: every address is taken without asking the wire. ``settled``: the living processes of
+    which it is known that they are in the namespace of a load balancer that stays; see ``netns.processes``.
     """
 
     def __init__(
-        self, netns_dir: Path, vif: Vif, faults: Faults | None = None, *, probe_addresses: bool = True
+        self,
+        netns_dir: Path,
+        vif: Vif,
+        faults: Faults | None = None,
+        *,
+        probe_addresses: bool = True,
+        settled: Callable[[], Collection[int]] = netns.nobody,
     ) -> None:
         self._netns_dir = netns_dir
         self._vif = vif
         self._closer = LateCloser(faults)
-        self._inhabitants = netns.Inhabitants()
+        self._inhabitants = netns.Inhabitants(partial(netns.processes, settled))
         self._prober = AddressProber(self._retract, faults) if probe_addresses else None
 
     def namespace(self, load_balancer_id: str) -> Path:

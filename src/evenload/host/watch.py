@@ -5,6 +5,7 @@ business. The thread comes with the first watch and goes with ``close``.
 """
 
 import os
+import select
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ OnExit = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class _Watch:
     load_balancer_id: str
+    pid: int
     descriptor: int
     on_exit: OnExit
 
@@ -45,13 +47,23 @@ class Watcher:
                 self._late[load_balancer_id] = on_exit
                 self._thread.rouse()
             else:
-                watch = self._watches[load_balancer_id] = _Watch(load_balancer_id, descriptor, on_exit)
+                watch = self._watches[load_balancer_id] = _Watch(load_balancer_id, pid, descriptor, on_exit)
                 self._thread.register(descriptor, watch)
 
     def unwatch(self, load_balancer_id: str) -> None:
         """Nothing is told of that load balancer any more, except what is being told right now."""
         with self._thread.lock:
             self._drop(load_balancer_id)
+
+    def living(self) -> set[int]:
+        """The pids of the processes that are watched and live at this moment."""
+        with self._thread.lock:
+            watched = {watch.descriptor: watch.pid for watch in self._watches.values()}
+            poll = select.poll()
+            for descriptor in watched:
+                poll.register(descriptor, select.POLLIN)
+            ended = {watched[descriptor] for descriptor, _ in poll.poll(0)}
+        return set(watched.values()) - ended
 
     def close(self) -> None:
         self._thread.close(self._drop_all)

@@ -1,12 +1,13 @@
 """Who is in a namespace: one look at all processes for everybody who asks meanwhile, and none that began too early."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.waiting import NET
 
-from evenload.host.netns import Inhabitants
+from evenload.host.netns import Inhabitants, processes
 
 
 class Looks:
@@ -82,3 +83,20 @@ def test_many_who_ask_at_once_cost_few_looks() -> None:
         assert first.result(NET) == [1]
         assert [each.result(NET) for each in others] == [[2]] * 7
     assert looks.made == 2
+
+
+def test_nobody_asks_where_a_process_is_of_which_that_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five hundred load balancers have as many processes, and each removal looks for those in one namespace."""
+    asked: list[str] = []
+    stat = os.stat
+
+    def noted(path: str) -> os.stat_result:
+        asked.append(path)
+        return stat("/proc/self/ns/net")
+
+    monkeypatch.setattr("evenload.host.netns.os.listdir", lambda path: ["self", *map(str, range(1, 600))])
+    monkeypatch.setattr("evenload.host.netns.os.stat", noted)
+    monkeypatch.setattr("evenload.host.netns.os.getpid", lambda: 7)
+    [found] = processes(lambda: set(range(11, 600))).values()
+    assert sorted(found) == [1, 2, 3, 4, 5, 6, 8, 9, 10]
+    assert len(asked) == 9

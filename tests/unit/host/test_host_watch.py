@@ -112,3 +112,17 @@ def test_one_listener_that_fails_does_not_silence_the_others(
     watcher.watch("good", process.pid, news)
     process.kill()
     assert news.next() == "good"
+
+
+def test_who_is_watched_and_lives(watcher: Watcher, process: subprocess.Popen[bytes]) -> None:
+    news = News()
+    dead = subprocess.Popen(["/usr/bin/sleep", "infinity"])
+    watcher.watch("lb", process.pid, news)
+    watcher.watch("dead", dead.pid, news)
+    assert watcher.living() == {process.pid, dead.pid}
+    with watcher._thread.lock:  # nobody has told of it yet
+        dead.kill()
+        dead.wait()
+    assert watcher.living() == {process.pid}
+    watcher.unwatch("lb")
+    assert watcher.living() == set()
