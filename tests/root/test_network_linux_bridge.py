@@ -314,6 +314,46 @@ def test_addresses_are_announced_on_the_wire(lab: Lab, networks: Networks) -> No
         assert announced(later6)
 
 
+def test_a_port_without_an_ipv6_address_says_nothing_of_ipv6(lab: Lab, networks: Networks) -> None:
+    """Every machine on the bridge gets a copy of each multicast: with hundreds of load balancers that was half of what
+    a creation cost the kernel."""
+    listener = lab.machine("listener", "10.7.0.9/24")
+    identifier, port = lab.load_balancer_id(), make_port(VIP)
+    both = replace(port, ips=make_port(VIP, VIP6).ips)
+    source = bytes.fromhex(port.mac_address.replace(":", ""))
+
+    def own(frames: list[bytes], protocol: bytes) -> list[bytes]:
+        return [frame for frame in frames if frame[6:14] == source + protocol]
+
+    with sniffing("eth0", listener) as sniffer:
+        build(networks, identifier, port)
+        last = ipaddress.IPv4Address("10.7.0.77")
+        networks.configure(identifier, port, [Announce(str(last))])
+        arp = gratuitous_arp(port.mac_address, last)
+        assert sniffer.saw(lambda frame: frame[14 : 14 + len(arp)] == arp)
+        assert own(sniffer.frames, b"\x86\xdd") == []
+        assert len(own(sniffer.frames, b"\x08\x06")) <= 3  # the kernel's, ours, the last
+    assert reaches(listener.namespace, "10.7.0.5")
+    # An IPv6 address that comes later brings all of it, and what is there stays.
+    listener6 = lab.machine("listener6", "2001:db8:7::9/64")
+    steps = [AddAddress(VIP6), Announce(ipaddress.ip_interface(VIP6).ip.compressed)]
+    networks.configure(identifier, both, steps)
+    assert networks.observe(identifier, both) == whole(both)
+    assert reaches(listener6.namespace, "2001:db8:7::5")
+    inside = read_json("ip", "-json", "address", "show", "dev", inner(port), namespace=f"qlbaas-{identifier}")
+    assert {each["scope"] for each in inside[0]["addr_info"] if each["family"] == "inet6"} == {"global", "link"}
+
+
+def test_ipv6_that_somebody_switched_off_comes_back_with_the_address(lab: Lab, networks: Networks) -> None:
+    identifier, port = lab.load_balancer_id(), make_port(VIP, VIP6)
+    build(networks, identifier, port)
+    with netns.visit(networks.namespace(identifier)):
+        write_sysctl(f"net/ipv6/conf/{inner(port)}/disable_ipv6", 1)
+    assert networks.observe(identifier, port).addresses == {VIP}
+    networks.configure(identifier, port, [AddAddress(VIP6)])
+    assert networks.observe(identifier, port) == whole(port)
+
+
 def test_a_neighbour_with_an_old_entry_learns_the_new_mac(lab: Lab, networks: Networks) -> None:
     client = lab.machine("client", "10.7.0.9/24", "2001:db8:7::9/64")
     for address in ("10.7.0.5", "2001:db8:7::5"):

@@ -38,7 +38,7 @@ from evenload.host.links import (
     remove_link,
 )
 from evenload.host.netlink import Netlink
-from evenload.host.sysctl import write_sysctl, write_sysctls
+from evenload.host.sysctl import read_sysctl, write_sysctl, write_sysctls
 from evenload.host.tuning import DEVICE_SETTINGS, is_tuned, read_reserved_ports, reserve_ports, tune
 from evenload.host.vif.driver import HostSide, Vif
 from evenload.host.vif.veth import host_device_of
@@ -82,6 +82,9 @@ _SYSCTLS = (
     ("net/ipv6/conf/default/accept_ra", 0),
     ("net/ipv6/conf/default/autoconf", 0),
     ("net/ipv6/conf/default/accept_dad", 0),
+    # A port without an IPv6 address has no IPv6: with a link-local address it would tell so five times, and every other
+    # machine of its network would be told.
+    ("net/ipv6/conf/default/disable_ipv6", 1),
 )
 
 
@@ -183,6 +186,8 @@ class Networks:
                 link = read_link(inside, device)
                 if link is None:
                     raise HostError(f"there is no {device} in {path}")
+                if any(":" in ip.address for ip in port.ips):
+                    _enable_ipv6(device)
                 for step in steps:
                     if not _is_taken(step, probes):
                         self._take(load_balancer_id, step, link, port, inside, outside, late, probes)
@@ -312,6 +317,13 @@ def furnish() -> None:
         write_sysctl("net/ipv4/tcp_congestion_control", "reno")  # a namespace may use what the host allows
     with Netlink() as netlink:
         change_link(netlink, LOOPBACK_INDEX, "set the loopback up", up=True)
+
+
+def _enable_ipv6(device: str) -> None:
+    """Of the namespace of the calling thread. Where it is on, nothing is written: that would cost its addresses."""
+    name = f"net/ipv6/conf/{device}/disable_ipv6"
+    if read_sysctl(name) == "1":
+        write_sysctl(name, 0)
 
 
 def _vif_state(
