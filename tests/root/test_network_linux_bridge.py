@@ -336,7 +336,7 @@ def test_a_port_without_an_ipv6_address_says_nothing_of_ipv6(lab: Lab, networks:
     assert reaches(listener.namespace, "10.7.0.5")
     # An IPv6 address that comes later brings all of it, and what is there stays.
     listener6 = lab.machine("listener6", "2001:db8:7::9/64")
-    steps = [AddAddress(VIP6), Announce(ipaddress.ip_interface(VIP6).ip.compressed)]
+    steps: list[NetworkStep] = [AddAddress(VIP6), Announce(ipaddress.ip_interface(VIP6).ip.compressed)]
     networks.configure(identifier, both, steps)
     assert networks.observe(identifier, both) == whole(both)
     assert reaches(listener6.namespace, "2001:db8:7::5")

@@ -9,18 +9,17 @@ it has been moved away from, and counts for nothing.
 import ctypes
 import ipaddress
 import select
-import selectors
 import socket
 import struct
-import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from evenload.host.links import pack_mac
 from evenload.host.refusal import refusal
-from evenload.threads import Faults, LastingThread
+from evenload.host.waiting import News, WaitingThread
+from evenload.threads import Faults
 
 _ARP, _IPV6 = 0x0806, 0x86DD
 _ARP_PACKET = struct.Struct("!HHBBH6s4s6s4s")
@@ -32,18 +31,14 @@ _WINDOW = 0.003
 _SUSPECTED_WINDOW = 1.0
 _LATE = 2.0
 """Seconds that an answer is waited for before the address is taken; where one came too late before; and after it."""
-_LONGEST_SLEEP = 60.0
+_LOAD_BYTE, _LOAD_WORD, _JUMP_IF_EQUAL, _RETURN = 0x30, 0x20, 0x15, 0x06
+_SENDERS_ADDRESS = 14
+_TARGETS_END = _IPV6_HEADER + 20
+"""Where an ARP packet has the address of its sender, and an advertisement the last four bytes of its target."""
 
-# ICMPv6 neighbour advertisements alone: a packet socket for IPv6 would get a copy of everything.
-_ADVERTISEMENTS = (
-    (0x30, 0, 0, 6),  # load the next header
-    (0x15, 0, 3, _ICMPV6),
-    (0x30, 0, 0, _IPV6_HEADER),  # load the type
-    (0x15, 0, 1, _ADVERTISEMENT),
-    (0x06, 0, 0, 0xFFFF),
-    (0x06, 0, 0, 0),
-)
-
+_MOST_IN_A_FILTER = 200
+"""A jump in one is 255 steps long at most."""
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Retract = Callable[["Probe", str], None]
 """Told of a probe and the address (without length) that somebody has after all. Called from a thread of this module."""
 
@@ -66,35 +61,30 @@ class AddressProber:
 
     def __init__(self, retract: Retract, faults: Faults | None = None) -> None:
         self._retract = retract
-        self._faults = faults or Faults()
-        self._lock = threading.Lock()
-        self._fresh: list[Probe] = []
-        self._selector: selectors.BaseSelector | None = None
-        self._wake: tuple[socket.socket, socket.socket] | None = None
-        self._thread: LastingThread | None = None
+        self._thread = WaitingThread("address-probe", self._collect, faults or Faults(), pause=self._pause)
+        self._followed: list[Probe] = []
         self._suspected: set[tuple[str, str]] = set()
-        self._closed = False
 
     def probe(self, load_balancer_id: str, device: str, index: int, mac: str, addresses: Collection[str]) -> Probe:
         """``conflicts`` of the result: address → MAC of who has it."""
         by_host = {str(ipaddress.ip_interface(each).ip): each for each in addresses}
         probe = Probe(load_balancer_id, index, mac, by_host)
-        with self._lock:
+        with self._thread.lock:
             suspected = any((load_balancer_id, each) in self._suspected for each in by_host)
         opened: list[socket.socket] = []
         try:
             for version in sorted({ipaddress.ip_address(each).version for each in by_host}):
-                opened.append(_open(version, index))
-                for address in map(ipaddress.ip_address, by_host):
-                    if address.version == version:
-                        _ask(opened[-1], device, mac, address)
+                family = [each for each in map(ipaddress.ip_address, by_host) if each.version == version]
+                opened.append(_open(version, index, family))
+                for address in family:
+                    _ask(opened[-1], device, mac, address)
         except OSError as error:
             for each in opened:
                 each.close()
             raise refusal(f"ask for {', '.join(by_host)} on {device}", error) from error
         probe.sockets = tuple(opened)
         hear_until(probe, time.monotonic() + (_SUSPECTED_WINDOW if suspected else _WINDOW))
-        with self._lock:
+        with self._thread.lock:
             for host in by_host:
                 if host in probe.conflicts:
                     self._suspected.add((load_balancer_id, host))
@@ -105,77 +95,49 @@ class AddressProber:
     def follow(self, probe: Probe) -> None:
         """Answers that come late; and closing a packet socket takes long, too."""
         probe.until = time.monotonic() + _LATE
-        with self._lock:
-            if self._closed:
-                _close(probe)
-                return
-            self._fresh.append(probe)
-            if self._thread is None:
-                self._selector = selectors.DefaultSelector()
-                self._wake = socket.socketpair()
-                self._wake[0].setblocking(False)
-                self._selector.register(self._wake[0], selectors.EVENT_READ, None)
-                step = partial(self._wait_and_hear, self._selector, self._wake[0])
-                self._thread = LastingThread("address-probe", step, self._faults)
-                self._thread.start()
-            self._rouse()
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            self._rouse()
-            thread, selector, wake = self._thread, self._selector, self._wake
-            self._thread = self._selector = self._wake = None
-        if thread is not None:
-            thread.hurry()
-            thread.join()
-        if selector is not None:
-            for probe in _probes_of(selector):
-                _close(probe)
-            selector.close()
-        for each in wake or ():
-            each.close()
-        for probe in self._fresh:
+        with self._thread.lock:
+            self._thread.start()
+            running = self._thread.running
+            if running:
+                for each in probe.sockets:
+                    self._thread.register(each, probe)
+                self._followed.append(probe)
+                if len(self._followed) == 1:  # else it waits for one that is due before this one
+                    self._thread.rouse()
+        if not running:
             _close(probe)
 
-    def _wait_and_hear(self, selector: selectors.BaseSelector, wake: socket.socket) -> bool:
-        probes = _probes_of(selector)
-        due = min((each.until for each in probes), default=time.monotonic() + _LONGEST_SLEEP)
-        events = selector.select(max(0.0, due - time.monotonic()))
-        with self._lock:
-            if self._closed:
-                return False
-            fresh, self._fresh = self._fresh, []
-        for key, _ in events:
-            if key.data is None:
-                wake.recv(4096)
-        for probe in fresh:
-            for each in probe.sockets:
-                selector.register(each, selectors.EVENT_READ, probe)
-        for probe in dict.fromkeys(key.data for key, _ in events if key.data is not None):
-            self._hear_late(probe)
-        now = time.monotonic()
-        for probe in probes:
-            if probe.until <= now:
-                for each in probe.sockets:
-                    selector.unregister(each)
-                _close(probe)
-        return True
+    def close(self) -> None:
+        self._thread.close(self._drop_all)
 
-    def _hear_late(self, probe: Probe) -> None:
+    def _pause(self) -> float | None:
+        return max(0.0, self._followed[0].until - time.monotonic()) if self._followed else None
+
+    def _collect(self, found: list[Probe]) -> list[News]:
+        news = [each for probe in dict.fromkeys(found) for each in self._hear_late(probe)]
+        now = time.monotonic()
+        while self._followed and self._followed[0].until <= now:
+            probe = self._followed.pop(0)
+            for each in probe.sockets:
+                self._thread.unregister(each)
+            news.append(News("address-probe", probe.load_balancer_id, partial(_close, probe)))
+        return news
+
+    def _hear_late(self, probe: Probe) -> list[News]:
         before = set(probe.conflicts)
         _hear(probe)
-        for address in probe.conflicts.keys() - before:
-            with self._lock:
-                self._suspected.add((probe.load_balancer_id, address))
-            try:
-                self._retract(probe, address)
-            except Exception:  # noqa: BLE001 it is noted, and the next ones are heard
-                self._faults.note("address-probe", load_balancer=probe.load_balancer_id)
+        late = sorted(probe.conflicts.keys() - before)
+        self._suspected.update((probe.load_balancer_id, address) for address in late)
+        return [
+            News("address-probe", probe.load_balancer_id, partial(self._retract, probe, address)) for address in late
+        ]
 
-    def _rouse(self) -> None:
-        if self._wake is not None:
-            self._wake[1].send(b"x")
+    def _drop_all(self) -> None:
+        for probe in self._followed:
+            for each in probe.sockets:
+                self._thread.unregister(each)
+            _close(probe)
+        self._followed.clear()
 
 
 def arp_probe(mac_address: str, address: ipaddress.IPv4Address) -> bytes:
@@ -211,13 +173,13 @@ def parse_owner(protocol: int, packet: bytes, sender: bytes) -> tuple[str, str] 
     return str(ipaddress.IPv6Address(icmp[8:24])), mac.hex(":")
 
 
-def _open(version: int, index: int) -> socket.socket:
+def _open(version: int, index: int, addresses: Sequence[Address]) -> socket.socket:
+    """Gets nothing but what somebody says of these addresses: every question on the network comes by here, and where
+    hundreds of load balancers are made in a row, each of them asks some."""
     protocol = _ARP if version == 4 else _IPV6
     opened = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
     try:
-        if version == 6:
-            code = b"".join(struct.pack("=HBBI", *each) for each in _ADVERTISEMENTS)
-            _attach(opened, len(_ADVERTISEMENTS), code)
+        attach(opened, hear_only(version, addresses))
         opened.bind((socket.if_indextoname(index), protocol))
     except OSError:
         opened.close()
@@ -225,13 +187,33 @@ def _open(version: int, index: int) -> socket.socket:
     return opened
 
 
-def _attach(opened: socket.socket, length: int, code: bytes) -> None:
-    program = ctypes.create_string_buffer(code, len(code))
-    words = struct.pack("@HP", length, ctypes.addressof(program))
+def hear_only(version: int, addresses: Sequence[Address]) -> list[tuple[int, int, int, int]]:
+    """A filter (linux/filter.h) for what somebody says of these addresses. IPv6 ones are told by their ends; what comes
+    through is judged by ``parse_owner``."""
+    ends = [int.from_bytes(each.packed[-4:], "big") for each in addresses]
+    if len(ends) > _MOST_IN_A_FILTER:
+        return [(_RETURN, 0, 0, 0xFFFF)]
+    program = []
+    if version == 6:
+        program += [
+            (_LOAD_BYTE, 0, 0, 6),  # the next header
+            (_JUMP_IF_EQUAL, 0, len(ends) + 3, _ICMPV6),
+            (_LOAD_BYTE, 0, 0, _IPV6_HEADER),  # the type
+            (_JUMP_IF_EQUAL, 0, len(ends) + 1, _ADVERTISEMENT),
+        ]
+    program.append((_LOAD_WORD, 0, 0, _SENDERS_ADDRESS if version == 4 else _TARGETS_END))
+    program += [(_JUMP_IF_EQUAL, len(ends) - place, 0, end) for place, end in enumerate(ends)]
+    return [*program, (_RETURN, 0, 0, 0), (_RETURN, 0, 0, 0xFFFF)]
+
+
+def attach(opened: socket.socket, program: Sequence[tuple[int, int, int, int]]) -> None:
+    code = b"".join(struct.pack("=HBBI", *each) for each in program)
+    memory = ctypes.create_string_buffer(code, len(code))
+    words = struct.pack("@HP", len(program), ctypes.addressof(memory))
     opened.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, words)
 
 
-def _ask(opened: socket.socket, device: str, mac: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+def _ask(opened: socket.socket, device: str, mac: str, address: Address) -> None:
     if isinstance(address, ipaddress.IPv4Address):
         opened.sendto(arp_probe(mac, address), (device, _ARP, 0, 0, _BROADCAST))
     else:
@@ -262,10 +244,6 @@ def _hear(probe: Probe) -> None:
             owner = parse_owner(protocol, packet, sender)
             if owner is not None and owner[0] in probe.addresses and owner[1] != probe.mac_address:
                 probe.conflicts[owner[0]] = owner[1]
-
-
-def _probes_of(selector: selectors.BaseSelector) -> list[Probe]:
-    return list(dict.fromkeys(key.data for key in selector.get_map().values() if key.data is not None))
 
 
 def _close(probe: Probe) -> None:

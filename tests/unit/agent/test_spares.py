@@ -9,6 +9,7 @@ from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
 
 from evenload.agent.loop import Agent
+from evenload.agent.memory import Memory
 from evenload.agent.schedule import Schedule, Task
 from evenload.agent.spares import (
     AT_MOST,
@@ -185,7 +186,12 @@ def test_a_look_costs_the_same_however_many_were_changed_of_late(world: World, m
     asked: list[str] = []
     memories = world.sparing._memories
     find = memories.find
-    monkeypatch.setattr(memories, "find", lambda key: asked.append(key) or find(key))  # type: ignore[func-returns-value]
+
+    def noted(load_balancer_id: str) -> Memory | None:
+        asked.append(load_balancer_id)
+        return find(load_balancer_id)
+
+    monkeypatch.setattr(memories, "find", noted)
     world.sparing.tend()
     assert set(asked) <= {each.id for each in wanted[-AT_MOST:]}
     for each in wanted:

@@ -7,7 +7,15 @@ import time
 
 import pytest
 
-from evenload.host.address_probe import Probe, arp_probe, hear_until, neighbour_solicitation, parse_owner
+from evenload.host.address_probe import (
+    Probe,
+    arp_probe,
+    attach,
+    hear_only,
+    hear_until,
+    neighbour_solicitation,
+    parse_owner,
+)
 from evenload.host.addresses import gratuitous_arp, unsolicited_advertisement
 
 ARP, IPV6 = 0x0806, 0x86DD
@@ -66,3 +74,36 @@ def test_an_answer_that_is_there_counts_though_the_time_is_over() -> None:
         probe = Probe("lb", 1, MAC, {str(FOUR): f"{FOUR}/24"}, (answers,))
         hear_until(probe, time.monotonic() - 1)
     assert probe.conflicts == {str(FOUR): OTHER}
+
+
+def heard(version: int, addresses: list[ipaddress.IPv4Address | ipaddress.IPv6Address], *packets: bytes) -> list[bytes]:
+    """What the kernel lets through of these packets. It filters those of any socket alike."""
+    ours, others = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, others:
+        ours.setblocking(False)
+        attach(ours, hear_only(version, addresses))
+        for each in packets:
+            others.send(each)
+        found = []
+        try:
+            while True:
+                found.append(ours.recv(2048))
+        except BlockingIOError:
+            return found
+
+
+def test_what_others_ask_and_say_of_other_addresses_wakes_nobody() -> None:
+    second = ipaddress.IPv4Address("10.0.0.6")
+    strangers = [gratuitous_arp(OTHER, FOUR + each) for each in range(5, 99)]
+    claims = [gratuitous_arp(OTHER, FOUR), gratuitous_arp(OTHER, second)]
+    assert heard(4, [FOUR, second], *strangers, arp_probe(OTHER, FOUR), b"", *claims) == claims
+    claim = ipv6(unsolicited_advertisement(OTHER, SIX))
+    strangers = [ipv6(unsolicited_advertisement(OTHER, SIX + each)) for each in range(5, 99)]
+    asked = neighbour_solicitation(SIX)
+    assert heard(6, [SIX + 1, SIX], *strangers, asked, ipv6(b"\x80" + bytes(23)), claim[:40], claim) == [claim]
+
+
+def test_of_very_many_addresses_all_is_heard() -> None:
+    many = [FOUR + each for each in range(300)]
+    claims = [gratuitous_arp(OTHER, each) for each in (many[0], many[-1])]
+    assert heard(4, [*many], *claims) == claims
