@@ -11,7 +11,7 @@ from evenload.agent.plan_network import wanted_network
 from evenload.host import drift
 from evenload.host.addresses import DELADDR, DELROUTE, NEWADDR, NEWROUTE
 from evenload.host.drift import Inside, Outside, contradicts_inside, contradicts_outside, ended_device, name_of
-from evenload.host.links import DELLINK, NEWLINK, Link, pack_mac
+from evenload.host.links import DELLINK, NEWLINK, Link, pack_mac, parse_link
 from evenload.host.netlink import Message, attribute, number, read_events, text
 from evenload.host.network_watch import NetworkWatcher, _Site
 from evenload.host.rules import DELRULE
@@ -110,7 +110,6 @@ def test_most_devices_concern_nobody() -> None:
 def test_devices_that_concern_nobody_are_known_by_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host makes and removes devices by hundreds, each of which is worth ten events of a kilobyte and a half."""
     parsed: list[Link] = []
-    parse_link = drift.parse_link
 
     def noted(body: bytes) -> Link:
         parsed.append(parse_link(body))
