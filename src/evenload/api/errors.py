@@ -12,7 +12,7 @@ from typing import Any
 import falcon
 import structlog
 
-from evenload.api.auth.identity import BadCredentials, TooManyAttempts, Unauthenticated
+from evenload.api.auth.identity import BadCredentials, IdentityUnavailable, TooManyAttempts, Unauthenticated
 from evenload.api.fields import shown
 from evenload.api.network_v2.absent import SEGMENTS
 from evenload.model.errors import (
@@ -135,6 +135,7 @@ class Errors:
         app.add_error_handler(Unauthenticated, self._unauthenticated)
         app.add_error_handler(BadCredentials, self._bad_credentials)
         app.add_error_handler(TooManyAttempts, self._too_many)
+        app.add_error_handler(IdentityUnavailable, self._identity_unavailable)
 
     def _rejected(self, request: falcon.Request, response: falcon.Response, error: Rejected, params: Any) -> None:
         names: Mapping[str, str] = getattr(request.context, "names", {})
@@ -173,6 +174,12 @@ class Errors:
     ) -> None:
         response.set_header("Retry-After", "1")
         _answer(request, response, 429, str(error), "TooManyRequests")
+
+    def _identity_unavailable(
+        self, request: falcon.Request, response: falcon.Response, error: IdentityUnavailable, params: Any
+    ) -> None:
+        response.set_header("Retry-After", "1")
+        _answer(request, response, 503, str(error), "ServiceUnavailable")
 
     def _unexpected(self, request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
         identifier = getattr(request.context, "request_id", None)

@@ -179,7 +179,7 @@ class Policy:
     def _ask(self, rule: str, caller: Caller, project_id: str | None) -> bool:
         # Nobody's object has no project at all: the library would find None equal to a caller's None.
         target = {"project_id": project_id, "tenant_id": project_id} if project_id is not None else {}
-        credentials = {
+        credentials = {name: list(value) if isinstance(value, tuple) else value for name, value in caller.more} | {
             "user_id": caller.user_id,
             "project_id": caller.project_id,
             "tenant_id": caller.project_id,

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from evenload.api.auth.http_basic import HttpBasicIdentity
 from evenload.api.auth.none import NoIdentity
+from evenload.api.auth.tokens import TokenIdentity, Validator
 from evenload.api.services import Services, V1Services
 from evenload.interfaces import AgentBus, Transaction
 from evenload.main.clock import SystemClock
@@ -111,9 +112,14 @@ def _lbaas_v1(settings: Settings, context: Context) -> V1Services:
     )
 
 
-def build_identity(settings: Settings) -> NoIdentity | HttpBasicIdentity:
-    """Raises EvenloadError or ValueError for a user file that cannot be used."""
+def build_identity(
+    settings: Settings, clock: SystemClock, validator: Validator | None
+) -> NoIdentity | HttpBasicIdentity | TokenIdentity:
+    """``validator``: where callers have tokens. Raises EvenloadError or ValueError for a user file that cannot be
+    used."""
     serving = settings.serving
+    if validator is not None:
+        return TokenIdentity(validator, monotonic=clock.monotonic)
     if serving.auth_strategy == "http_basic":
         return HttpBasicIdentity(serving.user_file)
     return NoIdentity(serving.default_project)

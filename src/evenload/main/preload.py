@@ -9,6 +9,8 @@ import pkgutil
 
 from oslo_policy import _checks
 
+_APART = ("evenload.store.migrat", "evenload.api.auth.keystone")
+"""See main/schema_check.py and main/keystone.py."""
 _PACKAGES = ("api", "bus", "model", "payloads", "ports", "render", "service", "store")
 _LAZY = (
     # the standard library's
@@ -28,7 +30,7 @@ def preload() -> None:
     for package in _PACKAGES:
         found = importlib.import_module(f"evenload.{package}")
         for module in pkgutil.walk_packages(found.__path__, f"evenload.{package}."):
-            if not module.name.startswith("evenload.store.migrat"):  # see main/schema_check.py
+            if not module.name.startswith(_APART):
                 importlib.import_module(module.name)
 
 

@@ -13,12 +13,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from evenload.api.app import build_app
 from evenload.api.auth.http_basic import HttpBasicIdentity
 from evenload.api.auth.none import NoIdentity
+from evenload.api.auth.tokens import TokenIdentity, Validator
 from evenload.api.policy import Policy
 from evenload.bus.frames import bind_unix
 from evenload.bus.hints import HintSender
@@ -29,8 +31,9 @@ from evenload.main.control import Control
 from evenload.main.database_place import DIRECTORY, ensure_database_place
 from evenload.main.garbage import GarbageCollection
 from evenload.main.housekeeping import Sweeper
-from evenload.main.http.login_queue import LoginQueue
+from evenload.main.http.login_queue import PASSWORDS, TOKENS, LoginQueue
 from evenload.main.http.server import HttpServer
+from evenload.main.keystone import open_keystone
 from evenload.main.listening import listen_tcp
 from evenload.main.operator_files import check_readable, show_to_group
 from evenload.main.parts import Foundation, build_foundation, build_identity, build_services
@@ -60,8 +63,9 @@ _log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
     """What was opened before the change of user. ``agents``: the user ids that an agent may have; ``upgrade`` brings
-    the database to this version's schema."""
+    the database to this version's schema; ``validator``: of tokens, where callers have any."""
 
+    validator: Validator | None
     listener: socket.socket
     bus: socket.socket
     agents: frozenset[int]
@@ -81,7 +85,7 @@ class Server:
         self._bus = (
             SocketGateway(self._gateway, opened.bus, settings.host_name, opened.agents, faults) if keeper else None
         )
-        identity = build_identity(settings)
+        identity = build_identity(settings, foundation.clock, opened.validator)
         application = build_app(
             build_services(settings, foundation),
             identity,
@@ -174,6 +178,10 @@ def _open(begun: Begun, stack: ExitStack) -> Opened:
     """What only root can, and then the change of user. Sockets and locks are the stack's."""
     settings, serving, given = begun.settings, begun.settings.serving, begun.given
     account = find_account(settings.server.user)
+    validator, read_later = None, _operator_files(settings)
+    if serving.auth_strategy == "keystone":
+        validator, named = open_keystone(settings.files)
+        read_later += named
     listener = socket.socket(fileno=given["http"]) if "http" in given else listen_tcp(serving.host, serving.port)
     stack.enter_context(listener)
     ensure_run_path(settings.run_path, account)
@@ -186,10 +194,10 @@ def _open(begun: Begun, stack: ExitStack) -> Opened:
     upgrade = choose_upgrade(settings, account)
     _drop(account, begun.control)
     if account is not None:
-        check_readable([settings.state_path / DIRECTORY, *_operator_files(settings)], account)
+        check_readable([settings.state_path / DIRECTORY, *read_later], account)
     stack.enter_context(StateDirectory(settings.state_path / DIRECTORY, mode=0o700))
     agents = frozenset({0} if account is not None else {0, os.getuid()})
-    return Opened(listener=listener, bus=bus, agents=agents, upgrade=upgrade)
+    return Opened(validator=validator, listener=listener, bus=bus, agents=agents, upgrade=upgrade)
 
 
 def _work(
@@ -253,5 +261,13 @@ def _drop(account: Account | None, control: Control) -> None:
         raise EvenloadError("the supervisor is gone")
 
 
-def _queue_for(identity: NoIdentity | HttpBasicIdentity, trust_forwarded: bool) -> LoginQueue | None:
-    return LoginQueue(identity, trust_forwarded=trust_forwarded) if isinstance(identity, HttpBasicIdentity) else None
+def _queue_for(
+    identity: NoIdentity | HttpBasicIdentity | TokenIdentity, trust_forwarded: bool
+) -> LoginQueue[Any] | None:
+    match identity:
+        case HttpBasicIdentity():
+            return LoginQueue(identity, PASSWORDS, trust_forwarded=trust_forwarded)
+        case TokenIdentity():
+            return LoginQueue(identity, TOKENS, trust_forwarded=trust_forwarded)
+        case _:
+            return None

@@ -7,7 +7,7 @@ options for the sample configuration.
 import os
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
@@ -28,6 +28,8 @@ from evenload.service.scheduler import AGENT_DOWN_TIME
 
 DEFAULT_STATE = "/var/lib/evenload"
 DEFAULT_RUN = "/run/evenload"
+KEYSTONE = "keystone_authtoken"
+"""The section whose settings are those of a library, known only where that is imported."""
 
 _DEFAULT = [
     cfg.StrOpt("state_path", default=DEFAULT_STATE, help="Directory for the database and the load balancers' state."),
@@ -66,6 +68,7 @@ _API = [
         choices=[
             ("none", "everybody who reaches the API is administrator; for loopback and labs"),
             ("http_basic", "user and password from http_basic_auth_user_file"),
+            ("keystone", "Keystone's tokens, see [keystone_authtoken]"),
         ],
         help="How callers are known.",
     ),
@@ -75,10 +78,6 @@ _API = [
         help="Lines of user:bcrypt hash:project:role[,role…]; readable by root alone.",
     ),
     cfg.StrOpt("default_project", default="default", help="Project of all callers under auth_strategy none."),
-    cfg.StrOpt("policy_file", default=None, help="oslo.policy file that overrides the built-in rules."),
-    cfg.BoolOpt(
-        "enforce_new_defaults", default=False, help="Let the older roles load-balancer_* of Octavia count no longer."
-    ),
     cfg.IntOpt("pagination_max_limit", default=1000, min=1, help="Objects in one answer at the most."),
     cfg.StrOpt("api_base_uri", default=None, help="Base of the links in answers. Default: the request's own."),
     cfg.BoolOpt(
@@ -96,6 +95,20 @@ _API = [
         "lbaas_v1_providers",
         default=list(ApiSettings().lbaas_v1_providers),
         help="Names under which pools of LBaaS v1 may ask for this provider; the first is the default.",
+    ),
+]
+_POLICY = [
+    cfg.StrOpt(
+        "policy_file",
+        default=None,
+        deprecated_group="api",
+        help="oslo.policy file that overrides the built-in rules.",
+    ),
+    cfg.BoolOpt(
+        "enforce_new_defaults",
+        default=False,
+        deprecated_group="api",
+        help="Let the older roles load-balancer_* of Octavia count no longer.",
     ),
 ]
 _OCTAVIA_QUOTAS = {**{kind.value: resource for kind, resource in RESOURCES.items()}, **{name: name for name in L7}}
@@ -196,6 +209,7 @@ _GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
     (None, _DEFAULT),
     ("server", _SERVER),
     ("api", _API),
+    ("oslo_policy", _POLICY),
     ("quotas", _QUOTAS),
     ("database", _DATABASE),
     ("networks", _NETWORKS),
@@ -241,8 +255,9 @@ class ServerSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """``database`` is SQLAlchemy's URL. It may hold a password: never log it. ``host_name``: this agent's name.
-    ``run_path``: where server and agent meet."""
+    ``run_path``: where server and agent meet. ``files``: where all this was read."""
 
+    files: tuple[Path, ...]
     state_path: Path
     run_path: Path
     debug: bool
@@ -280,9 +295,10 @@ def read_settings(arguments: Sequence[str]) -> Settings:
             "alone. Settings are described in packaging/evenload.conf.",
             default_config_files=None,
         )
-        for path in _files_of(conf):
+        files = _files_of(conf)
+        for path in files:
             _refuse_unknown(path)
-        return _settings(conf)
+        return _settings(conf, files)
     except (cfg.Error, ValueError) as error:
         raise SettingsError(_LOCATION.sub(r"in \1", str(error))) from error
 
@@ -295,11 +311,24 @@ def _files_of(conf: Any) -> list[Path]:
     ]
 
 
-def _refuse_unknown(path: Path) -> None:
-    known = {group or "DEFAULT": {opt.name for opt in opts} for group, opts in _GROUPS}
+def read_sections(path: Path) -> Mapping[str, Mapping[str, list[str]]]:
+    """What stands in a configuration file: section → name → values, uninterpreted."""
     sections: dict[str, dict[str, list[str]]] = {}
     cfg.ConfigParser(str(path), sections).parse()
+    return sections
+
+
+def _refuse_unknown(path: Path) -> None:
+    known = {group or "DEFAULT": {opt.name for opt in opts} for group, opts in _GROUPS}
+    for group, opts in _GROUPS:
+        for opt in opts:
+            for older in opt.deprecated_opts:
+                known[older.group or group or "DEFAULT"].add(older.name or opt.name)
+    sections = read_sections(path)
+    others = {KEYSTONE, *sections.get(KEYSTONE, {}).get("auth_section", ())}
     for section, values in sections.items():
+        if section in others:
+            continue  # its names are the library's: main/keystone.py
         names = known.get(section) or known.get(section.lower())  # oslo.config has groups in any case
         if names is None:
             raise SettingsError(f"{path}: there is no section [{section}]")
@@ -308,7 +337,7 @@ def _refuse_unknown(path: Path) -> None:
                 raise SettingsError(f"{path}: [{section}] {name}: there is no such setting")
 
 
-def _settings(conf: Any) -> Settings:
+def _settings(conf: Any, files: list[Path]) -> Settings:
     state_path = Path(conf.state_path).absolute()
     mappings: dict[str, str] = dict(conf.networks.bridge_mappings)
     if not mappings:
@@ -324,6 +353,7 @@ def _settings(conf: Any) -> Settings:
     chroot = state_path / "empty"
     balancers = state_path / "load_balancers"
     return Settings(
+        files=tuple(files),
         state_path=state_path,
         run_path=_run_path(conf.run_path, state_path),
         debug=conf.debug,
@@ -352,8 +382,8 @@ def _settings(conf: Any) -> Settings:
             lbaas_v1_providers=_providers(conf.api.lbaas_v1_providers),
         ),
         policy=PolicySettings(
-            file=Path(conf.api.policy_file) if conf.api.policy_file else None,
-            enforce_new_defaults=conf.api.enforce_new_defaults,
+            file=Path(conf.oslo_policy.policy_file) if conf.oslo_policy.policy_file else None,
+            enforce_new_defaults=conf.oslo_policy.enforce_new_defaults,
         ),
         quotas=QuotaSettings(
             v1={resource: conf.quotas[f"quota_{resource}"] for resource in QuotaSettings().v1},

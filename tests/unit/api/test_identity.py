@@ -15,6 +15,7 @@ from evenload.api.auth.identity import (
     BadCredentials,
     Caller,
     Credentials,
+    Header,
     Refusal,
     TooManyAttempts,
     Unauthenticated,
@@ -28,6 +29,10 @@ def cheap(password: str) -> str:
 
 def basic(user: str, password: str) -> Mapping[str, str]:
     return {"HTTP_AUTHORIZATION": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+def header(authorization: str | None) -> Header:
+    return lambda name: authorization if name == "authorization" else None
 
 
 @pytest.fixture
@@ -109,17 +114,17 @@ def test_who_is_known_is_known_at_once_and_nobody_else(users: Path) -> None:
     """What an event loop may ask: nothing here takes a check."""
     identity = HttpBasicIdentity(users)
     right, wrong, stranger = (str(basic(*each)["HTTP_AUTHORIZATION"]) for each in LOGINS)
-    claimed = identity.recognise(right)
+    claimed = identity.recognise(header(right))
     assert isinstance(claimed, Credentials)
     assert "geheim" not in repr(claimed)
     assert isinstance(identity.check(claimed), Caller)
-    known = identity.recognise(right)
+    known = identity.recognise(header(right))
     assert isinstance(known, Caller)
     assert known.user_id == "ann"
-    assert isinstance(identity.recognise(wrong), Credentials)
-    assert isinstance(identity.recognise(stranger), Credentials)
-    assert identity.recognise(None) is Refusal.MISSING
-    assert identity.recognise("Basic !!!") is Refusal.UNREADABLE
+    assert isinstance(identity.recognise(header(wrong)), Credentials)
+    assert isinstance(identity.recognise(header(stranger)), Credentials)
+    assert identity.recognise(header(None)) is Refusal.MISSING
+    assert identity.recognise(header("Basic !!!")) is Refusal.UNREADABLE
 
 
 LOGINS = (("ann", "geheim"), ("ann", "falsch"), ("stranger", "geheim"))

@@ -84,3 +84,18 @@ def test_what_does_not_exist_is_refused_in_a_directory_of_files_too(tmp_path: Pa
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"missing\.conf"):
         read_settings(["--config-file", str(tmp_path / "missing.conf")])
+
+
+def test_the_policy_may_stand_where_it_stood_before(tmp_path: Path) -> None:
+    for section in ("oslo_policy", "api"):
+        text = f"[{section}]\npolicy_file = /etc/policy.yaml\nenforce_new_defaults = true\n"
+        policy = read_settings(written(tmp_path, text)).policy
+        assert (policy.file, policy.enforce_new_defaults) == (Path("/etc/policy.yaml"), True)
+
+
+def test_the_settings_of_keystone_count_where_callers_have_its_tokens(tmp_path: Path) -> None:
+    """Their names are a library's, which nobody else imports."""
+    text = "[keystone_authtoken]\nauth_section = service_user\n[service_user]\nusername = lb\n"
+    assert read_settings(written(tmp_path, text)).serving.auth_strategy == "none"
+    with pytest.raises(SettingsError, match=r"no section \[another_user\]"):
+        read_settings(written(tmp_path, text + "[another_user]\n"))

@@ -31,6 +31,7 @@ from evenload.api.auth.identity import (
     LOGIN,
     Caller,
     Credentials,
+    Header,
     Login,
     Refusal,
     TooManyAttempts,
@@ -42,6 +43,7 @@ from evenload.model.errors import EvenloadError
 
 _log = structlog.get_logger(__name__)
 
+_HEADER = "authorization"
 CHALLENGE = 'Basic realm="evenload", charset="UTF-8"'
 MAX_PASSWORD_BYTES = 72
 """bcrypt looks at no more, so a longer one cannot be the right one."""
@@ -112,7 +114,7 @@ class HttpBasicIdentity:
     def authenticate(self, environ: Mapping[str, Any]) -> Caller:
         login = environ.get(LOGIN)
         if login is None:
-            found = self.recognise(environ.get("HTTP_AUTHORIZATION"))
+            found = self.recognise(lambda name: environ.get("HTTP_AUTHORIZATION") if name == _HEADER else None)
             login = self.check(found) if isinstance(found, Credentials) else found
         if isinstance(login, Caller):
             return login
@@ -126,8 +128,8 @@ class HttpBasicIdentity:
             case _:
                 raise Unauthenticated("The user name or the password is wrong.", CHALLENGE)
 
-    def recognise(self, authorization: str | None) -> Login | Credentials:
-        credentials = _read_credentials(authorization)
+    def recognise(self, header: Header) -> Login | Credentials:
+        credentials = read_credentials(header(_HEADER))
         if isinstance(credentials, Refusal):
             return credentials
         return self.recall(credentials) or credentials
@@ -229,7 +231,7 @@ def hash_password(password: str) -> str:
     return bcrypt.hashpw(encoded, bcrypt.gensalt()).decode()
 
 
-def _read_credentials(header: str | None) -> Credentials | Refusal:
+def read_credentials(header: str | None) -> Credentials | Refusal:
     scheme, _, encoded = (header or "").partition(" ")
     if scheme.lower() != "basic":
         return Refusal.MISSING

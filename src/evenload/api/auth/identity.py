@@ -6,9 +6,9 @@ An implementation reads the WSGI environment only, so that one that trusts a mid
 
 import enum
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from evenload.model.errors import EvenloadError
 
@@ -18,49 +18,75 @@ _IMPLIED: dict[str, tuple[str, ...]] = {"admin": ("manager", "member", "reader")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """``administrator``: known as such without a role, as where nobody is asked who he is."""
+    """``administrator``: known as such without a role, as where nobody is asked who he is. ``more``: what else an
+    operator's rule may ask for, in the words of oslo.context (``system_scope``, ``user_domain_id`` …)."""
 
     user_id: str
     project_id: str | None
     roles: tuple[str, ...]
     administrator: bool = False
+    more: tuple[tuple[str, str | bool | tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Restricted:
+    """A caller whose credentials are good for some requests only. ``permits`` judges a WSGI environment."""
+
+    caller: Caller
+    permits: Callable[[Mapping[str, Any]], bool] = field(repr=False)
 
 
 class Refusal(enum.Enum):
-    """Why credentials let nobody in. ``TOO_MANY``: nobody looked at them."""
+    """Why credentials let nobody in. ``TOO_MANY``: nobody looked at them. ``UNAVAILABLE``: nobody could."""
 
     MISSING = enum.auto()
     UNREADABLE = enum.auto()
     WRONG = enum.auto()
     TOO_MANY = enum.auto()
+    UNAVAILABLE = enum.auto()
 
 
-Login = Caller | Refusal
+Login = Caller | Restricted | Refusal
 """What came of credentials."""
 
 LOGIN = "evenload.login"
 """Where the environment has the ``Login`` of a request whose credentials were looked at on its way here."""
 
 
+Header = Callable[[str], str | None]
+"""A request's header by its name in lower case; None where it has none."""
+
+
+class Claim(Hashable, Protocol):
+    """Who somebody says he is, to be checked: equal ones need be checked once. ``name`` may be told apart from others
+    without a check, and is no secret."""
+
+    @property
+    def name(self) -> str: ...
+
+
+ClaimT = TypeVar("ClaimT", bound=Claim)
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who somebody says he is. Two with the same name and password are equal."""
+    """A ``Claim`` with a password. Two with the same name and password are equal."""
 
     name: str
     password: bytes = field(repr=False)
 
 
-class PasswordCheck(Protocol):
+class ClaimCheck(Protocol[ClaimT]):
     """Told apart: what is known at once, for an event loop, and what takes long. Of any thread."""
 
-    def recognise(self, authorization: str | None) -> Login | Credentials:
-        """The ``Credentials`` has to be checked."""
+    def recognise(self, header: Header) -> Login | ClaimT:
+        """A claim has to be checked."""
 
-    def recall(self, credentials: Credentials) -> Caller | None:
-        """Whose password this is known to be, by an earlier check."""
+    def recall(self, claim: ClaimT) -> Caller | Restricted | None:
+        """Whose claim this is known to be, by an earlier check."""
 
-    def check(self, credentials: Credentials) -> Login:
-        """Takes a processor for 50 ms and more, on purpose."""
+    def check(self, claim: ClaimT) -> Login:
+        """Takes long: a processor's time for a password, another service's for a token."""
 
 
 class Unauthenticated(EvenloadError):
@@ -80,9 +106,13 @@ class TooManyAttempts(EvenloadError):
     """Nobody looks at this caller's credentials just now (HTTP 429); another attempt may help."""
 
 
+class IdentityUnavailable(EvenloadError):
+    """Whoever knows the callers does not answer (HTTP 503)."""
+
+
 class Identity(Protocol):
     def authenticate(self, environ: Mapping[str, Any]) -> Caller:
-        """Raises Unauthenticated, BadCredentials, or TooManyAttempts."""
+        """Raises Unauthenticated, BadCredentials, TooManyAttempts, or IdentityUnavailable."""
 
     def projects(self, caller: Caller) -> Sequence[str] | None:
         """The projects that this caller may know of; None where every well-formed name is a project."""

@@ -57,9 +57,11 @@ _FAULT = Answer(
 
 class WsgiBridge:
     """An ASGI application. ``turns`` run the WSGI application, one thread for each request in progress. ``logins``:
-    None where nobody is asked for a password."""
+    None where nobody is asked who he is."""
 
-    def __init__(self, application: Any, turns: Turns, limits: BodyLimits, logins: LoginQueue | None = None) -> None:
+    def __init__(
+        self, application: Any, turns: Turns, limits: BodyLimits, logins: LoginQueue[Any] | None = None
+    ) -> None:
         self._application = application
         self._turns = turns
         self._limits = limits
@@ -127,9 +129,7 @@ class WsgiBridge:
         if self._logins is None:
             return None
         return await self._logins.admit(
-            _header(scope, b"authorization"),
-            str((scope.get("client") or ("",))[0]),
-            _header(scope, b"x-forwarded-for"),
+            lambda name: _header(scope, name.encode()), str((scope.get("client") or ("",))[0])
         )
 
     def _make_room(self, length: int, own: bytearray) -> bool:

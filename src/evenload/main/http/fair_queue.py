@@ -60,6 +60,13 @@ class FairQueue(Generic[T]):
         self._tidy(address, name)
         return item
 
+    def discard(self, address: str, name: str, item: T) -> None:
+        """Quiet about one that waits no longer."""
+        line = self._addresses.get(address, OrderedDict()).get(name, deque())
+        if item in line:
+            line.remove(item)
+            self._tidy(address, name)
+
     def _drop(self, address: str, name: str) -> T:
         item = self._addresses[address][name].pop()
         self._tidy(address, name)

@@ -1,9 +1,10 @@
-"""Passwords are checked before a request gets one of the API's threads: who is known never waits behind who is not.
+"""Who somebody is, is found out before his request gets one of the API's threads: who is known never waits behind who
+is not.
 
-A check takes a processor for a quarter of a second. Threads of their own make them, one less than there are processors,
-with a lower priority than all the rest of the service. Who waits for one costs a place in a fair queue, no thread, and
-no memory for a body. Where there is no room any more one is refused after a pause: who comes again at once shall not
-keep the service busy with refusals.
+The check of a password takes a processor for a quarter of a second, that of a token waits for another service. Threads
+of their own make them: for passwords one less than there are processors, with a lower priority than all the rest of the
+service. Who waits for one costs a place in a fair queue, no thread, and no memory for a body. Where there is no room
+any more one is refused after a pause: who comes again at once shall not keep the service busy with refusals.
 """
 
 import asyncio
@@ -13,66 +14,83 @@ import ipaddress
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Generic
 
-from evenload.api.auth.identity import Credentials, Login, PasswordCheck, Refusal
+from evenload.api.auth.identity import Caller, ClaimCheck, ClaimT, Header, Login, Refusal, Restricted
 from evenload.main.http.fair_queue import FairQueue, Room
 
-_NICE = 5
-_PAUSE_SECONDS = 1.0
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """``threads``: checks at the same time; None: one less than there are processors. ``nice``: their priority.
+    ``patience``: seconds after which nobody waits any longer; None: as long as it takes. ``pause``: seconds before one
+    is refused for whom there was no room."""
+
+    threads: int | None = None
+    nice: int = 0
+    room: Room = field(default_factory=Room)
+    patience: float | None = None
+    pause: float = 1.0
+
+
+PASSWORDS = Checks(nice=5)
+TOKENS = Checks(threads=8, room=Room(address=256, all=1024), patience=10.0)
+"""They wait for another service, not for a processor; and one address has many users, where a dashboard is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
+class _Waiting(Generic[ClaimT]):
     address: str
-    credentials: Credentials
+    claim: ClaimT
     login: "asyncio.Future[Login]"
 
 
-class LoginQueue:
-    """``threads``: checks at the same time; ``pause``: seconds before one is refused for whom there was no room;
-    ``trust_forwarded``: the address is the last one of X-Forwarded-For, which a proxy in front has put there.
+class LoginQueue(Generic[ClaimT]):
+    """``trust_forwarded``: the address is the last one of X-Forwarded-For, which a proxy in front has put there.
 
     ``admit`` belongs to one event loop.
     """
 
-    def __init__(
-        self,
-        passwords: PasswordCheck,
-        *,
-        trust_forwarded: bool = False,
-        threads: int | None = None,
-        room: Room | None = None,
-        pause: float = _PAUSE_SECONDS,
-    ) -> None:
-        self._passwords = passwords
-        self._free = threads or max(1, len(os.sched_getaffinity(0)) - 1)
+    def __init__(self, check: ClaimCheck[ClaimT], checks: Checks, *, trust_forwarded: bool = False) -> None:
+        self._check = check
+        self._checks = checks
+        self._free = checks.threads or max(1, len(os.sched_getaffinity(0)) - 1)
         self._trust_forwarded = trust_forwarded
-        self._pause = pause
-        self._threads = ThreadPoolExecutor(self._free, thread_name_prefix="login", initializer=_stand_back)
-        self._queue = FairQueue[_Waiting](room or Room())
-        self._by_credentials: dict[tuple[str, Credentials], _Waiting] = {}
+        self._threads = ThreadPoolExecutor(
+            self._free,
+            thread_name_prefix="login",
+            initializer=functools.partial(_stand_back, checks.nice) if checks.nice else None,
+        )
+        self._queue = FairQueue[_Waiting[ClaimT]](checks.room)
+        self._by_claim: dict[tuple[str, ClaimT], _Waiting[ClaimT]] = {}
 
-    async def admit(self, authorization: str | None, address: str, forwarded_for: str | None = None) -> Login:
-        """Who is known has the answer at once. The same credentials from the same address are checked once for all who
-        wait with them."""
-        found = self._passwords.recognise(authorization)
-        if not isinstance(found, Credentials):
+    async def admit(self, header: Header, address: str) -> Login:
+        """Who is known has the answer at once. The same claim from the same address is checked once for all who wait
+        with it."""
+        found = self._check.recognise(header)
+        if isinstance(found, Caller | Restricted | Refusal):
             return found
-        if self._trust_forwarded and forwarded_for is not None:
+        forwarded_for = header("x-forwarded-for") if self._trust_forwarded else None
+        if forwarded_for is not None:
             address = forwarded_for.rpartition(",")[2].strip()
         source = _source(address)
-        waiting = self._by_credentials.get((source, found))
+        waiting = self._by_claim.get((source, found))
         if waiting is None:
             waiting = _Waiting(source, found, asyncio.get_running_loop().create_future())
-            self._by_credentials[source, found] = waiting
+            self._by_claim[source, found] = waiting
             gone = self._queue.put(source, found.name, waiting)
             if gone is not None:
                 self._end(gone, Refusal.TOO_MANY)
             self._begin_checks()
-        login = await asyncio.shield(waiting.login)  # where one of them gives up, the others wait on
+        # Where one of them gives up, the others wait on.
+        done, _ = await asyncio.wait((waiting.login,), timeout=self._checks.patience)
+        if not done:
+            self._queue.discard(source, found.name, waiting)
+            self._end(waiting, Refusal.UNAVAILABLE)  # for all who wait with him: he came first
+        login = waiting.login.result()
         if login is Refusal.TOO_MANY:
-            await asyncio.sleep(self._pause)
+            await asyncio.sleep(self._checks.pause)
         return login
 
     def stop(self) -> None:
@@ -81,38 +99,37 @@ class LoginQueue:
 
     def _begin_checks(self) -> None:
         while self._free and (waiting := self._queue.take()) is not None:
-            caller = self._passwords.recall(waiting.credentials)  # by a check that ended meanwhile
-            if caller is not None:
-                self._end(waiting, caller)
+            known = self._check.recall(waiting.claim)  # by a check that ended meanwhile
+            if known is not None:
+                self._end(waiting, known)
                 continue
-            check = asyncio.get_running_loop().run_in_executor(
-                self._threads, self._passwords.check, waiting.credentials
-            )
+            check = asyncio.get_running_loop().run_in_executor(self._threads, self._check.check, waiting.claim)
             self._free -= 1
             check.add_done_callback(functools.partial(self._checked, waiting))
 
-    def _checked(self, waiting: _Waiting, check: "asyncio.Future[Login]") -> None:
+    def _checked(self, waiting: _Waiting[ClaimT], check: "asyncio.Future[Login]") -> None:
         self._free += 1
         if check.cancelled():
             self._end(waiting, Refusal.TOO_MANY)
-        elif (fault := check.exception()) is not None:
+        elif (fault := check.exception()) is None:
+            self._end(waiting, check.result())
+        elif not waiting.login.done():
             self._forget(waiting)
             waiting.login.set_exception(fault)
-        else:
-            self._end(waiting, check.result())
         self._begin_checks()
 
-    def _end(self, waiting: _Waiting, login: Login) -> None:
-        self._forget(waiting)
-        waiting.login.set_result(login)
+    def _end(self, waiting: _Waiting[ClaimT], login: Login) -> None:
+        if not waiting.login.done():
+            self._forget(waiting)
+            waiting.login.set_result(login)
 
-    def _forget(self, waiting: _Waiting) -> None:
-        del self._by_credentials[waiting.address, waiting.credentials]
+    def _forget(self, waiting: _Waiting[ClaimT]) -> None:
+        del self._by_claim[waiting.address, waiting.claim]
 
 
-def _stand_back() -> None:
+def _stand_back(nice: int) -> None:
     with contextlib.suppress(OSError):  # a container may forbid it; the checks are made all the same
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
 def _source(address: str) -> str:

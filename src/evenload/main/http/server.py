@@ -43,7 +43,7 @@ class HttpServer:
         port: int,
         threads: int,
         listener: socket.socket | None = None,
-        logins: LoginQueue | None = None,
+        logins: LoginQueue[Any] | None = None,
     ) -> None:
         self._application = application
         self._logins = logins

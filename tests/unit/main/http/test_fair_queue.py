@@ -84,3 +84,14 @@ def test_whatever_comes_nothing_is_lost_and_the_room_is_kept() -> None:
         assert max(Counter(address for address, _ in waiting.values()).values()) <= room.address
         assert max(Counter(waiting.values()).values()) <= room.name
     assert sorted(drain(queue)) == sorted(waiting)
+
+
+def test_who_gives_up_leaves_his_place() -> None:
+    queue: FairQueue[str] = FairQueue(Room(name=2, address=2, all=2))
+    for item in ("first", "second"):
+        assert queue.put("a", "ann", item) is None
+    queue.discard("a", "ann", "first")
+    queue.discard("a", "ann", "first")
+    queue.discard("b", "nobody", "none")
+    assert queue.put("a", "ann", "third") is None
+    assert [queue.take(), queue.take(), queue.take()] == ["second", "third", None]

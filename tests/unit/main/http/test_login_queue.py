@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from tests.waiting import NET, eventually
 
-from evenload.api.auth.http_basic import _read_credentials
-from evenload.api.auth.identity import LOGIN, Caller, Credentials, Login, Refusal
+from evenload.api.auth.http_basic import read_credentials
+from evenload.api.auth.identity import LOGIN, Caller, Credentials, Header, Login, Refusal
 from evenload.main.http.fair_queue import Room
-from evenload.main.http.login_queue import LoginQueue, _source
+from evenload.main.http.login_queue import Checks, LoginQueue, _source
 from evenload.main.http.server import HttpServer
 
 RIGHT = b"right"
@@ -29,26 +29,26 @@ class Passwords:
         self.recognised: list[str] = []
         self._go = threading.Semaphore(0)
 
-    def recognise(self, authorization: str | None) -> Login | Credentials:
-        found = _read_credentials(authorization)
+    def recognise(self, header: Header) -> Login | Credentials:
+        found = read_credentials(header("authorization"))
         if isinstance(found, Refusal):
             return found
         self.recognised.append(found.name)
         return self.recall(found) or found
 
-    def recall(self, credentials: Credentials) -> Caller | None:
-        known = credentials.name in self.known and credentials.password == RIGHT
-        return Caller(credentials.name, "blue", ()) if known else None
+    def recall(self, claim: Credentials) -> Caller | None:
+        known = claim.name in self.known and claim.password == RIGHT
+        return Caller(claim.name, "blue", ()) if known else None
 
-    def check(self, credentials: Credentials) -> Login:
-        self.checked.append(credentials.name)
+    def check(self, claim: Credentials) -> Login:
+        self.checked.append(claim.name)
         assert self._go.acquire(timeout=NET)
-        if credentials.name == "fault":
+        if claim.name == "fault":
             raise RuntimeError("a fault of the check")
-        if credentials.password != RIGHT:
+        if claim.password != RIGHT:
             return Refusal.WRONG
-        self.known.add(credentials.name)
-        return Caller(credentials.name, "blue", ())
+        self.known.add(claim.name)
+        return Caller(claim.name, "blue", ())
 
     def let_go(self, number: int = 1) -> None:
         self._go.release(number)
@@ -87,7 +87,8 @@ class Client:
 
 @contextmanager
 def serving(passwords: Passwords, **given: Any) -> Iterator[Client]:
-    logins = LoginQueue(passwords, **{"threads": 1, "pause": 0.0, **given})
+    trust = given.pop("trust_forwarded", False)
+    logins = LoginQueue(passwords, Checks(**{"threads": 1, "pause": 0.0, **given}), trust_forwarded=trust)
     server = HttpServer(application, host="127.0.0.1", port=0, threads=1, logins=logins)
     server.start()
     with ThreadPoolExecutor(64) as threads:
@@ -223,3 +224,29 @@ def test_behind_a_proxy_the_address_that_it_names_counts(trusted: bool) -> None:
 )
 def test_where_somebody_comes_from(address: str, source: str) -> None:
     assert _source(address) == source
+
+
+def test_nobody_waits_longer_than_his_patience_for_one_who_does_not_answer() -> None:
+    """The only thread for checks is taken: who waits for it, and who waits for a turn at it, is told so."""
+    passwords = Passwords()
+    with serving(passwords, patience=0.05) as client:
+        assert client.ask("ann") == "UNAVAILABLE 0"
+        assert [client.ask(f"user{number}") for number in range(3)] == ["UNAVAILABLE 0"] * 3
+        assert eventually(lambda: passwords.checked == ["ann"])
+
+
+def test_who_waits_no_longer_takes_no_place() -> None:
+    passwords = Passwords()
+    with serving(passwords, patience=0.05, room=Room(name=1, address=2, all=3)) as client:
+        assert [client.ask(f"user{number}") for number in range(6)] == ["UNAVAILABLE 0"] * 6
+        assert eventually(lambda: passwords.checked == ["user0"])
+
+
+def test_a_check_that_ends_after_all_gave_up_counts_for_those_who_come_again() -> None:
+    passwords = Passwords()
+    with serving(passwords, patience=0.05) as client:
+        assert client.ask("ann") == "UNAVAILABLE 0"
+        passwords.let_go()
+        assert eventually(lambda: "ann" in passwords.known)
+        assert client.ask("ann") == "ann 0"
+        assert passwords.checked == ["ann"]
