@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from evenload.model.balancer import AnyRecord, MonitorTemplate, Vip
+from evenload.model.catalogue import AnyEntry, Entry
 from evenload.model.desired import (
     Desired,
     DesiredPort,
@@ -165,6 +166,30 @@ class TemplatePart(Protocol):
     def remove_template(self, identifier: str) -> None: ...
 
 
+class CataloguePart(Protocol):
+    """Flavors, availability zones and their profiles; ``kind`` is the entry's class, its key the id or, of a zone, the
+    name. There are few of each."""
+
+    def entries(self, kind: type[AnyEntry]) -> list[AnyEntry]:
+        """In the order of creation."""
+
+    def held_entry(self, kind: type[AnyEntry], key: str) -> AnyEntry | None:
+        """As it is now. In a writing transaction nobody changes or removes it until that ends; any number may hold it
+        at once."""
+
+    def locked_entry(self, kind: type[AnyEntry], key: str) -> AnyEntry | None:
+        """As it is now. Nobody else holds it, or gets it by this method, until the writing transaction ends."""
+
+    def insert_entry(self, entry: Entry) -> None:
+        """Raises Overtaken where the key, or a flavor's name, is taken."""
+
+    def update_entry(self, entry: Entry) -> None:
+        """Raises Overtaken as ``insert_entry`` does."""
+
+    def remove_entry(self, entry: Entry) -> None:
+        """Quiet about one that is not there."""
+
+
 class QuotaPart(Protocol):
     def lock_project(self, project_id: str) -> None:
         """Others who ask the same wait until this transaction ends, so that what is counted here stays true."""
@@ -240,6 +265,7 @@ class Transaction(
     StatisticsPart,
     AgentPart,
     TemplatePart,
+    CataloguePart,
     QuotaPart,
     NetworkPart,
     HeldPortPart,
@@ -248,8 +274,8 @@ class Transaction(
 ):
     """One transaction: all of it or nothing. Methods raise nothing of the database's own words.
 
-    Locks are taken in one order by everybody: networks, templates, trees by id, the project, agents by name,
-    held ports, ports by id.
+    Locks are taken in one order by everybody: profiles, flavors, zones, networks, templates, trees by id, the project,
+    agents by name, held ports, ports by id.
     Whoever needs an earlier one after a later one may meet another who waits the other way round; the database ends one
     of the two then, and the work is run again.
     """

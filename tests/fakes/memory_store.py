@@ -17,6 +17,7 @@ from tests.fakes.memory_lists import find_records
 
 from evenload.interfaces import AgentBus, AgentRecord, T, Transaction
 from evenload.model.balancer import AnyRecord, MonitorTemplate
+from evenload.model.catalogue import AnyEntry, Entry, Flavor
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Overtaken
 from evenload.model.held_port import HeldPort, PortState
@@ -37,6 +38,7 @@ class _State:
     counts: dict[str, tuple[Count, ...]] = field(default_factory=dict)
     agents: dict[str, AgentRecord] = field(default_factory=dict)
     templates: dict[str, MonitorTemplate] = field(default_factory=dict)
+    entries: dict[tuple[type[Entry], str], Entry] = field(default_factory=dict)
     quotas: dict[str, dict[str, int]] = field(default_factory=dict)
     networks: dict[str, Network] = field(default_factory=dict)
     subnets: dict[str, Subnet] = field(default_factory=dict)
@@ -173,6 +175,39 @@ class MemoryTransaction:
         self._writable().templates.pop(identifier, None)
 
     # Quotas
+
+    # Flavors, availability zones and their profiles
+
+    def entries(self, kind: type[AnyEntry]) -> list[AnyEntry]:
+        return [entry for entry in self._state.entries.values() if isinstance(entry, kind)]
+
+    def held_entry(self, kind: type[AnyEntry], key: str) -> AnyEntry | None:
+        return next((entry for entry in self.entries(kind) if entry.key == key), None)
+
+    locked_entry = held_entry
+
+    def insert_entry(self, entry: Entry) -> None:
+        self._require_unique_name(entry)
+        entries = self._writable().entries
+        if (type(entry), entry.key) in entries:
+            raise Overtaken(f"{entry.key} is there already.")
+        entries[type(entry), entry.key] = entry
+
+    def update_entry(self, entry: Entry) -> None:
+        self._require_unique_name(entry)
+        entries = self._writable().entries
+        if (type(entry), entry.key) not in entries:
+            raise Overtaken(f"{entry.key} is gone.")
+        entries[type(entry), entry.key] = entry
+
+    def remove_entry(self, entry: Entry) -> None:
+        self._writable().entries.pop((type(entry), entry.key), None)
+
+    def _require_unique_name(self, entry: Entry) -> None:
+        if isinstance(entry, Flavor) and any(
+            each.name == entry.name and each.id != entry.id for each in self.entries(Flavor)
+        ):
+            raise Overtaken(f"A flavor {entry.name} is there already.")
 
     def lock_project(self, project_id: str) -> None:
         """There is one writer at a time."""

@@ -11,7 +11,7 @@ from evenload.render.options import RenderOptions
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.txt"))
 LINE = "-" * 60 + "\n"
-OPTIONS = RenderOptions(state_dir="/var/lib/evenload/load_balancers")
+OPTIONS = RenderOptions(state_dir="/var/lib/evenload/load_balancers", log_socket="/log")
 
 
 def test_there_are_cases() -> None:

@@ -83,6 +83,9 @@ def _load_balancer_rules() -> Iterator[tuple[str, str]]:
     yield "listener:get_stats", _READ
     yield "provider:get_all", _READ
     yield "provider-flavor:get_all", _ADMIN
+    yield from ((f"flavor:{action}", _READ) for action in ("get_all", "get_one"))
+    yield from ((f"flavor:{action}", _ADMIN) for action in ("post", "put", "delete"))
+    yield from ((f"flavor-profile:{action}", _ADMIN) for action in ("get_all", "get_one", "post", "put", "delete"))
     yield from ((f"quota:{action}", _READ_QUOTA) for action in ("get_all", "get_one", "get_defaults"))
     yield "quota:get_all-global", "rule:load-balancer:read-quota-global"
     yield from ((f"quota:{action}", "rule:load-balancer:write-quota") for action in ("put", "delete"))

@@ -28,7 +28,8 @@ _KNOWN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 _FOR_OWNERS = re.compile(
     r"another machine on the network has the address: [0-9a-f:., ()]+"
-    r"|listener [0-9a-f-]+: a connection_limit of [0-9]+ cannot be had, its host allows [0-9]+ connections"
+    r"|(listener [0-9a-f-]+|its flavor): a connection_limit of [0-9]+ cannot be had, its host allows [0-9]+ connections"
+    r"|its flavor: a log cannot be had, its host has no log_socket"
 )
 """What the host says of the owner's own things; shown as it is."""
 

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from evenload.model.catalogue import Flavor, FlavorProfile
 from evenload.service.agent_registry import AgentRegistry
+from evenload.service.catalogue import Catalogue
 from evenload.service.health_monitors import HealthMonitors
 from evenload.service.lbaas_v1.members import V1Members
 from evenload.service.lbaas_v1.monitors import V1Monitors
@@ -36,5 +38,6 @@ class Services:
     members: Members
     health_monitors: HealthMonitors
     quotas: Quotas
+    flavors: Catalogue[FlavorProfile, Flavor]
     networks: Networks
     v1: V1Services

@@ -65,7 +65,8 @@ def ensure_directories(settings: HostSettings) -> None:
     netns.ensure_shared(settings.netns_dir)
     _ensure_directory(settings.state_dir, 0o700)
     _ensure_directory(settings.haproxy.chroot, 0o555)
-    if any(os.scandir(settings.haproxy.chroot)):
+    expected = (settings.haproxy.log_socket or "").strip("/").partition("/")[0]
+    if any(entry.name != expected for entry in os.scandir(settings.haproxy.chroot)):
         raise Hopeless(f"{settings.haproxy.chroot}, which HAProxy is to be locked into, is not empty")
 
 

@@ -12,13 +12,15 @@ class VifDriver(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HaproxySettings:
-    """``user`` and ``group`` are what the process drops to; ``chroot`` an empty directory, made if missing."""
+    """``user`` and ``group`` are what the process drops to; ``chroot`` an empty directory, made if missing.
+    ``log_socket``: the path within it at which something else may have put a socket of syslog."""
 
     binary: str = "/usr/sbin/haproxy"
     user: str = "haproxy"
     group: str = "haproxy"
     chroot: Path = Path("/var/lib/evenload/empty")
     start_timeout: float = 10.0
+    log_socket: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from evenload.model.errors import EvenloadError
 from evenload.model.tree import Tree
 from evenload.ports.ipam import Ipam
 from evenload.service.agent_registry import AgentRegistry
+from evenload.service.catalogue import FLAVORS, Catalogue
 from evenload.service.context import Context
 from evenload.service.documents import build_desired
 from evenload.service.health_monitors import HealthMonitors
@@ -69,6 +70,7 @@ def build_foundation(settings: Settings, bus: AgentBus, upgrade: Callable[[Engin
         clock=clock,
         new_id=new_id,
         limits=octavia_limits(settings.quotas.octavia),
+        providers=settings.api.providers,
         agent_down_time=settings.server.agent_down_time,
     )
     return Foundation(engine=engine, bus=bus, clock=clock, source=source, new_id=new_id, context=context)
@@ -95,6 +97,7 @@ def build_services(settings: Settings, foundation: Foundation) -> Services:
         members=Members(context),
         health_monitors=HealthMonitors(context),
         quotas=Quotas(context.uow, context.limits),
+        flavors=Catalogue(context, FLAVORS),
         networks=Networks(context.uow, settings.networks, foundation.clock, foundation.new_id, foundation.source),
         v1=_lbaas_v1(settings, context),
     )

@@ -198,6 +198,12 @@ _HAPROXY = [
     cfg.StrOpt("group", default="haproxy", help="Group that HAProxy runs as."),
     cfg.IntOpt("maxconn", default=50000, min=1, help="Connections of a listener whose connection_limit is -1."),
     cfg.IntOpt("process_maxconn", default=50000, min=1, help="Connections of one load balancer at the most."),
+    cfg.StrOpt(
+        "log_socket",
+        default=None,
+        help="Path of a syslog socket as HAProxy sees it within its chroot (empty under state_path), such as /log, for "
+        "flavors that ask for a log. Default: none.",
+    ),
     cfg.IntOpt(
         "hard_stop_after",
         default=0,
@@ -220,6 +226,7 @@ _GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
 
 
 _LONGEST_RUN_PATH = 90
+_SOCKET = re.compile(r"/[A-Za-z0-9_./\-]{1,90}")
 _DEVICE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,14}")
 _PROVIDER = re.compile(r"[a-z0-9][a-z0-9_.\-]{0,63}")
 _LOCATION = re.compile(r"from LocationInfo\(.*?detail='(.*?)'\)")
@@ -409,7 +416,11 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
             manage_kernel_limits=conf.agent.manage_kernel_limits,
             probe_addresses=conf.agent.probe_addresses,
             haproxy=HaproxySettings(
-                binary=conf.haproxy.binary, user=conf.haproxy.user, group=conf.haproxy.group, chroot=chroot
+                binary=conf.haproxy.binary,
+                user=conf.haproxy.user,
+                group=conf.haproxy.group,
+                chroot=chroot,
+                log_socket=_log_socket(conf.haproxy.log_socket),
             ),
             openvswitch=OpenvswitchSettings(
                 connection=conf.openvswitch.connection,
@@ -426,8 +437,17 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
             process_maxconn=conf.haproxy.process_maxconn,
             open_files=read_open_files_limit(),
             hard_stop_after=conf.haproxy.hard_stop_after,
+            log_socket=_log_socket(conf.haproxy.log_socket),
         ),
     )
+
+
+def _log_socket(path: str | None) -> str | None:
+    if not path:
+        return None
+    if _SOCKET.fullmatch(path) is None:
+        raise SettingsError(f"[haproxy] log_socket: '{path}' is no absolute path of plain characters")
+    return path
 
 
 def _run_path(wanted: str | None, state_path: Path) -> Path:

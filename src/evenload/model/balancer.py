@@ -21,6 +21,7 @@ from evenload.model.enums import (
     PoolProtocol,
     ProvisioningStatus,
 )
+from evenload.model.flavor import FlavorValues
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class LoadBalancer:
 
     ``incarnation`` counts failovers: an agent that applied another one builds everything anew.
     ``own_port`` says that the port was made for this load balancer and goes with it.
+    ``flavor_id`` and ``availability_zone`` are what was chosen when it was made, for people; ``flavor`` is what the
+    first means, None: nothing of its own. None of the three ever changes.
     Without port, network and VIP it only holds together a pool that stands alone (``Tree.hosted``).
     """
 
@@ -48,6 +51,9 @@ class LoadBalancer:
     own_port: bool = True
     vips: tuple[Vip, ...] = ()
     incarnation: int = 1
+    flavor_id: str | None = None
+    availability_zone: str | None = None
+    flavor: FlavorValues | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

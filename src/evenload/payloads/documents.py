@@ -29,6 +29,8 @@ _NAMES = ("since", "edition", "removed", "changed")
 _DIFFERENCE = TypeAdapter(tuple[int, int, tuple[str, ...], Any])
 _LATER = ("secrets", "policies", "rules")
 _NO_MEMBERS = b'"members":[]'
+_FOR_PEOPLE = {"flavor_id", "availability_zone"}
+"""Of the load balancer: no agent has a use for them."""
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
 
@@ -38,7 +40,9 @@ class UnknownContent(ValueError):
 
 def dump_desired(desired: Desired) -> bytes:
     """What has none of what came later is written as versions wrote it that knew nothing of it."""
-    return _DESIRED.dump_json(desired, exclude={"edition", *(name for name in _LATER if not getattr(desired, name))})
+    left_out: dict[str, bool | set[str]] = {name: True for name in _LATER if not getattr(desired, name)}
+    of_balancer = _FOR_PEOPLE if desired.load_balancer.flavor is not None else _FOR_PEOPLE | {"flavor"}
+    return _DESIRED.dump_json(desired, exclude={**left_out, "edition": True, "load_balancer": of_balancer})
 
 
 def dump_difference(difference: Difference) -> bytes:

@@ -36,7 +36,10 @@ def render_haproxy(
             backends_of[identifier][group.pool.id] = backend_name(group)
     served = tuple({group.pool.id: group.pool for group in groups}.values())
     connections = connections_of(desired, options, count_checks(desired), room)
-    sections = [render_global(desired.load_balancer, options, worker, connections), render_defaults()]
+    sections = [
+        render_global(desired.load_balancer, options, worker, connections),
+        render_defaults(desired.load_balancer, options),
+    ]
     if any(keeps_table(group) for group in groups):
         sections.append(render_peers())
     for listener in listeners:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from evenload.model.balancer import Listener, LoadBalancer
 from evenload.model.enums import InsertedHeader, ListenerProtocol
+from evenload.model.flavor import MAX_THREADS, PLAIN, FlavorValues
 from evenload.render import quoting
 from evenload.render.haproxy_policies import PolicyLines
 from evenload.render.haproxy_room import PIPES_AT_MOST, limit_of
@@ -24,6 +25,7 @@ def render_global(
     worker: int,
     connections: int,
 ) -> list[str]:
+    flavor = load_balancer.flavor or PLAIN
     directory = f"{quoting.path(options.state_dir.rstrip('/'))}/{quoting.identifier(load_balancer.id)}"
     return [
         "global",
@@ -31,16 +33,22 @@ def render_global(
         f"    group {quoting.account(options.group)}",
         f"    chroot {quoting.path(options.chroot)}",
         f"    localpeer {LOCAL_PEER}",
-        "    nbthread 1",
+        f"    nbthread {quoting.number(flavor.threads, 1, MAX_THREADS, 'threads')}",
         f"    maxconn {connections}",
         f"    maxpipes {min(max(connections // 4, 1), PIPES_AT_MOST)}",
         *_hard_stop(options),
+        *_log(flavor, options),
         # Without it HAProxy reads the system's CA certificates at each start, for an HTTP client that is never used.
         "    httpclient.ssl.verify none",
         "    tune.ssl.cachesize 1000",
         f"    server-state-file {directory}/servers.state",
         render_stats_socket(directory, worker),
     ]
+
+
+def _log(flavor: FlavorValues, options: RenderOptions) -> list[str]:
+    """In the format of RFC 3164, which every syslog reads; the tag is HAProxy's own name."""
+    return [f"    log {quoting.path(options.log_socket)} local0"] if flavor.log and options.log_socket else []
 
 
 def _hard_stop(options: RenderOptions) -> list[str]:
@@ -58,9 +66,11 @@ def render_stats_socket(directory: str, worker: int) -> str:
     )
 
 
-def render_defaults() -> list[str]:
+def render_defaults(load_balancer: LoadBalancer, options: RenderOptions) -> list[str]:
+    flavor = load_balancer.flavor or PLAIN
     return [
         "defaults",
+        *(["    log global"] if flavor.log and options.log_socket else []),
         "    retries 3",
         # At once to another member: one that has died refuses requests until its monitor has noticed.
         "    option redispatch 1",
@@ -93,7 +103,9 @@ def render_frontend(
     http = listener.protocol is ListenerProtocol.HTTP
     lines = [f"frontend {quoting.identifier(listener.id)}", f"    mode {'http' if http else 'tcp'}"]
     lines += [f"    {_bind(vip.address, listener.port)}" for vip in load_balancer.vips]
-    lines.append(f"    maxconn {limit_of(listener, options)}")
+    lines.append(f"    maxconn {limit_of(listener, load_balancer, options)}")
+    if (load_balancer.flavor or PLAIN).log and options.log_socket:
+        lines.append(f"    option {'httplog' if http else 'tcplog'}")
     lines.append(f"    timeout client {milliseconds(listener.timeout_client_data)}")
     if http:
         # Before its first request and between two requests a client may be silent for as long as within one; the

@@ -8,7 +8,7 @@ class RenderOptions:
     """``state_dir`` holds one directory per load balancer. ``maxconn``: connections of a listener with limit -1, and
     of the whole process at most ``process_maxconn``, and no more than ``open_files`` (what one process may have open
     on that host, None for no limit) allow. ``hard_stop_after`` in seconds bounds a finishing worker, 0 for no
-    bound."""
+    bound. ``log_socket``: path of a syslog socket, as seen within the chroot, None for none."""
 
     state_dir: str
     user: str = "haproxy"
@@ -18,3 +18,4 @@ class RenderOptions:
     process_maxconn: int = 50_000
     open_files: int | None = None
     hard_stop_after: int = 0
+    log_socket: str | None = None

@@ -45,6 +45,15 @@ class ListenerDraft(Draft):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalancerDraft(Draft):
+    """``provider`` None: the flavor's, or the own one."""
+
     vip: VipRequest
+    provider: str | None = None
+    flavor_id: str | None = None
     listeners: tuple[ListenerDraft, ...] = ()
     pools: tuple[PoolDraft, ...] = ()
+
+    @property
+    def chooses(self) -> bool:
+        """Something of what administrators offer."""
+        return self.flavor_id is not None

@@ -15,14 +15,15 @@ from evenload.service.vip_ports import VipPorts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """``limits``: of Octavia's API. ``agent_down_time``: silence after which an agent counts as away, for whatever
-    follows from that."""
+    """``limits``: of Octavia's API. ``providers``: the names under which it knows this provider, the own one first.
+    ``agent_down_time``: silence after which an agent counts as away, for whatever follows from that."""
 
     uow: UnitOfWork
     ports: VipPorts
     clock: Clock
     new_id: Callable[[], str]
     limits: Limits = field(default_factory=lambda: octavia_limits(QuotaSettings().octavia))
+    providers: tuple[str, ...] = ("evenload", "amphora", "octavia")
     agent_down_time: timedelta = AGENT_DOWN_TIME
 
     def now(self) -> datetime:

@@ -1,5 +1,8 @@
 """The document an agent receives, built from a tree. Pure."""
 
+from dataclasses import replace
+
+from evenload.model.balancer import LoadBalancer
 from evenload.model.desired import Desired, DesiredPort
 from evenload.model.secret import SecretReference
 from evenload.model.tree import Tree
@@ -10,9 +13,16 @@ def build_desired(tree: Tree, port: DesiredPort, secrets: tuple[SecretReference,
     return Desired(
         generation=tree.generation,
         project_id=tree.load_balancer.project_id,
-        load_balancer=tree.load_balancer.item,
+        load_balancer=_for_agents(tree.load_balancer.item),
         port=port,
         secrets=secrets,
         edition=tree.edition,
         **tree.carried(),
     )
+
+
+def _for_agents(item: LoadBalancer) -> LoadBalancer:
+    """Without what is for people alone and travels to nobody."""
+    if item.flavor_id is None and item.availability_zone is None:
+        return item
+    return replace(item, flavor_id=None, availability_zone=None)

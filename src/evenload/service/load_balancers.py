@@ -15,6 +15,8 @@ from evenload.model.query import Page, Query, View
 from evenload.model.totals import totals_of
 from evenload.model.tree import Tree, kind_of
 from evenload.service import drafts, guards
+from evenload.service.capabilities import OWN_NAME
+from evenload.service.choices import choose_flavor
 from evenload.service.commands import BalancerDraft, Changes
 from evenload.service.context import Context
 from evenload.service.homes import hold_agents, take_agent
@@ -39,6 +41,7 @@ class LoadBalancers:
         context = self._context
         now = context.now()
         # Whatever needs no transaction is done before the writer's turn: others wait for that.
+        draft = replace(draft, item={**draft.item, **self._chosen(draft)})
         planned = plan_tree(context.new_id(), draft, drafts.Birth(project_id, 1, now), context.new_id)
         for listener in planned.listeners.values():
             for pool_id in pools_used_by(listener.item):
@@ -57,6 +60,8 @@ class LoadBalancers:
         with context.ports.claimed(planned.id, project_id, draft.vip) as claim:
 
             def work(transaction: Transaction) -> tuple[Tree, AgentRecord]:
+                if draft.chooses:
+                    choose_flavor(context, transaction, draft)
                 context.limits.require_room(transaction, project_id, wanted)
                 port = claim(transaction)
                 chosen = take_agent(context, transaction)
@@ -68,6 +73,13 @@ class LoadBalancers:
             tree, agent = context.uow.write(work)
         log.info("load balancer scheduled", load_balancer=tree.id, agent=agent.name, load=agent.load)
         return tree
+
+    def _chosen(self, draft: BalancerDraft) -> dict[str, object]:
+        """The fields that follow from what was chosen of what is offered."""
+        if not draft.chooses:
+            return {"provider": draft.provider or OWN_NAME}
+        with self._context.uow.read() as reader:
+            return choose_flavor(self._context, reader, draft)
 
     def update(self, identifier: str, changes: Changes) -> View[Record[LoadBalancer]]:
         guards.require_tags(changes)

@@ -58,6 +58,9 @@ _COMPARED = frozenset(
         "port",
         "ports",
         "addresses_taken",
+        "entries",
+        "held_entry",
+        "locked_entry",
         "held_port",
         "held_port_at",
         "held_ports_due",
@@ -70,6 +73,9 @@ _COMPARED = frozenset(
 _DEFERRED = frozenset(
     (
         "remove_agent",
+        "insert_entry",
+        "update_entry",
+        "remove_entry",
         "insert_template",
         "update_template",
         "remove_template",

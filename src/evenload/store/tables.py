@@ -121,6 +121,11 @@ LOAD_BALANCERS = Table(
     Column("own_port", Boolean, nullable=False),
     Column("vips", _Text, nullable=False),
     Column("incarnation", Integer, nullable=False),
+    Column("flavor_id", _Id, index=True),
+    Column("availability_zone", String(255), index=True),
+    Column("flavor_threads", Integer),
+    Column("flavor_connection_limit", Integer),
+    Column("flavor_log", Boolean),
     *_record(),
     # The primary VIP once more, for filters and sorting.
     Column("vip_address", _Address),
@@ -266,6 +271,41 @@ MONITOR_TEMPLATES = Table(
     *_check(),
     Column("created_at", _Moment, nullable=False),
     Column("updated_at", _Moment),
+)
+
+
+def _profile(name: str) -> Table:
+    return Table(
+        name,
+        METADATA,
+        _position(),
+        Column("id", _Id, nullable=False, unique=True),
+        Column("name", String(255), nullable=False),
+        Column("provider", String(64), nullable=False),
+        Column("data", _Text, nullable=False),
+    )
+
+
+FLAVOR_PROFILES = _profile("flavor_profiles")
+FLAVORS = Table(
+    "flavors",
+    METADATA,
+    _position(),
+    Column("id", _Id, nullable=False, unique=True),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("profile_id", _Id, ForeignKey("flavor_profiles.id"), nullable=False, index=True),
+    Column("description", String(255), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+)
+ZONE_PROFILES = _profile("availability_zone_profiles")
+ZONES = Table(
+    "availability_zones",
+    METADATA,
+    _position(),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("profile_id", _Id, ForeignKey("availability_zone_profiles.id"), nullable=False, index=True),
+    Column("description", String(255), nullable=False),
+    Column("enabled", Boolean, nullable=False),
 )
 
 # What was set for a project; resources that are missing have the default of the settings.

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from evenload.interfaces import AgentRecord
 from evenload.model.balancer import AnyRecord, MonitorTemplate
+from evenload.model.catalogue import AnyEntry, Entry
 from evenload.model.enums import Kind
 from evenload.model.held_port import HeldPort
 from evenload.model.network import Network, Port, Subnet
@@ -19,6 +20,7 @@ from evenload.model.totals import Count
 from evenload.model.tree import Tree
 from evenload.store import (
     agents,
+    catalogue,
     counts,
     held_ports,
     networks,
@@ -165,6 +167,24 @@ class SqlTransaction:
 
     def remove_template(self, identifier: str) -> None:
         templates.remove_template(self._writable(), identifier)
+
+    def entries(self, kind: type[AnyEntry]) -> list[AnyEntry]:
+        return catalogue.read_entries(self._connection, kind)
+
+    def held_entry(self, kind: type[AnyEntry], key: str) -> AnyEntry | None:
+        return catalogue.read_entry(self._connection, kind, key, hold=self._lock_rows)
+
+    def locked_entry(self, kind: type[AnyEntry], key: str) -> AnyEntry | None:
+        return catalogue.read_entry(self._connection, kind, key, lock=self._lock_rows)
+
+    def insert_entry(self, entry: Entry) -> None:
+        catalogue.insert_entry(self._writable(), entry)
+
+    def update_entry(self, entry: Entry) -> None:
+        catalogue.update_entry(self._writable(), entry)
+
+    def remove_entry(self, entry: Entry) -> None:
+        catalogue.remove_entry(self._writable(), entry)
 
     def lock_project(self, project_id: str) -> None:
         if self._lock_rows:

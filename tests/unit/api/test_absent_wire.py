@@ -78,7 +78,7 @@ def test_lists_are_filtered_by_what_is_the_same_of_all(world: World, query: str,
 def test_capabilities_of_a_provider(world: World, kind: str) -> None:
     for name in ("evenload", "amphora"):
         path = f"/v2.0/lbaas/providers/{name}/{kind}_capabilities"
-        assert world.get(path) == {f"{kind}_capabilities": []}
+        assert [*world.get(path)] == [f"{kind}_capabilities"]
         world.call("GET", path, user="blue:member", expect=403)
     fault = world.call("GET", f"/v2.0/lbaas/providers/ovn/{kind}_capabilities", expect=400)
     assert "ovn" in fault["faultstring"]

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 from tests.unit.render.desired_for_render import make_desired, text_of
 
-from evenload.model.balancer import Listener
+from evenload.api.reasons import reason_for_owner
+from evenload.model.balancer import Listener, LoadBalancer
 from evenload.model.desired import Desired
 from evenload.model.enums import ListenerProtocol
+from evenload.model.flavor import FlavorValues
 from evenload.render.haproxy import render_haproxy
 from evenload.render.haproxy_room import choose_connections, find_shortage, is_crowded, limit_of, room_of
 from evenload.render.options import RenderOptions
@@ -64,7 +66,7 @@ def test_a_process_has_room_for_what_is_asked_and_for_more_where_it_is_needed(
 
 
 def test_a_listener_without_a_limit_has_fifty_thousand() -> None:
-    assert limit_of(listeners(1)[0], RenderOptions(state_dir="/x")) == 50_000
+    assert limit_of(listeners(1)[0], LoadBalancer(id="lb"), RenderOptions(state_dir="/x")) == 50_000
 
 
 @pytest.mark.parametrize(
@@ -81,6 +83,31 @@ def test_a_limit_that_cannot_be_had_is_named(
 ) -> None:
     shortage = find_shortage(limited(*numbers), RenderOptions(state_dir="/x", open_files=open_files), 0)
     assert (shortage is None) if named is None else (shortage is not None and named in shortage)
+
+
+@pytest.mark.parametrize(
+    ("flavor", "numbers", "open_files", "connections", "named"),
+    [
+        (FlavorValues(connection_limit=500), (-1,), 20_000, 500, None),
+        (FlavorValues(connection_limit=500), (-1, 9000), 20_000, 500, None),
+        (FlavorValues(connection_limit=50_000), (-1,), 20_000, 2000, "its flavor: a connection_limit of 50000"),
+        (FlavorValues(connection_limit=60_000), (-1,), None, 2000, "its flavor: a connection_limit of 60000"),
+        (FlavorValues(log=True), (-1,), 20_000, 2000, "its flavor: a log"),
+        (FlavorValues(threads=64), (9200, *(0,) * 11), 20_000, 9211, None),
+        (FlavorValues(threads=64), (9300, *(0,) * 11), 20_000, 9250, "listener web80"),
+    ],
+)
+def test_a_flavor_limits_the_whole_load_balancer_and_says_what_its_host_has_not(
+    flavor: FlavorValues, numbers: tuple[int, ...], open_files: int | None, connections: int, named: str | None
+) -> None:
+    plain = limited(*numbers)
+    desired = replace(plain, load_balancer=replace(plain.load_balancer, flavor=flavor))
+    options = RenderOptions(state_dir="/x", open_files=open_files)
+    text = render_haproxy(desired, options, 1)
+    assert limits_in(text)[0] == connections
+    shortage = find_shortage(desired, options, 0)
+    assert shortage == named if named is None else named in str(shortage)
+    assert shortage is None or reason_for_owner(shortage.replace("web80", "0a")) == shortage.replace("web80", "0a")
 
 
 @pytest.mark.parametrize(("connections", "room", "crowded"), [(999, 2000, False), (1000, 2000, True), (9000, 0, False)])

@@ -22,6 +22,8 @@ class LoadBalancerCollection(Collection):
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         given = schema.LOAD_BALANCER.parse_create(self._facade.body(request))
+        if "provider" in given.own:
+            require_provider(self._facade, given.own["provider"])
         project = chosen_project(given.own) or caller_of(request).project_id
         if project is None:
             raise Invalid("Missing project ID in request where one is required.", field="project_id")
@@ -29,15 +31,9 @@ class LoadBalancerCollection(Collection):
         draft = translate.balancer_draft(
             given,
             project,
-            self._provider(given),
             every_project=self._facade.allows(request, "get_subnet:global", project),
         )
         answer(response, {"loadbalancer": present_tree(self._service.create(project, draft))}, 201)
-
-    def _provider(self, given: Given) -> str:
-        provider: str = given.own.get("provider", self._facade.settings.provider)
-        require_provider(self._facade, provider)
-        return provider
 
 
 class LoadBalancerItem(ObjectItem):

@@ -16,10 +16,19 @@ from evenload.api.octavia_v2.load_balancers import (
     LoadBalancerStatus,
 )
 from evenload.api.octavia_v2.members import MemberCollection, MemberItem
+from evenload.api.octavia_v2.offers import (
+    FLAVOR_PROFILES,
+    FLAVORS,
+    OfferCollection,
+    OfferItem,
+    of_offers,
+    of_profiles,
+)
 from evenload.api.octavia_v2.pools import PoolCollection, PoolItem
 from evenload.api.octavia_v2.providers import ProviderCapabilities, ProviderCollection, ProviderItem
 from evenload.api.octavia_v2.quotas import QuotaCollection, QuotaDefaults, QuotaItem
 from evenload.api.services import Services
+from evenload.service.capabilities import FLAVOR
 
 PREFIXES = ("/v2/lbaas", "/v2.0/lbaas", "/v2", "/v2.0")
 
@@ -27,6 +36,7 @@ PREFIXES = ("/v2/lbaas", "/v2.0/lbaas", "/v2", "/v2.0")
 def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) -> None:
     balancers, listeners, pools = services.load_balancers, services.listeners, services.pools
     status = LoadBalancerStatus(facade, balancers)
+    flavors, flavor_profiles = of_offers(services.flavors), of_profiles(services.flavors)
     resources: dict[str, object] = {
         "/loadbalancers": LoadBalancerCollection(facade, balancers),
         "/loadbalancers/{id}": LoadBalancerItem(facade, balancers),
@@ -45,14 +55,18 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) 
         "/healthmonitors/{id}": HealthMonitorItem(facade, services.health_monitors),
         "/providers": ProviderCollection(facade),
         "/providers/{name}": ProviderItem(),
-        "/providers/{name}/flavor_capabilities": ProviderCapabilities(facade, "flavor_capabilities", "provider-flavor"),
-        "/providers/{name}/availability_zone_capabilities": ProviderCapabilities(
-            facade, "availability_zone_capabilities", "provider-availability-zone"
+        "/providers/{name}/flavor_capabilities": ProviderCapabilities(
+            facade, "flavor_capabilities", "provider-flavor", FLAVOR
         ),
-        "/flavors": Nothing("flavors"),
+        "/providers/{name}/availability_zone_capabilities": ProviderCapabilities(
+            facade, "availability_zone_capabilities", "provider-availability-zone", ()
+        ),
+        "/flavorprofiles": OfferCollection(facade, FLAVOR_PROFILES, flavor_profiles),
+        "/flavorprofiles/{key}": OfferItem(facade, FLAVOR_PROFILES, flavor_profiles),
+        "/flavors": OfferCollection(facade, FLAVORS, flavors),
+        "/flavors/{key}": OfferItem(facade, FLAVORS, flavors),
         "/availabilityzones": Nothing("availability_zones"),
         "/l7policies": Nothing("l7policies"),
-        "/flavorprofiles": Absent("flavors"),
         "/availabilityzoneprofiles": Absent("availability zones"),
     }
     for prefix in PREFIXES:

@@ -13,6 +13,7 @@ from evenload.api.attributes import Attribute, In, Null, Schema, item, nowhere, 
 from evenload.api.fields import FieldType, choice, integer, listing, one_of, text
 from evenload.api.octavia_v2.names import TRANSLATED
 from evenload.interfaces import VipRequest
+from evenload.model import catalogue
 from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, Pool, SessionPersistence
 from evenload.model.enums import Algorithm, InsertedHeader, Kind, ListenerProtocol, MonitorType, PersistenceType
 from evenload.model.enums import PoolProtocol as PoolProtocols
@@ -253,8 +254,43 @@ LOAD_BALANCER = _schema(
     own("pools", listing(_nested(NESTED_POOL))),
     nowhere("vip_qos_policy_id", fields.UUID, foreign="QoS Policy"),
     nowhere("vip_sg_ids", listing(fields.UUID), shown=[], foreign="Security Group"),
-    nowhere("flavor_id", fields.UUID, foreign="Flavor", put=In.NEVER),
+    own("flavor_id", fields.UUID),
     nowhere("availability_zone", text(), foreign="Availability Zone", put=In.NEVER),
+)
+
+# ------------------------------------------------------------------------------------------ what administrators offer
+
+_OFFER_NAME = text(shortest=1)
+_OFFERED = (
+    own("description", fields.DESCRIPTION, put=In.OPTIONAL, null=""),
+    own("enabled", fields.TRUTH, put=In.OPTIONAL, null=Null.REFUSED),
+)
+
+
+def _profile(wrapper: str, model: type[Any], data: str) -> Schema:
+    """By the model's names, but for the data."""
+
+    def mandatory(name: str, type: FieldType) -> Attribute:
+        return own(name, type, post=In.REQUIRED, put=In.OPTIONAL, null=Null.REFUSED)
+
+    attributes = (
+        mandatory("name", _OFFER_NAME),
+        mandatory("provider_name", text(64, 1)),
+        mandatory(data, text(4096, 1)),
+    )
+    return Schema(wrapper, model, attributes, translated={"provider_name": "provider", data: "data"})
+
+
+FLAVOR_PROFILE = _profile("flavorprofile", catalogue.FlavorProfile, "flavor_data")
+FLAVOR = Schema(
+    "flavor",
+    catalogue.Flavor,
+    (
+        own("name", _OFFER_NAME, post=In.REQUIRED, put=In.OPTIONAL, null=Null.REFUSED),
+        own("flavor_profile_id", fields.UUID, post=In.REQUIRED, null=Null.REFUSED),
+        *_OFFERED,
+    ),
+    translated={"flavor_profile_id": "profile_id"},
 )
 
 QUOTA_ALIASES = {"load_balancer": "loadbalancer", "health_monitor": "healthmonitor"}

@@ -33,7 +33,7 @@ def require_project(own: Mapping[str, Any], project_id: str) -> None:
 # ----------------------------------------------------------------------------------------------------- load balancers
 
 
-def balancer_draft(given: Given, project_id: str, provider: str, *, every_project: bool) -> BalancerDraft:
+def balancer_draft(given: Given, project_id: str, *, every_project: bool) -> BalancerDraft:
     """``every_project``: the caller may use any project's networks."""
     own = given.own
     request = VipRequest(
@@ -61,9 +61,11 @@ def balancer_draft(given: Given, project_id: str, provider: str, *, every_projec
                 field="default_pool",
             )
     return BalancerDraft(
-        item={**given.item, "provider": provider},
+        item=given.item,
         record=given.record,
         vip=request,
+        provider=own.get("provider"),
+        flavor_id=own.get("flavor_id"),
         listeners=listeners,
         pools=pools,
     )
