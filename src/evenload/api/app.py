@@ -10,13 +10,14 @@ from typing import Any
 
 import falcon
 
-from evenload.api import projects, versions
+from evenload.api import openapi, projects, versions
 from evenload.api.auth.identity import Identity
 from evenload.api.context import Facade
 from evenload.api.errors import Errors
 from evenload.api.fields import is_plain
 from evenload.api.lbaas_v1 import routes as lbaas_v1_routes
 from evenload.api.network_v2 import routes as network_routes
+from evenload.api.octavia_v2 import openapi as octavia_openapi
 from evenload.api.octavia_v2 import routes as octavia_routes
 from evenload.api.policy import Policy
 from evenload.api.services import Services
@@ -40,10 +41,17 @@ def build_app(services: Services, identity: Identity, policy: Policy, settings: 
     for path, word in projects.PATHS.items():
         app.add_route(path, projects.Projects(identity, word))
         app.add_route(path + "/{name}", projects.Project(identity, word))
+    app.add_route("/openapi", openapi.OpenApi(_described))  # asked for as /openapi.json
     octavia_routes.add_routes(app, facade, services)
     network_routes.add_routes(app, facade, services.networks)
     lbaas_v1_routes.add_routes(app, facade, services.v1)
     return app
+
+
+def _described() -> openapi.Json:
+    return openapi.document(
+        "Evenload: load balancing, API v2", versions.CURRENT, octavia_openapi.paths(), octavia_openapi.components()
+    )
 
 
 class _Requests:

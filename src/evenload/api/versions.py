@@ -21,6 +21,7 @@ _VERSIONS = (
     ("v2.11", "2019-06-24T00:00:00Z"),
     ("v2.12", "2019-09-11T00:00:00Z"),
 )
+CURRENT = _VERSIONS[-1][0]
 PATHS = ("/", "/v2", "/v2.0", "/v2/lbaas", "/v2.0/lbaas")
 
 
@@ -35,7 +36,7 @@ class VersionDocument:
         versions = [
             {
                 "id": identifier,
-                "status": "CURRENT" if identifier == _VERSIONS[-1][0] else "SUPPORTED",
+                "status": "CURRENT" if identifier == CURRENT else "SUPPORTED",
                 "updated": updated,
                 "links": [{"href": address, "rel": "self"}],
             }

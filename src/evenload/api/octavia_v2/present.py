@@ -191,12 +191,12 @@ TABLES: Mapping[Kind, Schema] = {
     Kind.MEMBER: schema.MEMBER,
     Kind.HEALTH_MONITOR: schema.HEALTH_MONITOR,
 }
-_READERS: Mapping[Kind, Mapping[str, _Reader]] = {kind: _readers(kind, table) for kind, table in TABLES.items()}
+READERS: Mapping[Kind, Mapping[str, _Reader]] = {kind: _readers(kind, table) for kind, table in TABLES.items()}
 
 
 def present(view: AnyView, wanted: Collection[str] | None = None) -> Json:
     """The whole object, or those of its attributes that are wanted."""
-    readers = _READERS[kind_of(view.record.item)]
+    readers = READERS[kind_of(view.record.item)]
     if wanted is None:
         shown = {name: read(view) for name, read in readers.items()}
     else:
