@@ -11,6 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
+from evenload.model.difference import Difference
 from evenload.model.errors import EvenloadError, ForeignDatabase, SecretUnavailable, ServerUnavailable, Unwelcome
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretReference
@@ -135,10 +136,20 @@ def read_assignments(result: Any) -> dict[str, int]:
 def pack_hint(load_balancer_id: str, generation: int, snapshot: Snapshot | None = None) -> bytes:
     fresh = b"null"
     if snapshot is not None:
-        found = snapshot.document
-        document = dump_desired(found) if isinstance(found, Desired) else dump_difference(found)
+        document = _pack_change(snapshot.document)
         fresh = b"[%b,%b,%b]" % (to_json(snapshot.moment), to_json(snapshot.database), document)
     return b"[%b,%d,%b]" % (to_json(load_balancer_id), generation, fresh)
+
+
+def _pack_change(change: Desired | Difference | Gone) -> bytes:
+    """An agent that expects a document finds none in ``null``, and fetches."""
+    match change:
+        case Gone():
+            return b"null"
+        case Desired():
+            return dump_desired(change)
+        case Difference():
+            return dump_difference(change)
 
 
 def read_hint(payload: bytes) -> tuple[str, int, Snapshot | None]:
@@ -148,7 +159,8 @@ def read_hint(payload: bytes) -> tuple[str, int, Snapshot | None]:
         return identifier, generation, None
     moment, database, document = fresh
     try:
-        snapshot = Snapshot(document=read_change(document), moment=moment, database=database)
+        change = Gone(load_balancer_id=identifier, generation=generation) if document is None else read_change(document)
+        snapshot = Snapshot(document=change, moment=moment, database=database)
     except UnknownContent:
         return identifier, generation, None
     return identifier, generation, snapshot

@@ -18,7 +18,7 @@ from typing import Generic, cast
 from sqlalchemy import Connection, Engine, event
 
 from evenload.interfaces import AgentBus, T, Transaction
-from evenload.model.desired import Desired
+from evenload.model.desired import Desired, Gone
 from evenload.model.difference import Difference, difference_of
 from evenload.model.errors import EvenloadError, Overtaken
 from evenload.model.snapshot import Snapshot
@@ -137,15 +137,17 @@ class SqlUnitOfWork:
     def _snapshot(self, hint: Hint, moment: float) -> Snapshot | None:
         """Of a large load balancer what has changed. None where the agent had better fetch the document."""
         tree, before = hint.tree, hint.before
-        if self._describe is None or tree is None:
+        if self._describe is None:
             return None
-        large = count_children(tree) > _RECORDS_IN_A_SNAPSHOT
-        if large and (before is None or not before.edition or not tree.edition):
+        large = tree is not None and count_children(tree) > _RECORDS_IN_A_SNAPSHOT
+        if large and (before is None or not before.edition or tree is None or not tree.edition):
             return None
+        document: Desired | Difference | Gone = Gone(load_balancer_id=hint.load_balancer_id, generation=hint.generation)
         try:
-            with self.read() as transaction:
-                self._database = self._database or transaction.identity()
-                document: Desired | Difference = self._describe(transaction, tree)
+            if tree is not None or self._database is None:
+                with self.read() as transaction:
+                    self._database = self._database or transaction.identity()
+                    document = document if tree is None else self._describe(transaction, tree)
         except EvenloadError:  # the change is committed; what stands in the way of a fetch is told to who fetches
             return None
         if large and before is not None and isinstance(document, Desired):

@@ -724,6 +724,19 @@ def test_of_two_documents_that_wait_the_newer_counts(world: World) -> None:
     assert str(world.host) == _built(newer)
 
 
+def test_what_is_removed_needs_no_fetch(world: World) -> None:
+    document = make_desired()
+    world.apply(document)
+    fetches, now = world.server.fetches, world.clock.monotonic()
+    world.clock.advance(1.0)
+    gone = Gone(load_balancer_id=BALANCER, generation=document.generation + 1)
+    world.server.put(gone)
+    world.agent.hint(BALANCER, gone.generation or 0, Snapshot(document=gone, moment=now + 0.5, database="d"))
+    world.run()
+    assert (world.server.fetches, world.server.outcomes[-1]) == (fetches, (2, DONE))
+    assert str(world.host) == ""
+
+
 def _hint_with(world: World, document: Desired, moment: float, *, put: bool = True, ahead: bool = True) -> None:
     if put:
         world.server.put(document)

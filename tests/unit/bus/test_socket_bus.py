@@ -305,6 +305,8 @@ def test_a_document_comes_with_its_hint_unless_it_is_too_long_for_one(site: Site
     assert received is not None
     assert isinstance(received.document, Difference)
     assert (received.document, received.document.changed.edition) == (changed, 8)
+    sender.hint("edge-1", "lb", 3, replace(snapshot, document=Gone(load_balancer_id="lb", generation=3)))
+    assert heard.get(timeout=LONG) == ("lb", 3, replace(snapshot, document=Gone(load_balancer_id="lb", generation=3)))
     member = document.members[0]
     long = replace(document, members=tuple(replace(member, id=str(number)) for number in range(1000)))
     sender.hint("edge-1", "lb", 2, replace(snapshot, document=long))

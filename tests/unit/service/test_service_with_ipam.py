@@ -165,13 +165,22 @@ def test_a_hint_brings_the_document_that_a_fetch_would_answer(site: Site) -> Non
     assert touched.moment > snapshot.moment
 
 
-def test_a_hint_of_what_is_removed_or_of_a_large_load_balancer_brings_no_document(site: Site) -> None:
+def test_a_hint_of_what_is_removed_says_so(site: Site) -> None:
     request = VipRequest(subnet_id=site.subnet)
     tree = site.load_balancers.create("project", a_balancer(vip=request))
     site.load_balancers.delete(tree.id, cascade=True)
+    snapshot = site.hints.snapshots[-1]
+    assert snapshot is not None
+    assert {tree.id: snapshot.document} == site.gateway.fetch("host-1", [tree.id])
+    assert isinstance(snapshot.document, Gone)
+    assert snapshot.database == site.uow.identity()
+
+
+def test_a_hint_of_a_large_load_balancer_brings_no_document(site: Site) -> None:
+    request = VipRequest(subnet_id=site.subnet)
     members = tuple(a_member(f"10.0.1.{number}") for number in range(200))
     site.load_balancers.create("project", a_balancer(vip=request, pools=(a_pool(members=members),)))
-    assert [snapshot is not None for snapshot in site.hints.snapshots] == [True, False, False]
+    assert [snapshot is not None for snapshot in site.hints.snapshots] == [False]
 
 
 def test_refused_creation_takes_no_address(site: Site) -> None:
