@@ -11,7 +11,6 @@ from tests.fakes.memory_store import MemoryStore
 from evenload.interfaces import UnitOfWork
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
-from evenload.store.tree_cache import TreeCache
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 
@@ -35,13 +34,13 @@ def store(
         yield MemoryStore(hints)
         return
     if request.param in KINDS:
-        yield SqlUnitOfWork(databases.empty(request.param).engine, hints, trees=TreeCache(large=0))
+        yield SqlUnitOfWork(databases.empty(request.param).engine, hints)
         return
     engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
     upgrade(engine)
     rehearsed = request.param == "sqlite rehearsed"  # whatever the size of a tree
     if rehearsed:
-        yield SqlUnitOfWork(engine, hints, records_in_a_turn=0, trees=TreeCache(large=0))
+        yield SqlUnitOfWork(engine, hints, records_in_a_turn=0)
     else:
         yield SqlUnitOfWork(engine, hints)
     engine.dispose()

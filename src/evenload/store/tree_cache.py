@@ -1,4 +1,4 @@
-"""Large load balancers as they were read or written last, so that a small change of one need not read all of it again.
+"""Load balancers as they were read or written last, so that a small change of one need not read all of it again.
 
 Every change of a load balancer's rows gives it another random revision, in the same transaction; so whoever has read
 the revision in a transaction may take the tree that goes with it. What another process writes, or a transaction that is
@@ -11,10 +11,8 @@ from collections import OrderedDict
 
 from evenload.model.tree import Tree
 
-LARGE = 100
-"""Children; a smaller tree is read almost as quickly."""
 _ROOM = 20_000
-"""Children in all, of a kilobyte or two."""
+"""Records in all, of a kilobyte or two."""
 
 
 def count_children(tree: Tree) -> int:
@@ -29,8 +27,7 @@ def new_edition() -> int:
 class TreeCache:
     """The least recently used go first where there is no more room."""
 
-    def __init__(self, *, large: int = LARGE, room: int = _ROOM) -> None:
-        self._large = large
+    def __init__(self, *, room: int = _ROOM) -> None:
         self._room = room
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[int, Tree]] = OrderedDict()
@@ -47,8 +44,8 @@ class TreeCache:
     def keep(self, tree: Tree, revision: int) -> None:
         with self._lock:
             self._drop(tree.id)
-            size = count_children(tree)
-            if not self._large <= size <= self._room:
+            size = 1 + count_children(tree)
+            if size > self._room:
                 return
             self._kept[tree.id] = revision, tree
             self._records += size
@@ -65,4 +62,4 @@ class TreeCache:
     def _drop(self, load_balancer_id: str) -> None:
         kept = self._kept.pop(load_balancer_id, None)
         if kept is not None:
-            self._records -= count_children(kept[1])
+            self._records -= 1 + count_children(kept[1])

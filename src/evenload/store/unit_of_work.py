@@ -65,7 +65,7 @@ class SqlUnitOfWork:
     ``busy_timeout``: seconds that a writer waits for the writers before it in this process. ``describe``: makes the
     document that goes with a hint; without it agents fetch what they are told of. ``records_in_a_turn``: of trees, that
     work reads while others wait, on SQLite; work that wants more is rehearsed. ``sync``: what brings SQLite's log to
-    the disk. ``trees``: keeps large load balancers in memory.
+    the disk.
     """
 
     def __init__(
@@ -77,7 +77,6 @@ class SqlUnitOfWork:
         describe: Describe | None = None,
         records_in_a_turn: int = RECORDS_IN_A_TURN,
         sync: Sync = os.fdatasync,
-        trees: TreeCache | None = None,
     ) -> None:
         self._most = records_in_a_turn
         self._engine = engine
@@ -89,7 +88,7 @@ class SqlUnitOfWork:
         # SQLite lets writers of other connections poll with growing pauses; in one process they can simply queue.
         self._queue = WriterQueue(busy_timeout)
         self._here = threading.local()
-        self._trees = trees or TreeCache()
+        self._trees = TreeCache()
         self._claims = Claims()
         self._log: WriteAheadLog | None = None
         if self._sqlite:

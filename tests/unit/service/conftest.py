@@ -32,7 +32,6 @@ from evenload.service.quotas import Quotas, QuotaSettings, v1_limits
 from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.tables import METADATA
-from evenload.store.tree_cache import TreeCache
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 
@@ -137,11 +136,7 @@ def uow(request: pytest.FixtureRequest, tmp_path: Path, hints: NotedHints) -> It
     engine = open_engine(settings)
     METADATA.create_all(engine)
     rehearsed = request.param == "sqlite rehearsed"  # whatever the size of a tree
-    store = (
-        SqlUnitOfWork(engine, hints, records_in_a_turn=0, trees=TreeCache(large=0))
-        if rehearsed
-        else SqlUnitOfWork(engine, hints)
-    )
+    store = SqlUnitOfWork(engine, hints, records_in_a_turn=0) if rehearsed else SqlUnitOfWork(engine, hints)
     yield store
     store.close()
 

@@ -8,6 +8,7 @@ from sqlalchemy import Dialect, Engine, event
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.schema import CreateTable
 from tests.contract.samples import a_network, a_port, a_subnet, a_tree, moment, retouched
+from tests.fakes.hints import NotedHints
 from tests.own_thread import of_this_thread
 
 from evenload.interfaces import Transaction
@@ -79,10 +80,17 @@ def test_a_tree_is_read_by_a_statement_per_kind_and_one_for_placements(store: Sq
     @store.write
     def _(transaction: Transaction) -> None:
         transaction.insert_tree(tree)
-        said.clear()
-        transaction.tree(tree.id)
 
+    other = SqlUnitOfWork(store._engine, NotedHints())  # what this one has written it need not read
+    said.clear()
+    with other.read() as reader:
+        assert reader.tree(tree.id) is not None
     assert len(said) == 6
+    said.clear()
+    for unit in (store, other):
+        with unit.read() as reader:
+            assert reader.tree(tree.id) == tree
+    assert len(said) == 2
 
 
 @pytest.mark.parametrize(("kind", "statements"), [(Kind.LOAD_BALANCER, 3), (Kind.POOL, 5), (Kind.MEMBER, 1)])

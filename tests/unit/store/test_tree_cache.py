@@ -1,4 +1,4 @@
-"""A large load balancer is read once, and is what the database holds all the same, whoever changes it."""
+"""A load balancer is read once, and is what the database holds all the same, whoever changes it."""
 
 from dataclasses import replace
 
@@ -123,12 +123,11 @@ def _listeners_of(tree: Tree):  # type: ignore[no-untyped-def]
 
 
 def test_there_is_room_for_so_many_children_only() -> None:
-    cache = TreeCache(large=10, room=100)
-    first, second, third, small, huge = (a_tree(members=members) for members in (38, 38, 38, 2, 200))
-    for number, tree in enumerate((first, second, small, huge)):
+    cache = TreeCache(room=100)
+    first, second, third, huge = (a_tree(members=members) for members in (38, 38, 38, 200))
+    for number, tree in enumerate((first, second, huge)):
         cache.keep(tree, number)
-    assert cache.get(small.id, 2) is None
-    assert cache.get(huge.id, 3) is None
+    assert cache.get(huge.id, 2) is None
     assert cache.get(second.id, 0) is None
     assert cache.get(second.id, 1) is second
     assert cache.get(first.id, 0) is first
