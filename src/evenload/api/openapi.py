@@ -13,7 +13,6 @@ import falcon
 
 from evenload.api.encoding import encode
 from evenload.api.fields import JsonSchema
-from evenload.api.paging import Column
 
 Json = dict[str, Any]
 
@@ -23,6 +22,8 @@ REFERENCES: JsonSchema = {
     "type": "array",
     "items": {"type": "object", "properties": {"id": IDENTIFIER}, "required": ["id"], "additionalProperties": False},
 }
+FIELDS: Mapping[str, JsonSchema] = {"fields": {"type": "array", "items": TEXT}}
+TAG_FILTERS: Mapping[str, JsonSchema] = dict.fromkeys(("tags", "tags-any", "not-tags", "not-tags-any"), TEXT)
 _FAULT: JsonSchema = {
     "type": "object",
     "properties": {"faultcode": {"enum": ["Client", "Server"]}, "faultstring": TEXT, "debuginfo": {"type": "null"}},
@@ -81,21 +82,24 @@ def wrapped(wrapper: str, inner: JsonSchema) -> JsonSchema:
     return closed({wrapper: inner}, [wrapper])
 
 
-def listed(plural: str, item: JsonSchema) -> JsonSchema:
-    """One page of a list, with the links to its neighbours."""
+def listed(plural: str, item: JsonSchema, *, links_key: str | None = None) -> JsonSchema:
+    """One page of a list, with the links to its neighbours under ``links_key``, or the list's name with ``_links``."""
     link = closed({"rel": {"enum": ["next", "previous"]}, "href": TEXT}, ["rel", "href"])
-    links = {"type": "array", "items": link}
-    key = f"{plural}_links"
-    return closed({plural: {"type": "array", "items": item}, key: links}, [plural, key])
+    key = links_key or f"{plural}_links"
+    page = {plural: {"type": "array", "items": item}, key: {"type": "array", "items": link}}
+    return closed(page, [plural, key])
 
 
-def list_query(columns: Mapping[str, Column], types: Mapping[str, JsonSchema], *, tags: bool) -> dict[str, JsonSchema]:
-    """What a list may be asked. ``types``: of the attributes that are no plain text."""
-    labels = ("tags", "tags-any", "not-tags", "not-tags-any") if tags else ()
+def unlinked(plural: str, item: JsonSchema) -> JsonSchema:
+    """A list that is never cut into pages by itself."""
+    return wrapped(plural, {"type": "array", "items": item})
+
+
+def list_query(columns: Mapping[str, JsonSchema]) -> dict[str, JsonSchema]:
+    """What a list may be asked: a filter for each column, and what is the same for all lists."""
     return {
-        **{name: types.get(name, TEXT) for name in columns},
-        **dict.fromkeys(labels, TEXT),
-        "fields": {"type": "array", "items": TEXT},
+        **columns,
+        **FIELDS,
         "sort": TEXT,
         "sort_key": TEXT,
         "sort_dir": TEXT,

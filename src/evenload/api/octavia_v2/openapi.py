@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from evenload.api.attributes import Attribute, Part, Schema, nullable
 from evenload.api.fields import JsonSchema
 from evenload.api.octavia_v2 import members, schema
+from evenload.api.octavia_v2 import openapi_offers as offers
 from evenload.api.octavia_v2.present import READERS, TABLES
 from evenload.api.octavia_v2.resources import COLUMNS, WORDS
 from evenload.api.openapi import (
+    FIELDS,
     IDENTIFIER,
     REFERENCES,
+    TAG_FILTERS,
     TEXT,
     Operation,
     Paths,
@@ -42,6 +45,7 @@ _COMMON: Mapping[str, JsonSchema] = {
 _SHOWN: Mapping[Kind, Mapping[str, JsonSchema]] = {
     Kind.LOAD_BALANCER: {
         "provider": TEXT,
+        "flavor_id": nullable(IDENTIFIER),
         "vip_address": TEXT,
         "vip_subnet_id": nullable(IDENTIFIER),
         "vip_network_id": nullable(IDENTIFIER),
@@ -122,7 +126,7 @@ def components() -> dict[str, JsonSchema]:
     made["Statistics"] = _STATISTICS
     made["Quota"] = _quota()
     made["QuotaUpdate"] = schema.QUOTA.json_update
-    return made
+    return made | offers.components()
 
 
 def _tree(made: Mapping[str, JsonSchema]) -> JsonSchema:
@@ -163,10 +167,8 @@ def _quota() -> JsonSchema:
 
 def _queries(kind: Kind) -> dict[str, JsonSchema]:
     types = {name: each.type.json for name, each in TABLES[kind].attributes.items() if each.type.query is not None}
-    return {**list_query(COLUMNS[kind], types, tags=True), "project_id": TEXT}
-
-
-_FIELDS: Mapping[str, JsonSchema] = {"fields": {"type": "array", "items": TEXT}}
+    columns = {name: types.get(name, TEXT) for name in COLUMNS[kind]}
+    return {**list_query(columns), **TAG_FILTERS, "project_id": TEXT}
 
 
 def _collection(kind: Kind, table: Schema, *, tree: bool = False) -> dict[str, Operation]:
@@ -188,7 +190,7 @@ def _item(kind: Kind) -> dict[str, Operation]:
     name = component(kind)
     cascade = {"cascade": {"type": "boolean"}} if kind is Kind.LOAD_BALANCER else None
     return {
-        "GET": Operation(summary=f"Show a {word}", answer=wrapped(word, reference(name)), query=_FIELDS),
+        "GET": Operation(summary=f"Show a {word}", answer=wrapped(word, reference(name)), query=FIELDS),
         "PUT": Operation(
             summary=f"Change a {word}",
             body=wrapped(word, reference(f"{name}Update")),
@@ -200,7 +202,7 @@ def _item(kind: Kind) -> dict[str, Operation]:
 
 def paths() -> Paths:
     """Of the resources as ``/v2.0/lbaas`` has them; the same stands under ``/v2/lbaas``, ``/v2.0`` and ``/v2``."""
-    found: dict[str, dict[str, Operation]] = {}
+    found: dict[str, Mapping[str, Operation]] = {}
     for kind in TABLES:
         if kind is Kind.MEMBER:
             collection, item = "/pools/{id}/members", "/pools/{id}/members/{member_id}"
@@ -209,12 +211,13 @@ def paths() -> Paths:
             item = f"{collection}/{{id}}"
         found[collection] = _collection(kind, TABLES[kind], tree=kind is Kind.LOAD_BALANCER)
         found[item] = _item(kind)
-    found["/pools/{id}/members"]["PUT"] = Operation(
+    batch = Operation(
         summary="Replace the members of a pool",
         status=202,
         body=wrapped("members", members.BATCH.json),
         query={"additive_only": {"type": "boolean"}},
     )
+    found["/pools/{id}/members"] = {**found["/pools/{id}/members"], "PUT": batch}
     for plural in ("loadbalancers", "listeners"):
         found[f"/{plural}/{{id}}/stats"] = {
             "GET": Operation(summary="Statistics", answer=wrapped("stats", reference("Statistics")))
@@ -224,7 +227,7 @@ def paths() -> Paths:
             "GET": Operation(summary="Status tree", answer=wrapped("statuses", reference("StatusTree")))
         }
     found["/loadbalancers/{id}/failover"] = {"PUT": Operation(summary="Build it anew", status=202)}
-    found |= _quotas()
+    found |= {**_quotas(), **offers.paths()}
     return {f"{_PREFIX}{path}": operations for path, operations in found.items()}
 
 
