@@ -21,6 +21,8 @@ _CHECKS = ("check_health", "check_rise", "agent_health", "agent_rise", "check_de
 _NEWS = ("pxname", "svname", "status", *_TRAFFIC, *_CHECKS)
 _BESIDES = ("check_duration", "lastchg")
 """Of the last check, and of the moment: not news by themselves."""
+_MOVING = ("lastchg", "check_duration", "lastsess")
+"""What differs from look to look where nothing happens: none of it is news."""
 _LATE = ("log-format string evaluated to an empty string", "tcp-check send : failed to build log-format string")
 _EFFECTS = ("pxname", "svname", "status", "weight", "act", "bck")
 
@@ -31,11 +33,15 @@ class Table:
     def __init__(self) -> None:
         self._known: dict[Cells, ProxyStatistics] = {}
         self._rows: Rows = ()
+        self._standing: list[list[str]] = []
 
     def read(self, answer: str) -> Rows:
         """The rows as they were just now, those without news, and the tuple of nothing but these, being the very ones
         that were read before: their latency is that of an earlier check. Raises ValueError where it is no such table.
         """
+        standing = _standing(answer)
+        if standing and standing == self._standing:
+            return self._rows
         now = datetime.now(UTC)
         head, rows = _table(answer)
         news_of = _picker(head, _NEWS)
@@ -52,6 +58,7 @@ class Table:
             raise ValueError("not a table of statistics") from error
         if not same or len(found) != len(before):
             self._known, self._rows = found, tuple(found.values())
+        self._standing = standing
         return self._rows
 
 
@@ -76,6 +83,34 @@ def _table(answer: str) -> tuple[str, Iterator[list[str]]]:
     head, *lines = answer.splitlines() or [""]
     # Quotes are rare, and this is done for each load balancer at each look.
     return head, csv.reader(lines) if '"' in answer else (line.split(",") for line in lines)
+
+
+def _standing(answer: str) -> list[list[str]]:
+    """Of each line what does not move by itself: of two tables in which that is the same all rows are. Most looks end
+    here, so no more is taken apart than that needs."""
+    head, *lines = answer.splitlines() or [""]
+    moving = _moving(head)
+    if moving is None or '"' in answer:
+        return []
+    at, last = moving[0], moving[0] + 1
+    found = [head.split(",", 0)]
+    for line in lines:
+        cells = line.split(",", last)
+        if len(cells) <= at:
+            return []
+        for each in moving:
+            del cells[each]
+        found.append(cells)
+    return found
+
+
+@lru_cache(maxsize=16)
+def _moving(head: str) -> tuple[int, ...] | None:
+    """The numbers of the columns that move by themselves, the last one first; None where one is missing."""
+    columns = {name: number for number, name in enumerate(head.removeprefix("# ").split(","))}
+    if not columns.keys() >= set(_MOVING):
+        return None
+    return tuple(sorted((columns[name] for name in _MOVING), reverse=True))
 
 
 @lru_cache(maxsize=16)
