@@ -29,7 +29,7 @@ from evenload.model.network import Network, Port, Subnet
 from evenload.model.network_steps import NetworkStep
 from evenload.model.observed import NetworkObserved, Observed
 from evenload.model.query import Page, Query, View
-from evenload.model.registration import Registration, Welcome
+from evenload.model.registration import DEFAULT_ZONE, Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
 from evenload.model.snapshot import Snapshot
 from evenload.model.totals import Count
@@ -46,6 +46,7 @@ class AgentRecord:
     """A host that serves load balancers. ``load``: how many it has. ``admin_state_up`` False: it is given no more.
 
     ``created_at``: first heard of; ``started_at``: last registered; None where that was before it was written down.
+    ``availability_zone``: that of its host, as it last said.
     """
 
     name: str
@@ -55,6 +56,7 @@ class AgentRecord:
     started_at: datetime | None = None
     admin_state_up: bool = True
     description: str = ""
+    availability_zone: str = DEFAULT_ZONE
 
 
 # A transaction in parts: a function takes the part that it needs. ``insert_*`` makes what was not there, ``update_*``
@@ -125,11 +127,13 @@ class AgentPart(Protocol):
     def locked_agent(self, name: str) -> AgentRecord | None:
         """As it is now. Nobody else holds it, or gets it by this method, until the transaction ends."""
 
-    def insert_agent(self, name: str, moment: datetime) -> None:
+    def insert_agent(self, name: str, moment: datetime, availability_zone: str = DEFAULT_ZONE) -> None:
         """Heard of for the first time, and started, at that moment."""
 
-    def agent_seen(self, name: str, moment: datetime, *, started: bool = False) -> bool:
-        """False where there is no such agent."""
+    def agent_seen(
+        self, name: str, moment: datetime, *, started: bool = False, availability_zone: str | None = None
+    ) -> bool:
+        """False where there is no such agent. ``availability_zone`` None: as it was."""
 
     def update_agent(self, name: str, *, admin_state_up: bool, description: str) -> None: ...
 

@@ -23,6 +23,7 @@ from evenload.model.errors import Conflict, Overtaken
 from evenload.model.held_port import HeldPort, PortState
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
+from evenload.model.registration import DEFAULT_ZONE
 from evenload.model.status import is_pending
 from evenload.model.totals import Count
 from evenload.model.tree import Tree, kind_of
@@ -137,16 +138,26 @@ class MemoryTransaction:
 
     locked_agent = held_agent
 
-    def insert_agent(self, name: str, moment: datetime) -> None:
+    def insert_agent(self, name: str, moment: datetime, availability_zone: str = DEFAULT_ZONE) -> None:
         now = moment.astimezone(UTC)
-        _put_new(self._writable().agents, name, AgentRecord(name=name, seen_at=now, created_at=now, started_at=now))
+        record = AgentRecord(
+            name=name, seen_at=now, created_at=now, started_at=now, availability_zone=availability_zone
+        )
+        _put_new(self._writable().agents, name, record)
 
-    def agent_seen(self, name: str, moment: datetime, *, started: bool = False) -> bool:
+    def agent_seen(
+        self, name: str, moment: datetime, *, started: bool = False, availability_zone: str | None = None
+    ) -> bool:
         now = moment.astimezone(UTC)
         known = self._writable().agents.get(name)
         if known is None:
             return False
-        self._state.agents[name] = replace(known, seen_at=now, started_at=now if started else known.started_at)
+        self._state.agents[name] = replace(
+            known,
+            seen_at=now,
+            started_at=now if started else known.started_at,
+            availability_zone=known.availability_zone if availability_zone is None else availability_zone,
+        )
         return True
 
     def update_agent(self, name: str, *, admin_state_up: bool, description: str) -> None:

@@ -85,6 +85,10 @@ def _load_balancer_rules() -> Iterator[tuple[str, str]]:
     yield "provider-flavor:get_all", _ADMIN
     yield from ((f"flavor:{action}", _READ) for action in ("get_all", "get_one"))
     yield from ((f"flavor:{action}", _ADMIN) for action in ("post", "put", "delete"))
+    yield from ((f"availability-zone:{action}", _READ) for action in ("get_all", "get_one"))
+    yield from ((f"availability-zone:{action}", _ADMIN) for action in ("post", "put", "delete"))
+    for action in ("get_all", "get_one", "post", "put", "delete"):
+        yield f"availability-zone-profile:{action}", _ADMIN
     yield from ((f"flavor-profile:{action}", _ADMIN) for action in ("get_all", "get_one", "post", "put", "delete"))
     yield from ((f"quota:{action}", _READ_QUOTA) for action in ("get_all", "get_one", "get_defaults"))
     yield "quota:get_all-global", "rule:load-balancer:read-quota-global"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from evenload.model.catalogue import Flavor, FlavorProfile
+from evenload.model.catalogue import Flavor, FlavorProfile, Zone, ZoneProfile
 from evenload.service.agent_registry import AgentRegistry
 from evenload.service.catalogue import Catalogue
 from evenload.service.health_monitors import HealthMonitors
@@ -39,5 +39,6 @@ class Services:
     health_monitors: HealthMonitors
     quotas: Quotas
     flavors: Catalogue[FlavorProfile, Flavor]
+    zones: Catalogue[ZoneProfile, Zone]
     networks: Networks
     v1: V1Services

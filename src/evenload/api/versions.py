@@ -1,10 +1,10 @@
 """Version documents, the one thing clients read before anything else; and where the service is asked for its health.
 
 Only versions whose feature exists are announced, in ascending order, the last one CURRENT: clients take the last or
-highest one and switch features on by it (cloud-provider-openstack needs 2.1 for timeouts, 2.5 for tags and 2.12 for
-allowed CIDRs). So there are gaps: 2.2 is UDP, 2.6 flavors, 2.8 TLS authentication; what a client sends of those all the
-same is refused with the attribute's name. 2.13 (SOURCE_IP_PORT) and later are not announced, though some of what they
-brought is accepted: a number above 2.13 would promise availability zones.
+highest one and switch features on by it (cloud-provider-openstack needs 2.1 for timeouts, 2.5 for tags, 2.6 for
+flavors, 2.12 for allowed CIDRs, 2.14 for availability zones). So there are gaps: 2.2 is UDP, 2.8 TLS authentication,
+2.13 SOURCE_IP_PORT; what a client sends of those all the same is refused with the attribute's name. What is later than
+2.14 is not announced, though some of it is accepted: a number above 2.15 would promise HTTP monitors on UDP pools.
 
 ``/v2`` and ``/v2.0`` answer with the same document, which Octavia does not: an endpoint that ends in one of them works.
 """
@@ -17,9 +17,11 @@ _VERSIONS = (
     ("v2.0", "2016-12-11T00:00:00Z"),
     ("v2.1", "2018-04-20T00:00:00Z"),
     ("v2.5", "2019-01-21T00:00:00Z"),
+    ("v2.6", "2019-01-25T00:00:00Z"),
     ("v2.10", "2019-03-05T00:00:00Z"),
     ("v2.11", "2019-06-24T00:00:00Z"),
     ("v2.12", "2019-09-11T00:00:00Z"),
+    ("v2.14", "2019-11-10T00:00:00Z"),
 )
 CURRENT = _VERSIONS[-1][0]
 PATHS = ("/", "/v2", "/v2.0", "/v2/lbaas", "/v2.0/lbaas")

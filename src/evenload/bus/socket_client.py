@@ -143,7 +143,7 @@ class SocketServer:
         with _translated("register"):
             connection = self._connect()
             try:
-                connection.send(messages.pack_call("register", (self._agent, registration)))
+                connection.send(messages.pack_registration(self._agent, registration))
                 answer = connection.receive()
                 if answer is None:
                     raise FrameError("the server closed the connection")

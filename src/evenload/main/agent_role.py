@@ -116,7 +116,14 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
         behaviour = replace(settings.agent, removal_share=1.0) if confirmed else settings.agent
         agent = Agent(server, host, settings.render, SystemClock(), behaviour, faults)
         registrar = Registrar(
-            server, state, settings.host_name, host.load_balancer_ids, agent.resync, ended.set, faults
+            server,
+            state,
+            settings.host_name,
+            settings.availability_zone,
+            host.load_balancer_ids,
+            agent.resync,
+            ended.set,
+            faults,
         )
         stack.callback(registrar.stop)
         registrar.start()

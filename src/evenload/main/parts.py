@@ -21,7 +21,7 @@ from evenload.model.errors import EvenloadError
 from evenload.model.tree import Tree
 from evenload.ports.ipam import Ipam
 from evenload.service.agent_registry import AgentRegistry
-from evenload.service.catalogue import FLAVORS, Catalogue
+from evenload.service.catalogue import FLAVORS, ZONES, Catalogue
 from evenload.service.context import Context
 from evenload.service.documents import build_desired
 from evenload.service.health_monitors import HealthMonitors
@@ -98,6 +98,7 @@ def build_services(settings: Settings, foundation: Foundation) -> Services:
         health_monitors=HealthMonitors(context),
         quotas=Quotas(context.uow, context.limits),
         flavors=Catalogue(context, FLAVORS),
+        zones=Catalogue(context, ZONES),
         networks=Networks(context.uow, settings.networks, foundation.clock, foundation.new_id, foundation.source),
         v1=_lbaas_v1(settings, context),
     )

@@ -39,6 +39,7 @@ class Registrar:
         server: Line,
         state: StateDirectory,
         name: str,
+        zone: str,
         held: Callable[[], Sequence[str]],
         resync: Callable[[], None],
         give_up: Callable[[], None],
@@ -47,6 +48,7 @@ class Registrar:
         self._server = server
         self._state = state
         self._name = name
+        self._zone = zone
         self._held = held
         self._resync = resync
         self._give_up = give_up
@@ -121,6 +123,7 @@ class Registrar:
                 adopt=self._state.adopts_any_database(),
                 load_balancers=tuple(self._held()),
                 started=not self._registered,
+                availability_zone=self._zone,
             )
         )
         self._state.ensure_agent_name(self._name)

@@ -21,6 +21,7 @@ from evenload.api.settings import ApiSettings, PolicySettings
 from evenload.host.preflight import read_open_files_limit
 from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSettings, VifDriver
 from evenload.main.database_place import DATABASE, DIRECTORY
+from evenload.model.registration import DEFAULT_ZONE
 from evenload.render.options import RenderOptions
 from evenload.service.networks import NetworkSettings
 from evenload.service.quotas import L7, RESOURCES, QuotaSettings
@@ -162,6 +163,11 @@ _AGENT = [
         help="What VIP ports are plugged into.",
     ),
     cfg.StrOpt("netns_dir", default="/run/netns", help="Where namespaces are named; ip netns looks in /run/netns."),
+    cfg.StrOpt(
+        "availability_zone",
+        default=DEFAULT_ZONE,
+        help="Availability zone of this host; compute_zone in the profile of a zone chooses hosts by it.",
+    ),
     cfg.FloatOpt("resync_interval", default=30.0, min=0.2, help="Seconds between looks at the whole host."),
     cfg.FloatOpt(
         "statistics_interval",
@@ -262,7 +268,8 @@ class ServerSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """``database`` is SQLAlchemy's URL. It may hold a password: never log it. ``host_name``: this agent's name.
-    ``run_path``: where server and agent meet. ``files``: where all this was read."""
+    ``run_path``: where server and agent meet. ``files``: where all this was read.
+    ``availability_zone``: that of this host."""
 
     files: tuple[Path, ...]
     state_path: Path
@@ -277,6 +284,7 @@ class Settings:
     quotas: QuotaSettings
     networks: NetworkSettings
     agent: AgentSettings
+    availability_zone: str
     host: HostSettings
     render: RenderOptions
     pending_timeout: timedelta = timedelta(seconds=60)
@@ -408,6 +416,7 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
             statistics_interval=conf.agent.statistics_interval,
             removal_share=conf.agent.removal_share,
         ),
+        availability_zone=_zone(conf.agent.availability_zone),
         host=HostSettings(
             state_dir=balancers,
             netns_dir=Path(conf.agent.netns_dir),
@@ -440,6 +449,12 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
             log_socket=_log_socket(conf.haproxy.log_socket),
         ),
     )
+
+
+def _zone(name: str) -> str:
+    if not 1 <= len(name) <= 255 or not name.isprintable():
+        raise SettingsError("[agent] availability_zone: a name of at most 255 characters is needed")
+    return name
 
 
 def _log_socket(path: str | None) -> str | None:

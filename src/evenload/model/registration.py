@@ -11,13 +11,17 @@ FEATURES: frozenset[str] = frozenset()
 nothing to it."""
 
 
+DEFAULT_ZONE = "nova"
+"""The availability zone of a host of which nothing else was said, as in Neutron and Nova."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """``former``: the name under which this agent's load balancers were given to it, where that was another one.
 
     ``database``: the identity of the database that gave them, None where it was never written down; ``adopt``: an
     operator said that it may be any. ``load_balancers``: the ids of those that are on this host. ``started``: the agent
-    begins; False where only its connection was lost.
+    begins; False where only its connection was lost. ``availability_zone``: that of its host.
     """
 
     version: int = PAYLOAD_VERSION
@@ -27,6 +31,7 @@ class Registration:
     adopt: bool = False
     load_balancers: tuple[str, ...] = ()
     started: bool = True
+    availability_zone: str = DEFAULT_ZONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
 from evenload.model.difference import Difference
 from evenload.model.errors import EvenloadError, ForeignDatabase, SecretUnavailable, ServerUnavailable, Unwelcome
-from evenload.model.registration import Registration, Welcome
+from evenload.model.registration import DEFAULT_ZONE, Registration, Welcome
 from evenload.model.secret import SecretReference
 from evenload.model.snapshot import Snapshot
 from evenload.payloads.documents import (
@@ -44,6 +44,7 @@ _BODIES: dict[str, TypeAdapter[Any]] = {
     "report": TypeAdapter(tuple[Report], config=_STRICT),
     "health": TypeAdapter(list[Health], config=_STRICT),
 }
+_REGISTRATION = TypeAdapter(Registration)
 _WELCOME: TypeAdapter[tuple[Welcome]] = TypeAdapter(tuple[Welcome], config=_STRICT)
 _ASSIGNMENTS = TypeAdapter(dict[str, int])
 _HINT = TypeAdapter(tuple[str, int, tuple[float, str, Any] | None])
@@ -51,6 +52,12 @@ _HINT = TypeAdapter(tuple[str, int, tuple[float, str, Any] | None])
 
 def pack_call(call: str, body: object) -> bytes:
     return to_json({"call": call, "body": body})
+
+
+def pack_registration(agent: str, registration: Registration) -> bytes:
+    """A host in the default zone says so to no server: one of an earlier version does not know of zones."""
+    left_out = {"availability_zone"} if registration.availability_zone == DEFAULT_ZONE else set()
+    return pack_call("register", (agent, _REGISTRATION.dump_python(registration, mode="json", exclude=left_out)))
 
 
 def read_call(payload: bytes) -> tuple[str, Any]:

@@ -16,7 +16,7 @@ from evenload.interfaces import SecretStore, Transaction
 from evenload.model import placement
 from evenload.model.desired import Desired, Gone, Health, Report
 from evenload.model.errors import ForeignDatabase, Overtaken, ServerUnavailable, StoreUnavailable
-from evenload.model.registration import Registration, Welcome, is_foreign
+from evenload.model.registration import DEFAULT_ZONE, Registration, Welcome, is_foreign
 from evenload.model.secret import SecretBytes, SecretReference
 from evenload.model.totals import renamed
 from evenload.model.tree import Tree
@@ -66,7 +66,7 @@ class AgentGateway:
                 self._databases[agent] = database
             former = registration.former
             moved = self._rename(former, agent) if former is not None and former != agent else 0
-            self._note_life(agent, started=registration.started)
+            self._note_life(agent, started=registration.started, zone=registration.availability_zone)
         self.registered.set()
         return Welcome(database=database, moved=moved)
 
@@ -176,16 +176,17 @@ class AgentGateway:
         if registered is not None and self._context.uow.identity() != registered:
             raise ServerUnavailable("The server's database is another one than the agent registered with.")
 
-    def _note_life(self, agent: str, *, started: bool = False) -> None:
+    def _note_life(self, agent: str, *, started: bool = False, zone: str | None = None) -> None:
+        """``zone``: it says in which availability zone it is."""
         now = self._context.now()
         with self._lock:
             last = self._written.get(agent)
-        if not started and last is not None and now - last < SIGN_OF_LIFE_EVERY:
+        if zone is None and not started and last is not None and now - last < SIGN_OF_LIFE_EVERY:
             return
 
         def work(transaction: Transaction) -> None:
-            if not transaction.agent_seen(agent, now, started=started):
-                transaction.insert_agent(agent, now)
+            if not transaction.agent_seen(agent, now, started=started, availability_zone=zone):
+                transaction.insert_agent(agent, now, zone or DEFAULT_ZONE)
 
         self._context.uow.write(work)
         with self._lock:

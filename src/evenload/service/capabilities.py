@@ -94,6 +94,30 @@ FLAVOR: tuple[Capability, ...] = (
     Capability("allow_member_sriov", _NO_MEANING, _truth, alien=True),
 )
 
+ZONE: tuple[Capability, ...] = (
+    Capability(
+        "compute_zone",
+        "Load balancers of the zone are given to hosts whose [agent] availability_zone is this. Default: any host.",
+        _word,
+    ),
+    Capability(
+        "valid_vip_networks",
+        "Ids of the networks on which VIPs may lie; another one is refused. Default, and where the list is empty: any.",
+        _networks,
+    ),
+    Capability("volume_zone", _NO_MEANING, _word, alien=True),
+    Capability("management_network", _NO_MEANING, _word, alien=True),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneValues:
+    """``hosts``: the availability zone of the agents that may have its load balancers, None for any. ``networks``:
+    where VIPs may lie, empty for anywhere."""
+
+    hosts: str | None = None
+    networks: tuple[str, ...] = ()
+
 
 def capabilities_of(table: tuple[Capability, ...], provider: str) -> list[Capability]:
     """Those that the provider has under that name."""
@@ -118,6 +142,11 @@ def read_data(table: tuple[Capability, ...], provider: str, text: str, *, field:
 
 def flavor_values(data: Mapping[str, Any]) -> FlavorValues:
     return FlavorValues(**{name: data[name] for name in ("threads", "connection_limit", "log") if name in data})
+
+
+def zone_values(data: Mapping[str, Any]) -> ZoneValues:
+    networks = tuple(each.lower() for each in data.get("valid_vip_networks", ()))
+    return ZoneValues(hosts=data.get("compute_zone"), networks=networks)
 
 
 def _parse(text: str, field: str) -> Mapping[str, Any]:

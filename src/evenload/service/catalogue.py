@@ -13,7 +13,7 @@ from evenload.model.catalogue import Flavor, FlavorProfile, Zone, ZoneProfile
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Invalid, NotFound
 from evenload.model.query import Query
-from evenload.service.capabilities import FLAVOR, Capability, read_data
+from evenload.service.capabilities import FLAVOR, ZONE, Capability, read_data
 from evenload.service.context import Context
 
 P = TypeVar("P", FlavorProfile, ZoneProfile)
@@ -45,6 +45,17 @@ FLAVORS: Branch[FlavorProfile, Flavor] = Branch(
     profile_field="flavor_profile_id",
     data_field="flavor_data",
     capabilities=FLAVOR,
+)
+
+ZONES: Branch[ZoneProfile, Zone] = Branch(
+    profile=ZoneProfile,
+    offer=Zone,
+    has_id=False,
+    word="Availability Zone",
+    chosen="availability_zone",
+    profile_field="availability_zone_profile_id",
+    data_field="availability_zone_data",
+    capabilities=ZONE,
 )
 
 

@@ -50,10 +50,11 @@ class BalancerDraft(Draft):
     vip: VipRequest
     provider: str | None = None
     flavor_id: str | None = None
+    availability_zone: str | None = None
     listeners: tuple[ListenerDraft, ...] = ()
     pools: tuple[PoolDraft, ...] = ()
 
     @property
     def chooses(self) -> bool:
         """Something of what administrators offer."""
-        return self.flavor_id is not None
+        return self.flavor_id is not None or self.availability_zone is not None

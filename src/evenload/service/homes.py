@@ -18,10 +18,12 @@ _ATTEMPTS = 10
 Choose = Callable[[Sequence[AgentRecord]], AgentRecord]
 
 
-def take_agent(context: Context, transaction: AgentPart) -> AgentRecord:
-    """For something new. Raises NoHost."""
+def take_agent(context: Context, transaction: AgentPart, zone: str | None = None) -> AgentRecord:
+    """For something new, in that availability zone where one is named. Raises NoHost."""
     now = context.now()
-    return _held(transaction, lambda agents: choose_agent(agents, now=now, alive_for=context.agent_down_time))
+    return _held(
+        transaction, lambda agents: choose_agent(agents, now=now, alive_for=context.agent_down_time, zone=zone)
+    )
 
 
 def take_agent_for(context: Context, transaction: AgentPart, bound: str) -> AgentRecord:

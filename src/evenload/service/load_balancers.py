@@ -16,7 +16,7 @@ from evenload.model.totals import totals_of
 from evenload.model.tree import Tree, kind_of
 from evenload.service import drafts, guards
 from evenload.service.capabilities import OWN_NAME
-from evenload.service.choices import choose_flavor
+from evenload.service.choices import Choice, choose_offers, zone_of
 from evenload.service.commands import BalancerDraft, Changes
 from evenload.service.context import Context
 from evenload.service.homes import hold_agents, take_agent
@@ -41,7 +41,8 @@ class LoadBalancers:
         context = self._context
         now = context.now()
         # Whatever needs no transaction is done before the writer's turn: others wait for that.
-        draft = replace(draft, item={**draft.item, **self._chosen(draft)})
+        choice = self._choice(draft)
+        draft = replace(draft, item={**draft.item, **choice.fields})
         planned = plan_tree(context.new_id(), draft, drafts.Birth(project_id, 1, now), context.new_id)
         for listener in planned.listeners.values():
             for pool_id in pools_used_by(listener.item):
@@ -51,7 +52,7 @@ class LoadBalancers:
         wanted = wanted_by(kind_of(record.item) for record in planned.records())
 
         with context.uow.read() as reader:
-            choose_agent(reader.agents(), now=now, alive_for=context.agent_down_time)
+            choose_agent(reader.agents(), now=now, alive_for=context.agent_down_time, zone=choice.zone.hosts)
         context.ports.check_subnets(
             [each.item.subnet_id for each in planned.members.values()],
             project_id,
@@ -61,10 +62,11 @@ class LoadBalancers:
 
             def work(transaction: Transaction) -> tuple[Tree, AgentRecord]:
                 if draft.chooses:
-                    choose_flavor(context, transaction, draft)
+                    choose_offers(context, transaction, draft)
                 context.limits.require_room(transaction, project_id, wanted)
                 port = claim(transaction)
-                chosen = take_agent(context, transaction)
+                choice.require_network(port.network_id)
+                chosen = take_agent(context, transaction, choice.zone.hosts)
                 made = hosted_at(planned, port, chosen.name)
                 guards.require(rules.validate_vip(made))
                 transaction.insert_tree(made)
@@ -74,12 +76,12 @@ class LoadBalancers:
         log.info("load balancer scheduled", load_balancer=tree.id, agent=agent.name, load=agent.load)
         return tree
 
-    def _chosen(self, draft: BalancerDraft) -> dict[str, object]:
-        """The fields that follow from what was chosen of what is offered."""
+    def _choice(self, draft: BalancerDraft) -> Choice:
+        """Of what is offered; of nothing in most cases."""
         if not draft.chooses:
-            return {"provider": draft.provider or OWN_NAME}
+            return Choice(fields={"provider": draft.provider or OWN_NAME})
         with self._context.uow.read() as reader:
-            return choose_flavor(self._context, reader, draft)
+            return choose_offers(self._context, reader, draft)
 
     def update(self, identifier: str, changes: Changes) -> View[Record[LoadBalancer]]:
         guards.require_tags(changes)
@@ -108,8 +110,8 @@ class LoadBalancers:
         self._context.uow.write(work)
 
     def failover(self, identifier: str) -> None:
-        """Has the host build everything anew; where its agent is away, another host, if one is there. The one that had
-        it is told to remove it when it comes back."""
+        """Has the host build everything anew; where its agent is away, another host of its zone, if one is there. The
+        one that had it is told to remove it when it comes back."""
 
         def work(transaction: Transaction) -> None:
             before = _read_living(transaction, identifier)
@@ -117,7 +119,11 @@ class LoadBalancers:
             item = replace(record.item, incarnation=record.item.incarnation + 1)
             now = self._context.now()
             placements = choose_new_homes(
-                before.placements, transaction.agents(), now=now, alive_for=self._context.agent_down_time
+                before.placements,
+                transaction.agents(),
+                now=now,
+                alive_for=self._context.agent_down_time,
+                zone=zone_of(transaction, record.item.availability_zone).hosts,
             )
             hold_agents(transaction, sorted({each.agent for each in placements} - set(before.agents)))
             edited = replace(

@@ -29,10 +29,23 @@ def choose_new_home(agents: Sequence[AgentRecord], holder: str, *, now: datetime
     return choose_agent(fit, now=now, alive_for=alive_for).name if fit else holder
 
 
+def in_zone(agents: Iterable[AgentRecord], zone: str | None) -> list[AgentRecord]:
+    """Those whose hosts are in that availability zone; None: in any."""
+    return [agent for agent in agents if zone in (None, agent.availability_zone)]
+
+
 def choose_new_homes(
-    placements: Placements, agents: Sequence[AgentRecord], *, now: datetime, alive_for: timedelta
+    placements: Placements,
+    agents: Sequence[AgentRecord],
+    *,
+    now: datetime,
+    alive_for: timedelta,
+    zone: str | None = None,
 ) -> Placements:
-    """The placements after a failover: each that finds a new home is replaced, and no two are on one host."""
+    """The placements after a failover: each that finds a new home, in that availability zone, is replaced, and no two
+    are on one host."""
+    holders = {placement.agent for placement in placements}
+    agents = [agent for agent in agents if agent.name in holders or zone in (None, agent.availability_zone)]
     result = placements
     for placement in placements:
         taken = {each.agent for each in result} - {placement.agent}
@@ -49,13 +62,16 @@ def agents_away(
     return frozenset(placement.agent for placement in placements) - alive
 
 
-def choose_agent(agents: Iterable[AgentRecord], *, now: datetime, alive_for: timedelta) -> AgentRecord:
+def choose_agent(
+    agents: Iterable[AgentRecord], *, now: datetime, alive_for: timedelta, zone: str | None = None
+) -> AgentRecord:
     """The least loaded of those that were heard of lately; where none was, of all: one of them is being restarted, and
     will find its work waiting. Those that an administrator has switched off get nothing. Equal load is decided by name.
-    Raises NoHost."""
-    fit = [agent for agent in agents if agent.admin_state_up]
+    ``zone``: only those in that availability zone. Raises NoHost."""
+    fit = [agent for agent in in_zone(agents, zone) if agent.admin_state_up]
     if not fit:
-        raise NoHost("No agent is registered that could serve a load balancer.")
+        there = "" if zone is None else " in that availability zone"
+        raise NoHost(f"No agent is registered{there} that could serve a load balancer.")
     alive = [agent for agent in fit if is_alive(agent, now=now, alive_for=alive_for)]
     return min(alive or fit, key=lambda agent: (agent.load, agent.name))
 

@@ -17,9 +17,8 @@ _ASSIGNMENTS = (
     .join_from(tables.PLACEMENTS, tables.LOAD_BALANCERS)
     .where(tables.LOAD_BALANCERS.c.port_id.is_not(None))
 )
-_AGENT_COLUMNS = [
-    tables.AGENTS.c[name] for name in ("name", "seen_at", "created_at", "started_at", "admin_state_up", "description")
-]
+_FIELDS = ("name", "seen_at", "created_at", "started_at", "admin_state_up", "description", "availability_zone")
+_AGENT_COLUMNS = [tables.AGENTS.c[name] for name in _FIELDS]
 # In the index alone: every creation and every report asks for it.
 _LOAD_OF_ONE = select(func.count()).where(_PLACEMENTS.agent == tables.AGENTS.c.name).scalar_subquery()
 _LOADS = select(*_AGENT_COLUMNS, _LOAD_OF_ONE.label("load")).order_by(tables.AGENTS.c.name)
@@ -35,8 +34,15 @@ def _update_agent(*names: str) -> Any:
     return update(tables.AGENTS).where(tables.AGENTS.c.name == bindparam("identifier")).values(values)
 
 
-_AGENT_SEEN = _update_agent("seen_at")
-_AGENT_STARTED = _update_agent("seen_at", "started_at")
+_SEEN: dict[tuple[str, ...], Any] = {
+    names: _update_agent(*names)
+    for names in (
+        ("seen_at",),
+        ("seen_at", "started_at"),
+        ("seen_at", "availability_zone"),
+        ("seen_at", "started_at", "availability_zone"),
+    )
+}
 _AGENT_SAVED = _update_agent("admin_state_up", "description")
 _DELETE_AGENT = delete(tables.AGENTS).where(tables.AGENTS.c.name == bindparam("identifier"))
 
@@ -70,19 +76,26 @@ def _decoded(row: Any) -> AgentRecord:
         started_at=row.started_at and from_moment(row.started_at),
         admin_state_up=row.admin_state_up,
         description=row.description,
+        availability_zone=row.availability_zone,
     )
 
 
-def insert_agent(connection: Connection, name: str, moment: datetime) -> None:
+def insert_agent(connection: Connection, name: str, moment: datetime, availability_zone: str) -> None:
     now = to_moment(moment)
-    connection.execute(_INSERT_AGENT, {"name": name, "seen_at": now, "created_at": now, "started_at": now})
+    row = {"name": name, "seen_at": now, "created_at": now, "started_at": now, "availability_zone": availability_zone}
+    connection.execute(_INSERT_AGENT, row)
 
 
-def write_agent_seen(connection: Connection, name: str, moment: datetime, *, started: bool) -> bool:
+def write_agent_seen(
+    connection: Connection, name: str, moment: datetime, *, started: bool, availability_zone: str | None
+) -> bool:
     now = to_moment(moment)
-    statement = _AGENT_STARTED if started else _AGENT_SEEN
-    row = {"seen_at": now, "started_at": now} if started else {"seen_at": now}
-    return bool(connection.execute(statement, {"identifier": name, **row}).rowcount)
+    row: dict[str, Any] = {"seen_at": now}
+    if started:
+        row["started_at"] = now
+    if availability_zone is not None:
+        row["availability_zone"] = availability_zone
+    return bool(connection.execute(_SEEN[*row], {"identifier": name, **row}).rowcount)
 
 
 def update_agent(connection: Connection, name: str, *, admin_state_up: bool, description: str) -> None:

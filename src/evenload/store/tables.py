@@ -260,6 +260,7 @@ AGENTS = Table(
     Column("started_at", _Moment),
     Column("admin_state_up", Boolean, nullable=False, server_default=true()),
     Column("description", String(255), nullable=False, server_default=""),
+    Column("availability_zone", String(255), nullable=False, server_default="nova"),
 )
 
 MONITOR_TEMPLATES = Table(

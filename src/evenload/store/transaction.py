@@ -16,6 +16,7 @@ from evenload.model.enums import Kind
 from evenload.model.held_port import HeldPort
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Page, Query, View
+from evenload.model.registration import DEFAULT_ZONE
 from evenload.model.totals import Count
 from evenload.model.tree import Tree
 from evenload.store import (
@@ -141,11 +142,15 @@ class SqlTransaction:
     def bound_to(self, agent: str) -> list[str]:
         return agents.read_bound_to(self._connection, agent)
 
-    def insert_agent(self, name: str, moment: datetime) -> None:
-        agents.insert_agent(self._writable(), name, moment)
+    def insert_agent(self, name: str, moment: datetime, availability_zone: str = DEFAULT_ZONE) -> None:
+        agents.insert_agent(self._writable(), name, moment, availability_zone)
 
-    def agent_seen(self, name: str, moment: datetime, *, started: bool = False) -> bool:
-        return agents.write_agent_seen(self._writable(), name, moment, started=started)
+    def agent_seen(
+        self, name: str, moment: datetime, *, started: bool = False, availability_zone: str | None = None
+    ) -> bool:
+        return agents.write_agent_seen(
+            self._writable(), name, moment, started=started, availability_zone=availability_zone
+        )
 
     def update_agent(self, name: str, *, admin_state_up: bool, description: str) -> None:
         agents.update_agent(self._writable(), name, admin_state_up=admin_state_up, description=description)

@@ -30,7 +30,7 @@ from evenload.model.registration import Registration
 from evenload.ports.ipam import Ipam
 from evenload.service.agent_registry import AgentRegistry
 from evenload.service.agents import AgentGateway
-from evenload.service.catalogue import FLAVORS, Catalogue
+from evenload.service.catalogue import FLAVORS, ZONES, Catalogue
 from evenload.service.context import Context
 from evenload.service.health_monitors import HealthMonitors
 from evenload.service.lbaas_v1.members import V1Members
@@ -261,6 +261,7 @@ def make_world(directory: Path, settings: ApiSettings | None = None, sync: Sync 
         health_monitors=HealthMonitors(context),
         quotas=Quotas(uow, context.limits),
         flavors=Catalogue(context, FLAVORS),
+        zones=Catalogue(context, ZONES),
         networks=Networks(uow, networks, clock, new_id, source, pauses),
         v1=V1Services(
             vips=Vips(context, VipCreation(context, limits, pauses)),

@@ -39,7 +39,9 @@ def test_a_fault_is_counted_and_the_next_registration_comes(
     if moment == "while it registers":
         gateway.fail = fault
     with StateDirectory(tmp_path) as state:
-        registrar = Registrar(line, state, "edge-1", lambda: (), lambda: resyncs.put(None), lambda: None, faults)
+        registrar = Registrar(
+            line, state, "edge-1", "nova", lambda: (), lambda: resyncs.put(None), lambda: None, faults
+        )
         registrar.working(lambda: None)
         registrar.start()
         try:

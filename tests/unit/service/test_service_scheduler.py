@@ -6,7 +6,8 @@ import pytest
 
 from evenload.interfaces import AgentRecord
 from evenload.model.errors import NoHost
-from evenload.service.scheduler import AGENT_DOWN_TIME, choose_agent
+from evenload.model.placement import alone_on
+from evenload.service.scheduler import AGENT_DOWN_TIME, choose_agent, choose_new_homes
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LONG_AGO = NOW - AGENT_DOWN_TIME - timedelta(seconds=1)
@@ -24,6 +25,29 @@ LONG_AGO = NOW - AGENT_DOWN_TIME - timedelta(seconds=1)
 def test_choice(agents: list[tuple[str, datetime, int]], chosen: str) -> None:
     records = [AgentRecord(name=name, seen_at=seen_at, load=load) for name, seen_at, load in agents]
     assert choose_agent(records, now=NOW, alive_for=AGENT_DOWN_TIME).name == chosen
+
+
+def zoned(name: str, zone: str, *, seen_at: datetime = NOW, load: int = 0) -> AgentRecord:
+    return AgentRecord(name=name, seen_at=seen_at, load=load, availability_zone=zone)
+
+
+def test_a_zone_chooses_among_its_hosts_alone() -> None:
+    agents = [zoned("a", "east"), zoned("b", "west", load=9)]
+    assert choose_agent(agents, now=NOW, alive_for=AGENT_DOWN_TIME, zone="west").name == "b"
+    assert choose_agent(agents, now=NOW, alive_for=AGENT_DOWN_TIME, zone=None).name == "a"
+    with pytest.raises(NoHost, match="in that availability zone"):
+        choose_agent(agents, now=NOW, alive_for=AGENT_DOWN_TIME, zone="south")
+
+
+@pytest.mark.parametrize(("zone", "home"), [(None, "b"), ("east", "c"), ("west", "b"), ("south", "a")])
+def test_a_failover_stays_in_the_zone(zone: str | None, home: str) -> None:
+    agents = [
+        zoned("a", "moved elsewhere", seen_at=LONG_AGO),
+        zoned("b", "west"),
+        zoned("c", "east", load=5),
+    ]
+    after = choose_new_homes(alone_on("a"), agents, now=NOW, alive_for=AGENT_DOWN_TIME, zone=zone)
+    assert [each.agent for each in after] == [home]
 
 
 def test_no_agent_no_host() -> None:

@@ -1,5 +1,7 @@
-"""``/flavors``, ``/flavorprofiles``: what administrators offer to tenants. A ``Shape`` says what the API calls things,
-the resources are the same for each pair."""
+"""``/flavors``, ``/availabilityzones`` and the profiles of both: what administrators offer to tenants.
+
+A ``Shape`` says what the API calls things, the resources are the same for each.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -45,6 +47,19 @@ FLAVOR_PROFILES = Shape(
     schema=schema.FLAVOR_PROFILE, plural="flavorprofiles", rule="flavor-profile", links_key="flavorprofile_links"
 )
 FLAVORS = Shape(schema=schema.FLAVOR, plural="flavors", rule="flavor", links_key="flavors_links")
+ZONE_PROFILES = Shape(
+    schema=schema.ZONE_PROFILE,
+    plural="availability_zone_profiles",
+    rule="availability-zone-profile",
+    links_key="availability_zone_profile_links",
+)
+ZONES = Shape(
+    schema=schema.ZONE,
+    plural="availability_zones",
+    rule="availability-zone",
+    links_key="availability_zones_links",
+    key="name",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,6 +116,7 @@ _BY_HAND: Mapping[Kind, Mapping[str, _Reader]] = {
     Kind.LOAD_BALANCER: {
         "provider": _of_item("provider"),
         "flavor_id": _of_item("flavor_id"),
+        "availability_zone": _of_item("availability_zone"),
         "vip_address": _vip_address,
         "vip_subnet_id": _vip("subnet_id"),
         "vip_network_id": _of_item("network_id"),

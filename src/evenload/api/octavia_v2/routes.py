@@ -5,7 +5,7 @@ from typing import Any
 import falcon
 
 from evenload.api.context import Facade
-from evenload.api.octavia_v2.absent import Absent, Nothing
+from evenload.api.octavia_v2.absent import Nothing
 from evenload.api.octavia_v2.health_monitors import HealthMonitorCollection, HealthMonitorItem
 from evenload.api.octavia_v2.listeners import ListenerCollection, ListenerItem, ListenerStatistics
 from evenload.api.octavia_v2.load_balancers import (
@@ -19,6 +19,8 @@ from evenload.api.octavia_v2.members import MemberCollection, MemberItem
 from evenload.api.octavia_v2.offers import (
     FLAVOR_PROFILES,
     FLAVORS,
+    ZONE_PROFILES,
+    ZONES,
     OfferCollection,
     OfferItem,
     of_offers,
@@ -28,7 +30,7 @@ from evenload.api.octavia_v2.pools import PoolCollection, PoolItem
 from evenload.api.octavia_v2.providers import ProviderCapabilities, ProviderCollection, ProviderItem
 from evenload.api.octavia_v2.quotas import QuotaCollection, QuotaDefaults, QuotaItem
 from evenload.api.services import Services
-from evenload.service.capabilities import FLAVOR
+from evenload.service.capabilities import FLAVOR, ZONE
 
 PREFIXES = ("/v2/lbaas", "/v2.0/lbaas", "/v2", "/v2.0")
 
@@ -37,6 +39,7 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) 
     balancers, listeners, pools = services.load_balancers, services.listeners, services.pools
     status = LoadBalancerStatus(facade, balancers)
     flavors, flavor_profiles = of_offers(services.flavors), of_profiles(services.flavors)
+    zones, zone_profiles = of_offers(services.zones), of_profiles(services.zones)
     resources: dict[str, object] = {
         "/loadbalancers": LoadBalancerCollection(facade, balancers),
         "/loadbalancers/{id}": LoadBalancerItem(facade, balancers),
@@ -59,15 +62,17 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) 
             facade, "flavor_capabilities", "provider-flavor", FLAVOR
         ),
         "/providers/{name}/availability_zone_capabilities": ProviderCapabilities(
-            facade, "availability_zone_capabilities", "provider-availability-zone", ()
+            facade, "availability_zone_capabilities", "provider-availability-zone", ZONE
         ),
         "/flavorprofiles": OfferCollection(facade, FLAVOR_PROFILES, flavor_profiles),
         "/flavorprofiles/{key}": OfferItem(facade, FLAVOR_PROFILES, flavor_profiles),
         "/flavors": OfferCollection(facade, FLAVORS, flavors),
         "/flavors/{key}": OfferItem(facade, FLAVORS, flavors),
-        "/availabilityzones": Nothing("availability_zones"),
+        "/availabilityzoneprofiles": OfferCollection(facade, ZONE_PROFILES, zone_profiles),
+        "/availabilityzoneprofiles/{key}": OfferItem(facade, ZONE_PROFILES, zone_profiles),
+        "/availabilityzones": OfferCollection(facade, ZONES, zones),
+        "/availabilityzones/{key}": OfferItem(facade, ZONES, zones),
         "/l7policies": Nothing("l7policies"),
-        "/availabilityzoneprofiles": Absent("availability zones"),
     }
     for prefix in PREFIXES:
         for path, resource in resources.items():

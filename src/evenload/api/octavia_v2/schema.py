@@ -255,7 +255,7 @@ LOAD_BALANCER = _schema(
     nowhere("vip_qos_policy_id", fields.UUID, foreign="QoS Policy"),
     nowhere("vip_sg_ids", listing(fields.UUID), shown=[], foreign="Security Group"),
     own("flavor_id", fields.UUID),
-    nowhere("availability_zone", text(), foreign="Availability Zone", put=In.NEVER),
+    own("availability_zone", text()),
 )
 
 # ------------------------------------------------------------------------------------------ what administrators offer
@@ -281,6 +281,12 @@ def _profile(wrapper: str, model: type[Any], data: str) -> Schema:
     return Schema(wrapper, model, attributes, translated={"provider_name": "provider", data: "data"})
 
 
+def _zone_name(name: str) -> str:
+    if "/" in name or name in (".", "..") or name.endswith(".json") or name != name.strip():
+        raise ValueError("It is a part of addresses: no slash, no blank at its ends, no .json as its end.")
+    return name
+
+
 FLAVOR_PROFILE = _profile("flavorprofile", catalogue.FlavorProfile, "flavor_data")
 FLAVOR = Schema(
     "flavor",
@@ -291,6 +297,18 @@ FLAVOR = Schema(
         *_OFFERED,
     ),
     translated={"flavor_profile_id": "profile_id"},
+)
+ZONE_PROFILE = _profile("availability_zone_profile", catalogue.ZoneProfile, "availability_zone_data")
+ZONE = Schema(
+    "availability_zone",
+    catalogue.Zone,
+    (
+        # It is a part of paths.
+        own("name", fields.checked_text(_zone_name, json={"minLength": 1, "pattern": "^[^/]+$"}), post=In.REQUIRED, null=Null.REFUSED),
+        own("availability_zone_profile_id", fields.UUID, post=In.REQUIRED, null=Null.REFUSED),
+        *_OFFERED,
+    ),
+    translated={"availability_zone_profile_id": "profile_id"},
 )
 
 QUOTA_ALIASES = {"load_balancer": "loadbalancer", "health_monitor": "healthmonitor"}

@@ -66,6 +66,7 @@ def balancer_draft(given: Given, project_id: str, *, every_project: bool) -> Bal
         vip=request,
         provider=own.get("provider"),
         flavor_id=own.get("flavor_id"),
+        availability_zone=own.get("availability_zone"),
         listeners=listeners,
         pools=pools,
     )
