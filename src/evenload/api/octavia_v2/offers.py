@@ -30,6 +30,11 @@ class Shape:
     key: str = "id"
     columns: Mapping[str, Column] = field(init=False)
 
+    @property
+    def path(self) -> str:
+        """The last part of the collection's; it has none of the underscores of the list's key."""
+        return self.plural.replace("_", "")
+
     def __post_init__(self) -> None:
         names = {self.key: self.key, **{name: each.model for name, each in self.schema.attributes.items()}}
         columns = {name: Column(model=name, read=truth_of if name == "enabled" else str) for name in names}

@@ -46,6 +46,7 @@ _SHOWN: Mapping[Kind, Mapping[str, JsonSchema]] = {
     Kind.LOAD_BALANCER: {
         "provider": TEXT,
         "flavor_id": nullable(IDENTIFIER),
+        "availability_zone": _OPTIONAL_TEXT,
         "vip_address": TEXT,
         "vip_subnet_id": nullable(IDENTIFIER),
         "vip_network_id": nullable(IDENTIFIER),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from evenload.api.fields import JsonSchema
-from evenload.api.octavia_v2.offers import FLAVOR_PROFILES, FLAVORS, Shape
+from evenload.api.octavia_v2.offers import FLAVOR_PROFILES, FLAVORS, ZONE_PROFILES, ZONES, Shape
 from evenload.api.openapi import (
     FIELDS,
     IDENTIFIER,
@@ -17,7 +17,7 @@ from evenload.api.openapi import (
     wrapped,
 )
 
-SHAPES = (FLAVOR_PROFILES, FLAVORS)
+SHAPES = (FLAVOR_PROFILES, FLAVORS, ZONE_PROFILES, ZONES)
 _CAPABILITIES = ("flavor_capabilities", "availability_zone_capabilities")
 
 
@@ -57,7 +57,7 @@ def _paths_of(shape: Shape) -> dict[str, Mapping[str, Operation]]:
     word, plural, name = shape.schema.wrapper, shape.plural, _component(shape)
     types = dict.fromkeys(shape.columns, TEXT) | {"enabled": {"type": "boolean"}}
     return {
-        f"/{shape.plural}": {
+        f"/{shape.path}": {
             "GET": Operation(
                 summary=f"List {plural}",
                 answer=listed(plural, reference(name), links_key=shape.links_key),
@@ -70,7 +70,7 @@ def _paths_of(shape: Shape) -> dict[str, Mapping[str, Operation]]:
                 answer=wrapped(word, reference(name)),
             ),
         },
-        f"/{shape.plural}/{{key}}": {
+        f"/{shape.path}/{{key}}": {
             "GET": Operation(summary=f"Show a {word}", answer=wrapped(word, reference(name)), query=FIELDS),
             "PUT": Operation(
                 summary=f"Change a {word}",

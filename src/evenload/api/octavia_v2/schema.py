@@ -304,7 +304,12 @@ ZONE = Schema(
     catalogue.Zone,
     (
         # It is a part of paths.
-        own("name", fields.checked_text(_zone_name, json={"minLength": 1, "pattern": "^[^/]+$"}), post=In.REQUIRED, null=Null.REFUSED),
+        own(
+            "name",
+            fields.checked_text(_zone_name, json={"minLength": 1, "pattern": "^[^/]+$"}),
+            post=In.REQUIRED,
+            null=Null.REFUSED,
+        ),
         own("availability_zone_profile_id", fields.UUID, post=In.REQUIRED, null=Null.REFUSED),
         *_OFFERED,
     ),
