@@ -7,10 +7,10 @@ import pytest
 from tests.databases import KINDS, Databases, running_databases
 from tests.fakes.hints import NotedHints
 from tests.fakes.memory_store import MemoryStore
+from tests.sqlite import newest_sqlite
 
 from evenload.interfaces import UnitOfWork
 from evenload.store.engine import StoreSettings, open_engine
-from evenload.store.migrate import upgrade
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 
@@ -36,8 +36,7 @@ def store(
     if request.param in KINDS:
         yield SqlUnitOfWork(databases.empty(request.param).engine, hints)
         return
-    engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
-    upgrade(engine)
+    engine = open_engine(StoreSettings(url=newest_sqlite(tmp_path / "evenload.db")))
     rehearsed = request.param == "sqlite rehearsed"  # whatever the size of a tree
     if rehearsed:
         yield SqlUnitOfWork(engine, hints, records_in_a_turn=0)

@@ -10,6 +10,7 @@ from tests.contract.samples import new_id
 from tests.databases import KINDS, Databases
 from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
+from tests.sqlite import newest_sqlite
 from tests.waiting import NET
 
 from evenload.interfaces import VipRequest
@@ -19,7 +20,6 @@ from evenload.model.network import Port
 from evenload.ports.ipam import Ipam
 from evenload.service.networks import Networks, NetworkSettings
 from evenload.store.engine import StoreSettings, open_engine
-from evenload.store.migrate import upgrade
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 THREADS = 16
@@ -28,14 +28,13 @@ ATTEMPTS = 8
 
 @pytest.fixture(params=["sqlite", *KINDS])
 def url(request: pytest.FixtureRequest, tmp_path: Path, databases: Databases) -> str:
-    return f"sqlite:///{tmp_path}/evenload.db" if request.param == "sqlite" else databases.empty(request.param).url
+    return newest_sqlite(tmp_path / "evenload.db") if request.param == "sqlite" else databases.empty(request.param).url
 
 
 def test_no_address_twice_however_many_ask(url: str) -> None:
     """Half of the threads speak through an engine of their own, as another process would."""
     settings = StoreSettings(url=url, busy_timeout=NET)
     engines = [open_engine(settings), open_engine(settings)]
-    upgrade(engines[0])
     stores = [SqlUnitOfWork(engine, NotedHints(), busy_timeout=NET) for engine in engines]
     clock = StillClock()
 

@@ -19,6 +19,7 @@ from tests.fakes.v1_drafts import a_v1_pool
 from tests.root.agent_stage import ATTEMPT, SystemClock
 from tests.root.lab import PHYSICAL_NETWORK, HttpBackend, Lab
 from tests.root.openvswitch import Openvswitch
+from tests.sqlite import newest_sqlite
 from tests.waiting import NET, eventually
 
 from evenload.agent.loop import Agent
@@ -48,7 +49,6 @@ from evenload.service.networks import Networks, NetworkSettings
 from evenload.service.quotas import QuotaSettings, v1_limits
 from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
-from evenload.store.migrate import upgrade
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 PROJECT = "project"
@@ -124,8 +124,7 @@ class V1Stage:
         self._options = RenderOptions(
             state_dir=str(self.settings.state_dir), chroot=str(self.settings.haproxy.chroot), hard_stop_after=20
         )
-        engine = open_engine(StoreSettings(url=f"sqlite:///{lab.directory}/evenload.sqlite"))
-        upgrade(engine)
+        engine = open_engine(StoreSettings(url=newest_sqlite(lab.directory / "evenload.sqlite")))
         self._bus, clock, source = LocalBus(), SystemClock(), random.SystemRandom()
         self.uow = SqlUnitOfWork(engine, self._bus)
         ports = VipPorts(self.uow, Ipam(self.uow, clock, new_id, source), clock, new_id)

@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import random
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import falcon.testing
 import pytest
 from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
+from tests.sqlite import newest_sqlite
 
 from evenload.api.app import build_app
 from evenload.api.auth.identity import Caller, Unauthenticated, with_implied
@@ -46,7 +46,6 @@ from evenload.service.pools import Pools
 from evenload.service.quotas import Quotas, QuotaSettings, v1_limits
 from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
-from evenload.store.migrate import upgrade
 from evenload.store.unit_of_work import SqlUnitOfWork
 from evenload.store.write_ahead_log import Sync
 
@@ -217,26 +216,14 @@ class World:
 
 
 @functools.cache
-def empty_database() -> bytes:
-    """An empty database of the newest schema: made once, since that takes longer than most tests."""
-    with tempfile.TemporaryDirectory() as directory:
-        file = Path(directory) / "empty.sqlite"
-        engine = open_engine(StoreSettings(url=f"sqlite:///{file}"))
-        upgrade(engine)
-        engine.dispose()
-        return file.read_bytes()
-
-
-@functools.cache
 def default_policy() -> Policy:
     return Policy(PolicySettings(), monotonic=time.monotonic)
 
 
 def make_world(directory: Path, settings: ApiSettings | None = None, sync: Sync = os.fdatasync) -> World:
-    file = directory / "api.sqlite"
-    file.write_bytes(empty_database())
+    url = newest_sqlite(directory / "api.sqlite")
     clock, hints = StillClock(), NotedHints()
-    uow = SqlUnitOfWork(open_engine(StoreSettings(url=f"sqlite:///{file}")), hints, sync=sync)
+    uow = SqlUnitOfWork(open_engine(StoreSettings(url=url)), hints, sync=sync)
     # Ids that sort in the order of creation would let a wrong order pass.
     source = random.Random(7)
 

@@ -11,6 +11,7 @@ import pytest
 from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_pool
+from tests.sqlite import newest_sqlite
 
 from evenload.interfaces import Transaction, UnitOfWork, VipRequest
 from evenload.model.desired import Change, Desired, Gone, Outcome, Report
@@ -31,7 +32,6 @@ from evenload.service.networks import Networks, NetworkSettings
 from evenload.service.pools import Pools
 from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
-from evenload.store.migrate import upgrade
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 
@@ -106,8 +106,7 @@ def test_of_a_large_load_balancer_agents_are_told_what_has_changed(site: Site) -
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/evenload.db"))
-    upgrade(engine)
+    engine = open_engine(StoreSettings(url=newest_sqlite(tmp_path / "evenload.db")))
     clock, source, hints = StillClock(), random.Random(1), NotedHints()
 
     def describe(transaction: Transaction, tree: Tree) -> Desired:
