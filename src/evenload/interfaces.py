@@ -162,6 +162,9 @@ class TemplatePart(Protocol):
     def template(self, identifier: str) -> MonitorTemplate | None:
         """In a writing transaction nobody else changes it until that ends."""
 
+    def lock_templates_of(self, load_balancer_id: str) -> None:
+        """Before the tree is read: has the templates locked that came with its monitors."""
+
     def templates(self, project_id: str | None = None) -> list[MonitorTemplate]:
         """In the order of creation."""
 

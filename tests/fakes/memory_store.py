@@ -172,6 +172,9 @@ class MemoryTransaction:
     def template(self, identifier: str) -> MonitorTemplate | None:
         return self._state.templates.get(identifier)
 
+    def lock_templates_of(self, load_balancer_id: str) -> None:
+        """There is one writer at a time."""
+
     def templates(self, project_id: str | None = None) -> list[MonitorTemplate]:
         return [each for each in self._state.templates.values() if project_id in (None, each.project_id)]
 

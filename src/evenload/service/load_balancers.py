@@ -99,7 +99,7 @@ class LoadBalancers:
         """The VIP's port is released once the host has confirmed that it has nothing left."""
 
         def work(transaction: Transaction) -> None:
-            templates.lock_own(transaction, templates.v1_pools_of(transaction, identifier))
+            transaction.lock_templates_of(identifier)
             before = guards.read_tree(transaction, Kind.LOAD_BALANCER, identifier)
             if not (cascade or before.load_balancer.deleting):
                 guards.require(rules.validate_removal(before))

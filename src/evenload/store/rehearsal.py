@@ -94,7 +94,7 @@ _DEFERRED = frozenset(
 )
 """Writes that return nothing."""
 
-_LOCKS = frozenset({"lock_trees", "lock_project"})
+_LOCKS = frozenset({"lock_trees", "lock_templates_of", "lock_project"})
 """Of no effect on SQLite."""
 
 

@@ -16,6 +16,12 @@ _ALL = select(*_CODEC.columns).order_by(_TABLE.position)
 _OF_PROJECT = _ALL.where(_TABLE.project_id == bindparam("project"))
 _BY_ID = select(*_CODEC.columns).where(_TABLE.id == bindparam("identifier"))
 _BY_ID_LOCKED = _BY_ID.with_for_update()
+_OF_TREE = (
+    select(_TABLE.id)
+    .join(tables.HEALTH_MONITORS, tables.HEALTH_MONITORS.c.id == _TABLE.id)
+    .where(tables.HEALTH_MONITORS.c.load_balancer_id == bindparam("tree"))
+    .order_by(_TABLE.id)
+)
 _INSERT = insert(tables.MONITOR_TEMPLATES)
 _UPDATE = (
     update(tables.MONITOR_TEMPLATES)
@@ -28,6 +34,12 @@ _DELETE = delete(tables.MONITOR_TEMPLATES).where(_TABLE.id == bindparam("identif
 def read_template(connection: Connection, identifier: str, *, lock: bool) -> MonitorTemplate | None:
     row = connection.execute(_BY_ID_LOCKED if lock else _BY_ID, {"identifier": identifier}).first()
     return None if row is None else _CODEC.decode(row)
+
+
+def lock_templates_of(connection: Connection, load_balancer_id: str) -> None:
+    """Those that came with its monitors have their ids."""
+    for identifier in [*connection.execute(_OF_TREE, {"tree": load_balancer_id}).scalars()]:
+        read_template(connection, identifier, lock=True)
 
 
 def read_templates(connection: Connection, project_id: str | None) -> list[MonitorTemplate]:

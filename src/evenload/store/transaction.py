@@ -161,6 +161,10 @@ class SqlTransaction:
     def template(self, identifier: str) -> MonitorTemplate | None:
         return templates.read_template(self._connection, identifier, lock=self._lock_rows)
 
+    def lock_templates_of(self, load_balancer_id: str) -> None:
+        if self._lock_rows:
+            templates.lock_templates_of(self._connection, load_balancer_id)
+
     def templates(self, project_id: str | None = None) -> list[MonitorTemplate]:
         return templates.read_templates(self._connection, project_id)
 

@@ -2,15 +2,18 @@
 
 import itertools
 import random
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_pool
+from tests.own_thread import of_this_thread
 from tests.sqlite import newest_sqlite
 
 from evenload.interfaces import Transaction, UnitOfWork, VipRequest
@@ -173,6 +176,43 @@ def test_a_hint_of_what_is_removed_says_so(site: Site) -> None:
     assert {tree.id: snapshot.document} == site.gateway.fetch("host-1", [tree.id])
     assert isinstance(snapshot.document, Gone)
     assert snapshot.database == site.uow.identity()
+
+
+def _abridged(statements: list[str]) -> list[str]:
+    """What each does to which table."""
+    return [
+        f"{each.split()[0]} {re.split('FROM |INTO |UPDATE ', each, maxsplit=1)[1].split()[0]}" for each in statements
+    ]
+
+
+def test_a_deletion_takes_few_statements(site: Site) -> None:
+    """Hundreds of load balancers may go at once: what each takes is counted here. The tree is known already."""
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_others: object) -> None:
+        if not statement.startswith(("BEGIN", "PRAGMA")):
+            statements.append(" ".join(statement.split()))
+
+    request = VipRequest(subnet_id=site.subnet)
+    draft = a_balancer(vip=request, listeners=(a_listener(80),), pools=(a_pool(members=(a_member(),)),))
+    tree = site.load_balancers.create("project", draft)
+    site.report(tree.id, 1)
+    event.listen(
+        site.uow._engine,  # type: ignore[attr-defined]
+        "before_cursor_execute",
+        of_this_thread(note),
+    )
+    site.load_balancers.delete(tree.id, cascade=True)
+    assert _abridged(statements) == [
+        "SELECT load_balancers",
+        *(f"UPDATE {table}" for table in ("load_balancers", "pools", "listeners", "members")),
+    ]
+    statements.clear()
+    site.report(tree.id, 2)
+    assert _abridged(statements) == [
+        *(f"SELECT {table}" for table in ("load_balancers", "held_ports", "held_ports", "ports", "fixed_ips")),
+        *(f"DELETE {table}" for table in ("ports", "held_ports", "members", "listeners", "pools", "load_balancers")),
+    ]
 
 
 def test_a_hint_of_a_large_load_balancer_brings_no_document(site: Site) -> None:

@@ -63,11 +63,6 @@ def lock_own(transaction: Transaction, pool_ids: Sequence[str]) -> None:
         transaction.template(identifier)
 
 
-def v1_pools_of(transaction: Transaction, load_balancer_id: str) -> list[str]:
-    query = Query(filters={"load_balancer_id": (load_balancer_id,)}, v1=True)
-    return [view.record.id for view in transaction.find(Kind.POOL, query).views]
-
-
 def remove_own(transaction: Transaction, going: Collection[Record[HealthMonitor]]) -> None:
     """The templates that came with these monitors, but for those that other pools have by now. One whose pool was
     parted from it before stays: its monitor only waits there for the host."""
