@@ -18,12 +18,14 @@ from tests.unit.service.conftest import World, make_world
 from tests.waiting import NET
 
 from evenload.interfaces import Transaction, UnitOfWork
+from evenload.model.balancer import MonitorTemplate
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Invalid, NotFound, OverQuota, StoreUnavailable
 from evenload.model.query import Query
 from evenload.model.registration import Registration
 from evenload.service.commands import Changes
 from evenload.service.lbaas_v1.commands import V1PoolDraft
+from evenload.service.lbaas_v1.templates import template_from
 from evenload.service.networks import Networks, NetworkSettings
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.unit_of_work import SqlUnitOfWork
@@ -184,6 +186,30 @@ def test_monitors_of_one_template_are_changed_by_two_pools_at_once(database: Dat
     assert found is not None
     assert {(item.delay, item.rise) for item in (*items, found)} == {(9, 4)}  # type: ignore[attr-defined]
     assert interrupted.tries == 1, "in one order nobody has to be ended"
+
+
+def test_who_deletes_a_load_balancer_has_the_templates_of_its_monitors(database: Database, store: UnitOfWork) -> None:
+    tree = a_tree()
+    [monitor] = tree.monitors.values()
+    template = template_from(monitor.item, monitor.id, "project", moment(1))
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.insert_tree(tree)
+        transaction.insert_template(template)
+
+    other = Other(lambda: store.write(lambda transaction: transaction.template(template.id)))
+
+    @store.write
+    def _(transaction: Transaction) -> None:
+        transaction.lock_templates_of(tree.id)
+        other.proceed(database.engine)
+        assert other.result == []  # it waits
+
+    other.finish()
+    [found] = other.result
+    assert isinstance(found, MonitorTemplate)
+    assert found.id == template.id
 
 
 def test_a_writer_waits_for_a_lock_within_bounds_and_leaves_nothing(database: Database, store: UnitOfWork) -> None:
