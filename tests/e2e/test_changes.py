@@ -1,13 +1,17 @@
 """Changes that do not wait for each other, and many load balancers at once."""
 
+import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from demo.lab import NETNS
+from tests.e2e.conformity import await_conformity
 from tests.e2e.world import BACKEND_PORT, WEBS, World
 
 MANY = 20
+CLIENTS = 100
 
 
 def test_thirty_changes_in_a_row_without_waiting(world: World) -> None:
@@ -60,6 +64,52 @@ def test_thirty_changes_in_a_row_without_waiting(world: World) -> None:
         deleted_here = port == 80
         seen = world.client.spread(vip, port, requests=24)
         assert set(seen) == ({"web1"} if deleted_here else set(WEBS)), f"port {port}"
+
+
+def test_a_hundred_clients_write_to_one_load_balancer(world: World) -> None:
+    """Each succeeds, or fails for a reason of its own; what is in force in the end is what the database says."""
+    balanced = world.balancer("web1", "web2")
+    members = f"pools/{balanced.pool_id}/members"
+    doomed = [world.create(members, "member", **world.member("web3", BACKEND_PORT + number)) for number in range(20)]
+    world.wait_active(balanced.id)
+    start = threading.Barrier(CLIENTS)
+
+    def write(number: int) -> tuple[str, int]:
+        kind, which = number % 5, number // 5
+        start.wait()
+        match kind:
+            case 0:  # two for each port
+                body = {"loadbalancer_id": balanced.id, "protocol": "HTTP", "protocol_port": 8000 + which // 2}
+                return "listener", world.lbaas("POST", "listeners", {"listener": body}).status
+            case 1:
+                body = world.member("web1", 9000 + which)
+                return "member", world.lbaas("POST", members, {"member": body}).status
+            case 2:  # two for each member
+                path = f"{members}/{doomed[which // 2]['id']}"
+                return "deletion", world.lbaas("DELETE", path).status
+            case 3:
+                path = f"{members}/{doomed[10 + which // 2]['id']}"
+                return "weight", world.lbaas("PUT", path, {"member": {"weight": which + 1}}).status
+            case _:
+                body = {"timeout_client_data": 30_000 + which}
+                return "timeout", world.lbaas("PUT", f"listeners/{balanced.listener_id}", {"listener": body}).status
+
+    with ThreadPoolExecutor(max_workers=CLIENTS) as pool:
+        answers = list(pool.map(write, range(CLIENTS)))
+    statuses = {kind: Counter(status for each, status in answers if each == kind) for kind, _ in answers}
+    assert statuses["listener"] == {201: 10, 409: 10}
+    assert statuses["member"] == {201: 20}
+    assert set(statuses["deletion"]) <= {204, 404}
+    assert statuses["deletion"][204] >= 10
+    assert statuses["weight"] == {200: 20}
+    assert statuses["timeout"] == {200: 20}
+    world.wait_active(balanced.id)
+    await_conformity(world)
+    ports = {each["protocol_port"] for each in world.objects()["listeners"]}
+    assert ports == {80, *range(8000, 8010)}
+    left = {each["id"] for each in world.lbaas("GET", members).body["members"]}
+    assert len(left) == 2 + 10 + 20
+    assert left.isdisjoint(each["id"] for each in doomed[:10])
 
 
 def test_a_deletion_in_the_middle_of_changes_is_final(world: World) -> None:
