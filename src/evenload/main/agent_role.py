@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -17,6 +17,7 @@ from typing import Protocol
 import structlog
 
 from evenload.agent.loop import Agent
+from evenload.agent.noop import NoopAgent
 from evenload.bus.frames import bind_unix
 from evenload.bus.hints import HintReceiver
 from evenload.bus.socket_client import SocketServer
@@ -97,6 +98,24 @@ def pass_on(
     agent.hint(load_balancer_id, generation, snapshot if known else None)
 
 
+class _Works(_Hinted, Protocol):
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def resync(self) -> None: ...
+
+
+def _build(
+    settings: Settings, state: StateDirectory, server: SocketServer, faults: Faults
+) -> tuple[_Works, Callable[[], Sequence[str]]]:
+    """The agent, and what says which load balancers are on this host."""
+    if settings.agent_noop:
+        return NoopAgent(server, SystemClock(), settings.agent.resync_interval, faults), tuple
+    host = LinuxHost(settings.host, faults)
+    confirmed = state.adopts_any_database()  # whoever says so means what the new one does not know, too
+    behaviour = replace(settings.agent, removal_share=1.0) if confirmed else settings.agent
+    return Agent(server, host, settings.render, SystemClock(), behaviour, faults), host.load_balancer_ids
+
+
 def _serve(settings: Settings, state: StateDirectory, control: Control, ended: threading.Event) -> int:
     """Raises EvenloadError where the host is not fit or the server refuses this agent."""
     with ExitStack() as stack:  # the last one first
@@ -107,20 +126,18 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
         stack.enter_context(held(path))
         bound = bind_unix(path, socket.SOCK_DGRAM, 0o620, -1 if account is None else account.gid)
         stack.enter_context(bound)
-        keep_capabilities(CAPABILITIES)
+        if not settings.agent_noop:
+            keep_capabilities(CAPABILITIES)
         server = SocketServer(server_path(settings.run_path), settings.host_name, users)
         stack.callback(server.close)
         faults = Faults()
-        host = LinuxHost(settings.host, faults)
-        confirmed = state.adopts_any_database()  # whoever says so means what the new one does not know, too
-        behaviour = replace(settings.agent, removal_share=1.0) if confirmed else settings.agent
-        agent = Agent(server, host, settings.render, SystemClock(), behaviour, faults)
+        agent, held_here = _build(settings, state, server, faults)
         registrar = Registrar(
             server,
             state,
             settings.host_name,
             settings.availability_zone,
-            host.load_balancer_ids,
+            held_here,
             agent.resync,
             ended.set,
             faults,

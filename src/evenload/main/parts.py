@@ -20,6 +20,7 @@ from evenload.model.desired import Desired
 from evenload.model.errors import EvenloadError
 from evenload.model.tree import Tree
 from evenload.ports.ipam import Ipam
+from evenload.ports.noop import NoopPorts
 from evenload.service.agent_registry import AgentRegistry
 from evenload.service.catalogue import FLAVORS, ZONES, Catalogue
 from evenload.service.context import Context
@@ -63,7 +64,8 @@ def build_foundation(settings: Settings, bus: AgentBus, upgrade: Callable[[Engin
         return build_desired(tree, ports.described(transaction, tree))
 
     uow = SqlUnitOfWork(engine, bus, describe=describe)
-    ports = VipPorts(uow, Ipam(uow, clock, new_id, source), clock, new_id)
+    provider = NoopPorts() if settings.ports_noop else Ipam(uow, clock, new_id, source)
+    ports = VipPorts(uow, provider, clock, new_id)
     context = Context(
         uow=uow,
         ports=ports,

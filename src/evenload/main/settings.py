@@ -157,6 +157,15 @@ _NETWORKS = [
 ]
 _AGENT = [
     cfg.StrOpt(
+        "host",
+        default="linux",
+        choices=[
+            ("linux", "load balancers are built on this machine"),
+            ("noop", "success is reported and nothing is built, for trying clients; needs no root"),
+        ],
+        help="What becomes of load balancers.",
+    ),
+    cfg.StrOpt(
         "interface_driver",
         default="linuxbridge",
         choices=["linuxbridge", "openvswitch"],
@@ -193,6 +202,17 @@ _AGENT = [
         "duplicate address detection; the load balancer is ERROR then.",
     ),
 ]
+_PORTS = [
+    cfg.StrOpt(
+        "provider",
+        default="builtin",
+        choices=[
+            ("builtin", "the networks that this service itself keeps"),
+            ("noop", "any network, subnet or port is taken for one that exists; with [agent] host = noop alone"),
+        ],
+        help="Where VIP ports come from.",
+    ),
+]
 _OPENVSWITCH = [
     cfg.StrOpt("connection", default="unix:/var/run/openvswitch/db.sock", help="Where ovsdb-server listens."),
     cfg.BoolOpt("use_veth", default=False, help="Plug veth pairs instead of internal ports."),
@@ -225,6 +245,7 @@ _GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
     ("quotas", _QUOTAS),
     ("database", _DATABASE),
     ("networks", _NETWORKS),
+    ("ports", _PORTS),
     ("agent", _AGENT),
     ("openvswitch", _OPENVSWITCH),
     ("haproxy", _HAPROXY),
@@ -269,7 +290,8 @@ class ServerSettings:
 class Settings:
     """``database`` is SQLAlchemy's URL. It may hold a password: never log it. ``host_name``: this agent's name.
     ``run_path``: where server and agent meet. ``files``: where all this was read.
-    ``availability_zone``: that of this host."""
+    ``availability_zone``: that of this host. ``agent_noop``, ``ports_noop``: the agent, the provider of ports touches
+    nothing."""
 
     files: tuple[Path, ...]
     state_path: Path
@@ -285,6 +307,8 @@ class Settings:
     networks: NetworkSettings
     agent: AgentSettings
     availability_zone: str
+    agent_noop: bool
+    ports_noop: bool
     host: HostSettings
     render: RenderOptions
     pending_timeout: timedelta = timedelta(seconds=60)
@@ -365,6 +389,10 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
         raise SettingsError(f"[networks] default_physical_network: {default_network} is not in bridge_mappings")
     if conf.agent.resync_interval >= conf.server.agent_down_time:
         raise SettingsError("[agent] resync_interval: must be shorter than [server] agent_down_time")
+    if conf.ports.provider == "noop" and conf.agent.host != "noop":
+        raise SettingsError(
+            "[ports] provider: noop goes with [agent] host = noop alone, nobody could build such a port"
+        )
     chroot = state_path / "empty"
     balancers = state_path / "load_balancers"
     return Settings(
@@ -417,6 +445,8 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
             removal_share=conf.agent.removal_share,
         ),
         availability_zone=_zone(conf.agent.availability_zone),
+        agent_noop=conf.agent.host == "noop",
+        ports_noop=conf.ports.provider == "noop",
         host=HostSettings(
             state_dir=balancers,
             netns_dir=Path(conf.agent.netns_dir),

@@ -64,6 +64,8 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
         ("[api]\nlbaas_v1_providers =\n", "lbaas_v1_providers: at least one"),
         ("[api]\nlbaas_v1_providers = a b\n", "lbaas_v1_providers: 'a b'"),
         ("[api]\nprovider_aliases = a b\n", "provider_aliases: 'a b'"),
+        ("[ports]\nprovider = noop\n", r"\[ports\] provider: noop goes with"),
+        ("[agent]\nhost = none\n", "host"),
         ("[quotas]\nquota_vip = -2\n", "quota_vip"),
         ("[network]\nmtu = 1400\n", r"no section \[network\]"),
     ],

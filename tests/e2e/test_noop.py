@@ -1,0 +1,141 @@
+"""The whole service without a machine, started by an ordinary user: for trying clients. What administrators offer is
+tried here with openstacksdk, since no packet comes of it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import openstack.exceptions
+import pytest
+from tests.e2e.building import connect
+from tests.waiting import NET, eventually
+
+EVENLOAD = Path(sys.executable).with_name("evenload")
+SOMEBODY = 12345
+"""A user id that owns nothing and may do nothing."""
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    directory = tmp_path_factory.mktemp("noop")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    config = directory / "evenload.conf"
+    config.write_text(
+        f"[DEFAULT]\nstate_path = {directory}/state\n[api]\nbind_port = {port}\n"
+        "[agent]\nhost = noop\n[ports]\nprovider = noop\n"
+    )
+    (directory / "state").mkdir()
+    # Root's files are still readable, so that the program may lie anywhere; no capability is left.
+    ordinary = ["unshare", "--user", f"--map-user={SOMEBODY}", f"--map-group={SOMEBODY}"]
+    command = [*(ordinary if os.geteuid() == 0 else []), str(EVENLOAD), "--config-file", str(config)]
+    process = subprocess.Popen(command)
+    try:
+        assert eventually(lambda: process.poll() is not None or has_agent(port))
+        assert process.poll() is None, "the service ended"
+        yield connect(f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.wait(NET)
+
+
+def has_agent(port: int) -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/v2.0/agents", timeout=NET) as answer:
+            return bool(json.load(answer)["agents"])
+    except OSError:
+        return False
+
+
+def wait_for(cloud: Any, identifier: str) -> Any:
+    return cloud.load_balancer.wait_for_load_balancer(identifier, interval=0.02, wait=NET)
+
+
+def test_whatever_is_named_exists_and_nothing_is_served(cloud: Any) -> None:
+    network, subnet = str(uuid.uuid4()), str(uuid.uuid4())
+    made = cloud.load_balancer.create_load_balancer(
+        name="lb",
+        vip_network_id=network,
+        vip_subnet_id=subnet,
+        listeners=[
+            {
+                "protocol": "HTTP",
+                "protocol_port": 80,
+                "default_pool": {
+                    "protocol": "HTTP",
+                    "lb_algorithm": "ROUND_ROBIN",
+                    "members": [{"address": "10.0.0.4", "protocol_port": 80, "subnet_id": str(uuid.uuid4())}],
+                    "healthmonitor": {"type": "TCP", "delay": 5, "timeout": 3, "max_retries": 2},
+                },
+            }
+        ],
+    )
+    assert (made.vip_network_id, made.vip_subnet_id) == (network, subnet)
+    assert made.vip_address.startswith(("198.18.", "198.19."))
+    active = wait_for(cloud, made.id)
+    assert active.operating_status == "OFFLINE"
+    [listener] = cloud.load_balancer.listeners(load_balancer_id=made.id)
+    [pool] = cloud.load_balancer.pools(loadbalancer_id=made.id)
+    [member] = cloud.load_balancer.members(pool.id)
+    monitor = cloud.load_balancer.get_health_monitor(pool.health_monitor_id)
+    assert [each.operating_status for each in (listener, pool)] == ["OFFLINE", "OFFLINE"]
+    assert (member.operating_status, member.provisioning_status) == ("OFFLINE", "ACTIVE")
+    assert (monitor.operating_status, monitor.provisioning_status) == ("ONLINE", "ACTIVE")
+    port = str(uuid.uuid4())
+    other = cloud.load_balancer.create_load_balancer(vip_port_id=port, vip_address="192.0.2.7")
+    assert (other.vip_port_id, other.vip_address) == (port, "192.0.2.7")
+    with pytest.raises(openstack.exceptions.BadRequestException, match="already used"):
+        cloud.load_balancer.create_load_balancer(vip_port_id=port)
+    for each in (made, other):
+        wait_for(cloud, each.id)
+        cloud.load_balancer.delete_load_balancer(each.id, cascade=True)
+        cloud.load_balancer.wait_for_delete(each, interval=0.02, wait=NET)
+
+
+def test_flavors_and_profiles_through_openstacksdk(cloud: Any) -> None:
+    balancing = cloud.load_balancer
+    data = {"loadbalancer_topology": "SINGLE", "threads": 2}
+    profile = balancing.create_flavor_profile(name="p", provider_name="amphora", flavor_data=json.dumps(data))
+    profile = balancing.update_flavor_profile(profile.id, name="q")
+    assert [each.name for each in balancing.flavor_profiles(provider_name="amphora")] == ["q"]
+    assert json.loads(balancing.get_flavor_profile(profile.id).flavor_data) == data
+    flavor = balancing.create_flavor(name="f", flavor_profile_id=profile.id, is_enabled=True)
+    flavor = balancing.update_flavor(flavor.id, description="two threads")
+    assert balancing.find_flavor("f").description == "two threads"
+    made = balancing.create_load_balancer(vip_subnet_id=str(uuid.uuid4()), flavor_id=flavor.id)
+    assert (made.flavor_id, made.provider) == (flavor.id, "amphora")
+    with pytest.raises(openstack.exceptions.ConflictException):
+        balancing.delete_flavor(flavor.id, ignore_missing=False)
+    wait_for(cloud, made.id)
+    balancing.delete_load_balancer(made.id)
+    balancing.wait_for_delete(made, interval=0.02, wait=NET)
+    balancing.delete_flavor(flavor.id, ignore_missing=False)
+    balancing.delete_flavor_profile(profile.id, ignore_missing=False)
+    assert "threads" in [each.name for each in balancing.provider_flavor_capabilities("evenload")]
+
+
+def test_zones_and_profiles_through_openstacksdk(cloud: Any) -> None:
+    balancing = cloud.load_balancer
+    profile = balancing.create_availability_zone_profile(
+        name="p", provider_name="octavia", availability_zone_data='{"compute_zone": "nova"}'
+    )
+    profile = balancing.update_availability_zone_profile(profile.id, name="q")
+    assert [each.name for each in balancing.availability_zone_profiles()] == ["q"]
+    balancing.create_availability_zone(name="z", availability_zone_profile_id=profile.id)
+    balancing.update_availability_zone("z", description="here")
+    assert balancing.get_availability_zone("z").description == "here"
+    made = balancing.create_load_balancer(vip_subnet_id=str(uuid.uuid4()), availability_zone="z")
+    assert made.availability_zone == "z"
+    wait_for(cloud, made.id)
+    balancing.delete_load_balancer(made.id)
+    balancing.wait_for_delete(made, interval=0.02, wait=NET)
+    balancing.delete_availability_zone("z", ignore_missing=False)
+    balancing.delete_availability_zone_profile(profile.id, ignore_missing=False)
+    assert [each.name for each in balancing.providers()] == ["evenload", "amphora", "octavia"]
