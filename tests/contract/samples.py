@@ -20,15 +20,19 @@ from evenload.model.balancer import (
 from evenload.model.desired import DesiredIp, DesiredPort, Statistics
 from evenload.model.enums import (
     Algorithm,
+    Comparison,
     InsertedHeader,
     ListenerProtocol,
     MonitorType,
     NetworkType,
     PersistenceType,
+    PolicyAction,
     PoolProtocol,
     ProvisioningStatus,
+    RuleType,
 )
 from evenload.model.held_port import HeldPort
+from evenload.model.l7 import L7Policy, L7Rule
 from evenload.model.network import AllocationPool, FixedIp, Network, Port, Route, Segment, Subnet
 from evenload.model.placement import alone_on
 from evenload.model.totals import Count
@@ -51,9 +55,16 @@ def a_record(item: T, **fields: Any) -> Record[T]:
 
 
 def a_tree(
-    *, members: int = 2, address: str = "10.0.0.5", agent: str = "host-1", ports: tuple[int, ...] = (80,), **fields: Any
+    *,
+    members: int = 2,
+    address: str = "10.0.0.5",
+    agent: str = "host-1",
+    ports: tuple[int, ...] = (80,),
+    policies: int = 0,
+    **fields: Any,
 ) -> Tree:
-    """One pool with ``members`` members and an HTTP monitor, and a listener for each of ``ports`` in front of it."""
+    """One pool with ``members`` members and an HTTP monitor, and a listener for each of ``ports`` in front of it. The
+    first listener has ``policies`` L7 policies with a rule each, in the order of their places upside down."""
     balancer = LoadBalancer(
         id=new_id(),
         network_id=new_id(),
@@ -112,8 +123,33 @@ def a_tree(
             a_record(pool, description="the pool", tags=("b", "a")),
             *(a_record(item, name=f"m{item.weight}") for item in servers),
             a_record(monitor),
+            *(
+                a_record(item)
+                for number in range(policies)
+                for item in _a_policy(listeners[0], policies - number, pool)
+            ),
         ]
     )
+
+
+def _a_policy(listener: Listener, place: int, pool: Pool) -> tuple[L7Policy, L7Rule]:
+    policy = L7Policy(
+        id=new_id(),
+        listener_id=listener.id,
+        action=PolicyAction.REDIRECT_TO_POOL,
+        place=place,
+        redirect_pool_id=pool.id,
+    )
+    rule = L7Rule(
+        id=new_id(),
+        policy_id=policy.id,
+        type=RuleType.HEADER,
+        compare_type=Comparison.REGEX,
+        key="X-Test",
+        value='"^ü $"',
+        invert=True,
+    )
+    return policy, rule
 
 
 def an_empty_tree(agent: str = "a", **fields: Any) -> Tree:

@@ -70,6 +70,37 @@ def test_records_are_found_whole_with_their_relations(store: UnitOfWork) -> None
     assert find(store, Kind.LOAD_BALANCER).views[1].relations == Relations(load_balancer_id=lonely.id)
 
 
+def test_policies_and_rules_with_their_relations(store: UnitOfWork) -> None:
+    tree = a_tree(policies=3)
+    listener, pool = next(iter(tree.listeners)), next(iter(tree.pools))
+    put(store, tree)
+    rules = {rule.item.policy_id: identifier for identifier, rule in tree.rules.items()}
+    by_place = sorted(tree.policies, key=lambda each: tree.policies[each].item.place)
+    for view in find(store, Kind.L7_POLICY).views:
+        assert view.record == tree.policies[view.record.id]
+        assert view.relations == Relations(load_balancer_id=tree.id, rule_ids=(rules[view.record.id],))
+    assert find(store, Kind.LISTENER).views[0].relations.policy_ids == tuple(by_place)
+    assert ids(find(store, Kind.L7_POLICY, sort=(("place", False),))) == by_place
+    assert ids(find(store, Kind.L7_POLICY, filters={"listener_id": (listener,), "place": (2,)})) == [by_place[1]]
+    [rule] = find(store, Kind.L7_RULE, filters={"policy_id": (by_place[0],)}).views
+    assert (rule.record, rule.relations) == (tree.rules[rules[by_place[0]]], Relations(load_balancer_id=tree.id))
+    # Who chooses the pool by a policy in force is shown with it, once.
+    first = tree.listeners[listener]
+    nobodys = tree.with_record(replace(first, item=replace(first.item, default_pool_id=None)))
+    store.write(lambda transaction: transaction.update_tree(tree, nobodys))
+    assert find(store, Kind.POOL).views[0].relations.listener_ids == (listener,)
+    idle = nobodys.with_records(
+        replace(each, item=replace(each.item, admin_state_up=False)) for each in tree.rules.values()
+    )
+    store.write(lambda transaction: transaction.update_tree(nobodys, idle))
+    assert find(store, Kind.POOL).views[0].relations.listener_ids == ()
+    with store.read() as transaction:
+        assert transaction.tree(tree.id) == idle
+    gone = idle.without(*idle.policies, *idle.rules, pool)
+    store.write(lambda transaction: transaction.update_tree(idle, gone.without(*gone.members, *gone.monitors)))
+    assert ids(find(store, Kind.L7_POLICY)) + ids(find(store, Kind.L7_RULE)) == []
+
+
 def test_a_new_monitor_counts_while_the_old_one_is_being_deleted(store: UnitOfWork) -> None:
     tree = a_tree()
     old = next(iter(tree.monitors.values()))

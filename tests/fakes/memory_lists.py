@@ -22,6 +22,7 @@ from evenload.model.balancer import (
 )
 from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
+from evenload.model.l7 import L7Policy, L7Rule
 from evenload.model.query import SCOPES, Page, Query, Value, View
 from evenload.model.tree import KINDS, Tree, parents_of
 from evenload.service.views import relations_of
@@ -83,6 +84,8 @@ def _known_to_v1(tree: Tree, record: AnyRecord) -> bool:
             return any(listener.v1 is not None for listener in tree.listeners.values())
         case Listener() | Pool():
             return record.v1 is not None
+        case L7Policy() | L7Rule():
+            return False
         case _:  # a part of a pool
             return any(tree.pools[pool_id].v1 is not None for pool_id in parents_of(record.item))
 

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from evenload.api.auth.identity import is_project
 from evenload.model.errors import Unsupported
+from evenload.model.l7_rules import is_url
 from evenload.model.query import Value
 
 JsonSchema = Mapping[str, Any]
@@ -187,6 +188,16 @@ def _mac(text: str) -> str:
     return text.lower()
 
 
+def _http_url(text: str) -> str:
+    if not is_url(text):
+        raise ValueError("A URL of http or https is expected, in URL characters (RFC 3986).")
+    return text
+
+
+def _empty_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
 def unique(values: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
@@ -337,4 +348,9 @@ EXPECTED_CODES = checked_text(_codes, filtered=False, json={"pattern": f"^(?:{_C
 HTTP_VERSION = FieldType(
     Annotated[str, BeforeValidator(_http_version)], _http_version, json={"type": "number", "enum": [1.0, 1.1]}
 )
+HTTP_URL = checked_text(_http_url, filtered=False, json={"format": "uri", "pattern": "^https?://"})
+"""Of a redirection."""
+_KEY = text()
+RULE_KEY = FieldType(Annotated[_KEY.annotation | None, BeforeValidator(_empty_is_none)], str, json=_KEY.json)
+"""Of a header, a cookie or a part of a name; an empty one is none."""
 MAC_ADDRESS = checked_text(_mac, 17, json={"pattern": f"^{_MAC}$"})

@@ -59,7 +59,9 @@ _BASE: dict[str, tuple[str, str | None]] = {
 }
 _READ, _GLOBAL, _WRITE, _ADMIN = (f"rule:load-balancer:{name}" for name in ("read", "read-global", "write", "admin"))
 _READ_QUOTA = "rule:load-balancer:read-quota"
-_RESOURCES = ("loadbalancer", "listener", "pool", "member", "healthmonitor")
+_RESOURCES = ("loadbalancer", "listener", "pool", "member", "healthmonitor", "l7policy", "l7rule")
+_PARTS = frozenset({"member", "l7rule"})
+"""Listed within their parent alone, so the parent decides who sees them."""
 _NETWORK_RESOURCES = ("network", "subnet", "port")
 _V1_RESOURCES = ("vip", "pool", "member", "health_monitor")
 _QUOTA_ADMIN = "rule:load-balancer:admin or rule:load-balancer:quota-admin"
@@ -75,7 +77,7 @@ def _load_balancer_rules() -> Iterator[tuple[str, str]]:
         yield f"{resource}:get_all", reading
         yield f"{resource}:get_one", _READ
         yield from ((f"{resource}:{action}", _WRITE) for action in ("post", "put", "delete"))
-        if resource != "member":
+        if resource not in _PARTS:
             yield f"{resource}:get_all-global", _GLOBAL
     yield "loadbalancer:get_stats", _READ
     yield "loadbalancer:get_status", _READ

@@ -6,6 +6,7 @@ from evenload.model.catalogue import Flavor, FlavorProfile, Zone, ZoneProfile
 from evenload.service.agent_registry import AgentRegistry
 from evenload.service.catalogue import Catalogue
 from evenload.service.health_monitors import HealthMonitors
+from evenload.service.l7_policies import L7Policies, L7Rules
 from evenload.service.lbaas_v1.members import V1Members
 from evenload.service.lbaas_v1.monitors import V1Monitors
 from evenload.service.lbaas_v1.pools import V1Pools
@@ -37,6 +38,8 @@ class Services:
     pools: Pools
     members: Members
     health_monitors: HealthMonitors
+    l7_policies: L7Policies
+    l7_rules: L7Rules
     quotas: Quotas
     flavors: Catalogue[FlavorProfile, Flavor]
     zones: Catalogue[ZoneProfile, Zone]

@@ -12,6 +12,7 @@ from evenload.api.auth.http_basic import HttpBasicIdentity
 from evenload.api.auth.none import NoIdentity
 from evenload.api.auth.tokens import TokenIdentity, Validator
 from evenload.api.services import Services, V1Services
+from evenload.host.pcre import find_fault_finder
 from evenload.interfaces import AgentBus, Transaction
 from evenload.main.clock import SystemClock
 from evenload.main.identifiers import Identifiers
@@ -26,6 +27,7 @@ from evenload.service.catalogue import FLAVORS, ZONES, Catalogue
 from evenload.service.context import Context
 from evenload.service.documents import build_desired
 from evenload.service.health_monitors import HealthMonitors
+from evenload.service.l7_policies import L7Policies, L7Rules
 from evenload.service.lbaas_v1.members import V1Members
 from evenload.service.lbaas_v1.monitors import V1Monitors
 from evenload.service.lbaas_v1.pools import V1Pools
@@ -74,6 +76,7 @@ def build_foundation(settings: Settings, bus: AgentBus, upgrade: Callable[[Engin
         limits=octavia_limits(settings.quotas.octavia),
         providers=settings.api.providers,
         agent_down_time=settings.server.agent_down_time,
+        find_regex_fault=find_fault_finder(),
     )
     return Foundation(engine=engine, bus=bus, clock=clock, source=source, new_id=new_id, context=context)
 
@@ -98,6 +101,8 @@ def build_services(settings: Settings, foundation: Foundation) -> Services:
         pools=Pools(context),
         members=Members(context),
         health_monitors=HealthMonitors(context),
+        l7_policies=L7Policies(context),
+        l7_rules=L7Rules(context),
         quotas=Quotas(context.uow, context.limits),
         flavors=Catalogue(context, FLAVORS),
         zones=Catalogue(context, ZONES),

@@ -24,7 +24,7 @@ from evenload.main.database_place import DATABASE, DIRECTORY
 from evenload.model.registration import DEFAULT_ZONE
 from evenload.render.options import RenderOptions
 from evenload.service.networks import NetworkSettings
-from evenload.service.quotas import L7, RESOURCES, QuotaSettings
+from evenload.service.quotas import RESOURCES, QuotaSettings
 from evenload.service.scheduler import AGENT_DOWN_TIME
 
 DEFAULT_STATE = "/var/lib/evenload"
@@ -112,7 +112,7 @@ _POLICY = [
         help="Let the older roles load-balancer_* of Octavia count no longer.",
     ),
 ]
-_OCTAVIA_QUOTAS = {**{kind.value: resource for kind, resource in RESOURCES.items()}, **{name: name for name in L7}}
+_OCTAVIA_QUOTAS = {kind.value.replace("l7_", "l7"): resource for kind, resource in RESOURCES.items()}
 """The words of Octavia's settings for its resources."""
 _QUOTAS = [
     cfg.IntOpt(

@@ -15,6 +15,8 @@ class Kind(Enum):
     POOL = "pool"
     MEMBER = "member"
     HEALTH_MONITOR = "health_monitor"
+    L7_POLICY = "l7_policy"
+    L7_RULE = "l7_rule"
 
 
 class ProvisioningStatus(Enum):

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from evenload.model.balancer import AnyRecord
 
 Value = str | int | bool | None
-SCOPES = frozenset({"project_id", "pool_id"})
+SCOPES = frozenset({"project_id", "pool_id", "policy_id"})
 """Filters by what never changes of an object and confines what a caller may see: the marker must fit them too."""
 A = TypeVar("A", bound=AnyRecord, covariant=True)
 
@@ -47,6 +47,8 @@ class Relations:
     pool_ids: tuple[str, ...] = ()
     member_ids: tuple[str, ...] = ()
     monitor_id: str | None = None
+    policy_ids: tuple[str, ...] = ()
+    rule_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,14 @@ from typing import TypeVar
 from evenload.model.balancer import AnyRecord, HealthMonitor, Item, Member, Record, listener_without_pools
 from evenload.model.desired import Health
 from evenload.model.enums import OperatingStatus, ProvisioningStatus
+from evenload.model.l7 import L7Policy, L7Rule
 from evenload.model.placement import applied_by_all, with_applied
 from evenload.model.tree import Tree, parents_of
 
 R = TypeVar("R", bound=Item)
+
+_UNSEEN = (HealthMonitor, L7Policy, L7Rule)
+"""What has no operating status of its own in the data plane."""
 
 LONGEST_FAULT = 1000
 """Characters of a reason that are kept: people read it, and every database has room for it."""
@@ -82,6 +86,7 @@ def locked_with(tree: Tree, identifiers: Collection[str]) -> set[str]:
         found = [record for record in map(tree.get, above) if record is not None]
     pools = locked & tree.pools.keys()
     locked.update(record.id for pool_id in pools for record in tree.listeners_of(pool_id))
+    locked.update(record.item.listener_id for pool_id in pools for record in tree.policies_to(pool_id))
     return locked
 
 
@@ -221,7 +226,7 @@ def given_up(tree: Tree, generation: int, reason: str, agent: str | None = None)
         failed = replace(
             record, provisioning_status=TRANSITIONS[record.provisioning_status, Event.GIVEN_UP], fault=fault
         )
-        if isinstance(record.item, HealthMonitor):
+        if isinstance(record.item, _UNSEEN):
             return with_operating_status(failed, OperatingStatus.OFFLINE)
         return failed
 
@@ -253,12 +258,12 @@ def _applied_by(tree: Tree, agent: str | None) -> int:
 
 
 def with_verdicts(tree: Tree, health: Health) -> Tree:
-    """The tree with the operating statuses that its agent saw. A monitor's is not taken from the data plane; what is
-    disabled, and applied as such, is OFFLINE whatever was seen."""
+    """The tree with the operating statuses that its agent saw, of what can be seen; what is disabled, and applied as
+    such, is OFFLINE whatever was seen."""
 
     def step(record: Record[R]) -> Record[R]:
         status = health.statuses.get(record.id)
-        if status is None or isinstance(record.item, HealthMonitor):
+        if status is None or isinstance(record.item, _UNSEEN):
             return record
         if not record.item.admin_state_up and not is_pending(record):
             status = OperatingStatus.OFFLINE
@@ -287,7 +292,7 @@ def with_operating_status(record: Record[R], status: OperatingStatus | None) -> 
 
 
 def _operating_when_applied(record: Record[Item]) -> OperatingStatus | None:
-    """What is known without looking: disabled objects, and monitors, which no data plane reports on."""
+    """What is known without looking: disabled objects, and what no data plane reports on."""
     if not record.item.admin_state_up:
         return OperatingStatus.OFFLINE
-    return OperatingStatus.ONLINE if isinstance(record.item, HealthMonitor) else None
+    return OperatingStatus.ONLINE if isinstance(record.item, _UNSEEN) else None

@@ -20,6 +20,7 @@ from evenload.model.balancer import (
     pools_used_by,
 )
 from evenload.model.enums import Kind
+from evenload.model.l7 import L7Policy, L7Rule
 from evenload.model.placement import Placement, in_order
 
 
@@ -42,8 +43,11 @@ KINDS: dict[Kind, KindOfObject] = {
     Kind.LISTENER: KindOfObject(Listener, ((Kind.LOAD_BALANCER, "load_balancer_id"),), "listeners"),
     Kind.MEMBER: KindOfObject(Member, ((Kind.POOL, "pool_id"),), "members"),
     Kind.HEALTH_MONITOR: KindOfObject(HealthMonitor, ((Kind.POOL, "pool_id"),), "monitors"),
+    Kind.L7_POLICY: KindOfObject(L7Policy, ((Kind.LISTENER, "listener_id"),), "policies"),
+    Kind.L7_RULE: KindOfObject(L7Rule, ((Kind.L7_POLICY, "policy_id"),), "rules"),
 }
-"""In the order of writing: what others refer to comes first (a listener refers to its default pool)."""
+"""In the order of writing: what others refer to comes first (a listener refers to its default pool, a policy to the one
+that it chooses)."""
 
 Children = dict[str, Record[Any]]
 Step = Callable[[Record[Any]], Record[Any] | None]
@@ -128,6 +132,14 @@ class Tree:
     def monitors(self) -> dict[str, Record[HealthMonitor]]:
         return self.children[Kind.HEALTH_MONITOR]
 
+    @property
+    def policies(self) -> dict[str, Record[L7Policy]]:
+        return self.children[Kind.L7_POLICY]
+
+    @property
+    def rules(self) -> dict[str, Record[L7Rule]]:
+        return self.children[Kind.L7_RULE]
+
     # ------------------------------------------------------------------------------------------------------- looking
 
     def of_kind(self, kind: Kind) -> Children:
@@ -163,8 +175,36 @@ class Tree:
         return min(monitors, key=lambda each: (each.deleting, not each.item.admin_state_up), default=None)
 
     def listeners_of(self, pool_id: str) -> list[Record[Listener]]:
-        """Those that use the pool."""
+        """Those whose default pool it is."""
         return list(self._index(Kind.LISTENER, "pools used", pools_used_by).get(pool_id, ()))
+
+    def policies_of(self, listener_id: str) -> list[Record[L7Policy]]:
+        """In the order of their places, those that are being deleted last."""
+        found = self.children_of(Kind.L7_POLICY, listener_id)
+        return sorted(found, key=lambda record: (record.deleting, record.item.place))
+
+    def rules_of(self, policy_id: str) -> list[Record[L7Rule]]:
+        return self.children_of(Kind.L7_RULE, policy_id)
+
+    def policies_to(self, pool_id: str) -> list[Record[L7Policy]]:
+        """Those that send requests to the pool, or would if they were enabled."""
+        return list(self._index(Kind.L7_POLICY, "pools chosen", _pool_chosen_by).get(pool_id, ()))
+
+    def pools_of(self, listener_id: str) -> list[str]:
+        """The ids of the pools that the listener uses: its default pool, and those that policies in force choose."""
+        policies = self.policies_of(listener_id)
+        chosen = (each.item.redirect_pool_id for each in policies if self._is_in_force(each))
+        used = (*pools_used_by(self.listeners[listener_id].item), *chosen)
+        return list(dict.fromkeys(pool_id for pool_id in used if pool_id is not None))
+
+    def users_of(self, pool_id: str) -> list[Record[Listener]]:
+        """The listeners that use the pool, by default or by a policy in force."""
+        by_policy = (each.item.listener_id for each in self.policies_to(pool_id) if self._is_in_force(each))
+        ids = dict.fromkeys((*(record.id for record in self.listeners_of(pool_id)), *by_policy))
+        return [self.listeners[identifier] for identifier in ids]
+
+    def _is_in_force(self, policy: Record[L7Policy]) -> bool:
+        return policy.item.admin_state_up and any(rule.item.admin_state_up for rule in self.rules_of(policy.id))
 
     def descendants_of(self, identifiers: Collection[str]) -> set[str]:
         """The ids of all objects that go when these go, these included."""
@@ -235,6 +275,10 @@ class Tree:
                 changed.setdefault(kind_of(record.item), {})[record.id] = result
         put = {kind: _with(self.children[kind], results) for kind, results in changed.items()}
         return replace(self, load_balancer=head, children={**self.children, **put})
+
+
+def _pool_chosen_by(policy: L7Policy) -> tuple[str, ...]:
+    return () if policy.redirect_pool_id is None else (policy.redirect_pool_id,)
 
 
 def _ids_in(name: str) -> Callable[[Any], tuple[str]]:

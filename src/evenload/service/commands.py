@@ -39,8 +39,23 @@ class PoolName:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyDraft(Draft):
+    """``redirect_pool``: instead of the id of a pool."""
+
+    rules: tuple[Draft, ...] = ()
+    redirect_pool: PoolDraft | PoolName | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerDraft(Draft):
     default_pool: PoolDraft | PoolName | None = None
+    policies: tuple[PolicyDraft, ...] = ()
+
+    @property
+    def pools(self) -> tuple[PoolDraft, ...]:
+        """Those that are made with it."""
+        named = (self.default_pool, *(policy.redirect_pool for policy in self.policies))
+        return tuple(pool for pool in named if isinstance(pool, PoolDraft))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from evenload.interfaces import Clock, UnitOfWork
+from evenload.model.l7_rules import FindFault, find_fault_by_python
 from evenload.service.quotas import Limits, QuotaSettings, octavia_limits
 from evenload.service.scheduler import AGENT_DOWN_TIME
 from evenload.service.vip_ports import VipPorts
@@ -16,7 +17,8 @@ from evenload.service.vip_ports import VipPorts
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """``limits``: of Octavia's API. ``providers``: the names under which it knows this provider, the own one first.
-    ``agent_down_time``: silence after which an agent counts as away, for whatever follows from that."""
+    ``agent_down_time``: silence after which an agent counts as away, for whatever follows from that.
+    ``find_regex_fault``: what HAProxy would say of a regular expression."""
 
     uow: UnitOfWork
     ports: VipPorts
@@ -25,6 +27,7 @@ class Context:
     limits: Limits = field(default_factory=lambda: octavia_limits(QuotaSettings().octavia))
     providers: tuple[str, ...] = ("evenload", "amphora", "octavia")
     agent_down_time: timedelta = AGENT_DOWN_TIME
+    find_regex_fault: FindFault = find_fault_by_python
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -52,29 +52,29 @@ class Birth:
             created_at=moment,
             v1=v1,
             as_sent=_spellings(item, draft.item),
-            **_completed(Record, draft.record),
+            **completed(Record, draft.record),
         )
 
 
 def new_listener(identifier: str, load_balancer_id: str, draft: Changes) -> Listener:
-    return Listener(id=identifier, load_balancer_id=load_balancer_id, **_completed(Listener, draft.item))
+    return Listener(id=identifier, load_balancer_id=load_balancer_id, **completed(Listener, draft.item))
 
 
 def new_pool(identifier: str, load_balancer_id: str, draft: Changes) -> Pool:
     given = dict(draft.item)
     if "session_persistence" in given:
         given["session_persistence"] = merged_persistence(None, given["session_persistence"])
-    return Pool(id=identifier, load_balancer_id=load_balancer_id, **_completed(Pool, given))
+    return Pool(id=identifier, load_balancer_id=load_balancer_id, **completed(Pool, given))
 
 
 def new_member(identifier: str, pool_id: str, draft: Changes) -> Member:
-    return Member(id=identifier, pool_id=pool_id, **_completed(Member, _canonical(draft.item)))
+    return Member(id=identifier, pool_id=pool_id, **completed(Member, _canonical(draft.item)))
 
 
 def new_monitor(identifier: str, pool_id: str, draft: Changes) -> HealthMonitor:
     given = dict(draft.item)
     http = given.pop("http", None)
-    monitor = HealthMonitor(id=identifier, pool_id=pool_id, **_completed(HealthMonitor, given))
+    monitor = HealthMonitor(id=identifier, pool_id=pool_id, **completed(HealthMonitor, given))
     return replace(monitor, http=merged_http(monitor, http))
 
 
@@ -90,8 +90,8 @@ def changed(record: Record[R], changes: Changes) -> Record[R]:
         given = _canonical(given)
     return replace(
         respelt(record, changes.item),
-        item=replace(item, **_completed(type(item), given)),
-        **_completed(Record, changes.record),
+        item=replace(item, **completed(type(item), given)),
+        **completed(Record, changes.record),
     )
 
 
@@ -114,7 +114,7 @@ def changed_monitor(monitor: HealthMonitor, given: Mapping[str, Any]) -> HealthM
     fields_given = dict(given)
     if "http" in fields_given:
         fields_given["http"] = merged_http(monitor, fields_given["http"])
-    return replace(monitor, **_completed(HealthMonitor, fields_given))
+    return replace(monitor, **completed(HealthMonitor, fields_given))
 
 
 def merged_http(monitor: HealthMonitor, given: HttpCheck | Mapping[str, Any] | None) -> HttpCheck | None:
@@ -128,7 +128,7 @@ def merged_http(monitor: HealthMonitor, given: HttpCheck | Mapping[str, Any] | N
         return HttpCheck()
     if isinstance(given, HttpCheck):
         return given
-    return replace(monitor.http or HttpCheck(), **_completed(HttpCheck, given))
+    return replace(monitor.http or HttpCheck(), **completed(HttpCheck, given))
 
 
 def merged_persistence(
@@ -163,7 +163,8 @@ def _canonical(given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _completed(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
+def completed(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """None in place of a value is the model's default. Raises Invalid where there is none."""
     known = {known.name: known for known in fields(kind)}
     return {name: value if value is not None else _default(known[name]) for name, value in given.items()}
 

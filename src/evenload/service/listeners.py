@@ -1,19 +1,21 @@
 """Use cases of listeners; each is one transaction."""
 
+from collections.abc import Sequence
 from typing import cast
 
 from evenload.interfaces import Transaction
 from evenload.model import rules, status
-from evenload.model.balancer import Listener, Record
+from evenload.model.balancer import AnyRecord, HealthMonitor, Listener, Member, Pool, Record
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.query import Page, Query, View
 from evenload.model.totals import totals_of
-from evenload.model.tree import Tree
-from evenload.service import drafts, guards
+from evenload.model.tree import Tree, kind_of
+from evenload.service import drafts, guards, l7_guards
 from evenload.service.commands import Changes, ListenerDraft
 from evenload.service.context import Context
 from evenload.service.lbaas_v1 import totals
+from evenload.service.plans import PlannedPools, drafts_of, plan_listener
 from evenload.service.quotas import wanted_by
 from evenload.service.views import view_of
 
@@ -23,21 +25,33 @@ class Listeners:
         self._context = context
 
     def create(self, load_balancer_id: str, draft: ListenerDraft) -> View[Record[Listener]]:
-        """Its default pool is named by id; pools are made together with listeners only by LoadBalancers.create."""
-        guards.require_tags(draft)
-        now = self._context.now()
+        """With its default pool and its policies, and the pools of these, where the draft has them."""
+        for part in drafts_of(draft):
+            guards.require_tags(part)
+        context = self._context
+        self._check_subnets(load_balancer_id, draft)
+        now = context.now()
 
         def work(transaction: Transaction) -> View[Record[Listener]]:
             before = guards.read_tree(transaction, Kind.LOAD_BALANCER, load_balancer_id)
             guards.require_living(before.load_balancer)
-            self._context.limits.require_room(transaction, before.load_balancer.project_id, wanted_by([Kind.LISTENER]))
             birth = drafts.Birth(before.load_balancer.project_id, before.generation + 1, now)
-            record = birth.record(drafts.new_listener(self._context.new_id(), before.id, draft), draft)
-            edited = before.with_record(record)
-            _require_valid(edited, record.item)
-            after = status.advance(edited, changed=[record.id], now=now)
+            pools = PlannedPools(before.id, birth, context.new_id)
+            pools.add(*draft.pools)
+            made = [*pools.records, *plan_listener(before.id, draft, birth, context.new_id, pools)]
+            wanted = wanted_by(kind_of(record.item) for record in made)
+            context.limits.require_room(transaction, birth.project_id, wanted)
+            edited = before.with_records(made)
+            listener_id = next(record.id for record in made if isinstance(record.item, Listener))
+            _require_valid(edited, edited.listeners[listener_id].item)
+            _require_parts(edited, made)
+            policies = [record.item for record in edited.policies_of(listener_id)]
+            l7_guards.require_policies(edited, policies)
+            rules_made = (record.item for policy in policies for record in edited.rules_of(policy.id))
+            l7_guards.require_rules(rules_made, context.find_regex_fault)
+            after = status.advance(edited, changed=[listener_id, *(record.id for record in pools.records)], now=now)
             transaction.update_tree(before, after)
-            return view_of(after, after.listeners[record.id])
+            return view_of(after, after.listeners[listener_id])
 
         return self._context.uow.write(work)
 
@@ -81,6 +95,26 @@ class Listeners:
             if owner is None:
                 raise guards.not_found(Kind.LISTENER, identifier)
             return totals_of(transaction.counts(owner).get(identifier, ()))
+
+    def _check_subnets(self, load_balancer_id: str, draft: ListenerDraft) -> None:
+        """Before the transaction, since the port provider may take its time."""
+        named = [member.item.get("subnet_id") for pool in draft.pools for member in pool.members]
+        if any(named):
+            with self._context.uow.read() as transaction:
+                project_id = guards.read_tree(
+                    transaction, Kind.LOAD_BALANCER, load_balancer_id
+                ).load_balancer.project_id
+            self._context.ports.check_subnets(named, project_id, every_project=False)
+
+
+def _require_parts(tree: Tree, made: Sequence[AnyRecord]) -> None:
+    """The pools that are made with a listener, and theirs."""
+    for record in made:
+        if isinstance(record.item, Pool):
+            guards.require(rules.validate_pool(tree, record.item))
+        if isinstance(record.item, HealthMonitor):
+            guards.require(rules.validate_monitor(record.item))
+    guards.require(rules.validate_members(tree, [each.item for each in made if isinstance(each.item, Member)]))
 
 
 def _require_valid(tree: Tree, listener: Listener) -> None:

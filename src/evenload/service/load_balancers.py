@@ -14,7 +14,7 @@ from evenload.model.errors import Immutable
 from evenload.model.query import Page, Query, View
 from evenload.model.totals import totals_of
 from evenload.model.tree import Tree, kind_of
-from evenload.service import drafts, guards
+from evenload.service import drafts, guards, l7_guards
 from evenload.service.capabilities import OWN_NAME
 from evenload.service.choices import Choice, choose_offers, zone_of
 from evenload.service.commands import BalancerDraft, Changes
@@ -34,8 +34,8 @@ class LoadBalancers:
         self._context = context
 
     def create(self, project_id: str, draft: BalancerDraft) -> Tree:
-        """With all the listeners, pools, members and monitors of the draft, or not at all. Raises NoHost where no agent
-        was ever registered."""
+        """With all the listeners, policies, pools, members and monitors of the draft, or not at all. Raises NoHost
+        where no agent was ever registered."""
         for part in drafts_of(draft):
             guards.require_tags(part)
         context = self._context
@@ -49,6 +49,8 @@ class LoadBalancers:
                 if pool_id not in planned.pools:
                     raise guards.not_found(Kind.POOL, pool_id, field="default_pool_id")
         guards.require(rules.validate_tree(planned))
+        l7_guards.require_policies(planned, (record.item for record in planned.policies.values()))
+        l7_guards.require_rules((record.item for record in planned.rules.values()), context.find_regex_fault)
         wanted = wanted_by(kind_of(record.item) for record in planned.records())
 
         with context.uow.read() as reader:

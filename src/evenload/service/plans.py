@@ -12,8 +12,9 @@ from evenload.model.placement import alone_on
 from evenload.model.rules import canonical_address
 from evenload.model.tree import Tree
 from evenload.service import drafts
-from evenload.service.commands import BalancerDraft, Changes, Draft, PoolDraft, PoolName
+from evenload.service.commands import BalancerDraft, Changes, Draft, ListenerDraft, PoolDraft, PoolName
 from evenload.service.drafts import Birth, spelling
+from evenload.service.l7_drafts import drafts_of_policy, plan_policies
 
 NewId = Callable[[], str]
 
@@ -25,11 +26,14 @@ def drafts_of(draft: Draft) -> Iterator[Draft]:
         yield from draft.members
         if draft.monitor is not None:
             yield draft.monitor
+    if isinstance(draft, ListenerDraft):
+        for policy in draft.policies:
+            yield from drafts_of_policy(policy)
+        for pool in draft.pools:
+            yield from drafts_of(pool)
     if isinstance(draft, BalancerDraft):
         for listener in draft.listeners:
-            yield listener
-            if isinstance(listener.default_pool, PoolDraft):
-                yield from drafts_of(listener.default_pool)
+            yield from drafts_of(listener)
         for pool in draft.pools:
             yield from drafts_of(pool)
 
@@ -74,36 +78,61 @@ def plan_tree(load_balancer_id: str, draft: BalancerDraft, birth: Birth, new_id:
     load_balancer = LoadBalancer(id=load_balancer_id, **draft.item)
     record = replace(birth.record(load_balancer, draft), as_sent=_vips_as_sent(draft.vip))
     empty = Tree(load_balancer=record, generation=birth.generation)
-    made: list[AnyRecord] = []
-    by_name: dict[str, str] = {}
-    default_pools: dict[int, str] = {}
+    pools = PlannedPools(load_balancer_id, birth, new_id)
+    pools.add(*draft.pools, *(pool for listener in draft.listeners for pool in listener.pools))
+    made = [
+        each for listener in draft.listeners for each in plan_listener(load_balancer_id, listener, birth, new_id, pools)
+    ]
+    return empty.with_records([*pools.records, *made])
 
-    def add_pool(pool_draft: PoolDraft) -> str:
-        planned = plan_pool(load_balancer_id, pool_draft, birth, new_id)
-        name = planned.pool.name
-        if name in by_name:
-            raise Invalid(f"The pool name '{name}' is given twice in one request.", field="name")
-        if name:
-            by_name[name] = planned.pool.id
-        made.extend(planned.records)
-        return planned.pool.id
 
-    for pool_draft in draft.pools:
-        add_pool(pool_draft)
-    for index, listener in enumerate(draft.listeners):
-        if isinstance(listener.default_pool, PoolDraft):
-            default_pools[index] = add_pool(listener.default_pool)
-    for index, listener in enumerate(draft.listeners):
-        item = drafts.new_listener(new_id(), load_balancer_id, listener)
-        if isinstance(listener.default_pool, PoolName):
-            name = listener.default_pool.name
-            if name not in by_name:
-                raise Invalid(f"Missing details for pool '{name}'.", field="default_pool")
-            default_pools[index] = by_name[name]
-        if index in default_pools:
-            item = replace(item, default_pool_id=default_pools[index])
-        made.append(birth.record(item, listener))
-    return empty.with_records(made)
+class PlannedPools:
+    """The pools that one request makes, told by the draft itself or by their name."""
+
+    def __init__(self, load_balancer_id: str, birth: Birth, new_id: NewId) -> None:
+        self.records: list[AnyRecord] = []
+        self._load_balancer_id = load_balancer_id
+        self._birth = birth
+        self._new_id = new_id
+        self._by_name: dict[str, str] = {}
+        self._by_draft: dict[int, str] = {}
+
+    def add(self, *pools: PoolDraft) -> None:
+        """Raises Invalid for a name that is there already."""
+        for draft in pools:
+            planned = plan_pool(self._load_balancer_id, draft, self._birth, self._new_id)
+            name = planned.pool.name
+            if name in self._by_name:
+                raise Invalid(f"The pool name '{name}' is given twice in one request.", field="name")
+            if name:
+                self._by_name[name] = planned.pool.id
+            self._by_draft[id(draft)] = planned.pool.id
+            self.records.extend(planned.records)
+
+    def id_of(self, pool: PoolDraft | PoolName | None, field: str) -> str | None:
+        """Raises Invalid for a name that nobody has."""
+        if pool is None:
+            return None
+        if isinstance(pool, PoolDraft):
+            return self._by_draft[id(pool)]
+        if pool.name not in self._by_name:
+            raise Invalid(f"Missing details for pool '{pool.name}'.", field=field)
+        return self._by_name[pool.name]
+
+
+def plan_listener(
+    load_balancer_id: str, draft: ListenerDraft, birth: Birth, new_id: NewId, pools: PlannedPools
+) -> list[AnyRecord]:
+    """With its policies and their rules; ``pools`` are planned already."""
+    item = drafts.new_listener(new_id(), load_balancer_id, draft)
+    pool_id = pools.id_of(draft.default_pool, "default_pool")
+    if pool_id is not None:
+        item = replace(item, default_pool_id=pool_id)
+    record = birth.record(item, draft)
+    policies = plan_policies(
+        item.id, draft.policies, birth, new_id, lambda policy: pools.id_of(policy.redirect_pool, "redirect_pool")
+    )
+    return [record, *policies]
 
 
 def _vips_as_sent(request: VipRequest) -> tuple[Spelling, ...]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import cast
 
 from evenload.interfaces import Transaction
-from evenload.model import rules, status
+from evenload.model import l7_rules, rules, status
 from evenload.model.balancer import Pool, Record
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Invalid
@@ -72,11 +72,13 @@ class Pools:
         return self._context.uow.write(work)
 
     def delete(self, identifier: str) -> None:
-        """Its members and monitor go with it; listeners that used it have no default pool any more."""
+        """Its members and monitor go with it; listeners that used it have no default pool any more. Raises
+        Conflict where an L7 policy sends requests to it."""
 
         def work(transaction: Transaction) -> None:
             templates.lock_own(transaction, [identifier])
             before = guards.read_tree(transaction, Kind.POOL, identifier)
+            guards.require(l7_rules.validate_pool_removal(before, identifier))
             templates.remove_own(transaction, before.monitors_of(identifier))
             after = status.removed(before, identifier, now=self._context.now())
             # What holds a pool that stands alone has no other purpose.

@@ -23,10 +23,10 @@ RESOURCES: Mapping[Kind, str] = {
     Kind.POOL: "pool",
     Kind.MEMBER: "member",
     Kind.HEALTH_MONITOR: "healthmonitor",
+    Kind.L7_POLICY: "l7policy",
+    Kind.L7_RULE: "l7rule",
 }
 """Of Octavia's API."""
-L7 = ("l7policy", "l7rule")
-"""Its further resources, of which nobody has any in this version."""
 
 Counting = Callable[[Transaction, str], int]
 """How many a project has."""
@@ -37,7 +37,7 @@ class QuotaSettings:
     """Limits by resource, for projects of which nothing was set: of LBaaS v1, and of Octavia's API."""
 
     v1: Mapping[str, int] = field(default_factory=lambda: {VIP: 10, POOL: 10, MEMBER: -1, HEALTH_MONITOR: -1})
-    octavia: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys((*RESOURCES.values(), *L7), -1))
+    octavia: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(RESOURCES.values(), -1))
 
 
 class Limits:
@@ -135,9 +135,7 @@ _V1_COUNTS: Mapping[str, Counting] = {
     MEMBER: _counted(Kind.MEMBER, v1=True),
     HEALTH_MONITOR: lambda transaction, project_id: len(transaction.templates(project_id)),
 }
-_OCTAVIA_COUNTS: Mapping[str, Counting] = {name: _counted(kind, v1=False) for kind, name in RESOURCES.items()} | {
-    name: lambda _transaction, _project: 0 for name in L7
-}
+_OCTAVIA_COUNTS: Mapping[str, Counting] = {name: _counted(kind, v1=False) for kind, name in RESOURCES.items()}
 
 
 def v1_limits(defaults: Mapping[str, int]) -> Limits:

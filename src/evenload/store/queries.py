@@ -157,6 +157,8 @@ def _known_to_v1(kind: Kind) -> ColumnElement[bool]:
             return listeners.v1.is_(True)
         case Kind.POOL:
             return pools.v1_subnet_id.is_not(None)
+        case Kind.L7_POLICY | Kind.L7_RULE:
+            return false()
         case _:  # parts of pools
             pool_id: Column[Any] = BY_KIND[kind].table.c.pool_id
             return pool_id.in_(select(pools.id).where(pools.v1_subnet_id.is_not(None)))

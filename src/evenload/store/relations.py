@@ -6,7 +6,7 @@ Inside a transaction.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, bindparam, select
+from sqlalchemy import Column, ColumnElement, Connection, bindparam, exists, select
 
 from evenload.model.balancer import pools_used_by
 from evenload.model.enums import Kind
@@ -51,6 +51,15 @@ _MEMBERS_OF_POOL = _Ids(_MEMBERS.pool_id, _MEMBERS.id, _MEMBERS.position)
 _MONITORS_OF_POOL = _Ids(
     _MONITORS.pool_id, _MONITORS.id, _MONITORS.deleting, _MONITORS.admin_state_up.desc(), _MONITORS.position
 )
+_POLICIES, _RULES = tables.L7_POLICIES.c, tables.L7_RULES.c
+_POLICIES_OF_LISTENER = _Ids(
+    _POLICIES.listener_id, _POLICIES.id, _POLICIES.deleting, _POLICIES.place, _POLICIES.position
+)
+_RULES_OF_POLICY = _Ids(_RULES.policy_id, _RULES.id, _RULES.position)
+_HAS_RULE = exists().where(_RULES.policy_id == _POLICIES.id, _RULES.admin_state_up.is_(True))
+# As Tree.users_of and Tree.pools_of have them.
+_IN_FORCE = _POLICIES.admin_state_up.is_(True) & _HAS_RULE
+_CHOOSING_LISTENERS = _Ids(_POLICIES.redirect_pool_id, _POLICIES.listener_id, _POLICIES.position, where=_IN_FORCE)
 _STANDING_ALONE = _Ids(_LOAD_BALANCERS.id, _LOAD_BALANCERS.id, where=_LOAD_BALANCERS.port_id.is_(None))
 
 
@@ -71,15 +80,24 @@ def read_relations(
                 for key in ids
             ]
         case Kind.LISTENER:
+            policies = _POLICIES_OF_LISTENER.by_parent(connection, ids)
             return [
                 Relations(
                     load_balancer_id=record.item.load_balancer_id,
                     pool_ids=pools_used_by(record.item),
+                    policy_ids=tuple(policies.get(record.item.id, ())),
                 )
                 for record in records
             ]
+        case Kind.L7_POLICY:
+            rules = _RULES_OF_POLICY.by_parent(connection, ids)
+            return [
+                Relations(load_balancer_id=row[-1], rule_ids=tuple(rules.get(record.item.id, ())))
+                for row, record in zip(found, records, strict=True)
+            ]
         case Kind.POOL:
             listeners = _LISTENERS_OF_POOL.by_parent(connection, ids)
+            choosing = _CHOOSING_LISTENERS.by_parent(connection, ids)
             members = _MEMBERS_OF_POOL.by_parent(connection, ids)
             monitors = _MONITORS_OF_POOL.by_parent(connection, ids)
             owners = sorted({record.item.load_balancer_id for record in records})
@@ -87,7 +105,9 @@ def read_relations(
             return [
                 Relations(
                     load_balancer_id=None if record.item.load_balancer_id in alone else record.item.load_balancer_id,
-                    listener_ids=tuple(listeners.get(record.item.id, ())),
+                    listener_ids=tuple(
+                        dict.fromkeys((*listeners.get(record.item.id, ()), *choosing.get(record.item.id, ())))
+                    ),
                     member_ids=tuple(members.get(record.item.id, ())),
                     monitor_id=next(iter(monitors.get(record.item.id, ())), None),
                 )

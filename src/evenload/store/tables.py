@@ -220,6 +220,41 @@ HEALTH_MONITORS = Table(
     Index("ix_health_monitors_project_id", "project_id"),
 )
 
+L7_POLICIES = Table(
+    "l7_policies",
+    METADATA,
+    _position(),
+    Column("id", _Id, nullable=False, unique=True),
+    Column("listener_id", _Id, ForeignKey("listeners.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("action", _Word, nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("admin_state_up", Boolean, nullable=False),
+    Column("redirect_pool_id", _Id, ForeignKey("pools.id", ondelete="SET NULL"), index=True),
+    Column("redirect_url", String(255)),
+    Column("redirect_prefix", String(255)),
+    Column("redirect_http_code", Integer),
+    *_record(),
+    _owner(),
+    Index("ix_l7_policies_project_id", "project_id"),
+)
+
+L7_RULES = Table(
+    "l7_rules",
+    METADATA,
+    _position(),
+    Column("id", _Id, nullable=False, unique=True),
+    Column("policy_id", _Id, ForeignKey("l7_policies.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("type", _Word, nullable=False),
+    Column("compare_type", _Word, nullable=False),
+    Column("value", String(255), nullable=False),
+    Column("key", String(255)),
+    Column("invert", Boolean, nullable=False),
+    Column("admin_state_up", Boolean, nullable=False),
+    *_record(),
+    _owner(),
+    Index("ix_l7_rules_project_id", "project_id"),
+)
+
 # The tags of all kinds once more, one by one, for filters; the rows themselves hold them in order.
 OBJECT_TAGS = Table(
     "object_tags",

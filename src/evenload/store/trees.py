@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Dialect, Table, bindparam, delete, insert, or
 
 from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, Pool, Record, T
 from evenload.model.enums import Kind, ProvisioningStatus
+from evenload.model.l7 import L7Policy, L7Rule
 from evenload.model.tree import KINDS, Tree
 from evenload.store import placements, tables
 from evenload.store.lbaas_v1 import V1_COLUMNS
@@ -108,6 +109,8 @@ BY_KIND: dict[Kind, RecordTable[Any]] = {
     Kind.POOL: RecordTable(Pool, tables.POOLS),
     Kind.MEMBER: RecordTable(Member, tables.MEMBERS, (OWNER,)),
     Kind.HEALTH_MONITOR: RecordTable(HealthMonitor, tables.HEALTH_MONITORS, (OWNER,)),
+    Kind.L7_POLICY: RecordTable(L7Policy, tables.L7_POLICIES, (OWNER,)),
+    Kind.L7_RULE: RecordTable(L7Rule, tables.L7_RULES, (OWNER,)),
 }
 
 _ROWS_AT_ONCE = 100
@@ -145,15 +148,22 @@ def read_tree(
         load_balancer=LOAD_BALANCERS.decode(row),
         generation=generation,
         placements=placements.read_placements(connection, load_balancer_id),
-        children={
-            kind: _read_children(connection, BY_KIND[kind], key, left)
-            for kind in KINDS
-            if kind is not Kind.LOAD_BALANCER
-        },
+        children=_read_all_children(connection, key, left),
     )
     tree.note_stored(new_edition())
     cache.keep(tree, revision)
     return tree
+
+
+def _read_all_children(
+    connection: Connection, key: Mapping[str, str], left: Iterator[int] | None
+) -> dict[Kind, dict[str, Record[Any]]]:
+    """By kind; nobody is asked for children of what is not there."""
+    found: dict[Kind, dict[str, Record[Any]]] = {}
+    for kind, line in KINDS.items():
+        if any(parent is Kind.LOAD_BALANCER or found.get(parent) for parent, _ in line.parents):
+            found[kind] = _read_children(connection, BY_KIND[kind], key, left)
+    return found
 
 
 def _read_children(

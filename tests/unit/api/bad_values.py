@@ -126,7 +126,7 @@ LISTENER: list[tuple[str, list[Any]]] = [
     ("tls_ciphers", [5, "a\nb"]),
     ("client_authentication", ["SOMETIMES", 5]),
     ("hsts_max_age", [-1, *NO_NUMBER]),
-    ("l7policies", [[]]),
+    ("l7policies", ["x", {}, [{}], [5], [{"action": "REJECT", "rules": [{}]}], [{"action": "CHEESE"}]]),
     ("default_pool", [{}]),
 ]
 POOL: list[tuple[str, list[Any]]] = [

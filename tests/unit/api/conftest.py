@@ -25,6 +25,7 @@ from evenload.api.auth.identity import Caller, Unauthenticated, with_implied
 from evenload.api.policy import Policy
 from evenload.api.services import Services, V1Services
 from evenload.api.settings import ApiSettings, PolicySettings
+from evenload.host.pcre import find_fault_finder
 from evenload.model.desired import Change, Gone, Outcome, Report
 from evenload.model.registration import Registration
 from evenload.ports.ipam import Ipam
@@ -33,6 +34,7 @@ from evenload.service.agents import AgentGateway
 from evenload.service.catalogue import FLAVORS, ZONES, Catalogue
 from evenload.service.context import Context
 from evenload.service.health_monitors import HealthMonitors
+from evenload.service.l7_policies import L7Policies, L7Rules
 from evenload.service.lbaas_v1.members import V1Members
 from evenload.service.lbaas_v1.monitors import V1Monitors
 from evenload.service.lbaas_v1.pools import V1Pools
@@ -232,7 +234,7 @@ def make_world(directory: Path, settings: ApiSettings | None = None, sync: Sync 
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-8{text[17:20]}-{text[20:]}"
 
     ports = VipPorts(uow, Ipam(uow, clock, new_id, source), clock, new_id)
-    context = Context(uow=uow, ports=ports, clock=clock, new_id=new_id)
+    context = Context(uow=uow, ports=ports, clock=clock, new_id=new_id, find_regex_fault=find_fault_finder())
     gateway = AgentGateway(context)
     gateway.register("host-1", Registration())
     networks = NetworkSettings(
@@ -246,6 +248,8 @@ def make_world(directory: Path, settings: ApiSettings | None = None, sync: Sync 
         pools=Pools(context),
         members=Members(context),
         health_monitors=HealthMonitors(context),
+        l7_policies=L7Policies(context),
+        l7_rules=L7Rules(context),
         quotas=Quotas(uow, context.limits),
         flavors=Catalogue(context, FLAVORS),
         zones=Catalogue(context, ZONES),

@@ -374,14 +374,6 @@ def test_there_are_no_amphorae(world: World) -> None:
     assert world.client.simulate_get("/v2.0/octavia/amphorae").json == {"amphorae": [], "amphorae_links": []}
 
 
-@pytest.mark.parametrize("kind", ["l7policies"])
-def test_what_there_is_none_of(world: World, kind: str) -> None:
-    listed = world.get(f"{LBAAS}/{kind}")
-    assert sorted(listed.values()) == [[], []]
-    error = world.call("POST", f"{LBAAS}/{kind}", {}, expect=501)
-    assert error["faultcode"] == "Server"
-
-
 @pytest.mark.parametrize(
     ("path", "key"), [("/projects", "project"), ("/v3/projects", "project"), ("/tenants", "tenant")]
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evenload.model import moves, rules, status
+from evenload.model import l7_rules, moves, rules, status
 from evenload.model.balancer import (
     HealthMonitor,
     Item,
@@ -22,8 +22,18 @@ from evenload.model.balancer import (
     pools_used_by,
 )
 from evenload.model.desired import Health
-from evenload.model.enums import Algorithm, ListenerProtocol, MonitorType, OperatingStatus, PoolProtocol
+from evenload.model.enums import (
+    Algorithm,
+    Comparison,
+    ListenerProtocol,
+    MonitorType,
+    OperatingStatus,
+    PolicyAction,
+    PoolProtocol,
+    RuleType,
+)
 from evenload.model.enums import ProvisioningStatus as P
+from evenload.model.l7 import L7Policy, L7Rule
 from evenload.model.placement import alone_on
 from evenload.model.tree import KINDS, Tree, kind_of, parents_of
 
@@ -42,14 +52,14 @@ def large_tree(listeners: int, members: int, pools: int) -> Tree:
         placements=alone_on("a"),
     )
     found: list[Item] = [
-        Pool(id=f"p{each}", load_balancer_id="lb", protocol=PoolProtocol.TCP, algorithm=Algorithm.ROUND_ROBIN)
+        Pool(id=f"p{each}", load_balancer_id="lb", protocol=PoolProtocol.HTTP, algorithm=Algorithm.ROUND_ROBIN)
         for each in range(pools)
     ]
     found += [
         Listener(
             id=f"l{each}",
             load_balancer_id="lb",
-            protocol=ListenerProtocol.TCP,
+            protocol=ListenerProtocol.HTTP,
             port=each + 1,
             default_pool_id=f"p{each % pools}",
             allowed_cidrs=("10.0.0.0/8",),
@@ -63,6 +73,20 @@ def large_tree(listeners: int, members: int, pools: int) -> Tree:
     found += [
         HealthMonitor(id=f"h{each}", pool_id=f"p{each}", type=MonitorType.TCP, delay=5, timeout=3, rise=2)
         for each in range(pools)
+    ]
+    found += [
+        L7Policy(
+            id=f"y{each}",
+            listener_id=f"l{each}",
+            action=PolicyAction.REDIRECT_TO_POOL,
+            place=1,
+            redirect_pool_id=f"p{each % pools}",
+        )
+        for each in range(listeners)
+    ]
+    found += [
+        L7Rule(id=f"r{each}", policy_id=f"y{each}", type=RuleType.PATH, compare_type=Comparison.EQUAL_TO, value="/")
+        for each in range(listeners)
     ]
     return empty.with_records(map(record, found))
 
@@ -103,6 +127,9 @@ def _health(tree: Tree) -> Health:
         lambda tree: moves.without_pool(tree, "p0"),
         lambda tree: [tree.members_of(each) + tree.monitors_of(each) + tree.listeners_of(each) for each in tree.pools],
         lambda tree: [tree.monitor_of(each) for each in tree.pools],
+        lambda tree: [tree.users_of(each) for each in tree.pools],
+        lambda tree: [tree.pools_of(each) for each in tree.listeners],
+        lambda tree: [l7_rules.validate_policy(tree, each.item) for each in tree.policies.values()],
         lambda tree: [tree.get(each.id) for each in tree.records()],
     ],
 )
@@ -116,10 +143,40 @@ def test_four_times_the_tree_is_four_times_the_work(work: Callable[[Tree], objec
 def test_what_goes_with_what_by_the_table() -> None:
     tree = large_tree(2, 4, 2)
     assert tree.descendants_of({"p0"}) == {"p0", "m0", "m2", "h0"}
-    assert tree.descendants_of({"l0"}) == {"l0"}
+    assert tree.descendants_of({"l0"}) == {"l0", "y0", "r0"}
+    assert tree.descendants_of({"y0"}) == {"y0", "r0"}
     assert tree.descendants_of({"lb"}) == {each.id for each in tree.records()}
     assert {kind_of(each.item) for each in tree.records()} == set(KINDS)
-    assert all(parent in {"lb", *tree.pools} for each in tree.records() for parent in parents_of(each.item))
+    ids = {each.id for each in tree.records()}
+    assert all(parent in ids for each in tree.records() for parent in parents_of(each.item))
+
+
+def test_who_uses_a_pool_by_default_and_by_policies() -> None:
+    tree = large_tree(3, 0, 2)
+    assert [each.id for each in tree.users_of("p0")] == ["l0", "l2"]
+    other = tree.policies["y1"]
+    tree = tree.with_record(replace(other, item=replace(other.item, redirect_pool_id="p0")))
+    assert [each.id for each in tree.users_of("p0")] == ["l0", "l2", "l1"]
+    assert [each.id for each in tree.policies_to("p0")] == ["y0", "y1", "y2"]
+    assert tree.pools_of("l1") == ["p1", "p0"]
+    # Without an enabled rule a policy sends nobody anywhere, but what it would use is locked with it all the same.
+    rule = tree.rules["r1"]
+    idle = tree.with_record(replace(rule, item=replace(rule.item, admin_state_up=False)))
+    assert idle.pools_of("l1") == ["p1"]
+    assert [each.id for each in idle.users_of("p0")] == ["l0", "l2"]
+    locked = status.advance(idle, now=NOW, changed=["p0"])
+    assert {each.id for each in locked.records() if status.is_pending(each)} == {"lb", "p0", "l0", "l1", "l2"}
+
+
+def test_a_rule_takes_its_policy_and_its_listener_along() -> None:
+    tree = large_tree(2, 0, 2)
+    pending = status.advance(tree, now=NOW, changed=["r0"])
+    assert {each.id for each in pending.records() if status.is_pending(each)} == {"lb", "l0", "y0", "r0"}
+    done = status.applied(pending, "a", 2)
+    assert done is not None
+    assert {done.rules["r0"].operating_status, done.policies["y0"].operating_status} == {OperatingStatus.ONLINE}
+    failed = status.given_up(status.advance(done, now=NOW, changed=["r0"]), 3, "no")
+    assert failed.rules["r0"].operating_status is OperatingStatus.OFFLINE
 
 
 def test_the_pools_of_a_listener() -> None:

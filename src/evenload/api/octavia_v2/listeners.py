@@ -25,7 +25,9 @@ class ListenerCollection(Collection):
         parent = self._load_balancers.get(given.own["load_balancer_id"]).record
         self._facade.require(request, rule(self.kind, "post"), parent.project_id)
         translate.require_project(given.own, parent.project_id)
-        answer_one(request, response, self._service.create(parent.id, translate.listener_draft(given)), 201)
+        answer_one(
+            request, response, self._service.create(parent.id, translate.listener_draft(given, parent.project_id)), 201
+        )
 
 
 class ListenerItem(ObjectItem):

@@ -21,6 +21,8 @@ TRANSLATED: Mapping[Kind, Mapping[str, str]] = {
         "http_method": "method",
         "http_version": "version",
     },
+    Kind.L7_POLICY: {"position": "place"},
+    Kind.L7_RULE: {},
 }
 
 # What the service's complaints name by a word of the model that no attribute has for itself.
@@ -38,6 +40,8 @@ _COMPLAINTS: Mapping[Kind, Mapping[str, str]] = {
     Kind.POOL: {"cookie_name": "session_persistence.cookie_name"},
     Kind.MEMBER: {},
     Kind.HEALTH_MONITOR: {"http": "http_method"},
+    Kind.L7_POLICY: {},
+    Kind.L7_RULE: {},
 }
 
 

@@ -87,7 +87,14 @@ _SHOWN: Mapping[Kind, Mapping[str, JsonSchema]] = {
         **dict.fromkeys(("http_method", "url_path", "expected_codes", "domain_name"), _OPTIONAL_TEXT),
         "http_version": nullable({"type": "number"}),
     },
+    Kind.L7_POLICY: {"listener_id": IDENTIFIER, "rules": REFERENCES},
+    Kind.L7_RULE: {},
 }
+_PARTS: Mapping[Kind, str] = {
+    Kind.MEMBER: "/pools/{id}/members/{member_id}",
+    Kind.L7_RULE: "/l7policies/{id}/rules/{rule_id}",
+}
+"""The paths of what stands within another object."""
 _STATISTICS = closed(
     dict.fromkeys(
         ("bytes_in", "bytes_out", "active_connections", "total_connections", "request_errors"),
@@ -140,7 +147,9 @@ def _tree(made: Mapping[str, JsonSchema]) -> JsonSchema:
     monitor = nullable(reference(component(Kind.HEALTH_MONITOR)))
     member = {"type": "array", "items": reference(component(Kind.MEMBER))}
     pool = of(Kind.POOL, members=member, healthmonitor=monitor)
-    listeners = {"type": "array", "items": of(Kind.LISTENER)}
+    rules = {"type": "array", "items": reference(component(Kind.L7_RULE))}
+    policies = {"type": "array", "items": of(Kind.L7_POLICY, rules=rules)}
+    listeners = {"type": "array", "items": of(Kind.LISTENER, l7policies=policies)}
     return of(Kind.LOAD_BALANCER, listeners=listeners, pools={"type": "array", "items": pool})
 
 
@@ -205,11 +214,8 @@ def paths() -> Paths:
     """Of the resources as ``/v2.0/lbaas`` has them; the same stands under ``/v2/lbaas``, ``/v2.0`` and ``/v2``."""
     found: dict[str, Mapping[str, Operation]] = {}
     for kind in TABLES:
-        if kind is Kind.MEMBER:
-            collection, item = "/pools/{id}/members", "/pools/{id}/members/{member_id}"
-        else:
-            collection = f"/{WORDS[kind][1]}"
-            item = f"{collection}/{{id}}"
+        item = _PARTS.get(kind, f"/{WORDS[kind][1]}/{{id}}")
+        collection = item.rpartition("/")[0]
         found[collection] = _collection(kind, TABLES[kind], tree=kind is Kind.LOAD_BALANCER)
         found[item] = _item(kind)
     batch = Operation(

@@ -132,7 +132,7 @@ _BY_HAND: Mapping[Kind, Mapping[str, _Reader]] = {
     },
     Kind.LISTENER: {
         "loadbalancers": _load_balancers,
-        "l7policies": lambda view: [],
+        "l7policies": lambda view: _ids(view.relations.policy_ids),
         "insert_headers": _insert_headers,
         "allowed_cidrs": lambda view: list(view.record.item.allowed_cidrs) or None,  # type: ignore[attr-defined]
     },
@@ -156,10 +156,15 @@ _BY_HAND: Mapping[Kind, Mapping[str, _Reader]] = {
         "http_version": _http_version,
         "domain_name": _of_http("domain_name"),
     },
+    Kind.L7_POLICY: {
+        "listener_id": _of_item("listener_id"),
+        "rules": lambda view: _ids(view.relations.rule_ids),
+    },
+    Kind.L7_RULE: {},
 }
 
 # Attributes of requests that answers do not show, or show under another name.
-_ASKED_ONLY = frozenset({"loadbalancer_id", "listener_id", "pool_id", "request_sriov"})
+_ASKED_ONLY = frozenset({"loadbalancer_id", "listener_id", "pool_id", "request_sriov", "default_pool"})
 
 
 def _readers(kind: Kind, table: Schema) -> Mapping[str, _Reader]:
@@ -191,6 +196,8 @@ TABLES: Mapping[Kind, Schema] = {
     Kind.POOL: schema.POOL,
     Kind.MEMBER: schema.MEMBER,
     Kind.HEALTH_MONITOR: schema.HEALTH_MONITOR,
+    Kind.L7_POLICY: schema.L7_POLICY,
+    Kind.L7_RULE: schema.L7_RULE,
 }
 READERS: Mapping[Kind, Mapping[str, _Reader]] = {kind: _readers(kind, table) for kind, table in TABLES.items()}
 
@@ -216,10 +223,11 @@ def present_tree(tree: Tree) -> Json:
     for listener in tree.listeners.values():
         view = present(View(record=listener, relations=relations))
         del view["loadbalancers"]
+        view["l7policies"] = [_present_policy(tree, policy) for policy in tree.policies_of(listener.id)]
         listeners.append(view)
     pools = []
     for pool in tree.pools.values():
-        around = Relations(load_balancer_id=tree.id, listener_ids=tuple(each.id for each in tree.listeners_of(pool.id)))
+        around = Relations(load_balancer_id=tree.id, listener_ids=tuple(each.id for each in tree.users_of(pool.id)))
         view = present(View(record=pool, relations=around))
         del view["loadbalancers"]
         of_pool = Relations(load_balancer_id=tree.id, pool_ids=(pool.id,))
@@ -230,10 +238,17 @@ def present_tree(tree: Tree) -> Json:
     return {**shown, "listeners": listeners, "pools": pools}
 
 
+def _present_policy(tree: Tree, policy: AnyRecord) -> Json:
+    relations = Relations(load_balancer_id=tree.id)
+    rules = [present(View(record=rule, relations=relations)) for rule in tree.rules_of(policy.id)]
+    return {**present(View(record=policy, relations=relations)), "rules": rules}
+
+
 def present_status(tree: Tree) -> Json:
-    """The status tree. Pools that no listener uses do not appear, as in Octavia; one that several use appears under
-    each. Raises Conflict where that makes the answer longer than anybody would read."""
-    used = Counter(listener.item.default_pool_id for listener in tree.listeners.values())
+    """The status tree. Pools that no listener uses, by default or by a policy, do not appear, as in Octavia; one that
+    several use appears under each. Raises Conflict where that makes the answer longer than anybody would read."""
+    pools_of = {identifier: tree.pools_of(identifier) for identifier in tree.listeners}
+    used = Counter(pool_id for ids in pools_of.values() for pool_id in ids)
     shown = {pool_id: _pool_status(tree, pool) for pool_id, pool in tree.pools.items() if pool_id in used}
     entries = sum(used[pool_id] * len(status["members"]) for pool_id, status in shown.items())
     if entries > _MAX_STATUSES:
@@ -241,14 +256,15 @@ def present_status(tree: Tree) -> Json:
             f"The status tree of load balancer {tree.id} has {entries} members, each pool's under every listener that "
             f"uses it, and no more than {_MAX_STATUSES} are shown: ask for the pools and their members."
         )
-    pools = {
-        pool_id: [status] if used[pool_id] == 1 else Encoded(encode([status])) for pool_id, status in shown.items()
-    }
+    pools = {pool_id: status if used[pool_id] == 1 else Encoded(encode(status)) for pool_id, status in shown.items()}
     return {
         "loadbalancer": {
             **_status(tree.load_balancer),
             "listeners": [
-                {**_status(listener), "pools": pools.get(listener.item.default_pool_id or "", [])}
+                {
+                    **_status(listener),
+                    "pools": [pools[pool_id] for pool_id in pools_of[listener.id] if pool_id in pools],
+                }
                 for listener in tree.listeners.values()
             ],
         }

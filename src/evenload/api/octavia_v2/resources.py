@@ -29,11 +29,15 @@ WORDS: Mapping[Kind, tuple[str, str]] = {
     Kind.POOL: ("pool", "pools"),
     Kind.MEMBER: ("member", "members"),
     Kind.HEALTH_MONITOR: ("healthmonitor", "healthmonitors"),
+    Kind.L7_POLICY: ("l7policy", "l7policies"),
+    Kind.L7_RULE: ("rule", "rules"),
 }
+_RULES_OF = {Kind.L7_RULE: "l7rule"}
+"""What policies call a kind, where that is not its word."""
 
 
 def rule(kind: Kind, action: str) -> str:
-    return f"os_load-balancer_api:{WORDS[kind][0]}:{action}"
+    return f"os_load-balancer_api:{_RULES_OF.get(kind, WORDS[kind][0])}:{action}"
 
 
 class Lists(Protocol):
@@ -57,6 +61,8 @@ _SHOWN_ONLY: Mapping[Kind, Mapping[str, Column]] = {
     },
     Kind.MEMBER: {"vnic_type": Column(model="vnic_type", read=str, constant=True, value="normal")},
     Kind.HEALTH_MONITOR: {"pool_id": Column(model="pool_id", read=str)},
+    Kind.L7_POLICY: {"listener_id": Column(model="listener_id", read=str)},
+    Kind.L7_RULE: {},
 }
 # Attributes that a request may hold and that no list can be filtered by.
 _UNFILTERED = frozenset({"project_id", "tenant_id", "listener_id", "request_sriov"})

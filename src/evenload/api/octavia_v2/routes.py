@@ -7,6 +7,7 @@ import falcon
 from evenload.api.context import Facade
 from evenload.api.octavia_v2.absent import Nothing
 from evenload.api.octavia_v2.health_monitors import HealthMonitorCollection, HealthMonitorItem
+from evenload.api.octavia_v2.l7_policies import L7PolicyCollection, L7PolicyItem, L7RuleCollection, L7RuleItem
 from evenload.api.octavia_v2.listeners import ListenerCollection, ListenerItem, ListenerStatistics
 from evenload.api.octavia_v2.load_balancers import (
     LoadBalancerCollection,
@@ -72,7 +73,10 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) 
         "/availabilityzoneprofiles/{key}": OfferItem(facade, ZONE_PROFILES, zone_profiles),
         "/availabilityzones": OfferCollection(facade, ZONES, zones),
         "/availabilityzones/{key}": OfferItem(facade, ZONES, zones),
-        "/l7policies": Nothing("l7policies"),
+        "/l7policies": L7PolicyCollection(facade, services.l7_policies, listeners),
+        "/l7policies/{id}": L7PolicyItem(facade, services.l7_policies),
+        "/l7policies/{id}/rules": L7RuleCollection(facade, services.l7_rules, services.l7_policies),
+        "/l7policies/{id}/rules/{rule_id}": L7RuleItem(facade, services.l7_rules),
     }
     for prefix in PREFIXES:
         for path, resource in resources.items():

@@ -15,8 +15,20 @@ from evenload.api.octavia_v2.names import TRANSLATED
 from evenload.interfaces import VipRequest
 from evenload.model import catalogue
 from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, Pool, SessionPersistence
-from evenload.model.enums import Algorithm, InsertedHeader, Kind, ListenerProtocol, MonitorType, PersistenceType
+from evenload.model.enums import (
+    Algorithm,
+    Comparison,
+    InsertedHeader,
+    Kind,
+    ListenerProtocol,
+    MonitorType,
+    PersistenceType,
+    PolicyAction,
+    RuleType,
+)
 from evenload.model.enums import PoolProtocol as PoolProtocols
+from evenload.model.l7 import L7Policy, L7Rule
+from evenload.model.l7_rules import CODES, MOST_RULES
 from evenload.service.quotas import QuotaSettings
 
 _MAX_INTEGER = 2**31 - 1
@@ -49,6 +61,12 @@ def _headers(value: object, info: ValidationInfo) -> dict[str, bool]:
     return switches
 
 
+def _one_of_codes(value: int) -> int:
+    if value not in CODES:
+        raise ValueError(f"Value should be one of: {', '.join(map(str, CODES))}.")
+    return value
+
+
 _HEADERS = FieldType(
     Annotated[Any, BeforeValidator(_headers)],
     json={
@@ -66,6 +84,11 @@ _LISTENER_PROTOCOL = choice(ListenerProtocol, ("TERMINATED_HTTPS", "UDP", "SCTP"
 _POOL_PROTOCOL = choice(PoolProtocols, ("UDP", "SCTP"))
 _ALGORITHM = choice(Algorithm, ("SOURCE_IP_PORT",))
 _MONITOR_TYPE = choice(MonitorType, ("UDP-CONNECT", "SCTP"))
+_REDIRECT_CODE = FieldType(
+    Annotated[integer(0, 999).annotation, AfterValidator(_one_of_codes)],
+    fields.integer_of,
+    json={"type": "integer", "enum": list(CODES)},
+)
 _CLIENT_AUTHENTICATION = one_of("NONE", "OPTIONAL", "MANDATORY")
 
 
@@ -180,6 +203,53 @@ NESTED_POOL = _schema(Kind.POOL, "pool", Pool, *_pool(In.REQUIRED), *_PARTS)
 # A listener's default pool may be just the name of one of those.
 POOL_OR_NAME = _schema(Kind.POOL, "pool", Pool, *_pool(In.OPTIONAL), *_PARTS)
 
+# ----------------------------------------------------------------------------------------------- L7 policies and rules
+
+_RULE = (
+    _TAGS,
+    _ADMIN_STATE_UP,
+    *_PROJECT,
+    item("type", choice(RuleType), post=In.REQUIRED, null=Null.REFUSED),
+    item("compare_type", choice(Comparison), post=In.REQUIRED, null=Null.REFUSED),
+    item("key", fields.RULE_KEY),
+    item("value", text(shortest=1), post=In.REQUIRED, null=Null.REFUSED),
+    item("invert", fields.TRUTH),
+)
+L7_RULE = _schema(Kind.L7_RULE, "rule", L7Rule, *_RULE)
+
+
+_POLICY = (
+    _NAME,
+    _DESCRIPTION,
+    _TAGS,
+    _ADMIN_STATE_UP,
+    *_PROJECT,
+    item("action", choice(PolicyAction), post=In.REQUIRED, null=Null.REFUSED),
+    item("position", integer(1, _MAX_INTEGER), null=Null.ABSENT),
+    item("redirect_pool_id", fields.UUID),
+    item("redirect_url", fields.HTTP_URL),
+    item("redirect_prefix", fields.HTTP_URL),
+    item("redirect_http_code", _REDIRECT_CODE),
+)
+_RULES = own("rules", listing(_nested(L7_RULE), MOST_RULES))
+L7_POLICY = _schema(
+    Kind.L7_POLICY,
+    "l7policy",
+    L7Policy,
+    *_POLICY,
+    own("listener_id", fields.UUID, post=In.REQUIRED, null=Null.REFUSED),
+    _RULES,
+)
+# Its pool may be made by the same request, or be the name of one that is.
+NESTED_POLICY = _schema(
+    Kind.L7_POLICY,
+    "l7policy",
+    L7Policy,
+    *_POLICY,
+    own("redirect_pool", _nested(POOL_OR_NAME)),
+    _RULES,
+)
+
 # ---------------------------------------------------------------------------------------------------------- listeners
 
 _LISTENER = (
@@ -208,21 +278,16 @@ _LISTENER = (
     nowhere("hsts_include_subdomains", fields.TRUTH, shown=False),
     nowhere("hsts_preload", fields.TRUTH, shown=False),
 )
+_OF_LISTENER = (own("default_pool", _nested(POOL_OR_NAME)), own("l7policies", listing(_nested(NESTED_POLICY))))
 LISTENER = _schema(
     Kind.LISTENER,
     "listener",
     Listener,
     *_LISTENER,
     own("loadbalancer_id", fields.UUID, post=In.REQUIRED, null=Null.REFUSED),
+    *_OF_LISTENER,
 )
-NESTED_LISTENER = _schema(
-    Kind.LISTENER,
-    "listener",
-    Listener,
-    *_LISTENER,
-    own("default_pool", _nested(POOL_OR_NAME)),
-    nowhere("l7policies", FieldType(list[Any], json={"type": "array"}), shown=[]),
-)
+NESTED_LISTENER = _schema(Kind.LISTENER, "listener", Listener, *_LISTENER, *_OF_LISTENER)
 
 # ----------------------------------------------------------------------------------------------------- load balancers
 

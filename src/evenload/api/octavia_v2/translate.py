@@ -17,7 +17,7 @@ from evenload.interfaces import VipRequest
 from evenload.model.balancer import HealthMonitor
 from evenload.model.enums import InsertedHeader, MonitorType
 from evenload.model.errors import Invalid
-from evenload.service.commands import BalancerDraft, Changes, Draft, ListenerDraft, PoolDraft, PoolName
+from evenload.service.commands import BalancerDraft, Changes, Draft, ListenerDraft, PolicyDraft, PoolDraft, PoolName
 
 _HTTP_FIELDS = ("method", "url_path", "expected_codes", "version", "domain_name")
 _HTTP_TYPES = frozenset({MonitorType.HTTP, MonitorType.HTTPS})
@@ -54,12 +54,11 @@ def balancer_draft(given: Given, project_id: str, *, every_project: bool) -> Bal
     if names.total() != len(names):
         raise Invalid("pools: names of pools must be unique in one request.", field="pools")
     listeners = tuple(_nested_listener(each, project_id) for each in own.get("listeners", ()))
+    names.update(name for listener in listeners for pool in listener.pools if (name := pool.record.get("name")))
     for listener in listeners:
-        if isinstance(listener.default_pool, PoolName) and listener.default_pool.name not in names:
-            raise Invalid(
-                f"Missing details for pool '{shown(listener.default_pool.name)}' in default_pool.",
-                field="default_pool",
-            )
+        _require_known(listener.default_pool, names, "default_pool")
+        for policy in listener.policies:
+            _require_known(policy.redirect_pool, names, "redirect_pool")
     return BalancerDraft(
         item=given.item,
         record=given.record,
@@ -72,6 +71,11 @@ def balancer_draft(given: Given, project_id: str, *, every_project: bool) -> Bal
     )
 
 
+def _require_known(pool: PoolDraft | PoolName | None, names: Mapping[str, int], field: str) -> None:
+    if isinstance(pool, PoolName) and pool.name not in names:
+        raise Invalid(f"Missing details for pool '{shown(pool.name)}' in {field}.", field=field)
+
+
 def _additional_vip(body: BaseModel) -> tuple[str, str | None, str | None]:
     own = schema.ADDITIONAL_VIP.split(body).own
     return own["subnet_id"], own.get("ip_address"), own.get("port_id")
@@ -80,17 +84,38 @@ def _additional_vip(body: BaseModel) -> tuple[str, str | None, str | None]:
 def _nested_listener(body: BaseModel, project_id: str) -> ListenerDraft:
     given = schema.NESTED_LISTENER.split(body)
     require_project(given.own, project_id)
-    pool = given.own.get("default_pool")
-    if pool is not None and given.item.get("default_pool_id") is not None:
-        raise Invalid("default_pool and default_pool_id cannot both be given.", field="default_pool")
-    return ListenerDraft(
-        item=_with_headers(given),
+    return listener_draft(given, project_id)
+
+
+def _nested_policy(body: BaseModel, project_id: str) -> PolicyDraft:
+    given = schema.NESTED_POLICY.split(body)
+    require_project(given.own, project_id)
+    return PolicyDraft(
+        item=given.item,
         record=given.record,
-        default_pool=None if pool is None else _pool_or_name(pool, project_id),
+        rules=_nested_rules(given, project_id),
+        redirect_pool=_pool_of(given, "redirect_pool", project_id),
     )
 
 
-def _pool_or_name(body: BaseModel, project_id: str) -> PoolDraft | PoolName:
+def _nested_rules(given: Given, project_id: str) -> tuple[Draft, ...]:
+    rules = [schema.L7_RULE.split(each) for each in given.own.get("rules", ())]
+    for rule in rules:
+        require_project(rule.own, project_id)
+    return tuple(plain_draft(rule) for rule in rules)
+
+
+def _pool_of(given: Given, field: str, project_id: str) -> PoolDraft | PoolName | None:
+    """The pool that stands where its id might."""
+    pool = given.own.get(field)
+    if pool is None:
+        return None
+    if given.item.get(f"{field}_id") is not None:
+        raise Invalid(f"{field} and {field}_id cannot both be given.", field=field)
+    return _pool_or_name(pool, field, project_id)
+
+
+def _pool_or_name(body: BaseModel, place: str, project_id: str) -> PoolDraft | PoolName:
     name = getattr(body, "name", None)
     if body.model_fields_set == {"name"} and name:
         return PoolName(name=name)
@@ -98,7 +123,7 @@ def _pool_or_name(body: BaseModel, project_id: str) -> PoolDraft | PoolName:
     for name, field in (("protocol", "protocol"), ("lb_algorithm", "algorithm")):
         if field not in given.item:
             described = shown(given.record.get("name") or "")
-            raise Invalid(f"Missing details for pool '{described}': {name} is mandatory.", field=name)
+            raise Invalid(f"Missing details for pool '{described}' in {place}: {name} is mandatory.", field=name)
     return _nested_pool(given, project_id)
 
 
@@ -128,8 +153,17 @@ def _nested_monitor(body: BaseModel, project_id: str) -> Draft:
 # -------------------------------------------------------------------------------------------------- everything else
 
 
-def listener_draft(given: Given) -> ListenerDraft:
-    return ListenerDraft(item=_with_headers(given), record=given.record)
+def listener_draft(given: Given, project_id: str) -> ListenerDraft:
+    return ListenerDraft(
+        item=_with_headers(given),
+        record=given.record,
+        default_pool=_pool_of(given, "default_pool", project_id),
+        policies=tuple(_nested_policy(each, project_id) for each in given.own.get("l7policies", ())),
+    )
+
+
+def policy_draft(given: Given, project_id: str) -> PolicyDraft:
+    return PolicyDraft(item=given.item, record=given.record, rules=_nested_rules(given, project_id))
 
 
 def listener_changes(given: Given) -> Changes:

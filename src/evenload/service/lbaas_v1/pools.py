@@ -19,7 +19,7 @@ from evenload.service import drafts, guards, quotas
 from evenload.service.commands import Changes
 from evenload.service.context import Context
 from evenload.service.homes import take_agent
-from evenload.service.lbaas_v1 import templates, views
+from evenload.service.lbaas_v1 import templates, views, vip_rules
 from evenload.service.lbaas_v1.commands import PoolView, V1PoolDraft
 from evenload.service.lbaas_v1.templates import monitor_from
 from evenload.service.lbaas_v1.totals import read_totals
@@ -89,7 +89,8 @@ class V1Pools:
             before = read_pool(transaction, identifier)
             if before.pools[identifier].deleting:
                 raise guards.not_found(Kind.POOL, identifier)
-            if any(not listener.deleting for listener in before.listeners_of(identifier)):
+            used = any(not listener.deleting for listener in before.listeners_of(identifier))
+            if used or vip_rules.is_chosen(before, identifier):
                 raise PoolInUse(f"Pool {identifier} is still in use.")
             templates.remove_own(transaction, before.monitors_of(identifier))
             after = status.removed(before, identifier, now=self._context.now())

@@ -5,7 +5,7 @@ from typing import Any
 from evenload.model import rules
 from evenload.model.balancer import Listener, Pool, Record
 from evenload.model.enums import ListenerProtocol, PersistenceType, PoolProtocol
-from evenload.model.errors import ForeignProject, Invalid, ProtocolMismatch, VipExists
+from evenload.model.errors import ForeignProject, Invalid, PoolInUse, ProtocolMismatch, VipExists
 from evenload.model.tree import Tree
 from evenload.service import guards
 
@@ -14,7 +14,7 @@ _COOKIES = frozenset({PersistenceType.HTTP_COOKIE, PersistenceType.APP_COOKIE})
 
 def require_fit(held: Tree, pool_id: str, protocol: ListenerProtocol, project_id: str) -> Record[Pool]:
     """The pool, which a VIP of that protocol and project may get. Raises Immutable, ForeignProject, ProtocolMismatch,
-    VipExists."""
+    VipExists, PoolInUse."""
     pool = held.pools[pool_id]
     guards.require_living(held.load_balancer, pool)
     if pool.project_id != project_id:
@@ -25,6 +25,8 @@ def require_fit(held: Tree, pool_id: str, protocol: ListenerProtocol, project_id
         )
     if any(not listener.deleting for listener in held.listeners_of(pool_id)):
         raise VipExists(f"Another Vip already exists for pool {pool_id}.", field="pool_id")
+    if is_chosen(held, pool_id):
+        raise PoolInUse(f"Pool {pool_id} is still in use.")
     return pool
 
 
@@ -46,10 +48,15 @@ def require_valid(tree: Tree, identifier: str) -> None:
 
 
 def is_only_user(tree: Tree, pool_id: str, identifier: str) -> bool:
-    """Whether no other listener than this one uses the pool, which is one of v1's and is to stay."""
+    """Whether no other listener than this one uses the pool, which is one of v1's and is to stay, and no L7 policy."""
     users = {record.id for record in tree.listeners_of(pool_id) if not record.deleting}
     pool = tree.pools[pool_id]
-    return users <= {identifier} and pool.v1 is not None and not pool.deleting
+    return users <= {identifier} and pool.v1 is not None and not pool.deleting and not is_chosen(tree, pool_id)
+
+
+def is_chosen(tree: Tree, pool_id: str) -> bool:
+    """Whether an L7 policy sends requests to the pool."""
+    return any(not policy.deleting for policy in tree.policies_to(pool_id))
 
 
 def is_shared(tree: Tree, identifier: str) -> bool:
