@@ -30,6 +30,11 @@ _REPLACED = {
     InsertedHeader.X_FORWARDED_PROTO.value.lower(): "txn.sent_proto",
 }
 """Headers that a listener puts in place of the client's, and the variable that keeps what that was."""
+_HOST = (
+    "    http-request set-var(txn.host) req.hdr(host)",
+    "    http-request set-var(txn.host_only) var(txn.host),host_only",
+)
+"""Looked up once for however many rules: a thousand of them look at one request."""
 _FILE_TYPE = (
     "    http-request set-var(txn.file) path,field(-1,/)",
     "    http-request set-var(txn.type) var(txn.file),field(-1,.) if { var(txn.file) -m sub . }",
@@ -116,6 +121,8 @@ def _variables(rules: Iterable[L7Rule], replaced: Mapping[str, str]) -> Iterator
     for name, variable in replaced.items():
         if name in asked:
             yield f"    http-request set-var({variable}) req.fhdr({name})"
+    if any(rule.type is RuleType.HOST_NAME for rule in rules):
+        yield from _HOST
     if any(rule.type is RuleType.FILE_TYPE for rule in rules):
         yield from _FILE_TYPE
 
@@ -141,7 +148,7 @@ def _fetches(rule: L7Rule, replaced: Mapping[str, str]) -> tuple[str, ...]:
     key, comparison = rule.key or "", rule.compare_type
     match rule.type:
         case RuleType.HOST_NAME:
-            return ("req.hdr(host)", "req.hdr(host),host_only") if comparison in _SEES_END else ("req.hdr(host)",)
+            return ("var(txn.host)", "var(txn.host_only)") if comparison in _SEES_END else ("var(txn.host)",)
         case RuleType.FILE_TYPE:
             return ("var(txn.type)", "var(txn.suffix)") if comparison is Comparison.REGEX else ("var(txn.type)",)
         case RuleType.HEADER if key.lower() in replaced:
