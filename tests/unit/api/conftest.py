@@ -222,7 +222,12 @@ def default_policy() -> Policy:
     return Policy(PolicySettings(), monotonic=time.monotonic)
 
 
-def make_world(directory: Path, settings: ApiSettings | None = None, sync: Sync = os.fdatasync) -> World:
+def make_world(
+    directory: Path,
+    settings: ApiSettings | None = None,
+    sync: Sync = os.fdatasync,
+    policy: Policy | None = None,
+) -> World:
     url = newest_sqlite(directory / "api.sqlite")
     clock, hints = StillClock(), NotedHints()
     uow = SqlUnitOfWork(open_engine(StoreSettings(url=url)), hints, sync=sync)
@@ -263,7 +268,7 @@ def make_world(directory: Path, settings: ApiSettings | None = None, sync: Sync 
             agents=AgentRegistry(context),
         ),
     )
-    app = build_app(services, HeaderIdentity(), default_policy(), settings or ApiSettings())
+    app = build_app(services, HeaderIdentity(), policy or default_policy(), settings or ApiSettings())
     return World(falcon.testing.TestClient(app), gateway, hints, clock, uow, pauses)
 
 

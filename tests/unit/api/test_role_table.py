@@ -1,0 +1,118 @@
+"""Each row of the role table is asked of the whole API: the policy's defaults, and where each call asks for what."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.unit.api.conftest import LBAAS, World, make_world
+from tests.unit.api.role_table import CALLS, NOTHING, OLDER, ROLES, Call
+
+from evenload.api.policy import Policy, default_rules
+from evenload.api.settings import PolicySettings
+
+PREFIX = "os_load-balancer_api:"
+
+
+class Site:
+    """What the project blue has; what calls name in braces, made by the administrator."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._numbers = itertools.count(1)
+        subnet = world.shared_subnet()
+        balancer = world.balancer(subnet)
+        listener, pool = world.listener(balancer), world.pool(balancer)
+        member, monitor = world.member(pool), world.monitor(pool)
+        profile = self._profile()
+        objects = {"subnet": subnet, "loadbalancer": balancer, "listener": listener, "pool": pool, "member": member}
+        objects |= {"healthmonitor": monitor, "flavorprofile": profile, "flavor": self._flavor(profile)}
+        self._ids: dict[str, Any] = {name: made["id"] for name, made in objects.items()} | {"project": "blue"}
+        self._new: dict[str, Callable[[], Any]] = {
+            "loadbalancer": lambda: world.balancer(subnet)["id"],
+            "listener": lambda: world.listener(balancer, self._number())["id"],
+            "pool": lambda: world.pool(balancer)["id"],
+            "member": lambda: world.member(pool, protocol_port=self._number())["id"],
+            "healthmonitor": lambda: world.monitor(world.pool(balancer))["id"],
+            "flavor": lambda: self._flavor(profile)["id"],
+            "flavorprofile": lambda: self._profile()["id"],
+            "project": self._project,
+            "port": self._number,
+            "name": lambda: f"name {self._number()}",
+        }
+
+    def ask(self, call: Call, user: str) -> int:
+        path = f"{LBAAS}/{self._named(call.path)}{'?project_id=blue' if call.filtered else ''}"
+        body = self._named(call.body) if call.body else None
+        return int(self.world.call(call.method, path, body, user=user).status_code)
+
+    def _named(self, value: Any) -> Any:
+        match value:
+            case dict():
+                return {name: self._named(item) for name, item in value.items()}
+            case list():
+                return [self._named(item) for item in value]
+            case str() if value.startswith("{new_") and value.endswith("}"):
+                return self._new[value[5:-1]]()
+            case str():
+                wanted = {name: f"{{new_{name}}}" for name in self._new if f"{{new_{name}}}" in value}
+                return value.format(**self._ids, **{f"new_{name}": self._new[name]() for name in wanted})
+            case _:
+                return value
+
+    def _number(self) -> int:
+        return 1000 + next(self._numbers)
+
+    def _project(self) -> str:
+        name = f"project{self._number()}"
+        self.world.call("PUT", f"{LBAAS}/quotas/{name}", {"quota": {"pool": 1}}, expect=202)
+        return name
+
+    def _profile(self) -> Any:
+        body = {"name": f"p{self._number()}", "provider_name": "evenload", "flavor_data": "{}"}
+        return self.world.post(f"{LBAAS}/flavorprofiles", {"flavorprofile": body})
+
+    def _flavor(self, profile: Any) -> Any:
+        body = {"name": f"f{self._number()}", "flavor_profile_id": profile["id"]}
+        return self.world.post(f"{LBAAS}/flavors", {"flavor": body})
+
+
+@pytest.fixture(scope="module", params=["older roles too", "new defaults"])
+def asked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, bool]]:
+    enforced = request.param == "new defaults"
+    policy = Policy(PolicySettings(enforce_new_defaults=enforced), monotonic=time.monotonic)
+    world = make_world(tmp_path_factory.mktemp("roles"), policy=policy)
+    yield Site(world), enforced
+    world.uow.close()
+
+
+@pytest.mark.parametrize("project", ["blue", "red"])
+@pytest.mark.parametrize("role", ROLES)
+def test_each_call_by_each_role(asked: tuple[Site, bool], role: str, project: str) -> None:
+    """Of an object of the project blue."""
+    site, enforced = asked
+    own, foreign = ROLES[role]
+    rights = NOTHING if enforced and role in OLDER else own if project == "blue" else foreign
+    expected = {f"{call.method} {call.path}": call.status if call.right in rights else 403 for call in CALLS}
+    found = {f"{call.method} {call.path}": site.ask(call, f"{project}:{role}") for call in CALLS}
+    assert found == expected
+
+
+def test_a_caller_without_a_project_has_what_holds_everywhere(asked: tuple[Site, bool]) -> None:
+    """As with a token of the whole system: an administrator's is good, a reader's owns nothing."""
+    site, _ = asked
+    reads = [call for call in CALLS if call.method == "GET"]
+    assert [site.ask(call, ":admin") for call in reads] == [call.status for call in reads]
+    assert {site.ask(call, ":member") for call in CALLS} == {403}
+
+
+LATER = ("l7policy", "l7rule", "availability-zone", "availability-zone-profile", "amphora")
+"""Resources that get their rows when they come."""
+
+
+def test_there_is_a_row_for_each_rule() -> None:
+    rules = {rule.name.removeprefix(PREFIX) for rule in default_rules() if rule.name.startswith(PREFIX)}
+    rows = {call.rule for call in CALLS} | {f"{call.rule}-global" for call in CALLS if call.filtered}
+    rules = {name for name in rules if name.partition(":")[0] not in LATER}
+    assert rules == rows, "a row for each, in tests/unit/api/role_table.py"
