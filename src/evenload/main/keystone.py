@@ -4,7 +4,9 @@ The library names them, and so does the authentication plugin that ``auth_type``
 only where callers have Keystone's tokens: everybody else starts without it.
 """
 
+import importlib
 import ssl
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from evenload.api.auth.keystone import KeystoneValidator
 
 _FILES = ("cafile", "certfile", "keyfile", "memcache_tls_cafile", "memcache_tls_certfile", "memcache_tls_keyfile")
+_LATE = ("netrc", "oauthlib")
+"""What its libraries import, or try to, at the first request."""
 
 
 def open_keystone(files: Sequence[Path]) -> tuple["KeystoneValidator", list[Path]]:
@@ -29,6 +33,11 @@ def open_keystone(files: Sequence[Path]) -> tuple["KeystoneValidator", list[Path
 
     from evenload.api.auth.keystone import GROUP, KeystoneValidator, register_options
 
+    for name in _LATE:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            sys.modules[name] = None  # type: ignore[assignment]  # Python's own way of saying: not to be imported
     conf = cfg.ConfigOpts()
     options = register_options(conf)
     conf([], project="evenload", default_config_files=[str(file) for file in files], default_config_dirs=[])

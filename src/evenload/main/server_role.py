@@ -31,7 +31,7 @@ from evenload.main.control import Control
 from evenload.main.database_place import DIRECTORY, ensure_database_place
 from evenload.main.garbage import GarbageCollection
 from evenload.main.housekeeping import Sweeper
-from evenload.main.http.login_queue import PASSWORDS, TOKENS, LoginQueue
+from evenload.main.http.login_queue import PASSWORDS, LoginQueue, for_tokens
 from evenload.main.http.server import HttpServer
 from evenload.main.keystone import open_keystone
 from evenload.main.listening import listen_tcp
@@ -268,6 +268,6 @@ def _queue_for(
         case HttpBasicIdentity():
             return LoginQueue(identity, PASSWORDS, trust_forwarded=trust_forwarded)
         case TokenIdentity():
-            return LoginQueue(identity, TOKENS, trust_forwarded=trust_forwarded)
+            return LoginQueue(identity, for_tokens(identity.patience), trust_forwarded=trust_forwarded)
         case _:
             return None

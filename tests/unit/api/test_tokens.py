@@ -24,6 +24,7 @@ class Issuer:
     """Knows tokens by what it was told, and notes what it was asked."""
 
     challenge = 'Keystone uri="http://keystone/v3"'
+    patience = 1.0
 
     def __init__(self, **known: Validated | Refusal) -> None:
         self.known = known

@@ -80,7 +80,12 @@ class KeystoneValidator:
         uri = own.www_authenticate_uri or getattr(section, "auth_url", None)
         if not uri:
             raise KeystoneError(f"[{GROUP}] www_authenticate_uri: clients have to know where tokens are to be had")
+        self._patience = float(own.http_connect_timeout * (1 + own.http_request_max_retries))
         self._challenge = f'Keystone uri="{uri}"'
+
+    @property
+    def patience(self) -> float:
+        return self._patience
 
     @property
     def challenge(self) -> str:

@@ -51,6 +51,10 @@ class Validator(Protocol):
     def challenge(self) -> str:
         """The value of WWW-Authenticate: where tokens are to be had."""
 
+    @property
+    def patience(self) -> float:
+        """Seconds after which a validation that was begun has ended, one way or the other."""
+
     def validate(self, user: str, service: str) -> Validated | Refusal: ...
 
 
@@ -114,6 +118,11 @@ class TokenIdentity:
     def projects(self, caller: Caller) -> Sequence[str]:
         """The own one: who wants to know of others asks the service that has the tokens."""
         return [caller.project_id] if caller.project_id is not None else []
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a check may take."""
+        return self._validator.patience
 
     @property
     def _challenge(self) -> str:

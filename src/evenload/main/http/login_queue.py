@@ -35,8 +35,13 @@ class Checks:
 
 
 PASSWORDS = Checks(nice=5)
-TOKENS = Checks(threads=8, room=Room(address=256, all=1024), patience=10.0)
-"""They wait for another service, not for a processor; and one address has many users, where a dashboard is."""
+_LEAST_PATIENCE = 10.0
+
+
+def for_tokens(patience: float) -> Checks:
+    """They wait for another service, which takes up to ``patience`` seconds, not for a processor; and one address has
+    many users, where a dashboard is."""
+    return Checks(threads=8, room=Room(address=256, all=1024), patience=max(_LEAST_PATIENCE, patience))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
