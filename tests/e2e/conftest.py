@@ -9,6 +9,7 @@ from tests.databases import KINDS, Databases, running_databases
 from tests.e2e.building import build_world, make_networks
 from tests.e2e.v1_world import V1
 from tests.e2e.world import World
+from tests.identity_service.keystone import Keystone, running_keystone
 
 _WORLDS = pytest.StashKey[list[World]]()
 _OFFSETS = pytest.StashKey[dict[str, int]]()
@@ -84,6 +85,13 @@ def churn_world(request: pytest.FixtureRequest, databases: Databases) -> Iterato
         world = _furnished(lab, request.config, sections)
         yield world
         world.clear()
+
+
+@pytest.fixture(scope="session")
+def keystone() -> Iterator[Keystone]:
+    """The real one; whoever needs projects, users and a catalog makes them."""
+    with running_keystone() as running:
+        yield running
 
 
 @pytest.hookimpl(wrapper=True)

@@ -77,20 +77,7 @@ class World:
     # Asking
 
     def ask(self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None) -> Reply:
-        """One HTTP request to the API; ``body`` is sent as JSON, bytes as they are."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.service.port, timeout=NET)
-        sent = dict(headers or {})
-        payload = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        if payload is not None:
-            sent.setdefault("Content-Type", "application/json")
-        try:
-            connection.request(method, path, body=payload, headers=sent)
-            response = connection.getresponse()
-            content = response.read()
-            found = {key.lower(): value for key, value in response.getheaders()}
-            return Reply(status=response.status, headers=found, body=json.loads(content) if content else None)
-        finally:
-            connection.close()
+        return ask(self.service.port, method, path, body, headers=headers)
 
     def lbaas(self, method: str, path: str, body: Any = None) -> Reply:
         return self.ask(method, f"/v2.0/lbaas/{path}", body)
@@ -284,6 +271,23 @@ class World:
 
     def config_of(self, load_balancer_id: str) -> str:
         return (self.lab.state / "load_balancers" / load_balancer_id / "haproxy.cfg").read_text()
+
+
+def ask(port: int, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None) -> Reply:
+    """One HTTP request to an API on loopback; ``body`` is sent as JSON, bytes as they are."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=NET)
+    sent = dict(headers or {})
+    payload = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    if payload is not None:
+        sent.setdefault("Content-Type", "application/json")
+    try:
+        connection.request(method, path, body=payload, headers=sent)
+        response = connection.getresponse()
+        content = response.read()
+        found = {key.lower(): value for key, value in response.getheaders()}
+        return Reply(status=response.status, headers=found, body=json.loads(content) if content else None)
+    finally:
+        connection.close()
 
 
 def printed_values(text: str) -> list[Any]:
