@@ -72,8 +72,8 @@ def _kind(name: str, path: str, post: Mapping[str, Any], *, members: Right = R.R
     ]
 
 
-def _offer(name: str, path: str, reading: Right, post: Mapping[str, Any]) -> list[Call]:
-    key, rule = f"{{{name}}}", {"flavor": "flavor", "flavorprofile": "flavor-profile"}[name]
+def _offer(name: str, rule: str, path: str, reading: Right, post: Mapping[str, Any]) -> list[Call]:
+    key = f"{{{name}}}"
     return [
         Call(rule=f"{rule}:get_all", method="GET", path=path, right=reading, status=200),
         Call(rule=f"{rule}:get_one", method="GET", path=f"{path}/{key}", right=reading, status=200),
@@ -86,7 +86,8 @@ def _offer(name: str, path: str, reading: Right, post: Mapping[str, Any]) -> lis
 _HTTP = {"loadbalancer_id": "{loadbalancer}", "protocol": "HTTP"}
 _MONITOR = {"pool_id": "{new_pool}", "type": "HTTP", "delay": 5, "timeout": 3, "max_retries": 2}
 _BATCH = {"members": [{"address": "10.9.0.1", "protocol_port": 8080}]}
-_PROFILE = {"name": "{new_name}", "provider_name": "evenload", "flavor_data": "{{}}"}
+_PROFILE = {"name": "{new_name}", "provider_name": "evenload"}
+_ZONE = {"name": "{new_name}", "availability_zone_profile_id": "{availability_zone_profile}"}
 _LB = "loadbalancers/{loadbalancer}"
 _QUOTA = "quotas/{project}"
 CALLS: list[Call] = [
@@ -140,6 +141,14 @@ CALLS: list[Call] = [
         right=R.ADMIN,
         status=200,
     ),
-    *_offer("flavor", "flavors", R.OFFERS, {"name": "{new_name}", "flavor_profile_id": "{flavorprofile}"}),
-    *_offer("flavorprofile", "flavorprofiles", R.ADMIN, _PROFILE),
+    *_offer("flavor", "flavor", "flavors", R.OFFERS, {"name": "{new_name}", "flavor_profile_id": "{flavorprofile}"}),
+    *_offer("flavorprofile", "flavor-profile", "flavorprofiles", R.ADMIN, {**_PROFILE, "flavor_data": "{{}}"}),
+    *_offer("availability_zone", "availability-zone", "availabilityzones", R.OFFERS, _ZONE),
+    *_offer(
+        "availability_zone_profile",
+        "availability-zone-profile",
+        "availabilityzoneprofiles",
+        R.ADMIN,
+        {**_PROFILE, "availability_zone_data": "{{}}"},
+    ),
 ]

@@ -25,10 +25,12 @@ class Site:
         balancer = world.balancer(subnet)
         listener, pool = world.listener(balancer), world.pool(balancer)
         member, monitor = world.member(pool), world.monitor(pool)
-        profile = self._profile()
+        profile, zone_profile = self._profile("flavor"), self._profile("availability_zone")
         objects = {"subnet": subnet, "loadbalancer": balancer, "listener": listener, "pool": pool, "member": member}
         objects |= {"healthmonitor": monitor, "flavorprofile": profile, "flavor": self._flavor(profile)}
+        objects |= {"availability_zone_profile": zone_profile}
         self._ids: dict[str, Any] = {name: made["id"] for name, made in objects.items()} | {"project": "blue"}
+        self._ids["availability_zone"] = self._zone(zone_profile)
         self._new: dict[str, Callable[[], Any]] = {
             "loadbalancer": lambda: world.balancer(subnet)["id"],
             "listener": lambda: world.listener(balancer, self._number())["id"],
@@ -36,7 +38,9 @@ class Site:
             "member": lambda: world.member(pool, protocol_port=self._number())["id"],
             "healthmonitor": lambda: world.monitor(world.pool(balancer))["id"],
             "flavor": lambda: self._flavor(profile)["id"],
-            "flavorprofile": lambda: self._profile()["id"],
+            "flavorprofile": lambda: self._profile("flavor")["id"],
+            "availability_zone": lambda: self._zone(zone_profile),
+            "availability_zone_profile": lambda: self._profile("availability_zone")["id"],
             "project": self._project,
             "port": self._number,
             "name": lambda: f"name {self._number()}",
@@ -69,9 +73,15 @@ class Site:
         self.world.call("PUT", f"{LBAAS}/quotas/{name}", {"quota": {"pool": 1}}, expect=202)
         return name
 
-    def _profile(self) -> Any:
-        body = {"name": f"p{self._number()}", "provider_name": "evenload", "flavor_data": "{}"}
-        return self.world.post(f"{LBAAS}/flavorprofiles", {"flavorprofile": body})
+    def _profile(self, kind: str) -> Any:
+        body = {"name": f"p{self._number()}", "provider_name": "evenload", f"{kind}_data": "{}"}
+        wrapper = "flavorprofile" if kind == "flavor" else f"{kind}_profile"
+        return self.world.post(f"{LBAAS}/{kind.replace('_', '')}profiles", {wrapper: body})
+
+    def _zone(self, profile: Any) -> str:
+        """Its name: a zone has no other key."""
+        body = {"name": f"z{self._number()}", "availability_zone_profile_id": profile["id"]}
+        return str(self.world.post(f"{LBAAS}/availabilityzones", {"availability_zone": body})["name"])
 
     def _flavor(self, profile: Any) -> Any:
         body = {"name": f"f{self._number()}", "flavor_profile_id": profile["id"]}
@@ -107,7 +117,7 @@ def test_a_caller_without_a_project_has_what_holds_everywhere(asked: tuple[Site,
     assert {site.ask(call, ":member") for call in CALLS} == {403}
 
 
-LATER = ("l7policy", "l7rule", "availability-zone", "availability-zone-profile", "amphora")
+LATER = ("l7policy", "l7rule", "amphora")
 """Resources that get their rows when they come."""
 
 

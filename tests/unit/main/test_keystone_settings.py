@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.waiting import NET
 
 from evenload.api.auth.keystone import GROUP, KeystoneError
 from evenload.main.keystone import open_keystone
@@ -84,5 +85,5 @@ def test_nobody_else_pays_for_the_library() -> None:
         "preload.preload_policy_checks(external=False); "
         "print([name for name in ('keystonemiddleware', 'keystoneauth1', 'requests', 'webob') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=NET)
     assert done.stdout.strip() == "[]"
