@@ -28,6 +28,7 @@ from evenload.model.named_file import NamedFile
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.network_steps import NetworkStep
 from evenload.model.observed import NetworkObserved, Observed
+from evenload.model.placement import Placement
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import DEFAULT_ZONE, Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
@@ -115,6 +116,9 @@ class AgentPart(Protocol):
 
     def assignments(self, agent: str) -> dict[str, int]:
         """Load balancer id → generation of all that this agent must have or must still remove: the hosted ones."""
+
+    def placements(self) -> list[tuple[str, int, Placement]]:
+        """Of all hosted load balancers: id, incarnation, and where it runs."""
 
     def pending_since(self, moment: datetime) -> list[str]:
         """Load balancers that have a record PENDING_* since before that moment (updated_at, else created_at)."""

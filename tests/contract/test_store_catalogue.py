@@ -85,3 +85,18 @@ def test_a_load_balancer_keeps_what_was_chosen_and_is_found_by_it(store: UnitOfW
         for name in ("flavor_id", "availability_zone"):
             query = Query(filters={name: (getattr(item, name),)}, limit=1)
             assert [view.record.id for view in transaction.find(Kind.LOAD_BALANCER, query).views] == [tree.id]
+
+
+def test_placements_of_all_load_balancers_are_read_at_once(store: UnitOfWork) -> None:
+    trees = [a_tree(), a_tree(address="10.0.0.6", agent="host-2")]
+
+    def insert(transaction: Transaction) -> None:
+        for tree in trees:
+            transaction.insert_tree(tree)
+
+    store.write(insert)
+    with store.read() as transaction:
+        found = transaction.placements()
+    assert found == [
+        (tree.id, tree.load_balancer.item.incarnation, placement) for tree in trees for placement in tree.placements
+    ]

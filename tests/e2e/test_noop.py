@@ -88,6 +88,12 @@ def test_whatever_is_named_exists_and_nothing_is_served(cloud: Any) -> None:
     assert [each.operating_status for each in (listener, pool)] == ["OFFLINE", "OFFLINE"]
     assert (member.operating_status, member.provisioning_status) == ("OFFLINE", "ACTIVE")
     assert (monitor.operating_status, monitor.provisioning_status) == ("ONLINE", "ACTIVE")
+    [amphora] = cloud.load_balancer.amphorae(loadbalancer_id=made.id)
+    assert (amphora.role, amphora.status, amphora.ha_ip) == ("STANDALONE", "ALLOCATED", made.vip_address)
+    cloud.load_balancer.configure_amphora(amphora.id)
+    cloud.load_balancer.failover_amphora(amphora.id)
+    with pytest.raises(openstack.exceptions.NotFoundException):
+        cloud.load_balancer.get_amphora(amphora.id)
     port = str(uuid.uuid4())
     other = cloud.load_balancer.create_load_balancer(vip_port_id=port, vip_address="192.0.2.7")
     assert (other.vip_port_id, other.vip_address) == (port, "192.0.2.7")

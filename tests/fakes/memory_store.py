@@ -22,6 +22,7 @@ from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Overtaken
 from evenload.model.held_port import HeldPort, PortState
 from evenload.model.network import Network, Port, Subnet
+from evenload.model.placement import Placement
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import DEFAULT_ZONE
 from evenload.model.status import is_pending
@@ -119,6 +120,10 @@ class MemoryTransaction:
 
     def bound_to(self, agent: str) -> list[str]:
         return [tree.id for tree in self._state.trees.values() if agent in tree.agents]
+
+    def placements(self) -> list[tuple[str, int, Placement]]:
+        trees = [tree for tree in self._state.trees.values() if tree.hosted]
+        return [(tree.id, tree.load_balancer.item.incarnation, each) for tree in trees for each in tree.placements]
 
     def pending_since(self, moment: datetime) -> list[str]:
         return sorted(

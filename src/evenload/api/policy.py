@@ -85,6 +85,8 @@ def _load_balancer_rules() -> Iterator[tuple[str, str]]:
     yield "listener:get_stats", _READ
     yield "provider:get_all", _READ
     yield "provider-flavor:get_all", _ADMIN
+    for action in ("get_all", "get_one", "get_stats", "put_failover", "put_config", "delete"):
+        yield f"amphora:{action}", _ADMIN
     yield from ((f"flavor:{action}", _READ) for action in ("get_all", "get_one"))
     yield from ((f"flavor:{action}", _ADMIN) for action in ("post", "put", "delete"))
     yield from ((f"availability-zone:{action}", _READ) for action in ("get_all", "get_one"))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from evenload.model.catalogue import Flavor, FlavorProfile, Zone, ZoneProfile
 from evenload.service.agent_registry import AgentRegistry
+from evenload.service.amphorae import Amphorae
 from evenload.service.catalogue import Catalogue
 from evenload.service.health_monitors import HealthMonitors
 from evenload.service.l7_policies import L7Policies, L7Rules
@@ -43,5 +44,6 @@ class Services:
     quotas: Quotas
     flavors: Catalogue[FlavorProfile, Flavor]
     zones: Catalogue[ZoneProfile, Zone]
+    amphorae: Amphorae
     networks: Networks
     v1: V1Services

@@ -23,6 +23,7 @@ from evenload.model.tree import Tree
 from evenload.ports.ipam import Ipam
 from evenload.ports.noop import NoopPorts
 from evenload.service.agent_registry import AgentRegistry
+from evenload.service.amphorae import Amphorae
 from evenload.service.catalogue import FLAVORS, ZONES, Catalogue
 from evenload.service.context import Context
 from evenload.service.documents import build_desired
@@ -95,8 +96,9 @@ def open_database(settings: Settings) -> Engine:
 
 def build_services(settings: Settings, foundation: Foundation) -> Services:
     context = foundation.context
+    balancers = LoadBalancers(context)
     return Services(
-        load_balancers=LoadBalancers(context),
+        load_balancers=balancers,
         listeners=Listeners(context),
         pools=Pools(context),
         members=Members(context),
@@ -106,6 +108,7 @@ def build_services(settings: Settings, foundation: Foundation) -> Services:
         quotas=Quotas(context.uow, context.limits),
         flavors=Catalogue(context, FLAVORS),
         zones=Catalogue(context, ZONES),
+        amphorae=Amphorae(context, balancers),
         networks=Networks(context.uow, settings.networks, foundation.clock, foundation.new_id, foundation.source),
         v1=_lbaas_v1(settings, context),
     )

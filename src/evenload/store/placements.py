@@ -15,6 +15,12 @@ from evenload.store.mapping import RowCodec
 _TABLE = tables.PLACEMENTS
 _CODEC: RowCodec[Placement] = RowCodec(Placement, _TABLE)
 _READ = select(*_CODEC.columns).where(_TABLE.c.load_balancer_id == bindparam("tree"))
+_READ_ALL = (
+    select(_TABLE.c.load_balancer_id, tables.LOAD_BALANCERS.c.incarnation, *_CODEC.columns)
+    .join_from(_TABLE, tables.LOAD_BALANCERS)
+    .where(tables.LOAD_BALANCERS.c.port_id.is_not(None))
+    .order_by(tables.LOAD_BALANCERS.c.position)
+)
 _KEY = (_TABLE.c.load_balancer_id == bindparam("tree")) & (_TABLE.c.agent == bindparam("name"))
 _INSERT = insert(_TABLE)
 _CHANGED: dict[str, Any] = {name: bindparam(name) for name in ("role", "applied_generation")}
@@ -24,6 +30,10 @@ _DELETE = delete(_TABLE).where(_KEY)
 
 def read_placements(connection: Connection, load_balancer_id: str) -> Placements:
     return tuple(_CODEC.decode(row) for row in connection.execute(_READ, {"tree": load_balancer_id}))
+
+
+def read_all_placements(connection: Connection) -> list[tuple[str, int, Placement]]:
+    return [(row[0], row[1], _CODEC.decode(row, 2)) for row in connection.execute(_READ_ALL)]
 
 
 def write_placements(connection: Connection, load_balancer_id: str, before: Placements, after: Placements) -> None:

@@ -15,6 +15,7 @@ from evenload.model.catalogue import AnyEntry, Entry
 from evenload.model.enums import Kind
 from evenload.model.held_port import HeldPort
 from evenload.model.network import Network, Port, Subnet
+from evenload.model.placement import Placement
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import DEFAULT_ZONE
 from evenload.model.totals import Count
@@ -25,6 +26,7 @@ from evenload.store import (
     counts,
     held_ports,
     networks,
+    placements,
     queries,
     quotas,
     templates,
@@ -126,6 +128,9 @@ class SqlTransaction:
 
     def assignments(self, agent: str) -> dict[str, int]:
         return agents.read_assignments(self._connection, agent)
+
+    def placements(self) -> list[tuple[str, int, Placement]]:
+        return placements.read_all_placements(self._connection)
 
     def pending_since(self, moment: datetime) -> list[str]:
         return trees.read_pending_since(self._connection, moment)

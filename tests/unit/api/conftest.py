@@ -31,6 +31,7 @@ from evenload.model.registration import Registration
 from evenload.ports.ipam import Ipam
 from evenload.service.agent_registry import AgentRegistry
 from evenload.service.agents import AgentGateway
+from evenload.service.amphorae import Amphorae
 from evenload.service.catalogue import FLAVORS, ZONES, Catalogue
 from evenload.service.context import Context
 from evenload.service.health_monitors import HealthMonitors
@@ -247,8 +248,9 @@ def make_world(
     )
     pauses = Pauses()
     limits = v1_limits(QuotaSettings().v1)
+    balancers = LoadBalancers(context)
     services = Services(
-        load_balancers=LoadBalancers(context),
+        load_balancers=balancers,
         listeners=Listeners(context),
         pools=Pools(context),
         members=Members(context),
@@ -258,6 +260,7 @@ def make_world(
         quotas=Quotas(uow, context.limits),
         flavors=Catalogue(context, FLAVORS),
         zones=Catalogue(context, ZONES),
+        amphorae=Amphorae(context, balancers),
         networks=Networks(uow, networks, clock, new_id, source, pauses),
         v1=V1Services(
             vips=Vips(context, VipCreation(context, limits, pauses)),

@@ -5,7 +5,13 @@ from typing import Any
 import falcon
 
 from evenload.api.context import Facade
-from evenload.api.octavia_v2.absent import Nothing
+from evenload.api.octavia_v2.amphorae import (
+    AmphoraCollection,
+    AmphoraConfig,
+    AmphoraFailover,
+    AmphoraItem,
+    AmphoraStatistics,
+)
 from evenload.api.octavia_v2.health_monitors import HealthMonitorCollection, HealthMonitorItem
 from evenload.api.octavia_v2.l7_policies import L7PolicyCollection, L7PolicyItem, L7RuleCollection, L7RuleItem
 from evenload.api.octavia_v2.listeners import ListenerCollection, ListenerItem, ListenerStatistics
@@ -86,4 +92,9 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) 
         app.add_route(f"{prefix}/quotas/{{project_id}}", QuotaItem(facade, services.quotas))
         app.add_route(f"{prefix}/quotas/{{project_id}}/default", QuotaDefaults(facade, services.quotas))
     for prefix in ("/v2", "/v2.0"):
-        app.add_route(f"{prefix}/octavia/amphorae", Nothing("amphorae"))
+        amphorae = f"{prefix}/octavia/amphorae"
+        app.add_route(amphorae, AmphoraCollection(facade, services.amphorae))
+        app.add_route(f"{amphorae}/{{id}}", AmphoraItem(facade, services.amphorae))
+        app.add_route(f"{amphorae}/{{id}}/stats", AmphoraStatistics(facade, services.amphorae))
+        app.add_route(f"{amphorae}/{{id}}/failover", AmphoraFailover(facade, services.amphorae))
+        app.add_route(f"{amphorae}/{{id}}/config", AmphoraConfig(facade, services.amphorae))

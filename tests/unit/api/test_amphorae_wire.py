@@ -1,0 +1,118 @@
+"""Load balancers where they run, in the shape of amphorae."""
+
+from typing import Any
+
+import pytest
+from tests.unit.api.conftest import LBAAS, NOWHERE, World
+
+from evenload.model.desired import Health, Statistics
+
+AMPHORAE = "/v2.0/octavia/amphorae"
+
+
+def amphora_of(world: World, balancer: Any) -> Any:
+    [found] = world.get(AMPHORAE, query_string=f"loadbalancer_id={balancer['id']}")["amphorae"]
+    return found
+
+
+def test_each_load_balancer_has_one(world: World) -> None:
+    subnet = world.shared_subnet()
+    one, other = world.balancer(subnet), world.balancer(subnet, user="red:member")
+    world.v1_pool()  # stands alone, on no host
+    fresh = amphora_of(world, one)
+    [agent] = world.get("/v2.0/agents")["agents"]
+    nothing = ("lb_network_ip", "cert_expiration", "vrrp_interface", "vrrp_id", "vrrp_priority", "image_id")
+    assert fresh == {
+        "id": fresh["id"],
+        "loadbalancer_id": one["id"],
+        "compute_id": agent["id"],
+        "vrrp_ip": one["vip_address"],
+        "ha_ip": one["vip_address"],
+        "vrrp_port_id": one["vip_port_id"],
+        "ha_port_id": one["vip_port_id"],
+        "cert_busy": False,
+        "role": "STANDALONE",
+        "status": "PENDING_CREATE",
+        "cached_zone": "nova",
+        "created_at": one["created_at"],
+        "updated_at": None,
+        "compute_flavor": None,
+        **dict.fromkeys(nothing),
+    }
+    world.settle()
+    assert amphora_of(world, one) == {**fresh, "status": "ALLOCATED"}
+    listed = world.get(AMPHORAE)
+    assert [each["loadbalancer_id"] for each in listed["amphorae"]] == [one["id"], other["id"]]
+    assert listed["amphorae_links"] == []
+    for query, found in (
+        ("project_id=red", [other["id"]]),
+        ("status=ERROR", []),
+        ("role=STANDALONE&limit=1", [one["id"]]),
+        ("vrrp_ip=" + other["vip_address"], [other["id"]]),
+    ):
+        assert [each["loadbalancer_id"] for each in world.get(AMPHORAE, query_string=query)["amphorae"]] == found
+    assert world.get(f"/v2/octavia/amphorae/{fresh['id']}?fields=role") == {"amphora": {"role": "STANDALONE"}}
+    world.call("GET", AMPHORAE, query_string="colour=red", expect=400)
+
+
+def test_what_its_agent_has_counted(world: World) -> None:
+    balancer = world.balancer(world.shared_subnet())
+    listener = world.listener(balancer)
+    world.settle()
+    amphora = amphora_of(world, balancer)
+    world.call("GET", f"{AMPHORAE}/{amphora['id']}/stats", expect=404)
+    counted = Statistics(bytes_in=1, bytes_out=2, active_connections=3, total_connections=4, request_errors=5)
+    world.gateway.health(
+        "host-1", [Health(load_balancer_id=balancer["id"], statuses={}, statistics={listener["id"]: counted})]
+    )
+    [found] = world.get(f"{AMPHORAE}/{amphora['id']}/stats")["amphora_stats"]
+    assert found == {
+        "id": amphora["id"],
+        "loadbalancer_id": balancer["id"],
+        "listener_id": listener["id"],
+        "bytes_in": 1,
+        "bytes_out": 2,
+        "active_connections": 3,
+        "total_connections": 4,
+        "request_errors": 5,
+    }
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_failover_replaces_it_and_only_one_in_error_can_be_deleted(world: World, deleted: bool) -> None:
+    balancer = world.balancer(world.shared_subnet())
+    world.settle()
+    former = amphora_of(world, balancer)
+    path = f"{AMPHORAE}/{former['id']}"
+    world.call("PUT", f"{path}/config", expect=202)
+    world.call("DELETE", path, expect=409)
+    if deleted:
+        world.call("PUT", f"{LBAAS}/loadbalancers/{balancer['id']}", {"loadbalancer": {"name": "x"}}, expect=200)
+        world.refuse(balancer["id"], "no")
+        assert amphora_of(world, balancer)["status"] == "ERROR"
+        world.call("DELETE", path, expect=204)
+    else:
+        world.call("PUT", f"{path}/failover", expect=202)
+    assert world.call("GET", path, expect=404)["faultstring"] == f"Amphora {former['id']} not found."
+    assert amphora_of(world, balancer)["id"] != former["id"]
+    world.settle()
+    assert world.get(f"{LBAAS}/loadbalancers/{balancer['id']}")["loadbalancer"]["provisioning_status"] == "ACTIVE"
+    world.call("DELETE", f"{LBAAS}/loadbalancers/{balancer['id']}", expect=204)
+    going = amphora_of(world, balancer)
+    assert going["status"] == "PENDING_DELETE"
+    world.call("PUT", f"{AMPHORAE}/{going['id']}/failover", expect=409)
+
+
+def test_they_are_for_administrators(world: World) -> None:
+    balancer = world.balancer(world.shared_subnet())
+    path = f"{AMPHORAE}/{amphora_of(world, balancer)['id']}"
+    for method, each in (
+        ("GET", AMPHORAE),
+        ("GET", path),
+        ("GET", f"{path}/stats"),
+        ("PUT", f"{path}/failover"),
+        ("PUT", f"{path}/config"),
+        ("DELETE", path),
+    ):
+        world.call(method, each, user="blue:member", expect=403)
+        world.call(method, each.replace(path, f"{AMPHORAE}/{NOWHERE}"), expect=200 if each == AMPHORAE else 404)
