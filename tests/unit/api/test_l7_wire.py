@@ -371,6 +371,8 @@ def test_lists_filter_and_sort(world: World, listener: Any) -> None:
         rule(world, policy, value=value)
     url = f"{LBAAS}/l7policies/{policy['id']}/rules"
     assert [each["value"] for each in world.get(f"{url}?value=/2", user=USER)["rules"]] == ["/2"]
+    assert len(world.get(f"{url}?l7policy_id={policy['id']}", user=USER)["rules"]) == 2
+    assert world.get(f"{url}?l7policy_id={listener['id']}", user=USER)["rules"] == []
     page = world.get(f"{url}?limit=1", user=USER)
     assert [each["value"] for each in page["rules"]] == ["/1"]
     assert page["rules_links"][0]["rel"] == "next"

@@ -258,6 +258,8 @@ def test_filters_of_the_parts_by_their_api_names(world: World) -> None:
         ("pools", "sort=lb_algorithm:desc", ["p1", "p2"]),
         (f"pools/{pool['id']}/members", "address=2001:DB8:0::1", ["m1"]),
         (f"pools/{pool['id']}/members", "address=nonsense", []),
+        (f"pools/{pool['id']}/members", f"pool_id={pool['id']}&name=m1", ["m1"]),
+        (f"pools/{pool['id']}/members", f"pool_id={other['id']}", []),
         (f"pools/{pool['id']}/members", "protocol_port=8080&weight=1", ["m2"]),
         (f"pools/{pool['id']}/members", "sort=weight:desc", ["m1", "m2"]),
         (f"pools/{other['id']}/members", "", []),

@@ -32,7 +32,7 @@ class MemberCollection:
 
     def on_get(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
         project = self._require(request, id, "get_all")
-        wanted = read_wanted(self._facade, request, Kind.MEMBER)
+        wanted = read_wanted(self._facade, request, Kind.MEMBER, {"pool_id": id})
         if wanted.project_id not in (None, project):
             raise Forbidden("Policy does not allow this request to be performed.")
         page = self._service.list(id, wanted.query)
