@@ -159,9 +159,7 @@ def answer_one(request: falcon.Request, response: falcon.Response, view: AnyView
     answer(response, {WORDS[kind_of(view.record.item)][0]: present(view, wanted)}, status)
 
 
-def read_wanted(
-    facade: Facade, request: falcon.Request, kind: Kind, parent: Mapping[str, str] | None = None
-) -> Wanted:
+def read_wanted(facade: Facade, request: falcon.Request, kind: Kind, parent: Mapping[str, str] | None = None) -> Wanted:
     """``parent``: the name and id of what the list hangs on, which clients give as a filter once more."""
     named = {name: Column(model=name, read=str, constant=True, value=id) for name, id in (parent or {}).items()}
     return read_list(parameters_of(request), {**COLUMNS[kind], **named}, page_limit=facade.settings.page_limit)
