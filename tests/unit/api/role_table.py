@@ -47,9 +47,9 @@ OLDER = {role for role in ROLES if role.startswith("load-balancer_")}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """``rule``: what the policy is asked. ``path`` and the texts in ``body`` name objects in braces; those that begin
-    with ``new_`` are made for each call. ``filtered``: a list, of the project in question. ``status``: where it is
-    allowed."""
+    """``rule``: what the policy is asked. ``path``: under ``/v2.0/lbaas`` unless it begins with a slash. It and texts
+    in ``body`` name objects in braces; those that begin with ``new_`` are made for each call. ``filtered``: a list, of
+    the project in question. ``status``: where it is allowed."""
 
     rule: str
     method: str
@@ -60,11 +60,21 @@ class Call:
     filtered: bool = False
 
 
-def _kind(name: str, path: str, post: Mapping[str, Any], *, members: Right = R.READ) -> list[Call]:
-    """The five calls that each kind of object has; ``path``: of the list."""
-    wrapper, change = name, {name: {"description": "x"} if name == "loadbalancer" else {"admin_state_up": True}}
+def _kind(
+    name: str,
+    path: str,
+    post: Mapping[str, Any],
+    *,
+    wrapper: str | None = None,
+    listing: Right = R.READ,
+    filtered: bool = True,
+) -> list[Call]:
+    """The five calls that each kind of object has; ``path``: of the list. ``filtered``: a list of its own, which may
+    be asked of a project."""
+    wrapper = wrapper or name
+    change = {wrapper: {"description": "x"} if name == "loadbalancer" else {"admin_state_up": True}}
     return [
-        Call(rule=f"{name}:get_all", method="GET", path=path, right=members, status=200, filtered=members is R.READ),
+        Call(rule=f"{name}:get_all", method="GET", path=path, right=listing, status=200, filtered=filtered),
         Call(rule=f"{name}:get_one", method="GET", path=f"{path}/{{{name}}}", right=R.READ, status=200),
         Call(rule=f"{name}:post", method="POST", path=path, right=R.WRITE, status=201, body={wrapper: post}),
         Call(rule=f"{name}:put", method="PUT", path=f"{path}/{{{name}}}", right=R.WRITE, status=200, body=change),
@@ -89,6 +99,9 @@ _BATCH = {"members": [{"address": "10.9.0.1", "protocol_port": 8080}]}
 _PROFILE = {"name": "{new_name}", "provider_name": "evenload"}
 _ZONE = {"name": "{new_name}", "availability_zone_profile_id": "{availability_zone_profile}"}
 _LB = "loadbalancers/{loadbalancer}"
+_RULE = {"type": "PATH", "compare_type": "EQUAL_TO", "value": "/x"}
+_AMPHORAE = "/v2.0/octavia/amphorae"
+_AMPHORA = f"{_AMPHORAE}/{{new_amphora}}"
 _QUOTA = "quotas/{project}"
 CALLS: list[Call] = [
     *_kind("loadbalancer", "loadbalancers", {"vip_subnet_id": "{subnet}", "project_id": "{project}"}),
@@ -117,9 +130,23 @@ CALLS: list[Call] = [
     *_kind("listener", "listeners", {**_HTTP, "protocol_port": "{new_port}"}),
     Call(rule="listener:get_stats", method="GET", path="listeners/{listener}/stats", right=R.READ, status=200),
     *_kind("pool", "pools", {**_HTTP, "lb_algorithm": "ROUND_ROBIN"}),
-    *_kind("member", "pools/{pool}/members", {"address": "10.9.0.2", "protocol_port": "{new_port}"}, members=R.MEMBERS),
+    *_kind(
+        "member",
+        "pools/{pool}/members",
+        {"address": "10.9.0.2", "protocol_port": "{new_port}"},
+        listing=R.MEMBERS,
+        filtered=False,
+    ),
     Call(rule="member:put", method="PUT", path="pools/{new_pool}/members", right=R.WRITE, status=202, body=_BATCH),
     *_kind("healthmonitor", "healthmonitors", _MONITOR),
+    *_kind("l7policy", "l7policies", {"listener_id": "{listener}", "action": "REJECT"}),
+    *_kind("l7rule", "l7policies/{l7policy}/rules", _RULE, wrapper="rule", filtered=False),
+    Call(rule="amphora:get_all", method="GET", path=_AMPHORAE, right=R.ADMIN, status=200),
+    Call(rule="amphora:get_one", method="GET", path=_AMPHORA, right=R.ADMIN, status=200),
+    Call(rule="amphora:get_stats", method="GET", path=f"{_AMPHORA}/stats", right=R.ADMIN, status=404),  # none yet
+    Call(rule="amphora:put_failover", method="PUT", path=f"{_AMPHORA}/failover", right=R.ADMIN, status=202),
+    Call(rule="amphora:put_config", method="PUT", path=f"{_AMPHORA}/config", right=R.ADMIN, status=202),
+    Call(rule="amphora:delete", method="DELETE", path=_AMPHORA, right=R.ADMIN, status=409),  # it is not in ERROR
     Call(rule="quota:get_all", method="GET", path="quotas", right=R.READ_QUOTA, status=200, filtered=True),
     Call(rule="quota:get_one", method="GET", path=_QUOTA, right=R.READ_QUOTA, status=200),
     Call(rule="quota:get_defaults", method="GET", path=f"{_QUOTA}/default", right=R.READ_QUOTA, status=200),
