@@ -22,6 +22,7 @@ def test_agents(world: World) -> None:
         "binary": "evenload",
         "topic": "n-lbaas_agent",
         "host": "host-1",
+        "availability_zone": "nova",
         "admin_state_up": True,
         "created_at": "2026-01-01 00:00:00",
         "started_at": "2026-01-01 00:00:00",

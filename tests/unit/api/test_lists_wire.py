@@ -286,9 +286,15 @@ def test_every_column_is_known_to_the_store(world: World) -> None:
     from evenload.api.octavia_v2.resources import COLUMNS, WORDS  # the table is what is tested
     from evenload.model.enums import Kind
 
-    pool = world.pool(world.balancer(world.shared_subnet()))
+    balancer = world.balancer(world.shared_subnet())
+    listener = world.listener(balancer)
+    policy = world.post(f"{LBAAS}/l7policies", {"l7policy": {"listener_id": listener["id"], "action": "REJECT"}})
+    nested = {
+        Kind.MEMBER: f"{LBAAS}/pools/{world.pool(balancer)['id']}/members",
+        Kind.L7_RULE: f"{LBAAS}/l7policies/{policy['id']}/rules",
+    }
     for kind, columns in COLUMNS.items():
-        path = f"{LBAAS}/pools/{pool['id']}/members" if kind is Kind.MEMBER else f"{LBAAS}/{WORDS[kind][1]}"
+        path = nested.get(kind, f"{LBAAS}/{WORDS[kind][1]}")
         for name, column in columns.items():
             if column.sortable:
                 world.get(path, query_string=f"sort={name}")
@@ -303,6 +309,9 @@ def test_every_column_is_known_to_the_store(world: World) -> None:
                 "TCP",
                 "SOURCE_IP",
                 "PING",
+                "REJECT",
+                "PATH",
+                "EQUAL_TO",
                 "blue",
                 "x",
             ):
