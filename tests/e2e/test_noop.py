@@ -20,6 +20,18 @@ from tests.waiting import NET, eventually
 EVENLOAD = Path(sys.executable).with_name("evenload")
 SOMEBODY = 12345
 """A user id that owns nothing and may do nothing."""
+READING = "+dac_read_search"
+ORDINARY = (
+    "setpriv",
+    f"--reuid={SOMEBODY}",
+    f"--regid={SOMEBODY}",
+    "--clear-groups",
+    f"--bounding-set=-all,{READING}",
+    f"--inh-caps=-all,{READING}",
+    f"--ambient-caps=-all,{READING}",
+    "--no-new-privs",
+)
+"""He may read what root may, so that the program and its directory may lie anywhere; no other capability is left."""
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +44,12 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         f"[DEFAULT]\nstate_path = {directory}/state\n[api]\nbind_port = {port}\n"
         "[agent]\nhost = noop\n[ports]\nprovider = noop\n"
     )
-    (directory / "state").mkdir()
-    # Root's files are still readable, so that the program may lie anywhere; no capability is left.
-    ordinary = ["unshare", "--user", f"--map-user={SOMEBODY}", f"--map-group={SOMEBODY}"]
-    command = [*(ordinary if os.geteuid() == 0 else []), str(EVENLOAD), "--config-file", str(config)]
+    state = directory / "state"
+    state.mkdir()
+    command = [str(EVENLOAD), "--config-file", str(config)]
+    if os.geteuid() == 0:
+        os.chown(state, SOMEBODY, SOMEBODY)
+        command = [*ORDINARY, *command]
     process = subprocess.Popen(command)
     try:
         assert eventually(lambda: process.poll() is not None or has_agent(port))
