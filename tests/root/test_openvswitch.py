@@ -251,6 +251,27 @@ def test_a_bridge_with_a_spanning_tree_is_waited_for(private_openvswitch: Openvs
         site.close()
 
 
+@pytest.mark.parametrize("tree", ["stp_enable", "rstp_enable"])
+def test_an_internal_port_that_would_hear_no_broadcast_is_refused(private_openvswitch: Openvswitch, tree: str) -> None:
+    site = Site(private_openvswitch, use_veth=False)
+    try:
+        client, port = site.switch.machine("client", site.bridge, "10.7.0.9/24"), make_port(VIP)
+        site.switch.vsctl("set", "Bridge", site.bridge, f"{tree}=true")
+        assert any("new load balancers are refused" in each for each in site.driver.prepare(list))
+        with pytest.raises(Hopeless, match="spanning tree"):
+            site.build(port, "lb-deaf")
+        site.switch.vsctl("set", "Bridge", site.bridge, f"{tree}=false")
+        assert eventually(lambda: site.bridge not in site.driver._ovsdb.bridges_in_trees())
+        site.build(port, "lb-deaf")
+        assert reaches(client.namespace, "10.7.0.5")
+        # One that was there before the tree goes on.
+        site.switch.vsctl("set", "Bridge", site.bridge, f"{tree}=true")
+        assert eventually(lambda: site.bridge in site.driver._ovsdb.bridges_in_trees())
+        assert site.networks.observe("lb-deaf", port) == whole(port)
+    finally:
+        site.close()
+
+
 def builds(site: Site, port: DesiredPort, identifier: str) -> bool:
     try:
         site.build(port, identifier)

@@ -23,7 +23,7 @@ from evenload.host.vif.linux_bridge import bridge_of
 from evenload.host.vif.ovsdb import Ovsdb, OvsPort
 from evenload.host.vif.veth import ensure_pair, host_device, host_device_of, inner_device, remove_device
 from evenload.model.desired import DesiredPort
-from evenload.model.errors import HostError
+from evenload.model.errors import Hopeless, HostError
 
 _INTERNAL, _SYSTEM = "internal", ""
 _OWNER = "vm-id"
@@ -162,6 +162,9 @@ class Openvswitch:
         self._set_port(load_balancer_id, port, bridge)
 
     def _plug_internal(self, load_balancer_id: str, port: DesiredPort, namespace: Path, bridge: str) -> None:
+        """Raises Hopeless on a bridge with a spanning tree: a port that is new there never hears an ARP request."""
+        if bridge in self._ovsdb.bridges_in_trees():
+            raise Hopeless(_deaf(bridge))
         name = host_device(port.id)
         for _ in range(2):
             self._set_port(load_balancer_id, port, bridge)
@@ -208,9 +211,13 @@ def _in_tree(bridge: str, *, use_veth: bool) -> str:
         return (
             f"the bridge {bridge} runs a spanning tree: a new load balancer is reachable only after its forward delay"
         )
+    return f"{_deaf(bridge)}; new load balancers are refused until then"
+
+
+def _deaf(bridge: str) -> str:
     return (
-        f"the bridge {bridge} runs a spanning tree, in which internal ports take no part: Open vSwitch may "
-        f"keep from them what is sent to all; let load balancers have veth pairs ([openvswitch] use_veth)"
+        f"the bridge {bridge} runs a spanning tree, and Open vSwitch does not pass packets that are sent to all on to "
+        f"an internal port that is new there; let load balancers have veth pairs ([openvswitch] use_veth = true)"
     )
 
 
