@@ -24,12 +24,13 @@ def test_version_document(world: World, path: str) -> None:
         "v2.4",
         "v2.5",
         "v2.6",
+        "v2.9",
         "v2.10",
         "v2.11",
         "v2.12",
         "v2.14",
     ]
-    assert [version["status"] for version in versions] == ["SUPPORTED"] * 8 + ["CURRENT"]
+    assert [version["status"] for version in versions] == ["SUPPORTED"] * 9 + ["CURRENT"]
     assert {version["links"][0]["href"] for version in versions} == {"http://falconframework.org/v2"}
 
 
