@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.service import free_port
-from tests.waiting import NET
+from tests.waiting import NET, eventually
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / ".clients" / "keystone"
@@ -72,12 +71,10 @@ class Keystone:
         (self._directory / "keystone.conf").write_text(_CONFIGURATION.format(self=self, at=self._directory))
         command = [str(ENVIRONMENT / "bin" / "python"), "-P", str(_SERVE), str(self._directory), str(self._port)]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        deadline = time.monotonic() + NET
-        while not self._answers():
-            assert self._process.poll() is None, f"Keystone ended: {self.tail()}"
-            assert time.monotonic() < deadline, f"Keystone does not answer: {self.tail()}"
-            time.sleep(0.05)
+            self._process = process = subprocess.Popen(command, stdout=log, stderr=log)
+        answers = eventually(lambda: process.poll() is not None or self._answers())
+        assert process.poll() is None, f"Keystone ended: {self.tail()}"
+        assert answers, f"Keystone does not answer: {self.tail()}"
 
     def stop(self) -> None:
         if self._process is not None:
