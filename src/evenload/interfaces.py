@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from evenload.model.balancer import AnyRecord, MonitorTemplate, Vip
 from evenload.model.catalogue import AnyEntry, Entry
+from evenload.model.certificate import Authorities, Bundle, Revocations
 from evenload.model.desired import (
     Desired,
     DesiredPort,
@@ -387,6 +388,26 @@ class SecretStore(Protocol):
 
     def read(self, identifier: str) -> SecretBytes:
         """Outside of any transaction: it may take its time. Raises SecretUnavailable, naming the secret."""
+
+
+class Certificates(Protocol):
+    """What references of a project stand for, read as what it is wanted for. Outside of any transaction: it may take
+    its time.
+
+    A reference is an address in Barbican's shape (model/secret_place.py). Each method raises UnusableSecret, whose
+    ``fault`` says why and which ``about`` makes one of a field; also where the project may not read it. Raises
+    StoreUnavailable where nobody could look: trying again may help. What is valid no more, or not yet, is given all the
+    same: ``Certificate.is_valid_at`` tells. Documents name the content by ``UsedPlace.reference``.
+    """
+
+    def bundle(self, reference: str, project_id: str) -> Bundle:
+        """A server's certificate: one secret (PKCS12, or PEM with everything), or a container of certificates."""
+
+    def authorities(self, reference: str, project_id: str) -> Authorities:
+        """One secret: PEM, DER or PKCS7."""
+
+    def revocations(self, reference: str, project_id: str) -> Revocations:
+        """One secret: PEM or DER."""
 
 
 # ---------------------------------------------------------------------------------------------------------------- bus

@@ -4,6 +4,8 @@
 is one. ``HostError`` and its children are raised by ``host/`` and end in the report of an attempt.
 """
 
+from evenload.model.certificate import SecretFault
+
 
 class EvenloadError(Exception):
     """The root of all errors that Evenload raises on purpose."""
@@ -62,6 +64,18 @@ class NotFound(Rejected):
         super().__init__(f"{kind} {identifier} not found.", field=field)
         self.kind = kind
         self.identifier = identifier
+
+
+class UnusableSecret(Invalid):
+    """A certificate, key or list that was stored and cannot be used. Names it, says why, and shows nothing of it."""
+
+    def __init__(self, fault: SecretFault, detail: str, *, field: str | None = None) -> None:
+        super().__init__(detail, field=field)
+        self.fault = fault
+
+    def about(self, field: str) -> "UnusableSecret":
+        """The same, said of the field that names it."""
+        return UnusableSecret(self.fault, self.detail, field=field)
 
 
 class Unsupported(Rejected):
