@@ -155,8 +155,8 @@ POOL: list[tuple[str, list[Any]]] = [
         ],
     ),
     ("tls_enabled", ["perhaps", 2]),
-    ("members", [[]]),
-    ("healthmonitor", [{}]),
+    ("members", ["x", {}, ["x"], [{}], [None], [{"address": "10.9.0.1", "protocol_port": 80, "weight": 257}]]),
+    ("healthmonitor", ["x", [], {}, {"type": "HTTP", "delay": 5, "timeout": 3, "max_retries": 11}]),
 ]
 MEMBER: list[tuple[str, list[Any]]] = [
     *NAMED,

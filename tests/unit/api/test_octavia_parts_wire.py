@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from tests.unit.api.conftest import LBAAS, World
+from tests.unit.api.conftest import LBAAS, NOWHERE, World
 
 from evenload.model.balancer import Listener
 
@@ -442,3 +442,52 @@ def test_a_member_of_a_family_that_no_vip_has_is_refused_with_the_whole(world: W
     error = world.call("POST", f"{LBAAS}/loadbalancers", body, user="blue:member", expect=400)
     assert "is of IP version 6, and no VIP of the load balancer is" in error["faultstring"]
     assert world.get(f"{LBAAS}/loadbalancers")["loadbalancers"] == []
+
+
+def test_a_pool_is_made_with_its_members_and_its_monitor(world: World) -> None:
+    """Octavia's documentation has it so; Octavia itself answers 500."""
+    balancer = world.balancer(world.shared_subnet())
+    listener = world.listener(balancer)
+    monitor = {"type": "HTTP", "delay": 5, "timeout": 3, "max_retries": 2, "name": "check"}
+    members = [{"address": f"10.9.0.{number}", "protocol_port": 80, "name": str(number)} for number in (1, 2)]
+    made = world.pool(balancer, listener_id=listener["id"], members=members, healthmonitor=monitor)
+    assert len(made["members"]) == 2
+    path = f"{LBAAS}/pools/{made['id']}/members"
+    listed = world.get(path, user="blue:member")["members"]
+    assert [each["name"] for each in listed] == ["1", "2"]
+    assert {each["operating_status"] for each in listed} == {"OFFLINE"}  # there is a monitor
+    shown = world.get(f"{LBAAS}/healthmonitors/{made['healthmonitor_id']}", user="blue:member")["healthmonitor"]
+    assert (shown["name"], shown["pools"]) == ("check", [{"id": made["id"]}])
+    assert world.get(f"{LBAAS}/listeners/{listener['id']}")["listener"]["default_pool_id"] == made["id"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "status", "named"),
+    [
+        ({"members": [{"address": "127.0.0.1", "protocol_port": 80}]}, 400, "address"),
+        ({"members": [{"address": "10.9.0.1", "protocol_port": 80}] * 2}, 409, "10.9.0.1"),
+        ({"members": [{"address": "10.9.0.1", "protocol_port": 80, "project_id": "red"}]}, 400, "project_id"),
+        ({"members": [{"address": "10.9.0.1", "protocol_port": 80, "tags": ["a", "a"]}]}, 409, "tags"),
+        ({"healthmonitor": {"type": "TCP", "delay": 5, "timeout": 3, "max_retries": 2, "url_path": "/"}}, 400, "path"),
+        ({"healthmonitor": {"type": "SCTP", "delay": 5, "timeout": 3, "max_retries": 2}}, 501, "type"),
+        ({"members": [{"address": "10.9.0.1", "protocol_port": 80, "subnet_id": NOWHERE}]}, 400, "subnet"),
+    ],
+)
+def test_a_pool_with_a_part_that_is_none_is_not_made(
+    world: World, parts: dict[str, Any], status: int, named: str
+) -> None:
+    balancer = world.balancer(world.shared_subnet())
+    body = {"loadbalancer_id": balancer["id"], "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", **parts}
+    fault = world.call("POST", f"{LBAAS}/pools", {"pool": body}, user="blue:member", expect=status)["faultstring"]
+    assert named in fault
+    assert world.get(f"{LBAAS}/pools")["pools"] == []
+
+
+def test_members_made_with_their_pool_count(world: World) -> None:
+    world.call("PUT", f"{LBAAS}/quotas/blue", {"quota": {"member": 1}}, expect=202)
+    balancer = world.balancer(world.shared_subnet())
+    members = [{"address": f"10.9.0.{number}", "protocol_port": 80} for number in (1, 2)]
+    body = {"loadbalancer_id": balancer["id"], "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", "members": members}
+    fault = world.call("POST", f"{LBAAS}/pools", {"pool": body}, user="blue:member", expect=403)["faultstring"]
+    assert fault == "Quota has been met for resources: Member"
+    world.pool(balancer, members=members[:1])

@@ -18,19 +18,13 @@ STRANGER = "red:member"
 @pytest.mark.parametrize("path", ["/", "/v2", "/v2/", "/v2.0", "/v2.0/", "/v2/lbaas", "/v2.0/lbaas/"])
 def test_version_document(world: World, path: str) -> None:
     versions = world.get(path, user="nobody")["versions"]
-    assert [version["id"] for version in versions] == [
-        "v2.0",
-        "v2.1",
-        "v2.4",
-        "v2.5",
-        "v2.6",
-        "v2.9",
-        "v2.10",
-        "v2.11",
-        "v2.12",
-        "v2.14",
-    ]
-    assert [version["status"] for version in versions] == ["SUPPORTED"] * 9 + ["CURRENT"]
+    assert [version["id"] for version in versions] == [f"v2.{number}" for number in range(31)]
+    assert [version["status"] for version in versions] == ["SUPPORTED"] * 30 + ["CURRENT"]
+    updated = {version["id"]: version["updated"] for version in versions}
+    assert updated["v2.0"] == "2016-12-11T00:00:00Z"
+    assert updated["v2.7"] == "2018-01-25T12:00:00Z"  # Octavia's own
+    assert updated["v2.18"] == "2020-04-29T01:00:00Z"
+    assert updated["v2.30"] == "2025-02-26T00:00:00Z"
     assert {version["links"][0]["href"] for version in versions} == {"http://falconframework.org/v2"}
 
 

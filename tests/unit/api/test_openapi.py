@@ -44,7 +44,7 @@ def test_the_document_is_there_for_everybody(world: World) -> None:
 def described() -> dict[str, Any]:
     return {
         "title": "Evenload: load balancing, API v2",
-        "version": "v2.14",
+        "version": "v2.30",
         "paths": PATHS,
         "components": octavia.components(),
     }

@@ -29,10 +29,8 @@ class PoolCollection(Collection):
         listener_id = given.own.get("listener_id")
         project = self._project(load_balancer_id, listener_id)
         self._facade.require(request, rule(self.kind, "post"), project)
-        translate.require_project(given.own, project)
-        view = self._service.create(
-            load_balancer_id=load_balancer_id, listener_id=listener_id, draft=translate.pool_draft(given)
-        )
+        draft = translate.pool_draft(given, project)
+        view = self._service.create(load_balancer_id=load_balancer_id, listener_id=listener_id, draft=draft)
         answer_one(request, response, view, 201)
 
     def _project(self, load_balancer_id: str | None, listener_id: str | None) -> str:

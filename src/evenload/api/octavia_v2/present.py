@@ -164,7 +164,7 @@ _BY_HAND: Mapping[Kind, Mapping[str, _Reader]] = {
 }
 
 # Attributes of requests that answers do not show, or show under another name.
-_ASKED_ONLY = frozenset({"loadbalancer_id", "listener_id", "pool_id", "request_sriov", "default_pool"})
+_ASKED_ONLY = frozenset({"loadbalancer_id", "listener_id", "pool_id", "request_sriov", "default_pool", "healthmonitor"})
 
 
 def _readers(kind: Kind, table: Schema) -> Mapping[str, _Reader]:

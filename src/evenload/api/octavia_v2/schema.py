@@ -190,6 +190,7 @@ def _pool(presence: In) -> tuple[Attribute, ...]:
     )
 
 
+_PARTS = (own("members", listing(_nested(MEMBER), 5000)), own("healthmonitor", _nested(NESTED_MONITOR)))
 POOL = _schema(
     Kind.POOL,
     "pool",
@@ -197,8 +198,8 @@ POOL = _schema(
     *_pool(In.REQUIRED),
     own("loadbalancer_id", fields.UUID),
     own("listener_id", fields.UUID),
+    *_PARTS,
 )
-_PARTS = (own("members", listing(_nested(MEMBER), 5000)), own("healthmonitor", _nested(NESTED_MONITOR)))
 NESTED_POOL = _schema(Kind.POOL, "pool", Pool, *_pool(In.REQUIRED), *_PARTS)
 # A listener's default pool may be just the name of one of those.
 POOL_OR_NAME = _schema(Kind.POOL, "pool", Pool, *_pool(In.OPTIONAL), *_PARTS)

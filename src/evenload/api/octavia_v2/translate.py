@@ -49,7 +49,7 @@ def balancer_draft(given: Given, project_id: str, *, every_project: bool) -> Bal
             "Validation failure: VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.",
             field="vip_subnet_id",
         )
-    pools = tuple(_nested_pool(schema.NESTED_POOL.split(each), project_id) for each in own.get("pools", ()))
+    pools = tuple(pool_draft(schema.NESTED_POOL.split(each), project_id) for each in own.get("pools", ()))
     names = Counter(pool.record["name"] for pool in pools if pool.record.get("name"))
     if names.total() != len(names):
         raise Invalid("pools: names of pools must be unique in one request.", field="pools")
@@ -124,18 +124,7 @@ def _pool_or_name(body: BaseModel, place: str, project_id: str) -> PoolDraft | P
         if field not in given.item:
             described = shown(given.record.get("name") or "")
             raise Invalid(f"Missing details for pool '{described}' in {place}: {name} is mandatory.", field=name)
-    return _nested_pool(given, project_id)
-
-
-def _nested_pool(given: Given, project_id: str) -> PoolDraft:
-    require_project(given.own, project_id)
-    monitor = given.own.get("healthmonitor")
-    return PoolDraft(
-        item=_new_persistence(given),
-        record=given.record,
-        members=tuple(_nested_member(each, project_id) for each in given.own.get("members", ())),
-        monitor=None if monitor is None else _nested_monitor(monitor, project_id),
-    )
+    return pool_draft(given, project_id)
 
 
 def _nested_member(body: BaseModel, project_id: str) -> Draft:
@@ -170,8 +159,16 @@ def listener_changes(given: Given) -> Changes:
     return Changes(item=_with_headers(given), record=given.record)
 
 
-def pool_draft(given: Given) -> PoolDraft:
-    return PoolDraft(item=_new_persistence(given), record=given.record)
+def pool_draft(given: Given, project_id: str) -> PoolDraft:
+    """With the members and the monitor that the body gives."""
+    require_project(given.own, project_id)
+    monitor = given.own.get("healthmonitor")
+    return PoolDraft(
+        item=_new_persistence(given),
+        record=given.record,
+        members=tuple(_nested_member(each, project_id) for each in given.own.get("members", ())),
+        monitor=None if monitor is None else _nested_monitor(monitor, project_id),
+    )
 
 
 def pool_changes(given: Given) -> Changes:
