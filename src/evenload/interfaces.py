@@ -34,6 +34,7 @@ from evenload.model.query import Page, Query, View
 from evenload.model.registration import DEFAULT_ZONE, Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
 from evenload.model.snapshot import Snapshot
+from evenload.model.stored_secret import AnyStored, Sealed, Stored
 from evenload.model.totals import Count
 from evenload.model.tree import Tree
 from evenload.model.verdict import Verdict
@@ -202,6 +203,36 @@ class CataloguePart(Protocol):
         """Quiet about one that is not there."""
 
 
+class SecretPart(Protocol):
+    """Secrets and containers of them; ``kind`` is the class. Payloads are sealed: whoever has the database has none."""
+
+    def stored(self, kind: type[AnyStored], identifier: str) -> AnyStored | None: ...
+    def locked_stored(self, kind: type[AnyStored], identifier: str) -> AnyStored | None:
+        """As it is now; nobody else changes it, or gets it by this method, until the transaction ends."""
+
+    def all_stored(self, kind: type[AnyStored], project_id: str | None = None) -> list[AnyStored]:
+        """In the order of creation; of all projects where none is named."""
+
+    def insert_stored(self, stored: Stored) -> None:
+        """Raises Overtaken where the id is taken."""
+
+    def update_stored(self, stored: Stored) -> None: ...
+    def remove_stored(self, stored: Stored) -> None:
+        """With the payload. Quiet about one that is not there."""
+
+    def sealed(self, identifier: str) -> Sealed | None:
+        """A secret's payload."""
+
+    def save_sealed(self, identifier: str, sealed: Sealed) -> None:
+        """In place of the one that is there."""
+
+    def sealed_otherwise(self, key_ids: Collection[str], most: int) -> list[str]:
+        """The ids of so many secrets whose payload was sealed by none of these keys."""
+
+    def sealing_keys(self) -> dict[str, int]:
+        """By how many payloads each key is needed."""
+
+
 class QuotaPart(Protocol):
     def lock_project(self, project_id: str) -> None:
         """Others who ask the same wait until this transaction ends, so that what is counted here stays true."""
@@ -278,6 +309,7 @@ class Transaction(
     AgentPart,
     TemplatePart,
     CataloguePart,
+    SecretPart,
     QuotaPart,
     NetworkPart,
     HeldPortPart,
@@ -287,7 +319,7 @@ class Transaction(
     """One transaction: all of it or nothing. Methods raise nothing of the database's own words.
 
     Locks are taken in one order by everybody: profiles, flavors, zones, networks, templates, trees by id, the project,
-    agents by name, held ports, ports by id.
+    secrets, containers, agents by name, held ports, ports by id.
     Whoever needs an earlier one after a later one may meet another who waits the other way round; the database ends one
     of the two then, and the work is run again.
     """

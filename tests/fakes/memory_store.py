@@ -6,6 +6,7 @@ and an exception leaves nothing behind; the values themselves are immutable.
 
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,11 +27,13 @@ from evenload.model.placement import Placement
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import DEFAULT_ZONE
 from evenload.model.status import is_pending
+from evenload.model.stored_secret import AnyStored, Sealed, Stored, StoredSecret
 from evenload.model.totals import Count
 from evenload.model.tree import Tree, kind_of
 from evenload.service.views import relations_of
 from evenload.store.hints import Hint, hints_of
 
+K = TypeVar("K")
 V = TypeVar("V")
 
 
@@ -41,6 +44,8 @@ class _State:
     agents: dict[str, AgentRecord] = field(default_factory=dict)
     templates: dict[str, MonitorTemplate] = field(default_factory=dict)
     entries: dict[tuple[type[Entry], str], Entry] = field(default_factory=dict)
+    stored: dict[tuple[type[Stored], str], Stored] = field(default_factory=dict)
+    sealed: dict[str, Sealed] = field(default_factory=dict)
     quotas: dict[str, dict[str, int]] = field(default_factory=dict)
     networks: dict[str, Network] = field(default_factory=dict)
     subnets: dict[str, Subnet] = field(default_factory=dict)
@@ -227,6 +232,41 @@ class MemoryTransaction:
             each.name == entry.name and each.id != entry.id for each in self.entries(Flavor)
         ):
             raise Overtaken(f"A flavor {entry.name} is there already.")
+
+    def stored(self, kind: type[AnyStored], identifier: str) -> AnyStored | None:
+        return next((each for each in self.all_stored(kind) if each.id == identifier), None)
+
+    locked_stored = stored
+
+    def all_stored(self, kind: type[AnyStored], project_id: str | None = None) -> list[AnyStored]:
+        found = [each for each in self._state.stored.values() if isinstance(each, kind)]
+        return [each for each in found if project_id in (None, each.project_id)]
+
+    def insert_stored(self, stored: Stored) -> None:
+        _put_new(self._writable().stored, (type(stored), stored.id), stored)
+
+    def update_stored(self, stored: Stored) -> None:
+        _require(self._writable().stored, (type(stored), stored.id))
+        self._state.stored[type(stored), stored.id] = stored
+
+    def remove_stored(self, stored: Stored) -> None:
+        self._writable().stored.pop((type(stored), stored.id), None)
+        if isinstance(stored, StoredSecret):
+            self._state.sealed.pop(stored.id, None)
+
+    def sealed(self, identifier: str) -> Sealed | None:
+        return self._state.sealed.get(identifier)
+
+    def save_sealed(self, identifier: str, sealed: Sealed) -> None:
+        if (StoredSecret, identifier) not in self._writable().stored:
+            raise Overtaken(f"{identifier} is gone.")
+        self._state.sealed[identifier] = sealed
+
+    def sealed_otherwise(self, key_ids: Collection[str], most: int) -> list[str]:
+        return sorted(id for id, sealed in self._state.sealed.items() if sealed.key_id not in key_ids)[:most]
+
+    def sealing_keys(self) -> dict[str, int]:
+        return dict(Counter(each.key_id for each in self._state.sealed.values()))
 
     def lock_project(self, project_id: str) -> None:
         """There is one writer at a time."""
@@ -450,13 +490,13 @@ def _described_id(held: HeldPort) -> str | None:
     return None if held.described is None else held.described.id
 
 
-def _put_new(rows: dict[str, V], key: str, value: V) -> None:
+def _put_new(rows: dict[K, V], key: K, value: V) -> None:
     if key in rows:
         raise Overtaken(f"{key} is there already.")
     rows[key] = value
 
 
-def _require(rows: dict[str, V], key: str) -> V:
+def _require(rows: dict[K, V], key: K) -> V:
     if key not in rows:
         raise Overtaken(f"{key} is gone.")
     return rows[key]

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -52,6 +53,7 @@ _Moment = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 _Position = BigInteger().with_variant(Integer(), "sqlite")
 # MariaDB's TEXT ends at 64 KB.
 _Text = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
+_Bytes = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
 _Id = String(36)
 _Address = String(45)
 _Word = String(32)
@@ -342,6 +344,54 @@ ZONES = Table(
     Column("profile_id", _Id, ForeignKey("availability_zone_profiles.id"), nullable=False, index=True),
     Column("description", String(255), nullable=False),
     Column("enabled", Boolean, nullable=False),
+)
+
+
+def _stored() -> list["Column[Any]"]:
+    """What secrets and containers have in common; ``acl_*`` NULL: nothing was said of who may read it."""
+    return [
+        _position(),
+        Column("id", _Id, nullable=False, unique=True),
+        Column("project_id", String(255), nullable=False, index=True),
+        Column("creator_id", String(255)),
+        Column("name", String(255)),
+        Column("type", _Word, nullable=False),
+        Column("acl_project_access", Boolean),
+        Column("acl_users", _Text),
+        Column("acl_created_at", _Moment),
+        Column("acl_updated_at", _Moment),
+        Column("created_at", _Moment, nullable=False),
+        Column("updated_at", _Moment, nullable=False),
+    ]
+
+
+SECRETS = Table(
+    "secrets",
+    METADATA,
+    *_stored(),
+    Column("algorithm", String(255)),
+    Column("bit_length", Integer),
+    Column("mode", String(255)),
+    Column("expiration", _Moment),
+    Column("content_type", String(255)),
+    Column("metadata", _Text, nullable=False),
+)
+
+# Payloads, encrypted (secrets/keyring.py). Apart, so that nobody who lists secrets reads them.
+SEALED = Table(
+    "sealed_payloads",
+    METADATA,
+    Column("secret_id", _Id, ForeignKey("secrets.id", ondelete="CASCADE"), primary_key=True),
+    Column("key_id", _Word, nullable=False, index=True),
+    Column("content", _Bytes, nullable=False),
+)
+
+SECRET_CONTAINERS = Table(
+    "secret_containers",
+    METADATA,
+    *_stored(),
+    Column("secrets", _Text, nullable=False),
+    Column("consumers", _Text, nullable=False),
 )
 
 # What was set for a project; resources that are missing have the default of the settings.

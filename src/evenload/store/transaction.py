@@ -18,6 +18,7 @@ from evenload.model.network import Network, Port, Subnet
 from evenload.model.placement import Placement
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import DEFAULT_ZONE
+from evenload.model.stored_secret import AnyStored, Sealed, Stored
 from evenload.model.totals import Count
 from evenload.model.tree import Tree
 from evenload.store import (
@@ -29,6 +30,7 @@ from evenload.store import (
     placements,
     queries,
     quotas,
+    secrets,
     templates,
     tombstones,
     tree_writing,
@@ -199,6 +201,36 @@ class SqlTransaction:
 
     def remove_entry(self, entry: Entry) -> None:
         catalogue.remove_entry(self._writable(), entry)
+
+    def stored(self, kind: type[AnyStored], identifier: str) -> AnyStored | None:
+        return secrets.read_stored(self._connection, kind, identifier, lock=False)
+
+    def locked_stored(self, kind: type[AnyStored], identifier: str) -> AnyStored | None:
+        return secrets.read_stored(self._connection, kind, identifier, lock=self._lock_rows)
+
+    def all_stored(self, kind: type[AnyStored], project_id: str | None = None) -> list[AnyStored]:
+        return secrets.read_all_stored(self._connection, kind, project_id)
+
+    def insert_stored(self, stored: Stored) -> None:
+        secrets.insert_stored(self._writable(), stored)
+
+    def update_stored(self, stored: Stored) -> None:
+        secrets.update_stored(self._writable(), stored)
+
+    def remove_stored(self, stored: Stored) -> None:
+        secrets.remove_stored(self._writable(), stored)
+
+    def sealed(self, identifier: str) -> Sealed | None:
+        return secrets.read_sealed(self._connection, identifier)
+
+    def save_sealed(self, identifier: str, sealed: Sealed) -> None:
+        secrets.write_sealed(self._writable(), identifier, sealed)
+
+    def sealed_otherwise(self, key_ids: Collection[str], most: int) -> list[str]:
+        return secrets.read_sealed_otherwise(self._connection, key_ids, most)
+
+    def sealing_keys(self) -> dict[str, int]:
+        return secrets.read_sealing_keys(self._connection)
 
     def lock_project(self, project_id: str) -> None:
         if self._lock_rows:
