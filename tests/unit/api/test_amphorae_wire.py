@@ -49,6 +49,8 @@ def test_each_load_balancer_has_one(world: World) -> None:
         ("status=ERROR", []),
         ("role=STANDALONE&limit=1", [one["id"]]),
         ("vrrp_ip=" + other["vip_address"], [other["id"]]),
+        ("cert_busy=false&sort=vrrp_id", [one["id"], other["id"]]),
+        *((f"{name}=something", []) for name in (*nothing, "compute_flavor")),
     ):
         assert [each["loadbalancer_id"] for each in world.get(AMPHORAE, query_string=query)["amphorae"]] == found
     assert world.get(f"/v2/octavia/amphorae/{fresh['id']}?fields=role") == {"amphora": {"role": "STANDALONE"}}

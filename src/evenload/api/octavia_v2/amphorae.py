@@ -7,6 +7,7 @@ from typing import Any
 import falcon
 
 from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
+from evenload.api.fields import truth_of
 from evenload.api.octavia_v2.present import moment, present_statistics
 from evenload.api.octavia_v2.whole_lists import answer_whole, chosen_fields
 from evenload.api.paging import Column, read_fields, read_list
@@ -27,7 +28,10 @@ _FILTERED = (
     *("id", "loadbalancer_id", "compute_id", "role", "status", "vrrp_ip", "ha_ip", "vrrp_port_id", "ha_port_id"),
     *("cached_zone", "created_at", "updated_at"),
 )
-_COLUMNS: Mapping[str, Column] = {name: Column(model=name, read=str) for name in _FILTERED}
+_COLUMNS: Mapping[str, Column] = {
+    **{name: Column(model=name, read=str) for name in (*_FILTERED, *_NOTHING)},
+    "cert_busy": Column(model="cert_busy", read=truth_of),
+}
 
 
 def present_amphora(amphora: Amphora) -> Json:
