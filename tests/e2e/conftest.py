@@ -7,6 +7,7 @@ from demo.lab import Lab
 from demo.service import Sections
 from tests.databases import KINDS, Databases, running_databases
 from tests.e2e.building import build_world, make_networks
+from tests.e2e.keystone_site import Site, build_keystone_site
 from tests.e2e.v1_world import V1
 from tests.e2e.world import World
 from tests.identity_service.keystone import Keystone, running_keystone
@@ -92,6 +93,13 @@ def keystone() -> Iterator[Keystone]:
     """The real one; whoever needs projects, users and a catalog makes them."""
     with running_keystone() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def keystone_site(keystone: Keystone) -> Iterator[Site]:
+    """Who changes what is not his own puts it back."""
+    with Lab() as lab:
+        yield build_keystone_site(lab, keystone)
 
 
 @pytest.hookimpl(wrapper=True)

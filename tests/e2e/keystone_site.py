@@ -52,6 +52,7 @@ class Site:
     """``projects``: name → id, of blue, red and service. A user of each of ``ROLES`` has it in the project blue.
     ``subnet_id`` is shared by all."""
 
+    lab: Lab
     keystone: Keystone
     service: Service
     projects: dict[str, str] = field(default_factory=dict)
@@ -79,7 +80,7 @@ class Site:
 
 
 def build_keystone_site(lab: Lab, keystone: Keystone) -> Site:
-    site = Site(keystone, Service(lab, sections=settings(keystone)))
+    site = Site(lab, keystone, Service(lab, sections=settings(keystone)))
     for project in ("blue", "red", "service"):
         site.projects[project] = keystone.make("project", name=project, domain_id=DOMAIN)
     keystone.user("evenload", SERVICE_PASSWORD, site.projects["service"], "service")

@@ -4,17 +4,15 @@ import http.client
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from demo.lab import Lab
 from demo.service import Service
-from tests.e2e.keystone_site import ROLES, SERVICE_PASSWORD, Site, build_keystone_site, password_of, settings, user_of
+from tests.e2e.keystone_site import ROLES, SERVICE_PASSWORD, Site, password_of, settings, user_of
 from tests.e2e.world import Reply, ask
-from tests.identity_service.keystone import ADMIN_PASSWORD, Keystone
+from tests.identity_service.keystone import ADMIN_PASSWORD
 from tests.waiting import NET, eventually
 
 LBS = "/v2.0/lbaas/loadbalancers"
@@ -22,15 +20,9 @@ NOWHERE = "11111111-2222-4333-8444-555555555555"
 UNREACHABLE = "The identity service cannot be reached at present. Please try again."
 
 
-@pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    with Lab() as lab:
-        yield lab
-
-
-@pytest.fixture(scope="module")
-def site(lab: Lab, keystone: Keystone) -> Site:
-    return build_keystone_site(lab, keystone)
+@pytest.fixture
+def site(keystone_site: Site) -> Site:
+    return keystone_site
 
 
 # Own list, another's list, a body that the policy sees before anybody else does, the own quota, changing a quota, an
@@ -202,9 +194,10 @@ def test_the_log_tells_no_secret(site: Site) -> None:
     assert SERVICE_PASSWORD not in log
 
 
-def test_a_keystone_that_says_nothing_is_noticed_by_new_tokens_alone(site: Site, lab: Lab) -> None:
+def test_a_keystone_that_says_nothing_is_noticed_by_new_tokens_alone(site: Site) -> None:
     """By a server of its own, which waits a second for Keystone; and which can read nothing of its libraries any more:
     nothing is imported for all this after the change of user."""
+    lab = site.lab
     brief = settings(site.keystone, http_connect_timeout=1, http_request_max_retries=0)
     service = Service(lab, name="late", sections={**brief, "DEFAULT": {"state_path": f"{lab.state}-late"}})
     notes = lab.directory / "imported-late"
