@@ -16,7 +16,8 @@ LASTING = 60.0
 NEXT_LASTING = 3600.0
 """Seconds after the last change on this host: who has made one load balancer may make another."""
 QUIET = 0.2
-"""Seconds. A load balancer that was changed but once, as most are in a row of creations, is left alone for so long."""
+"""Seconds. Load balancers that were changed but once are left alone until no other such change has come for so long: in
+a row of creations none of them is changed again, and a spare costs as much as the start of the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +51,15 @@ def choose_spares(candidates: Iterable[Candidate], kept: Mapping[str, Spare], no
     recent = [each for each in candidates if now - each.changed_at < LASTING]
     recent.sort(key=lambda each: each.changed_at, reverse=True)
     wanted = [(each, each.spare) for each in recent if each.spare is not None][:AT_MOST]
-    missing = [(each, spare) for each, spare in wanted if kept.get(each.load_balancer_id) != spare]
-    begin = {each.load_balancer_id: spare for each, spare in missing if _ripe_at(each, spare) <= now}
+    quiet_at = max((each.changed_at + QUIET for each, spare in wanted if _is_first(spare)), default=now)
+    missing = [
+        (each.load_balancer_id, spare, quiet_at if _is_first(spare) else each.changed_at)
+        for each, spare in wanted
+        if kept.get(each.load_balancer_id) != spare
+    ]
+    begin = {load_balancer_id: spare for load_balancer_id, spare, ripe_at in missing if ripe_at <= now}
     moments = [each.changed_at + LASTING for each in recent]
-    moments += [_ripe_at(each, spare) for each, spare in missing if each.load_balancer_id not in begin]
+    moments += [ripe_at for load_balancer_id, _, ripe_at in missing if load_balancer_id not in begin]
     end = frozenset(kept) - {each.load_balancer_id for each, _ in wanted}
     return Choice(begin=begin, end=end, due=min(moments, default=None))
 
@@ -89,6 +95,6 @@ def spare_of(memory: Memory) -> Spare | None:
     return Spare(worker=worker, pid=None if process is None else process.pid)
 
 
-def _ripe_at(candidate: Candidate, spare: Spare) -> float:
-    """One that has had two processes or more has been changed before."""
-    return candidate.changed_at + (0.0 if spare.worker > 2 else QUIET)
+def _is_first(spare: Spare) -> bool:
+    """Whether it follows the first change; one that has had two processes or more has been changed before."""
+    return spare.worker <= 2

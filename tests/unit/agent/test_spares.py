@@ -58,6 +58,11 @@ TABLE = [
     ([candidate("a", QUIET / 2, FIRST)], {}, choice(due=QUIET / 2)),
     ([candidate("a", QUIET, FIRST)], {}, choice(a=FIRST, due=LASTING - QUIET)),
     ([candidate("a", QUIET / 2, FIRST)], {"a": START}, choice(due=QUIET / 2)),
+    # Quiet is when none of these was changed: in a row of creations each is followed by another one.
+    ([candidate("a", QUIET / 2, FIRST), candidate("b", QUIET, FIRST)], {}, choice(due=QUIET / 2)),
+    ([candidate("a", QUIET / 2, FIRST), candidate("b", QUIET)], {}, choice(b=RELOAD, due=QUIET / 2)),
+    ([candidate("a", QUIET / 2), candidate("b", QUIET, FIRST)], {}, choice(a=RELOAD, b=FIRST, due=LASTING - QUIET)),
+    ([candidate("a", QUIET, FIRST), candidate("b", 1.0, FIRST)], {}, choice(a=FIRST, b=FIRST, due=LASTING - 1.0)),
     # The ones that were changed last.
     (MANY, {}, choice(a=RELOAD, b=RELOAD, c=RELOAD, d=RELOAD, due=LASTING - 6.0)),
     (MANY[::-1], dict.fromkeys("cdef", RELOAD), choice("e", "f", a=RELOAD, b=RELOAD, due=LASTING - 6.0)),
