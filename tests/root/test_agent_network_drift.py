@@ -4,6 +4,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,6 +15,7 @@ from tests.waiting import NET, eventually
 
 from evenload.agent.plan_network import wanted_network
 from evenload.host import network_watch
+from evenload.host.network_watch import NetworkWatcher
 from evenload.model.desired import Change, Gone
 from evenload.model.network_steps import AddAddress, BringUp
 
@@ -68,6 +70,44 @@ def test_damage_outside_is_put_right_at_once(stage: Stage, damage: str) -> None:
     run_ip([f"link {damage.format(tap=f'tap{stage.port.id[:11]}')}"])
     assert eventually(lambda: is_whole(stage))
     assert stage.answers()
+
+
+def test_what_was_done_before_events_are_heard_is_told_of(stage: Stage) -> None:
+    """So nothing that happens after a round goes unnoticed until the next look at all there is."""
+    four = make_port(f"{VIP}/24").ips[0]
+    stage.port = replace(stage.port, ips=(replace(four, gateway_ip="10.7.0.200"),))
+    stage.apply(stage.put())
+    stage.agent.stop()  # nobody puts it right
+    device, tap = f"ns-{stage.port.id[:11]}", f"tap{stage.port.id[:11]}"
+    network = wanted_network(stage.port)
+
+    def watched() -> tuple[NetworkWatcher, list[str]]:
+        told: list[str] = []
+        watcher = NetworkWatcher(lambda _: stage.settings.netns_dir / f"qlbaas-{stage.id}", on_bridges=True)
+        watcher.start(told.append)
+        watcher.expect(stage.id, device, tap, network)
+        assert watcher.hears(stage.id)  # or will by a look
+        return watcher, told
+
+    for damage, repair in (
+        ("route del default", "route add default via 10.7.0.200"),
+        ("link set lo down", "link set lo up"),
+        ("link set {device} mtu 1400", "link set {device} mtu 1450"),
+    ):
+        inside(stage, damage)
+        watcher, told = watched()
+        assert eventually(partial(told.__eq__, [stage.id])), damage
+        watcher.close()
+        inside(stage, repair)
+    run_ip([f"link set {tap} mtu 1400"])
+    watcher, told = watched()
+    assert eventually(lambda: told == [stage.id])
+    watcher.close()
+    run_ip([f"link set {tap} mtu 1450"])
+    watcher, told = watched()
+    inside(stage, "addr flush dev {device}")  # a whole one is not told of: this is the first
+    assert eventually(lambda: told == [stage.id])
+    watcher.close()
 
 
 @pytest.mark.parametrize("use_veth", [False, True], ids=["internal", "veth"])

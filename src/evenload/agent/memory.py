@@ -64,7 +64,8 @@ class Nothing:
 class HostPart:
     """``observed``: the host as the last round left it, None where it has to be observed anew. ``nothing``: of the last
     plan, where it asked for nothing. ``lines``: of the servers in the last text. ``glance``: the host's, from just
-    before the last look at all there is, where that found nothing to do; None otherwise.
+    before the last look at all there is, where that found nothing to do, or from the end of a round that started the
+    process; None otherwise.
 
     ``failures``: attempts in a row that failed. ``failing_since``: the moment of the first of them. ``busy_since``:
     removed servers that still have connections, with the moment at which that was first observed.

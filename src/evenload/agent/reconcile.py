@@ -239,8 +239,6 @@ class Reconciler:
         """After a success: what the host has now, and the watching and probing that go with it."""
         process = memory.process
         memory.secrets = {}  # they lie in files now
-        if planned.actions:
-            memory.host.glance = None
         if attempt.pid is not None:
             process.unanswered, process.silent = 0, 0
         memory.host.observed = after = plan_aftermath(planned, attempt.pid)
@@ -259,6 +257,11 @@ class Reconciler:
             self._host.watch(desired.id, self._on_death)
         process.pid = pid
         self._host.expect_network(desired.id, desired.port, after.network)
+        if planned.actions:
+            # A process that has just been started works by its file to the letter; one that was told otherwise is
+            # looked at again.
+            started = planned.change is Change.START
+            memory.host.glance = self._host.glance(desired.id) if started else None
         self._probing.ensure(memory, desired, haproxy, planned.change)
 
     def _release(self, memory: Memory) -> None:

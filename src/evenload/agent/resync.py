@@ -1,8 +1,8 @@
 """Which rounds a resync asks for. Pure.
 
-Of most load balancers nothing has changed since the last look at all there is of them: events tell of their networks
-and processes, the looks at their statistics that they answer, a glance that nobody touched their files. For these the
-look at all, which costs a hundred times as much, comes at each ``WHOLE_EVERY``th resync only.
+Of most load balancers nothing has changed since they were made, or since the last look at all there is of them: events
+tell of their networks and processes, the looks at their statistics that they answer, a glance that nobody touched their
+files. For these the look at all, which costs a hundred times as much, comes at each ``WHOLE_EVERY``th resync only.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -4,6 +4,7 @@ An event tells of one device, address, route or rule. What follows from it is th
 """
 
 import ipaddress
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from evenload.host.addresses import (
@@ -15,10 +16,19 @@ from evenload.host.addresses import (
     parse_connected,
     parse_routes,
 )
-from evenload.host.links import DELLINK, LOOPBACK_INDEX, NEWLINK, belongs_to_kernel, parse_link, parse_name, parse_state
+from evenload.host.links import (
+    DELLINK,
+    LOOPBACK_INDEX,
+    NEWLINK,
+    Link,
+    belongs_to_kernel,
+    parse_link,
+    parse_name,
+    parse_state,
+)
 from evenload.host.netlink import Message
 from evenload.host.rules import DELRULE
-from evenload.model.observed import NetworkObserved
+from evenload.model.observed import HostRoute, NetworkObserved
 
 GROUPS_INSIDE = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 1 << 18
 """Devices; addresses, routes and rules of both families."""
@@ -42,6 +52,24 @@ class Outside:
     there: bool
     master: int
     mtu: int
+
+
+def is_inside(links: Collection[Link], addresses: frozenset[str], routes: frozenset[HostRoute], wanted: Inside) -> bool:
+    """Whether a look inside, once its events are heard, finds what should be there: nothing that a plan would mend.
+    ``addresses``: those of the port's device. Of a destination that has its route, a further one does not matter."""
+    vif, network = wanted.network.vif, wanted.network
+    inner = next((link for link in links if link.index == wanted.index), None)
+    if vif is None or inner is None or (inner.up, inner.mac_address, inner.mtu) != (True, vif.mac_address, vif.mtu):
+        return False
+    if any(_is_out_of_place(link) for link in links if link is not inner):
+        return False
+    destinations = {(route.source, route.destination) for route in network.routes}
+    surplus = {route for route in routes if (route.source, route.destination) not in destinations}
+    return addresses == network.addresses and network.routes <= routes and not surplus
+
+
+def _is_out_of_place(link: Link) -> bool:
+    return not link.up if link.index == LOOPBACK_INDEX else not belongs_to_kernel(link)
 
 
 def contradicts_inside(message: Message, wanted: Inside) -> bool:

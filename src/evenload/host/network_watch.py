@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from evenload.host import netns
-from evenload.host.addresses import read_addresses
+from evenload.host.addresses import read_routes, read_usable_addresses
 from evenload.host.drift import (
     GROUPS_INSIDE,
     GROUPS_OUTSIDE,
@@ -25,9 +25,10 @@ from evenload.host.drift import (
     contradicts_inside,
     contradicts_outside,
     ended_device,
+    is_inside,
     name_of,
 )
-from evenload.host.links import read_link
+from evenload.host.links import Link, read_link, read_links
 from evenload.host.netlink import Message, Netlink, open_events, read_events
 from evenload.host.waiting import News, WaitingThread
 from evenload.model.errors import HostError
@@ -92,7 +93,8 @@ class NetworkWatcher:
                 self._thread.register(self._outside, self._outside)
 
     def expect(self, load_balancer_id: str, device: str, outer: str, network: NetworkObserved) -> None:
-        """From now on events that contradict this are told of."""
+        """From now on events that contradict this are told of; what contradicts it already is found by a look, as soon
+        as events are heard."""
         with self._thread.lock:
             if not self._thread.running:
                 return
@@ -108,10 +110,13 @@ class NetworkWatcher:
             self._thread.rouse()
 
     def hears(self, load_balancer_id: str) -> bool:
-        """Whether every event that contradicts what is expected there is told of."""
-        with self._thread.lock:
-            site = self._sites.get(load_balancer_id)
-            return site is not None and site.inside is not None and site.events is not None
+        """Whether everything that contradicts what is expected there is told of, or will be by the look that is to
+        come. Does not wait for the lock, under which that look goes on just after a round; what it opens stays
+        ``_fresh`` until it is heard."""
+        if load_balancer_id in self._fresh:
+            return True
+        site = self._sites.get(load_balancer_id)
+        return site is not None and site.inside is not None and site.events is not None
 
     def pause(self, load_balancer_id: str) -> None:
         """Until the next ``expect``: the changes that come are our own."""
@@ -208,16 +213,15 @@ class NetworkWatcher:
         """The load balancers where something has changed since it was last looked at."""
         drifted = []
         for load_balancer_id in list(self._fresh)[:_AT_ONCE]:
-            self._fresh.discard(load_balancer_id)
             site = self._sites.get(load_balancer_id)
-            if site is None or site.network is None:
-                continue
             try:
-                if not self._open(site, site.network):
+                if site is not None and site.network is not None and not self._open(site, site.network):
                     drifted.append(load_balancer_id)
             except HostError as error:
                 log.debug("network not watched", load_balancer=load_balancer_id, reason=str(error))
                 self._drop(load_balancer_id)
+            finally:
+                self._fresh.discard(load_balancer_id)
         if self._fresh:
             self._thread.rouse()  # in between others get the lock, and events are read
         return drifted
@@ -234,11 +238,12 @@ class NetworkWatcher:
             self._thread.register(site.events, site)
         read_events(site.events)  # our own, up to here
         with netns.visit(path), Netlink() as netlink:
-            inner = read_link(netlink, site.device)
-            addresses = frozenset[str]() if inner is None else read_addresses(netlink, inner.index)
+            links = read_links(netlink)
+            index = next((link.index for link in links if link.name == site.device), 0)
+            addresses, routes = read_usable_addresses(netlink, index), read_routes(netlink)
         with Netlink() as netlink:
             outer = read_link(netlink, site.outer)
-        site.inside = Inside(index=0 if inner is None else inner.index, network=network)
+        site.inside = Inside(index=index, network=network)
         site.outside = Outside(
             name=site.outer,
             there=outer is not None,
@@ -247,19 +252,22 @@ class NetworkWatcher:
         )
         if site.outside.master:
             self._masters.add(site.outside.master)
-        whole = inner is not None and inner.up and addresses == network.addresses
-        return whole and (outer is None or (outer.up and (outer.master != 0 or not self._on_bridges)))
+        return is_inside(links, addresses, routes, site.inside) and (outer is None or self._fits(outer, network))
+
+    def _fits(self, outer: Link, network: NetworkObserved) -> bool:
+        plugged = outer.master != 0 or not self._on_bridges
+        return outer.up and plugged and network.vif is not None and outer.mtu == network.vif.mtu
 
     def _may_tell(self, load_balancer_id: str) -> bool:
         site = self._sites.get(load_balancer_id)
         if site is None:
             return True
+        site.network = site.inside = site.outside = None  # the look that follows takes in whatever else comes till then
         now = time.monotonic()
         site.told = [each for each in site.told if now - each < _ROW]
         if len(site.told) >= _IN_A_ROW:
             return False
         site.told.append(now)
-        site.network = site.inside = site.outside = None  # the look that follows takes in whatever else comes till then
         return True
 
     def _drop(self, load_balancer_id: str) -> None:

@@ -6,6 +6,7 @@ from tests.unit.agent.test_monitoring import World
 
 from evenload.agent.memory import Memory
 from evenload.agent.resync import WHOLE_EVERY, is_glance_enough, plan_resync
+from evenload.model.desired import Gone
 
 
 class Counted(World):
@@ -59,6 +60,31 @@ def test_after_a_change_of_our_own_there_is_a_look_at_all(monkeypatch: pytest.Mo
     world.apply(changed(make_desired(), members=(member(0), member(1, weight=7))))
     looks = [world.spares_a_look() for _ in range(2)]
     assert looks[0] is False
+
+
+def test_what_was_made_is_not_looked_at_wholly_before_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step of a creation was acknowledged a moment ago, and from its end on events, glances and looks at its
+    statistics tell of the rest."""
+    world = Counted(monkeypatch)
+    for generation in (2, 4):  # for one of the two the next resync is not its turn
+        world.apply(Gone(load_balancer_id=BALANCER, generation=generation))
+        world.apply(make_desired(generation + 1))
+        world.look()
+        spared = [world.spares_a_look() for _ in range(WHOLE_EVERY)]
+        assert spared.count(False) == 1
+        world.resync()
+
+
+def test_what_was_made_and_does_not_look_like_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.apply(make_desired())
+    world.look()
+    looks = []
+    monkeypatch.setattr(world.host, "observe", lambda key, port: looks.append(key))
+    monkeypatch.setattr(world.host, "glance", lambda _: "something else")
+    world.agent.resync()
+    world.run()
+    assert looks
 
 
 def test_one_that_does_not_answer_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

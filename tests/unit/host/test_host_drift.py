@@ -2,20 +2,30 @@
 
 import socket
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.fakes.desired import ip, port
+from tests.fakes.desired import ip, make_desired, port
 
-from evenload.agent.plan_network import wanted_network
+from evenload.agent.plan_network import plan_network, wanted_network
 from evenload.host import drift
 from evenload.host.addresses import DELADDR, DELROUTE, NEWADDR, NEWROUTE
-from evenload.host.drift import Inside, Outside, contradicts_inside, contradicts_outside, ended_device, name_of
+from evenload.host.drift import (
+    Inside,
+    Outside,
+    contradicts_inside,
+    contradicts_outside,
+    ended_device,
+    is_inside,
+    name_of,
+)
 from evenload.host.links import DELLINK, NEWLINK, Link, pack_mac, parse_link
 from evenload.host.netlink import Message, attribute, number, read_events, text
 from evenload.host.network_watch import NetworkWatcher, _Site
 from evenload.host.rules import DELRULE
 from evenload.host.vif.ovsdb import is_drift
+from evenload.model.observed import HostRoute
 
 INDEX, TAP, BRIDGE = 7, 20, 30
 PORT = port(ip("10.0.0.5", "10.0.0.1"))
@@ -72,6 +82,44 @@ def route(kind: int, destination: str, gateway: str | None, protocol: int = 4) -
 )
 def test_inside(message: Message, contradicts: bool) -> None:
     assert contradicts_inside(message, WANTED) is contradicts
+
+
+DEVICES = [link(NEWLINK, 1, "lo"), link(NEWLINK, INDEX, "ns-1"), link(NEWLINK, 8, "sit0", up=False)]
+OTHER_WAY = HostRoute(destination="0.0.0.0/0", nexthop="10.0.0.2")
+FURTHER_WAY = HostRoute(destination="10.9.0.0/16", nexthop="10.0.0.2")
+
+
+@pytest.mark.parametrize(
+    ("devices", "addresses", "routes", "whole"),
+    [
+        (DEVICES, WANTED.network.addresses, WANTED.network.routes, True),
+        (DEVICES[:1], WANTED.network.addresses, WANTED.network.routes, False),
+        ([link(NEWLINK, 1, "lo", up=False), *DEVICES[1:]], WANTED.network.addresses, WANTED.network.routes, False),
+        ([*DEVICES, link(NEWLINK, 9, "eth7")], WANTED.network.addresses, WANTED.network.routes, False),
+        ([*DEVICES[:1], link(NEWLINK, INDEX, "ns-1", mtu=9)], WANTED.network.addresses, WANTED.network.routes, False),
+        (
+            [*DEVICES[:1], link(NEWLINK, INDEX, "ns-1", up=False)],
+            WANTED.network.addresses,
+            WANTED.network.routes,
+            False,
+        ),
+        (DEVICES, frozenset(), WANTED.network.routes, False),
+        (DEVICES, WANTED.network.addresses | {"10.0.0.6/24"}, WANTED.network.routes, False),
+        (DEVICES, WANTED.network.addresses, frozenset(), False),
+        (DEVICES, WANTED.network.addresses, frozenset([OTHER_WAY]), False),
+        (DEVICES, WANTED.network.addresses, WANTED.network.routes | {FURTHER_WAY}, False),
+        # Two routes to one destination, of another metric: no plan mends it, so nothing is to be told.
+        (DEVICES, WANTED.network.addresses, WANTED.network.routes | {OTHER_WAY}, True),
+    ],
+)
+def test_what_a_look_inside_finds(
+    devices: list[Message], addresses: frozenset[str], routes: frozenset[HostRoute], whole: bool
+) -> None:
+    """Nothing is told that a plan would not mend: it would be told again after each round."""
+    assert is_inside([parse_link(each.body) for each in devices], addresses, routes, WANTED) is whole
+    observed = replace(WANTED.network, addresses=addresses, routes=routes)
+    if devices is DEVICES:
+        assert bool(plan_network(make_desired(at=PORT), observed).actions) is not whole
 
 
 @pytest.mark.parametrize(
