@@ -1,12 +1,17 @@
 """Every file in ``cases`` is a desired state, a line of dashes, and the configuration that it renders to."""
 
 import subprocess
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
+from tests.certificates import make_bundle
 from tests.golden.desired import load_desired
 
+from evenload.model.named_file import DIRECTORY
 from evenload.render.haproxy import render_haproxy
+from evenload.render.haproxy_tls import render_certificate_lists
 from evenload.render.options import RenderOptions
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.txt"))
@@ -14,6 +19,11 @@ OF_THE_MACHINE = "threads running on a total of"
 """HAProxy 3.0 warns of more threads than there are processors, which is the business of whoever makes such a flavor."""
 LINE = "-" * 60 + "\n"
 OPTIONS = RenderOptions(state_dir="/var/lib/evenload/load_balancers", log_socket="/log")
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Callable[[], bytes]:
+    return cache(lambda: make_bundle("www.example", "*.example"))
 
 
 def test_there_are_cases() -> None:
@@ -31,11 +41,18 @@ def test_the_desired_state_renders_to_what_the_case_says(case: Path, rewrite: bo
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
-def test_haproxy_takes_it_without_a_warning(case: Path, tmp_path: Path) -> None:
-    """The text of the case itself, with the state directory moved to where this test may write."""
-    _, _, expected = case.read_text().partition(LINE)
-    (tmp_path / "balancer").mkdir()
-    (tmp_path / "balancer" / "servers.state").write_text("1\n")
+def test_haproxy_takes_it_without_a_warning(case: Path, tmp_path: Path, bundle: Callable[[], bytes]) -> None:
+    """The text of the case itself, with the state directory moved to where this test may write. All certificates are
+    one and the same."""
+    given, _, expected = case.read_text().partition(LINE)
+    directory = tmp_path / "balancer"
+    (directory / DIRECTORY).mkdir(parents=True)
+    (directory / "servers.state").write_text("1\n")
+    for file in render_certificate_lists(load_desired(given), OPTIONS):
+        lines = file.content.expose().decode().replace(OPTIONS.state_dir, str(tmp_path))
+        (directory / DIRECTORY / file.name).write_text(lines)
+        for line in lines.splitlines():
+            Path(line).write_bytes(bundle())
     config = tmp_path / "haproxy.cfg"
     config.write_text(expected.replace(OPTIONS.state_dir, str(tmp_path)))
     judged = subprocess.run(["/usr/sbin/haproxy", "-c", "-f", str(config)], capture_output=True, text=True, check=False)

@@ -28,6 +28,7 @@ from evenload.render.haproxy import render_haproxy
 from evenload.render.haproxy_groups import listeners_in_service
 from evenload.render.haproxy_room import grown, room_of
 from evenload.render.haproxy_text import split
+from evenload.render.haproxy_tls import render_certificate_lists
 from evenload.render.options import RenderOptions
 from evenload.render.server_lines import ServerLines
 
@@ -59,7 +60,8 @@ def plan_haproxy(
         crowded=crowded,
         kept=kept or ServerLines(),
     )
-    return with_secrets(part, desired, secrets)
+    part = with_secrets(part, desired, secrets)
+    return replace(part, files=(*part.files, *render_certificate_lists(desired, options)))
 
 
 def with_secrets(

@@ -22,6 +22,7 @@ from evenload.model.enums import (
     ProvisioningStatus,
 )
 from evenload.model.flavor import FlavorValues
+from evenload.model.tls import ListenerTls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,8 @@ class Listener:
     """Times are in milliseconds. ``connection_limit`` is -1 for the agent's default.
 
     ``allowed_cidrs``: normalised networks that may connect; empty means everyone. ``headers_off``: headers that were
-    named in order not to be inserted; nothing comes of them, but whoever named them is shown them again.
+    named in order not to be inserted; nothing comes of them, but whoever named them is shown them again. ``tls`` is set
+    for TERMINATED_HTTPS and for nothing else.
     """
 
     id: str
@@ -78,6 +80,7 @@ class Listener:
     timeout_member_data: int = 50_000
     timeout_tcp_inspect: int = 0
     allowed_cidrs: tuple[str, ...] = ()
+    tls: ListenerTls | None = None
 
 
 def pools_used_by(listener: Listener) -> tuple[str, ...]:

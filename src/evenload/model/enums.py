@@ -45,6 +45,13 @@ class ListenerProtocol(Enum):
     HTTPS = "HTTPS"
     """TLS passed through untouched."""
     TCP = "TCP"
+    TERMINATED_HTTPS = "TERMINATED_HTTPS"
+    """TLS ends at the load balancer, which speaks plain HTTP to members."""
+
+    @property
+    def speaks_http(self) -> bool:
+        """Whether requests are read: headers, cookies, L7 policies."""
+        return self in (ListenerProtocol.HTTP, ListenerProtocol.TERMINATED_HTTPS)
 
 
 class PoolProtocol(Enum):

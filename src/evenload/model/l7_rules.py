@@ -6,7 +6,7 @@ What a regular expression is, HAProxy's own library says: that is asked apart.
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from evenload.model.enums import Comparison, ListenerProtocol, PolicyAction, RuleType
+from evenload.model.enums import Comparison, PolicyAction, RuleType
 from evenload.model.errors import Conflict, ProtocolMismatch, Unsupported
 from evenload.model.l7 import REDIRECTS, L7Policy, L7Rule
 from evenload.model.rules import COMPATIBLE, Violation
@@ -22,7 +22,6 @@ TARGETS: Mapping[PolicyAction, str] = {
 }
 """The field that says where to, by action."""
 
-_POLICIES_ON = frozenset({ListenerProtocol.HTTP})
 _NAMED = frozenset({RuleType.HEADER, RuleType.COOKIE, RuleType.SSL_DN_FIELD})
 _COMPARISONS = {
     RuleType.FILE_TYPE: frozenset({Comparison.REGEX, Comparison.EQUAL_TO}),
@@ -61,7 +60,7 @@ def validate_policy(tree: Tree, policy: L7Policy) -> list[Violation]:
 
 def _faults_of(tree: Tree, policy: L7Policy) -> Iterator[Violation]:
     protocol = tree.listeners[policy.listener_id].item.protocol
-    if protocol not in _POLICIES_ON:
+    if not protocol.speaks_http:
         yield Violation(detail=f"L7 policies on a {protocol.value} listener", field=None, error=Unsupported)
     field = TARGETS.get(policy.action)
     target: str | None = None if field is None else getattr(policy, field)

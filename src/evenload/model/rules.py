@@ -25,6 +25,7 @@ from evenload.model.errors import (
     Rejected,
 )
 from evenload.model.reach import family_of
+from evenload.model.tls_faults import find_tls_faults
 from evenload.model.tree import Tree
 
 R = TypeVar("R", bound=Item)
@@ -43,6 +44,7 @@ PORT_SPACES = {
     ListenerProtocol.HTTP: "tcp",
     ListenerProtocol.HTTPS: "tcp",
     ListenerProtocol.TCP: "tcp",
+    ListenerProtocol.TERMINATED_HTTPS: "tcp",
 }
 """Listeners of one load balancer may share a port only across these."""
 
@@ -52,10 +54,10 @@ COMPATIBLE = {
     ),
     ListenerProtocol.HTTP: frozenset({PoolProtocol.HTTP, PoolProtocol.PROXY, PoolProtocol.PROXYV2}),
     ListenerProtocol.HTTPS: frozenset({PoolProtocol.HTTPS, PoolProtocol.PROXY, PoolProtocol.PROXYV2, PoolProtocol.TCP}),
+    ListenerProtocol.TERMINATED_HTTPS: frozenset({PoolProtocol.HTTP, PoolProtocol.PROXY, PoolProtocol.PROXYV2}),
 }
 """Which pool may stand under which listener (Octavia v2, user guide, "Protocol combinations")."""
 
-HEADERS_ON = frozenset({ListenerProtocol.HTTP})
 HTTP_CHECKS = frozenset({MonitorType.HTTP, MonitorType.HTTPS})
 HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH"})
 
@@ -178,7 +180,7 @@ def validate_listeners(tree: Tree, listeners: Sequence[Listener]) -> list[Violat
                     error=Conflict,
                 )
             )
-        if listener.insert_headers and listener.protocol not in HEADERS_ON:
+        if listener.insert_headers and not listener.protocol.speaks_http:
             found.append(
                 Violation(
                     detail=f"Headers cannot be inserted on a {listener.protocol.value} listener.",
@@ -186,6 +188,10 @@ def validate_listeners(tree: Tree, listeners: Sequence[Listener]) -> list[Violat
                 )
             )
         found += _validate_allowed_cidrs(tree, listener)
+        found += [
+            Violation(detail=fault.detail, field=fault.field, error=fault.error)
+            for fault in find_tls_faults(listener.protocol, listener.tls)
+        ]
         for pool in filter(None, map(tree.pools.get, pools_used_by(listener))):
             if pool.item.protocol not in COMPATIBLE[listener.protocol]:
                 found.append(_mismatch(listener, pool.item, "default_pool_id"))

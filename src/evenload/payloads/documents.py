@@ -40,9 +40,11 @@ class UnknownContent(ValueError):
 
 def dump_desired(desired: Desired) -> bytes:
     """What has none of what came later is written as versions wrote it that knew nothing of it."""
-    left_out: dict[str, bool | set[str]] = {name: True for name in _LATER if not getattr(desired, name)}
+    left_out: dict[str, Any] = {name: True for name in _LATER if not getattr(desired, name)}
+    plain = {place: {"tls"} for place, listener in enumerate(desired.listeners) if listener.tls is None}
     of_balancer = _FOR_PEOPLE if desired.load_balancer.flavor is not None else _FOR_PEOPLE | {"flavor"}
-    return _DESIRED.dump_json(desired, exclude={**left_out, "edition": True, "load_balancer": of_balancer})
+    exclude = {**left_out, "edition": True, "load_balancer": of_balancer, "listeners": plain}
+    return _DESIRED.dump_json(desired, exclude=exclude)
 
 
 def dump_difference(difference: Difference) -> bytes:

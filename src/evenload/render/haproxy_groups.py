@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from evenload.model.balancer import Listener, Pool, pools_used_by
 from evenload.model.desired import Desired
-from evenload.model.enums import ListenerProtocol
 from evenload.render.haproxy_policies import policies_in_force
 
 
@@ -52,7 +51,7 @@ def _users_by_pool(desired: Desired) -> dict[str, dict[_Terms, list[str]]]:
     """Pool id → terms → ids of the listeners in service that use the pool on these terms."""
     users: dict[str, dict[_Terms, list[str]]] = {}
     for listener in listeners_in_service(desired):
-        http = listener.protocol is ListenerProtocol.HTTP
+        http = listener.protocol.speaks_http
         terms = (http, listener.timeout_member_connect, listener.timeout_member_data)
         redirected = (each.pool_id for each in policies_in_force(desired, listener) if each.pool_id is not None)
         for pool_id in dict.fromkeys((*pools_used_by(listener), *redirected)):

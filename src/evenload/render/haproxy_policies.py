@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from evenload.model.balancer import Listener
 from evenload.model.desired import Desired
-from evenload.model.enums import Comparison, InsertedHeader, ListenerProtocol, PolicyAction, RuleType
+from evenload.model.enums import Comparison, InsertedHeader, PolicyAction, RuleType
 from evenload.model.l7 import L7Policy, L7Rule, in_order_of_action
 from evenload.render import quoting
 
@@ -57,7 +57,7 @@ class PolicyInForce:
 
 def policies_in_force(desired: Desired, listener: Listener) -> tuple[PolicyInForce, ...]:
     """In the order in which they are asked; one may lead to a pool that is disabled."""
-    if listener.protocol is not ListenerProtocol.HTTP:
+    if not listener.protocol.speaks_http:
         return ()
     found = []
     for policy in in_order_of_action(desired.policies_of(listener.id)):

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from evenload.model.balancer import Listener, LoadBalancer
-from evenload.model.enums import InsertedHeader, ListenerProtocol
+from evenload.model.enums import InsertedHeader
 from evenload.model.flavor import MAX_THREADS, PLAIN, FlavorValues
 from evenload.render import quoting
 from evenload.render.haproxy_policies import PolicyLines
 from evenload.render.haproxy_room import PIPES_AT_MOST, limit_of
+from evenload.render.haproxy_tls import directory_of, render_hsts, render_tls
 from evenload.render.options import RenderOptions
 
 LOCAL_PEER = "evenload"
@@ -26,7 +27,7 @@ def render_global(
     connections: int,
 ) -> list[str]:
     flavor = load_balancer.flavor or PLAIN
-    directory = f"{quoting.path(options.state_dir.rstrip('/'))}/{quoting.identifier(load_balancer.id)}"
+    directory = directory_of(load_balancer, options)
     return [
         "global",
         f"    user {quoting.account(options.user)}",
@@ -100,9 +101,10 @@ def render_frontend(
 ) -> list[str]:
     """``backends``: names of the listener's, by pool. Where its default pool has none the listener answers 503, or
     closes connections where it speaks no HTTP."""
-    http = listener.protocol is ListenerProtocol.HTTP
+    http = listener.protocol.speaks_http
     lines = [f"frontend {quoting.identifier(listener.id)}", f"    mode {'http' if http else 'tcp'}"]
-    lines += [f"    {_bind(vip.address, listener.port)}" for vip in load_balancer.vips]
+    tls = render_tls(listener, directory_of(load_balancer, options))
+    lines += [f"    {_bind(vip.address, listener.port)}{tls}" for vip in load_balancer.vips]
     lines.append(f"    maxconn {limit_of(listener, load_balancer, options)}")
     if (load_balancer.flavor or PLAIN).log and options.log_socket:
         lines.append(f"    option {'httplog' if http else 'tcplog'}")
@@ -122,6 +124,7 @@ def render_frontend(
     lines += policies.requests
     if http:
         lines += _inserted_headers(listener)
+        lines += render_hsts(listener)
     lines += policies.choices
     backend = backends.get(listener.default_pool_id or "")
     if backend is not None:
@@ -157,9 +160,10 @@ def _admission(listener: Listener) -> list[str]:
 def _inserted_headers(listener: Listener) -> list[str]:
     """X-Forwarded-For is added behind what the client sent, as proxies in a row do: the last one is ours. The others
     replace what the client sent."""
+    scheme = "http" if listener.tls is None else "https"
     lines = {
         InsertedHeader.X_FORWARDED_FOR: "    option forwardfor",
         InsertedHeader.X_FORWARDED_PORT: f"    http-request set-header X-Forwarded-Port {listener.port}",
-        InsertedHeader.X_FORWARDED_PROTO: "    http-request set-header X-Forwarded-Proto http",
+        InsertedHeader.X_FORWARDED_PROTO: f"    http-request set-header X-Forwarded-Proto {scheme}",
     }
     return [line for header, line in lines.items() if header in listener.insert_headers]

@@ -9,6 +9,7 @@ import ipaddress
 import re
 
 from evenload.model.errors import Hopeless
+from evenload.model.tls_faults import CIPHERS
 
 _IDENTIFIER = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}\Z")
 _URL_PATH = re.compile(r"/[\x21-\x7e]*\Z")
@@ -20,6 +21,7 @@ _METHOD = re.compile(r"[A-Z]{1,16}\Z")
 _CODES = re.compile(r"[1-9][0-9]{2}(?:(?:,[1-9][0-9]{2})*|-[1-9][0-9]{2})\Z")
 _VERSION = re.compile(r"1\.[01]\Z")
 _PATH = re.compile(r"/[0-9A-Za-z._/+-]*\Z")
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
 _ACCOUNT = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,31}\Z")
 
 
@@ -110,6 +112,18 @@ def path(text: str) -> str:
 def account(text: str) -> str:
     """A user or group of this host, from its settings."""
     return _admit(_ACCOUNT, text, "account name")
+
+
+def fingerprint(text: str) -> str:
+    """SHA-256 of a secret, which names its file."""
+    return _admit(_FINGERPRINT, text, "fingerprint of a secret")
+
+
+def ciphers(text: str) -> str:
+    """One word: a list of OpenSSL's, whose characters mean nothing to HAProxy."""
+    if not CIPHERS.fullmatch(text):
+        raise UnsafeText("list of ciphers")
+    return text
 
 
 def number(value: int, lowest: int, highest: int, what: str) -> int:

@@ -23,7 +23,7 @@ from evenload.model.tree import Tree
 from evenload.service import reports
 from evenload.service.context import Context
 from evenload.service.documents import build_desired
-from evenload.service.secrets import NoSecretStore, References, no_references, read_named
+from evenload.service.secrets import NoSecretStore, References, read_named, references_of
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class AgentGateway:
     """``references``: what documents name of ``secrets``."""
 
     def __init__(
-        self, context: Context, secrets: SecretStore | None = None, references: References = no_references
+        self, context: Context, secrets: SecretStore | None = None, references: References = references_of
     ) -> None:
         self._context = context
         self._secrets = secrets or NoSecretStore()

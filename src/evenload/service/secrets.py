@@ -11,10 +11,15 @@ References = Callable[[Tree], tuple[SecretReference, ...]]
 """What the document of a load balancer names."""
 
 
-def no_references(tree: Tree) -> tuple[SecretReference, ...]:
-    """Nothing in today's model names a secret."""
-    del tree
-    return ()
+def references_of(tree: Tree) -> tuple[SecretReference, ...]:
+    """Of the listeners that stay, each once."""
+    certificates = (
+        certificate
+        for record in tree.listeners.values()
+        if record.item.tls is not None and not record.deleting
+        for certificate in record.item.tls.certificates
+    )
+    return tuple(dict.fromkeys(certificate.secret for certificate in certificates))
 
 
 class NoSecretStore:

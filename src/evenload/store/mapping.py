@@ -2,7 +2,7 @@
 
 Used by the other modules of ``store``. A scalar field is a column of the same name; an enum is its value; a time is UTC
 without zone; a tuple is JSON text; a field that is itself a dataclass takes one column per field of it, named
-``<field>_<its field>``. A new scalar field of the model therefore costs one line in tables.py and nothing here.
+``<field>_<its field>``, or where there is a column of its own name that one, as JSON text. A new scalar field of the model therefore costs one line in tables.py and nothing here.
 """
 
 import json
@@ -13,6 +13,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from pydantic import TypeAdapter
 from sqlalchemy import Column, Table
 
 V = TypeVar("V")
@@ -108,6 +109,8 @@ class _Nested(_Field):
 
 def _field(name: str, hint: Any, table: Table) -> _Field:
     kind, _ = _unwrap(hint)
+    if is_dataclass(kind) and name in table.c:
+        return _Field(name, table.c[name], *_document(kind))
     if is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
         names = [part.name for part in fields(kind)]
@@ -139,6 +142,11 @@ def _unwrap(hint: Any) -> tuple[Any, bool]:
 
 def _enum_value(member: Enum) -> Any:
     return member._value_  # as ``value`` without its descriptor: there is one for each row and column
+
+
+def _document(kind: Any) -> tuple[_Codec, _Codec]:
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    return lambda value: adapter.dump_json(value).decode(), adapter.validate_json
 
 
 def _tuple(element: Any) -> tuple[_Codec, _Codec]:

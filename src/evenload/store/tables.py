@@ -186,6 +186,7 @@ LISTENERS = Table(
     Column("timeout_member_data", BigInteger, nullable=False),
     Column("timeout_tcp_inspect", BigInteger, nullable=False),
     Column("allowed_cidrs", _Text, nullable=False),
+    Column("tls", _Text),
     Column("v1", Boolean, nullable=False, server_default=false()),
     *_record(),
     Index("ix_listeners_project_id", "project_id"),

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.tls import a_tls
+
 from evenload.model import rules
 from evenload.model.balancer import (
     AnyRecord,
@@ -63,7 +65,8 @@ def tree_of(*items: Item, vips: tuple[str, ...] = ("10.0.0.5",), going: tuple[st
 
 
 def listener(identifier: str = "l1", protocol: L = L.HTTP, port: int = 80, **fields: Any) -> Listener:
-    return Listener(id=identifier, load_balancer_id="lb", protocol=protocol, port=port, **fields)
+    tls = a_tls() if protocol is L.TERMINATED_HTTPS else None
+    return Listener(id=identifier, load_balancer_id="lb", protocol=protocol, port=port, **{"tls": tls, **fields})
 
 
 def pool(identifier: str = "p1", protocol: Q = Q.HTTP, **fields: Any) -> Pool:
@@ -174,7 +177,7 @@ def test_all_tcp_protocols_share_their_ports(first: L, second: L) -> None:
 @pytest.mark.parametrize("protocol", list(L))
 def test_headers_only_where_there_are_headers(protocol: L) -> None:
     new = listener(protocol=protocol, insert_headers=(InsertedHeader.X_FORWARDED_FOR,))
-    expected = [("insert_headers", False)] * (protocol is not L.HTTP)
+    expected = [("insert_headers", False)] * (protocol not in (L.HTTP, L.TERMINATED_HTTPS))
     assert found(rules.validate_listener(tree_of(new), new)) == expected
 
 
@@ -197,6 +200,7 @@ def test_allowed_cidrs(vips: tuple[str, ...], cidrs: tuple[str, ...], wrong: int
 COMPATIBLE = {
     L.TCP: {Q.HTTP, Q.HTTPS, Q.PROXY, Q.PROXYV2, Q.TCP},
     L.HTTP: {Q.HTTP, Q.PROXY, Q.PROXYV2},
+    L.TERMINATED_HTTPS: {Q.HTTP, Q.PROXY, Q.PROXYV2},
     L.HTTPS: {Q.HTTPS, Q.PROXY, Q.PROXYV2, Q.TCP},
 }
 

@@ -9,10 +9,12 @@ import pytest
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 from tests.fakes.desired import document_of_version_1, make_desired, monitor, with_member
+from tests.fakes.tls import a_tls
 
 from evenload.model.balancer import Member
 from evenload.model.desired import Desired, Gone
 from evenload.model.difference import Difference
+from evenload.model.enums import ListenerProtocol
 from evenload.model.registration import PAYLOAD_VERSION
 from evenload.model.secret import SecretReference
 from evenload.payloads.documents import (
@@ -106,6 +108,20 @@ def test_secrets_are_named_and_an_agent_that_does_not_know_them_refuses_the_docu
     assert read_desired(written) == load_desired(dump_desired(desired)) == desired
     written["certificates"] = written.pop("secrets")  # as unknown here as ``secrets`` was before
     with pytest.raises(UnknownContent, match="the field certificates is unknown to version"):
+        read_desired(written)
+
+
+def test_a_listener_without_tls_is_written_as_before_there_was_any_and_one_with_it_is_refused_by_name() -> None:
+    desired = make_desired()
+    assert "tls" not in json.loads(dump_desired(desired))["listeners"][0]
+    secure = replace(desired.listeners[0], protocol=ListenerProtocol.TERMINATED_HTTPS, tls=a_tls(hsts_max_age=5))
+    desired = replace(desired, listeners=(*desired.listeners, replace(secure, id="secure")))
+    written = json.loads(dump_desired(desired))
+    assert ["tls" in each for each in written["listeners"]] == [False] * (len(desired.listeners) - 1) + [True]
+    assert read_desired(written) == desired
+    assert load_desired(dump_desired(desired)) == desired
+    written["listeners"][-1]["tls"]["later"] = True
+    with pytest.raises(UnknownContent, match=r"the field listeners\.1\.tls\.later is unknown"):
         read_desired(written)
 
 

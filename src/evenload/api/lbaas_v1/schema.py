@@ -50,7 +50,7 @@ VIP = Schema(
         own("subnet_id", fields.UUID, post=In.REQUIRED, null=Null.REFUSED),
         own("address", fields.ADDRESS_AS_SENT),
         _fixed("protocol_port", fields.PORT_NUMBER),
-        _fixed("protocol", choice(ListenerProtocol)),
+        _fixed("protocol", choice(ListenerProtocol, without=(ListenerProtocol.TERMINATED_HTTPS,))),
         own("pool_id", fields.UUID, post=In.REQUIRED, put=In.OPTIONAL, null=Null.REFUSED),
         own("session_persistence", _PERSISTENCE, put=In.OPTIONAL, null=None),
         _settable("connection_limit", integer(-1, _MAX_INTEGER)),

@@ -80,7 +80,11 @@ _HEADERS = FieldType(
 )
 _CIDR_LIST = listing(fields.CIDR)
 _CIDRS = FieldType(Annotated[_CIDR_LIST.annotation, AfterValidator(fields.unique)], json=_CIDR_LIST.json)
-_LISTENER_PROTOCOL = choice(ListenerProtocol, ("TERMINATED_HTTPS", "UDP", "SCTP", "PROMETHEUS"))
+_LISTENER_PROTOCOL = choice(
+    ListenerProtocol,
+    ("TERMINATED_HTTPS", "UDP", "SCTP", "PROMETHEUS"),
+    without=(ListenerProtocol.TERMINATED_HTTPS,),
+)
 _POOL_PROTOCOL = choice(PoolProtocols, ("UDP", "SCTP"))
 _ALGORITHM = choice(Algorithm, ("SOURCE_IP_PORT",))
 _MONITOR_TYPE = choice(MonitorType, ("UDP-CONNECT", "SCTP"))

@@ -1,0 +1,109 @@
+"""TLS as a listener speaks it to its clients: certificates, versions, ciphers, the protocols within, and HSTS."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from evenload.model.secret import SecretReference
+
+
+class TlsVersion(Enum):
+    """In order. SSLv3 is none of them: the TLS libraries of our time are built without it."""
+
+    TLS_1_0 = "TLSv1"
+    TLS_1_1 = "TLSv1.1"
+    TLS_1_2 = "TLSv1.2"
+    TLS_1_3 = "TLSv1.3"
+
+
+class AlpnProtocol(Enum):
+    HTTP_2 = "h2"
+    HTTP_1_1 = "http/1.1"
+    HTTP_1_0 = "http/1.0"
+
+
+SUITES_OF_TLS_1_3 = frozenset(
+    {
+        "TLS_AES_128_GCM_SHA256",
+        "TLS_AES_256_GCM_SHA384",
+        "TLS_CHACHA20_POLY1305_SHA256",
+        "TLS_AES_128_CCM_SHA256",
+        "TLS_AES_128_CCM_8_SHA256",
+    }
+)
+"""RFC 8446, B.4: all there are. TLS libraries keep them apart from the ciphers of earlier versions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsCertificate:
+    """A certificate with its chain and key. ``reference``: as the caller wrote it; ``id`` and ``fingerprint``: of the
+    secret, as ``SecretReference`` has them."""
+
+    reference: str
+    id: str
+    fingerprint: str
+
+    @property
+    def secret(self) -> SecretReference:
+        return SecretReference(id=self.id, fingerprint=self.fingerprint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerTls:
+    """``certificate``: for clients that ask for no name, or for one that no other has; without one it is the first of
+    ``sni``. ``ciphers``: OpenSSL's list, with the suites of TLS 1.3 among them. ``hsts_max_age`` in seconds, None: the
+    header is not sent."""
+
+    certificate: TlsCertificate | None = None
+    sni: tuple[TlsCertificate, ...] = ()
+    versions: tuple[TlsVersion, ...] = (TlsVersion.TLS_1_2, TlsVersion.TLS_1_3)
+    ciphers: str
+    alpn: tuple[AlpnProtocol, ...] = (AlpnProtocol.HTTP_2, AlpnProtocol.HTTP_1_1, AlpnProtocol.HTTP_1_0)
+    hsts_max_age: int | None = None
+    hsts_include_subdomains: bool = False
+    hsts_preload: bool = False
+
+    @property
+    def certificates(self) -> tuple[TlsCertificate, ...]:
+        """The default one first, each content once."""
+        default = () if self.certificate is None else (self.certificate,)
+        return tuple({each.fingerprint: each for each in (*default, *self.sni)}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Ciphers:
+    """``suites``: of TLS 1.3; ``others``: for the versions before. Both in order, as lists with colons; empty where
+    nothing is said of them."""
+
+    suites: str
+    others: str
+
+
+def split_ciphers(ciphers: str) -> Ciphers:
+    """Octavia has one list for what TLS libraries have in two."""
+    parts = [part for part in ciphers.split(":") if part]
+    return Ciphers(
+        suites=":".join(part for part in parts if part in SUITES_OF_TLS_1_3),
+        others=":".join(part for part in parts if part not in SUITES_OF_TLS_1_3),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRange:
+    lowest: TlsVersion
+    highest: TlsVersion
+
+
+_IN_ORDER = tuple(TlsVersion)
+
+
+def choose_versions(tls: ListenerTls) -> VersionRange | None:
+    """Those that can come about: a list of suites of TLS 1.3 alone leaves nothing for the versions before. None where
+    none is left, or one between two is: no TLS library can do without that."""
+    asked = [version for version in _IN_ORDER if version in tls.versions]
+    ciphers = split_ciphers(tls.ciphers)
+    if not ciphers.others and ciphers.suites:
+        asked = [version for version in asked if version is TlsVersion.TLS_1_3]
+    if not asked:
+        return None
+    first, last = _IN_ORDER.index(asked[0]), _IN_ORDER.index(asked[-1])
+    return VersionRange(asked[0], asked[-1]) if last - first + 1 == len(asked) else None

@@ -1,0 +1,65 @@
+"""What is wrong with the TLS of a listener, whatever its certificates hold. Pure."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evenload.model.enums import ListenerProtocol
+from evenload.model.errors import Invalid, Rejected, Unsupported
+from evenload.model.tls import ListenerTls, choose_versions, split_ciphers
+
+CIPHERS = re.compile(r"[A-Za-z0-9+!:@=_.-]{1,2048}")
+"""Octavia's characters of a list of ciphers; none of them means anything to HAProxy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFault:
+    """``field``: the model's."""
+
+    detail: str
+    field: str
+    error: type[Rejected] = Invalid
+
+
+def find_tls_faults(protocol: ListenerProtocol, tls: ListenerTls | None) -> tuple[TlsFault, ...]:
+    return tuple(_faults(protocol, tls))
+
+
+def _faults(protocol: ListenerProtocol, tls: ListenerTls | None) -> Iterator[TlsFault]:
+    if tls is None:
+        if protocol is ListenerProtocol.TERMINATED_HTTPS:
+            yield _without_certificate()
+        return
+    if protocol is not ListenerProtocol.TERMINATED_HTTPS:
+        yield TlsFault(detail=f"A {protocol.value} listener does not terminate TLS.", field="protocol")
+        return
+    if not tls.certificates:
+        yield _without_certificate()
+    if not CIPHERS.fullmatch(tls.ciphers) or not tls.ciphers.strip(":"):
+        yield TlsFault(detail="The list of ciphers holds something that is no cipher.", field="ciphers")
+    if not tls.alpn or len(set(tls.alpn)) != len(tls.alpn):
+        yield TlsFault(detail="ALPN protocols are at least one, each of them once.", field="alpn")
+    if len(set(tls.versions)) != len(tls.versions):
+        yield TlsFault(detail="Each TLS version can be named once.", field="versions")
+    elif choose_versions(tls) is None:
+        yield _of_versions(tls)
+    if tls.hsts_max_age is None and (tls.hsts_include_subdomains or tls.hsts_preload):
+        yield TlsFault(detail="HSTS needs a maximum age.", field="hsts_max_age")
+    if tls.hsts_max_age is not None and tls.hsts_max_age < 0:
+        yield TlsFault(detail="The maximum age of HSTS cannot be negative.", field="hsts_max_age")
+
+
+def _without_certificate() -> TlsFault:
+    return TlsFault(detail="A TERMINATED_HTTPS listener needs a certificate.", field="certificate")
+
+
+def _of_versions(tls: ListenerTls) -> TlsFault:
+    if not tls.versions:
+        return TlsFault(detail="At least one TLS version is needed.", field="versions")
+    if not split_ciphers(tls.ciphers).others:
+        return TlsFault(detail="No cipher of the list is for any of the TLS versions.", field="ciphers")
+    return TlsFault(
+        detail="TLS versions without one between them cannot be had: no TLS library offers both of its neighbours alone.",
+        field="versions",
+        error=Unsupported,
+    )

@@ -1,0 +1,21 @@
+"""TLS of listeners in as few words as possible. Certificates are made up where none is given."""
+
+import hashlib
+from typing import Any
+
+from evenload.model.tls import ListenerTls, TlsCertificate
+
+CIPHERS = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
+
+
+def a_certificate(name: str = "web", content: bytes | None = None) -> TlsCertificate:
+    """Without ``content`` there is none that has its fingerprint."""
+    return TlsCertificate(
+        reference=f"https://secrets.example/v1/containers/{name}",
+        id=f"bundle/project/containers/{name}",
+        fingerprint=hashlib.sha256(name.encode() if content is None else content).hexdigest(),
+    )
+
+
+def a_tls(**fields: Any) -> ListenerTls:
+    return ListenerTls(**{"certificate": a_certificate(), "ciphers": CIPHERS, **fields})

@@ -1,0 +1,78 @@
+"""TLS in a text: what no golden case shows."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fakes.desired import listener, make_desired
+from tests.fakes.tls import a_certificate, a_tls
+
+from evenload.model.desired import Desired
+from evenload.model.enums import ListenerProtocol
+from evenload.model.named_file import names_in
+from evenload.model.tls import ListenerTls, TlsVersion
+from evenload.model.tls_faults import find_tls_faults
+from evenload.render.haproxy import render_haproxy
+from evenload.render.haproxy_tls import render_certificate_lists
+from evenload.render.options import RenderOptions
+from evenload.render.quoting import UnsafeText
+
+OPTIONS = RenderOptions(state_dir="/state")
+TERMINATED = ListenerProtocol.TERMINATED_HTTPS
+
+
+def serving(tls: ListenerTls | None, protocol: ListenerProtocol = TERMINATED, **fields: object) -> Desired:
+    listeners = (listener(protocol=protocol, port=443, tls=tls, **fields),)
+    return replace(make_desired(), listeners=listeners)
+
+
+def test_five_thousand_names_stand_in_one_file_and_not_in_the_text() -> None:
+    certificates = tuple(a_certificate(f"site {number}") for number in range(5000))
+    desired = serving(a_tls(certificate=certificates[17], sni=certificates))
+    [file] = render_certificate_lists(desired, OPTIONS)
+    text = render_haproxy(desired, OPTIONS, 1)
+    assert names_in(text) == {file.name}
+    lines = file.content.expose().decode().splitlines()
+    assert lines[0] == f"/state/{desired.id}/files/{certificates[17].fingerprint}"
+    assert len(lines) == len(set(lines)) == 5000
+
+
+def test_another_certificate_is_another_list_and_so_another_text() -> None:
+    before, after = serving(a_tls()), serving(a_tls(certificate=a_certificate("renewed")))
+    assert render_haproxy(before, OPTIONS, 1) != render_haproxy(after, OPTIONS, 1)
+    # By another name for the same content nothing changes.
+    renamed = serving(a_tls(certificate=replace(a_certificate(), reference="https://else/v1/secrets/1")))
+    assert render_haproxy(before, OPTIONS, 1) == render_haproxy(renamed, OPTIONS, 1)
+
+
+def test_a_listener_out_of_service_has_no_list() -> None:
+    assert render_certificate_lists(serving(a_tls(), admin_state_up=False), OPTIONS) == ()
+    assert render_certificate_lists(serving(None, ListenerProtocol.HTTP), OPTIONS) == ()
+
+
+@pytest.mark.parametrize(
+    "tls",
+    [
+        a_tls(certificate=None),
+        a_tls(certificate=replace(a_certificate(), fingerprint="../" + "a" * 61)),
+        a_tls(versions=()),
+        a_tls(versions=(TlsVersion.TLS_1_1, TlsVersion.TLS_1_3)),
+        a_tls(hsts_max_age=-1),
+        a_tls(ciphers="HIGH\n    maxconn 1"),
+    ],
+)
+def test_what_is_not_safe_is_refused(tls: ListenerTls) -> None:
+    with pytest.raises(UnsafeText):
+        render_haproxy(serving(tls), OPTIONS, 1)
+
+
+@given(st.text(max_size=40) | st.text("ABC-+!:@=_. '\"$\\\n#%", max_size=20))
+def test_any_list_of_ciphers_is_refused_or_stands_in_the_text_as_words_of_its_own(ciphers: str) -> None:
+    tls = a_tls(ciphers=ciphers)
+    if find_tls_faults(TERMINATED, tls):
+        return
+    [bind] = [line for line in render_haproxy(serving(tls), OPTIONS, 1).splitlines() if "    bind " in line]
+    words = bind.split()
+    assert words[words.index("ciphers") + 1] == ":".join(filter(None, ciphers.split(":")))
+    assert not set(bind) & set("'\"$\\#%")
