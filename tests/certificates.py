@@ -9,12 +9,14 @@ def make_bundle(*names: str, common_name: str | None = None) -> bytes:
     """Certificate and key in PEM, for DNS ``names``; the subject is the first of them unless it is said."""
     with tempfile.TemporaryDirectory() as place:
         certificate, key = Path(place) / "certificate", Path(place) / "key"
-        words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30".split()
+        words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
         alternatives = ",".join(f"DNS:{name}" for name in names)
         subject = f"/CN={common_name or names[0]}"
         subprocess.run(
-            ["openssl", *words, "-subj", subject, "-addext", f"subjectAltName={alternatives}"]
-            + ["-keyout", str(key), "-out", str(certificate)],
+            [
+                *("openssl", *words, "-subj", subject, "-addext", f"subjectAltName={alternatives}"),
+                *("-keyout", str(key), "-out", str(certificate)),
+            ],
             check=True,
             capture_output=True,
         )

@@ -59,7 +59,7 @@ def _of_versions(tls: ListenerTls) -> TlsFault:
     if not split_ciphers(tls.ciphers).others:
         return TlsFault(detail="No cipher of the list is for any of the TLS versions.", field="ciphers")
     return TlsFault(
-        detail="TLS versions without one between them cannot be had: no TLS library offers both of its neighbours alone.",
+        detail="TLS versions without one that lies between them cannot be had: HAProxy offers a range.",
         field="versions",
         error=Unsupported,
     )

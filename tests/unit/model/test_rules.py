@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.fakes.tls import a_tls
 
 from evenload.model import rules

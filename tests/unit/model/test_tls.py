@@ -7,7 +7,15 @@ from tests.fakes.tls import a_certificate, a_tls
 
 from evenload.model.enums import ListenerProtocol
 from evenload.model.errors import Invalid, Unsupported
-from evenload.model.tls import AlpnProtocol, Ciphers, ListenerTls, TlsVersion, VersionRange, choose_versions, split_ciphers
+from evenload.model.tls import (
+    AlpnProtocol,
+    Ciphers,
+    ListenerTls,
+    TlsVersion,
+    VersionRange,
+    choose_versions,
+    split_ciphers,
+)
 from evenload.model.tls_faults import find_tls_faults
 
 V = TlsVersion

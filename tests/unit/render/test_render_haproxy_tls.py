@@ -1,6 +1,7 @@
 """TLS in a text: what no golden case shows."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ OPTIONS = RenderOptions(state_dir="/state")
 TERMINATED = ListenerProtocol.TERMINATED_HTTPS
 
 
-def serving(tls: ListenerTls | None, protocol: ListenerProtocol = TERMINATED, **fields: object) -> Desired:
+def serving(tls: ListenerTls | None, protocol: ListenerProtocol = TERMINATED, **fields: Any) -> Desired:
     listeners = (listener(protocol=protocol, port=443, tls=tls, **fields),)
     return replace(make_desired(), listeners=listeners)
 

@@ -7,11 +7,12 @@ from typing import NoReturn
 import pytest
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monitor, a_pool
+from tests.fakes.tls import a_certificate, a_tls
 from tests.unit.service.conftest import World, make_world
 
 from evenload.interfaces import UnitOfWork
 from evenload.model.desired import Desired, Gone, Health, Outcome, Statistics
-from evenload.model.enums import OperatingStatus, ProvisioningStatus
+from evenload.model.enums import ListenerProtocol, OperatingStatus, ProvisioningStatus
 from evenload.model.errors import ForeignDatabase, NotFound, ServerUnavailable, StoreUnavailable
 from evenload.model.placement import Placement, Role, alone_on
 from evenload.model.registration import Registration
@@ -53,6 +54,29 @@ def test_fetch_is_definite(world: World, lb: str) -> None:
     assert world.gateway.fetch("host-1", ["none"])["none"] == Gone(load_balancer_id="none")
     assert world.gateway.assignments("host-1") == {lb: 1}
     assert world.gateway.assignments("host-2") == {}
+
+
+def test_a_document_names_the_certificates_of_its_listeners_each_once(world: World) -> None:
+    web, other = a_certificate("web"), a_certificate("other")
+    listeners = [
+        a_listener(443 + place, ListenerProtocol.TERMINATED_HTTPS, tls=tls)
+        for place, tls in enumerate([a_tls(certificate=web, sni=(other,)), a_tls(certificate=other, hsts_max_age=9)])
+    ]
+    lb = world.load_balancers.create("project", a_balancer(listeners=(*listeners, a_listener(80)))).id
+    desired = world.gateway.fetch("host-1", [lb])[lb]
+    assert isinstance(desired, Desired)
+    assert {listener.port: listener.tls for listener in desired.listeners} == {
+        443: a_tls(certificate=web, sni=(other,)),
+        444: a_tls(certificate=other, hsts_max_age=9),
+        80: None,
+    }
+    assert desired.secrets == (web.secret, other.secret)
+    world.settle()
+    first = next(each.id for each in desired.listeners if each.port == 443)
+    world.listeners.delete(first)
+    desired = world.gateway.fetch("host-1", [lb])[lb]
+    assert isinstance(desired, Desired)
+    assert desired.secrets == (other.secret,)
 
 
 def test_an_agent_that_is_renamed_keeps_what_it_has(world: World, lb: str) -> None:
