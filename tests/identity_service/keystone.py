@@ -148,11 +148,11 @@ class Keystone:
         assert answer.status == 201, answer
         return answer.headers["x-subject-token"]
 
-    def offer(self, kind: str, url: str) -> None:
+    def offer(self, kind: str, url: str, region: str = "RegionOne") -> None:
         """A service and its endpoint in the catalog."""
         found = self.ask("GET", f"services?type={kind}")["services"]
         service = found[0]["id"] if found else self.make("service", type=kind, name=kind)
-        self.make("endpoint", url=url, service_id=service, interface="public", region_id="RegionOne")
+        self.make("endpoint", url=url, service_id=service, interface="public", region_id=region)
 
     def revoke(self, token: str) -> None:
         answer = self.call("DELETE", "auth/tokens", token=token, subject=token)
