@@ -55,6 +55,7 @@ def keystone_cloud(keystone: Keystone) -> Iterator[Cloud]:
     service = keystone.make("project", name=ours["project_name"], domain_id=DOMAIN)
     keystone.user(ours["username"], SERVICE_PASSWORD, service, "service")
     project = keystone.make("project", name="gophers", domain_id=DOMAIN)
+    keystone.make("region", id=REGION)
     users = {role: _login(keystone, f"gopher-{role}", project, role) for role in ("member", "admin")}
     with Lab() as lab:
         sections = settings(keystone, **ours)

@@ -193,8 +193,8 @@ def test_what_an_administrator_has_in_terraform(cloud: Cloud, program: Path) -> 
     with running(program, "terraform-offers", cloud, cloud.administrator) as run:
         steps = run.all()
     kept = [
-        *("create flavorprofile", "create flavor", "update flavor", "update flavorprofile"),
-        *("delete flavor", "update flavorprofile", "delete flavorprofile"),
+        *("create flavorprofile", "create flavor", "update flavor", "update flavorprofile", "create quota"),
+        *("update quota", "delete flavor", "update flavorprofile", "delete flavorprofile"),
     ]
     assert [step["step"] for step in steps] == kept
     for step in steps:

@@ -29,6 +29,8 @@ class V1Services:
     members: V1Members
     monitors: V1Monitors
     quotas: Quotas
+    octavia_quotas: Quotas
+    """The other API's, which are set beside them."""
     agents: AgentRegistry
 
 

@@ -122,6 +122,7 @@ def _lbaas_v1(settings: Settings, context: Context) -> V1Services:
         members=V1Members(context, limits),
         monitors=V1Monitors(context, limits),
         quotas=Quotas(context.uow, limits),
+        octavia_quotas=Quotas(context.uow, context.limits),
         agents=AgentRegistry(context),
     )
 

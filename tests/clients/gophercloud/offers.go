@@ -6,10 +6,11 @@ import (
 	"reflect"
 
 	"github.com/gophercloud/gophercloud"
+	"github.com/gophercloud/gophercloud/openstack/loadbalancer/v2/quotas"
 )
 
-// replayOffers is what an administrator's configuration has: openstack_lb_flavorprofile_v2 and openstack_lb_flavor_v2.
-// This version of the library has no names for them: they go through its client as they are.
+// replayOffers is what an administrator's configuration has: openstack_lb_flavorprofile_v2, openstack_lb_flavor_v2 and
+// openstack_lb_quota_v2. This version of the library has no names for the first two: they go through its client as they are.
 func replayOffers(s *Session) error {
 	data := `{"loadbalancer_topology":"SINGLE","threads":2}`
 	profile := &offer{Session: s, collection: "flavorprofiles", wrapper: "flavorprofile"}
@@ -28,6 +29,9 @@ func replayOffers(s *Session) error {
 		return err
 	}
 	if err := profile.update(map[string]any{"name": "renamed"}); err != nil {
+		return err
+	}
+	if err := quota(s); err != nil {
 		return err
 	}
 	if err := flavor.destroy(); err != nil {
@@ -119,4 +123,39 @@ func meaning(document any) (value any) {
 		return document
 	}
 	return value
+}
+
+// quota sets some limits of a project, reads them, and changes one.
+func quota(s *Session) error {
+	before, err := quotas.Get(s.balancing, s.input.ProjectID).Extract()
+	if err != nil {
+		return err
+	}
+	wanted := *before
+	wanted.Loadbalancer, wanted.Listener, wanted.Member, wanted.Pool = 11, 12, 13, 14
+	wanted.Healthmonitor, wanted.L7Policy, wanted.L7Rule = 15, 16, 17
+	update := func(step string, options quotas.UpdateOpts) error {
+		if _, err := quotas.Update(s.balancing, s.input.ProjectID, options).Extract(); err != nil {
+			return err
+		}
+		found, err := quotas.Get(s.balancing, s.input.ProjectID).Extract()
+		if err != nil {
+			return err
+		}
+		differences := []string{}
+		if *found != wanted {
+			differences = append(differences, fmt.Sprintf("said %v, read %v", wanted, *found))
+		}
+		s.tell(step+" quota", Facts{"differences": differences})
+		return nil
+	}
+	err = update("create", quotas.UpdateOpts{
+		Loadbalancer: number(11), Listener: number(12), Member: number(13), Pool: number(14), Healthmonitor: number(15),
+		L7Policy: number(16), L7Rule: number(17),
+	})
+	if err != nil {
+		return err
+	}
+	wanted.Pool, wanted.L7Rule = -1, 3
+	return update("update", quotas.UpdateOpts{Pool: number(-1), L7Rule: number(3)})
 }

@@ -268,6 +268,7 @@ def make_world(
             members=V1Members(context, limits),
             monitors=V1Monitors(context, limits),
             quotas=Quotas(uow, limits),
+            octavia_quotas=Quotas(uow, context.limits),
             agents=AgentRegistry(context),
         ),
     )

@@ -100,13 +100,14 @@ def test_providers_are_those_of_the_settings(make_world_with: Any) -> None:
 
 
 def test_quotas(world: World) -> None:
-    path, defaults = "/v2.0/quotas/blue", {"vip": 10, "pool": 10, "member": -1, "health_monitor": -1}
+    path, v1 = "/v2.0/quotas/blue", {"vip": 10, "pool": 10, "member": -1, "health_monitor": -1}
+    defaults = {**v1, **dict.fromkeys(("loadbalancer", "listener", "healthmonitor", "l7policy", "l7rule"), -1)}
     assert world.get("/v2.0/quotas") == {"quotas": []}
     assert world.get(path, user=MEMBER) == {"quota": defaults}
     changed = {**defaults, "pool": 3}
     assert world.call("PUT", path, {"quota": {"pool": "3"}}, expect=200) == {"quota": changed}
     assert world.get(path, user=MEMBER) == {"quota": changed}
-    assert world.get("/v2.0/quotas") == {"quotas": [{**changed, "tenant_id": "blue"}]}
+    assert world.get("/v2.0/quotas") == {"quotas": [{**v1, "pool": 3, "tenant_id": "blue"}]}
     assert world.get(path, query_string="fields=pool") == {"quota": {"pool": 3}}
     for _ in range(2):
         world.call("DELETE", path, expect=204)

@@ -1,11 +1,17 @@
 """Octavia's quotas: shown and set by whom, and enforced whatever makes an object."""
 
 import threading
+import time
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.api.conftest import World
+from tests.unit.api.conftest import World, make_world
 from tests.waiting import NET
+
+from evenload.api.policy import Policy
+from evenload.api.settings import PolicySettings
 
 LBAAS = "/v2.0/lbaas"
 QUOTAS = f"{LBAAS}/quotas"
@@ -51,16 +57,56 @@ def test_null_and_deletion_are_the_settings_again(world: World) -> None:
     world.call("DELETE", f"{QUOTAS}/blue", expect=404)
 
 
+BARE = "/v2.0/quotas/blue"
+"""Neutron's path, where gophercloud, and so Terraform, asks for Octavia's."""
+OTHERS = dict.fromkeys(("loadbalancer", "listener", "healthmonitor", "l7policy", "l7rule"), -1)
+"""What only Octavia's API has there."""
+
+
 def test_those_of_the_other_api_are_left_alone(world: World) -> None:
-    world.call("PUT", "/v2.0/quotas/blue", {"quota": {"pool": 4, "member": 5}}, expect=200)
+    world.call("PUT", BARE, {"quota": {"pool": 4, "member": 5}}, expect=200)
     limit(world, pool=1, member=2)
     v1 = {"vip": 10, "pool": 4, "member": 5, "health_monitor": -1}
-    assert world.get("/v2.0/quotas/blue")["quota"] == v1
+    assert world.get(BARE)["quota"] == {**v1, **OTHERS}
     world.call("DELETE", f"{QUOTAS}/blue", expect=202)
-    assert world.get("/v2.0/quotas/blue")["quota"] == v1
-    limit(world, pool=1)
-    world.call("DELETE", "/v2.0/quotas/blue", expect=204)
-    assert world.get(f"{QUOTAS}/blue")["quota"]["pool"] == 1
+    assert world.get(BARE)["quota"] == {**v1, **OTHERS}
+
+
+def test_both_at_once_where_neither_is_named(world: World) -> None:
+    """As Terraform's resource: set, read without a difference, changed; in force for what Octavia's API makes."""
+    sent = {
+        "loadbalancer": 11,
+        "listener": 12,
+        "member": 13,
+        "pool": 14,
+        "healthmonitor": 15,
+        "l7policy": 16,
+        "l7rule": 0,
+    }
+    changed = world.call("PUT", BARE, {"quota": sent}, expect=200)["quota"]
+    assert changed == {"vip": 10, "health_monitor": 15, **sent}
+    assert world.get(BARE)["quota"] == changed
+    assert world.get(f"{QUOTAS}/blue")["quota"] == {**sent, "load_balancer": 11, "health_monitor": 15}
+    world.call("PUT", BARE, {"quota": {"load_balancer": 0, "pool": -1}}, expect=200)
+    sent |= {"loadbalancer": 0, "pool": -1}
+    assert world.get(f"{QUOTAS}/blue")["quota"] == {**sent, "load_balancer": 0, "health_monitor": 15}
+    body = {"loadbalancer": {"vip_subnet_id": world.shared_subnet()["id"]}}
+    refused(world, "POST", f"{LBAAS}/loadbalancers", body, "Load Balancer")
+    world.call("DELETE", BARE, expect=204)
+    assert world.get(f"{QUOTAS}/blue")["quota"] == UNLIMITED
+    assert world.get(BARE, query_string="fields=l7rule")["quota"] == {"l7rule": -1}
+
+
+def test_both_at_once_for_those_who_may_see_or_set_one_only(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text('"update_quota": "!"\n"get_quota": "!"\n')
+    policy = Policy(PolicySettings(file=tmp_path / "policy.yaml"), monotonic=time.monotonic)
+    world = make_world(tmp_path, policy=policy)
+    with closing(world.uow):
+        world.call("PUT", BARE, {"quota": {"pool": 3, "listener": 4}}, expect=200)
+        assert world.get(BARE)["quota"] == {**OTHERS, "member": -1, "pool": 3, "listener": 4}
+        for limits in ({"vip": 1}, {"vip": 1, "pool": 9}):
+            world.v1_error("PUT", BARE, {"quota": limits}, expect=403)
+        assert limit(world, listener=4)["pool"] == 3
 
 
 def test_both_spellings_the_first_holds(world: World) -> None:

@@ -1,5 +1,11 @@
-"""``/quotas``: how many objects of LBaaS v1 a project may have."""
+"""``/quotas``: how many objects a project may have, of LBaaS v1 and of Octavia's API.
 
+Neutron has this path for what LBaaS v1 makes, Octavia has it for its own objects (gophercloud, and so Terraform, asks
+here and not below ``lbaas``). A limit whose name both know (pools, members, health monitors) holds for both when it is
+set here, as Neutron's did with its LBaaS v2 beside v1.
+"""
+
+from collections.abc import Sequence
 from typing import NoReturn
 
 import falcon
@@ -11,7 +17,7 @@ from evenload.api.lbaas_v1 import schema, translate
 from evenload.api.lbaas_v1.present import present_quota
 from evenload.api.lbaas_v1.resources import projected
 from evenload.api.paging import read_fields
-from evenload.model.errors import Invalid
+from evenload.model.errors import Forbidden, Invalid
 from evenload.service.quotas import Quotas
 
 
@@ -41,26 +47,50 @@ class QuotaProject:
 
 
 class QuotaItem:
-    def __init__(self, facade: Facade, service: Quotas) -> None:
+    """``v1`` and ``octavia``: the limits of each API. Whoever may see or set those of one only gets that one."""
+
+    def __init__(self, facade: Facade, v1: Quotas, octavia: Quotas) -> None:
         self._facade = facade
-        self._service = service
+        self._v1 = v1
+        self._octavia = octavia
 
     def on_get(self, request: falcon.Request, response: falcon.Response, project_id: str) -> None:
-        self._require(request, "get_quota", project_id)
-        answer(response, {"quota": projected(self._service.of(project_id), read_fields(parameters_of(request)))})
+        both = self._allowed(request, project_id, v1="get_quota", octavia="get_one")
+        self._answer(request, response, project_id, both)
 
     def on_put(self, request: falcon.Request, response: falcon.Response, project_id: str) -> None:
         body = self._facade.body(request)
-        self._require(request, "update_quota", project_id)
+        both = self._allowed(request, project_id, v1="update_quota", octavia="put")
         limits = translate.quota_limits(schema.QUOTA.parse_update(body))
-        answer(response, {"quota": self._service.set(project_id, limits)})
+        words = [{translate.quota_word(name): name for name in quotas.limits.defaults} for quotas in both]
+        if not limits.keys() <= {word for known in words for word in known}:
+            raise Forbidden("Policy does not allow some of these limits to be set.")
+        for quotas, names in zip(both, words, strict=True):
+            part = {names[word]: limit for word, limit in limits.items() if word in names}
+            if part:
+                quotas.set(project_id, part)
+        self._answer(request, response, project_id, both)
 
     def on_delete(self, request: falcon.Request, response: falcon.Response, project_id: str) -> None:
-        self._require(request, "delete_quota", project_id)
-        self._service.reset(project_id)
+        for quotas in self._allowed(request, project_id, v1="delete_quota", octavia="delete"):
+            quotas.reset(project_id)
         answer_empty(response, 204)
 
-    def _require(self, request: falcon.Request, rule: str, project_id: str) -> None:
+    def _answer(
+        self, request: falcon.Request, response: falcon.Response, project_id: str, both: Sequence[Quotas]
+    ) -> None:
+        """Where both APIs have a limit of that name, v1's is shown."""
+        shown_limits: dict[str, int] = {}
+        for quotas in both:
+            shown_limits = {**quotas.of(project_id), **shown_limits}
+        answer(response, {"quota": projected(shown_limits, read_fields(parameters_of(request)))})
+
+    def _allowed(self, request: falcon.Request, project_id: str, *, v1: str, octavia: str) -> list[Quotas]:
+        """Those that the caller may; raises Forbidden where he may none."""
         if not is_project(project_id):
             raise Invalid(f"'{shown(project_id)}' cannot be the name of a project.", field="tenant_id")
-        self._facade.require(request, rule, project_id)
+        rules = ((v1, self._v1), (f"os_load-balancer_api:quota:{octavia}", self._octavia))
+        allowed = [quotas for rule, quotas in rules if self._facade.allows(request, rule, project_id)]
+        if not allowed:
+            self._facade.require(request, v1, project_id)
+        return allowed

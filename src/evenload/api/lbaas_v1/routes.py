@@ -33,7 +33,7 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: V1Services
         "/service-providers": ProviderCollection(facade),
         "/quotas": QuotaCollection(facade, services.quotas),
         "/quotas/tenant": QuotaProject(),
-        "/quotas/{project_id}": QuotaItem(facade, services.quotas),
+        "/quotas/{project_id}": QuotaItem(facade, services.quotas, services.octavia_quotas),
     }
     for kind in (VipKind(services.vips, pools), pools, MemberKind(services.members, pools), monitors):
         resources[f"/lb/{kind.plural}"] = Collection(facade, kind)

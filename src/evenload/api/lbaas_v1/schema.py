@@ -118,7 +118,7 @@ QUOTA = Schema(
     QuotaSettings,
     tuple(
         own(resource, integer(-1, _MAX_INTEGER), post=In.NEVER, put=In.OPTIONAL, null=Null.REFUSED)
-        for resource in (*QuotaSettings().v1, "healthmonitor")
+        for resource in dict.fromkeys((*QuotaSettings().v1, *QuotaSettings().octavia, "load_balancer"))
     ),
 )
-"""``healthmonitor`` is what neutronclient says for ``health_monitor``."""
+"""``healthmonitor`` is what neutronclient and Octavia say for ``health_monitor``."""

@@ -18,7 +18,7 @@ from evenload.service.commands import Changes, Draft
 from evenload.service.lbaas_v1.commands import V1PoolDraft, VipChanges, VipDraft
 
 _RISE = 2
-_QUOTA_WORDS = {"healthmonitor": "health_monitor"}
+_QUOTA_WORDS = {"healthmonitor": "health_monitor", "load_balancer": "loadbalancer"}
 _HTTP = {"http_method": "method", "url_path": "url_path", "expected_codes": "expected_codes"}
 
 
@@ -78,11 +78,18 @@ def monitor_ids(given: Given) -> Sequence[str] | None:
     return wanted
 
 
+def quota_word(name: str) -> str:
+    """The one word for a resource that has two."""
+    return _QUOTA_WORDS.get(name, name)
+
+
 def quota_limits(given: Given) -> Mapping[str, int]:
-    """By resource, under the model's word for each."""
-    limits = {_QUOTA_WORDS.get(name, name): limit for name, limit in given.own.items()}
-    if len(limits) < len(given.own) and given.own["healthmonitor"] != given.own["health_monitor"]:
-        raise Invalid("health_monitor and healthmonitor are the same, and not equal here.", field="healthmonitor")
+    """By resource, under the one word for each."""
+    limits: dict[str, int] = {}
+    for name, limit in given.own.items():
+        word = quota_word(name)
+        if limits.setdefault(word, limit) != limit:
+            raise Invalid(f"{word} and {name} are the same, and not equal here.", field=name)
     return limits
 
 
