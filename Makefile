@@ -21,7 +21,8 @@ run:  ## the service in the foreground on 127.0.0.1:9876 (as root; CONFIG=file.c
 test:  ## all tests (as root: real namespaces, HAProxy, Open vSwitch; ARGS=… for pytest)
 	@tools/setup test && $(PY) -m pytest -q -n 2 tests/unit tests/golden tests/walk $(ARGS)
 	@$(PY) -m pytest -q -n 2 --dist loadfile tests/contract $(ARGS)
-	@$(PY) -m pytest -q -n 2 --dist loadfile -p tests.own_network tests/root tests/e2e $(ARGS)
+	@# The long ones first; each worker in a network of its own.
+	@$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -p tests.own_network tests/e2e tests/root $(ARGS)
 
 test-fast:  ## the tests that need no root
 	@tools/setup run && $(PY) -m pytest -q -n 2 tests/unit tests/golden tests/walk $(ARGS)

@@ -26,6 +26,8 @@ from tests.waiting import NET
 T = TypeVar("T")
 BACKEND_PORT = 8080
 BACKEND_PORTS = 30
+_PATIENT = int(1_000 * NET)
+"""Milliseconds."""
 WEBS = ("web1", "web2", "web3")
 _BACKEND_FILE = Path(demo.__file__).with_name("backend.py")
 
@@ -100,7 +102,13 @@ class World:
         }
         if monitor:
             pool["healthmonitor"] = {"type": "HTTP", "delay": 1, "timeout": 1, "max_retries": 1, "max_retries_down": 1}
-        listener = {"name": "listener", "protocol": "HTTP", "protocol_port": 80, "default_pool": pool}
+        listener = {
+            "name": "listener",
+            "protocol": "HTTP",
+            "protocol_port": 80,
+            "default_pool": pool,
+            "timeout_client_data": _PATIENT,  # what a test keeps open is not cut where the machine is slow
+        }
         desired = {"name": name, "vip_subnet_id": self.subnet_id, "listeners": [listener], **attributes}
         made = self.create("loadbalancers", "loadbalancer", **desired)
         made_pool = made["listeners"][0].get("default_pool") or made["pools"][0]
