@@ -1,0 +1,112 @@
+"""A listener that terminates TLS in the hands of a real agent: its files, a change, a death, and its end."""
+
+import os
+import signal
+import ssl
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from demo.traffic import FAILURES, Client
+from tests.certificates import make_bundle
+from tests.fakes.tls import a_certificate, a_tls
+from tests.root.agent_stage import VIP, Stage, staged
+from tests.root.lab import Lab
+from tests.waiting import NET, eventually
+
+from evenload.model.desired import Change, Desired, Outcome
+from evenload.model.enums import ListenerProtocol
+from evenload.model.secret import SecretBytes
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def stage(lab: Lab) -> Iterator[Stage]:
+    with staged(lab) as stage:
+        yield stage
+
+
+def secure(stage: Stage, generation: int, content: bytes, *, ciphers: str = "ALL:!aNULL") -> Desired:
+    """A certificate ``c<generation>``, which the server has."""
+    certificate = a_certificate(f"c{generation}", content)
+    stage.server.contents[certificate.id] = SecretBytes(content)
+    tls = a_tls(certificate=certificate, ciphers=ciphers)
+    listener = stage.listener(port=443, protocol=ListenerProtocol.TERMINATED_HTTPS, tls=tls)
+    return replace(stage.put(generation, listeners=(listener,)), secrets=(certificate.secret,))
+
+
+def shown(stage: Stage) -> str | None:
+    """The certificate that a client gets, in PEM, by a connection that is also answered; None where it fails."""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_mode = ssl.CERT_NONE
+    try:
+        plain = Client(stage.client).open(VIP, 443, timeout=NET)
+        with client.wrap_socket(plain.sock) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+            found = connection.getpeercert(binary_form=True)
+    except FAILURES:
+        return None
+    assert found is not None
+    return ssl.DER_cert_to_PEM_cert(found) if b" 200 " in answer.partition(b"\r\n")[0] else None
+
+
+def certificate_of(bundle: bytes) -> str:
+    return bundle.decode().partition("-----BEGIN PRIVATE KEY")[0]
+
+
+def named_files(stage: Stage) -> dict[str, int]:
+    """Modes by name."""
+    directory = stage.settings.state_dir / stage.id / "files"
+    return {each.name: stat.S_IMODE(each.stat().st_mode) for each in directory.iterdir()}
+
+
+def test_keys_come_change_survive_a_death_without_the_server_and_go(stage: Stage) -> None:
+    first, second = make_bundle("www.example"), make_bundle("www.example")
+    assert stage.apply(secure(stage, 1, first)).change is Change.START
+    assert shown(stage) == certificate_of(first)
+    assert len(named_files(stage)) == 2
+    assert set(named_files(stage).values()) == {0o600}
+    assert stage.apply(secure(stage, 2, second)).change is Change.RELOAD
+    assert shown(stage) == certificate_of(second)
+    keys = [SecretBytes(each).fingerprint() for each in (first, second)]
+    assert [key in named_files(stage) for key in keys] == [False, True]
+    stage.server.away = True
+    os.kill(stage.pid(), signal.SIGKILL)
+    assert eventually(lambda: shown(stage) == certificate_of(second))
+    stage.server.away = False
+    plain = stage.put(3)
+    stage.apply(plain)
+    assert shown(stage) is None
+    assert stage.answers()
+    assert keys[1] not in named_files(stage)
+
+
+def test_a_key_that_does_not_fit_is_told_by_its_fingerprint_and_the_former_one_serves_on(stage: Stage) -> None:
+    good, other = make_bundle("www.example"), make_bundle("www.example")
+    stage.apply(secure(stage, 1, good))
+    pid = stage.pid()
+    wrong = certificate_of(good).encode() + other.partition(certificate_of(other).encode())[2]
+    document = secure(stage, 2, wrong)
+    stage.server.put(document)
+    stage.agent.hint(stage.id, 2)
+
+    def faults() -> list[str]:
+        return [
+            report.reason or ""
+            for report in stage.server.reports
+            if report.generation == 2 and report.outcome is not Outcome.DONE
+        ]
+
+    assert eventually(faults)
+    assert document.secrets[0].fingerprint in faults()[0]
+    assert "PRIVATE" not in faults()[0]
+    assert shown(stage) == certificate_of(good)
+    assert stage.pid() == pid
+    assert SecretBytes(good).fingerprint() in named_files(stage)
+    stage.apply(secure(stage, 3, good))
+    assert shown(stage) == certificate_of(good)
+    assert document.secrets[0].fingerprint not in named_files(stage)
