@@ -237,15 +237,15 @@ class World:
         assert done.returncode != 0, f"openstack {' '.join(words)} was meant to fail: {done.stdout}"
         return done.stdout + done.stderr
 
-    def commands(self, *lines: str) -> list[Any]:
+    def commands(self, *lines: str, path: str = "") -> list[Any]:
         """Several commands in one ``openstack`` process, which reads them from its standard input: starting costs most.
 
         Returns what they print, as JSON, in their order; those that change or delete print nothing. The exit code says
-        nothing in this mode; what went wrong stands on standard error.
+        nothing in this mode; what went wrong stands on standard error. ``path``: of the endpoint, where one is needed.
         """
         program = Path(sys.executable).with_name("openstack")
         plain = {key: value for key, value in os.environ.items() if not key.startswith("OS_")}
-        access = {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": self.service.url}
+        access = {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": f"{self.service.url}{path}"}
         done = subprocess.run(
             [str(program)],
             input="\n".join(lines) + "\n",

@@ -15,6 +15,7 @@ from evenload.api.auth.identity import Identity
 from evenload.api.context import Facade
 from evenload.api.errors import Errors
 from evenload.api.fields import is_plain
+from evenload.api.key_manager_v1 import routes as key_manager_routes
 from evenload.api.lbaas_v1 import routes as lbaas_v1_routes
 from evenload.api.network_v2 import routes as network_routes
 from evenload.api.octavia_v2 import openapi as octavia_openapi
@@ -45,6 +46,7 @@ def build_app(services: Services, identity: Identity, policy: Policy, settings: 
     octavia_routes.add_routes(app, facade, services)
     network_routes.add_routes(app, facade, services.networks)
     lbaas_v1_routes.add_routes(app, facade, services.v1)
+    key_manager_routes.add_routes(app, facade, services.vault)
     return app
 
 
@@ -79,5 +81,5 @@ class _Requests:
             raise falcon.HTTPNotFound
         request.context.caller = self._identity.authenticate(request.env)
         request.context.names = getattr(resource, "names", {})
-        if not request.client_accepts_json:
+        if not request.client_accepts_json and not getattr(resource, "any_accept", False):
             raise falcon.HTTPNotAcceptable(description="The answers of this service are JSON.")

@@ -38,6 +38,11 @@ def read_json(request: falcon.Request, longest: int) -> Any:
     return value
 
 
+def read_bytes(request: falcon.Request, longest: int) -> bytes:
+    """A body of any type. Raises HTTPBadRequest, HTTPContentTooLarge."""
+    return _read(request, longest)
+
+
 def _require_json(content_type: str | None) -> None:
     if not content_type:
         raise falcon.HTTPBadRequest(description="A Content-Type of application/json is expected.")

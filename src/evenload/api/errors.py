@@ -1,12 +1,13 @@
 """What went wrong, as each facade says it: status and body. The only place that knows both.
 
 Installed by ``app``. Octavia's shape is {faultcode, faultstring, debuginfo}, everywhere in that facade; Neutron's is
-{NeutronError: {type, message, detail}}. A fault of ours says nothing of itself to the client; the log has it, under the
-request id that the answer carries.
+{NeutronError: {type, message, detail}}, Barbican's {code, title, description}. A fault of ours says nothing of itself
+to the client; the log has it, under the request id that the answer carries.
 """
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import falcon
@@ -31,6 +32,7 @@ from evenload.model.errors import (
     PortsUnavailable,
     Rejected,
     StoreUnavailable,
+    TooLarge,
     Unconfirmed,
     UnknownNeighbour,
     Unsupported,
@@ -53,6 +55,7 @@ _READY = (
 )
 _STATUSES: tuple[tuple[type[Rejected], int], ...] = (
     (NotFound, 404),
+    (TooLarge, 413),
     (Forbidden, 403),
     (OverQuota, 403),
     (Conflict, 409),
@@ -86,6 +89,11 @@ def is_network_path(path: str) -> bool:
     """Whether a path belongs to Neutron's API, be it of networks or of LBaaS v1, also where nothing answers at it."""
     parts = path.split("/", 3)
     return len(parts) > 2 and parts[1] in ("v2", "v2.0") and parts[2].removesuffix(".json") in NETWORK_SEGMENTS
+
+
+def is_key_manager_path(path: str) -> bool:
+    """Whether a path belongs to Barbican's API, also where nothing answers at it."""
+    return path == "/v1" or path.startswith("/v1/")
 
 
 def describe(error: Rejected, names: Mapping[str, str], provider: str | None) -> tuple[int, str]:
@@ -139,6 +147,10 @@ class Errors:
 
     def _rejected(self, request: falcon.Request, response: falcon.Response, error: Rejected, params: Any) -> None:
         names: Mapping[str, str] = getattr(request.context, "names", {})
+        if is_key_manager_path(request.path):
+            status = next((code for kind, code in _STATUSES if isinstance(error, kind)), 400)
+            _answer(request, response, status, error.detail, type(error).__name__)
+            return
         status, text = describe(error, names, None if is_network_path(request.path) else self._provider)
         _answer(request, response, status, text, neutron_type(error))
 
@@ -194,6 +206,8 @@ def _answer(request: falcon.Request, response: falcon.Response, status: int, tex
     response.content_type = falcon.MEDIA_JSON
     if is_network_path(request.path):
         body: dict[str, Any] = {"NeutronError": {"type": type, "message": text, "detail": ""}}
+    elif is_key_manager_path(request.path):
+        body = {"code": status, "title": HTTPStatus(status).phrase, "description": text}
     else:
         body = {"faultcode": "Client" if status < 500 else "Server", "faultstring": text, "debuginfo": None}
     response.data = json.dumps(body).encode("ascii")

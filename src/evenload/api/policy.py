@@ -18,15 +18,18 @@ from oslo_policy import policy as oslo
 from oslo_policy._checks import FalseCheck
 
 from evenload.api.auth.identity import Caller, with_implied
+from evenload.api.key_manager_v1 import rules as key_manager
 from evenload.api.settings import PolicySettings
 from evenload.model.errors import EvenloadError, Forbidden
 
 _log = structlog.get_logger(__name__)
 
 _MAX_REMEMBERED = 4096
+Target = tuple[tuple[str, str | bool], ...]
+"""Names and values of an object, for rules that ask for more than its project."""
 _ROLE = re.compile(r"\brole:([A-Za-z0-9][A-Za-z0-9_.\-]*)")
 _SINCE = "2023.2"
-_REASON = "Keystone's default roles took the place of the load-balancer_* roles."
+_REASON = "Keystone's default roles took the place of each service's own."
 
 _OWNER = "rule:load-balancer:owner"
 _BASE: dict[str, tuple[str, str | None]] = {
@@ -138,6 +141,9 @@ def default_rules() -> list[oslo.RuleDefault]:
         rules.append(oslo.RuleDefault(name, check, deprecated_rule=deprecated or None))
     rules += [oslo.RuleDefault(f"os_load-balancer_api:{name}", check) for name, check in _load_balancer_rules()]
     rules += [oslo.RuleDefault(name, check) for name, check in (*_network_rules(), *_lbaas_v1_rules())]
+    for name, check, before in (*key_manager.base_rules(), *key_manager.rules()):
+        deprecated = before and oslo.DeprecatedRule(name, before, deprecated_reason=_REASON, deprecated_since=_SINCE)
+        rules.append(oslo.RuleDefault(name, check, deprecated_rule=deprecated or None))
     return rules
 
 
@@ -151,12 +157,12 @@ class Policy:
         self._enforcer = load_enforcer(settings)
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._remembered: dict[tuple[str, Caller, str | None], bool] = {}
+        self._remembered: dict[tuple[str, Caller, str | None, Target], bool] = {}
         self._until = 0.0
 
-    def allows(self, rule: str, caller: Caller, project_id: str | None) -> bool:
-        """``project_id``: the project of the object in question."""
-        key = (rule, caller, project_id)
+    def allows(self, rule: str, caller: Caller, project_id: str | None, target: Target = ()) -> bool:
+        """``project_id``: the project of the object in question. ``target``: what else its rules look at."""
+        key = (rule, caller, project_id, target)
         now = self._monotonic()
         if now < self._until:
             known = self._remembered.get(key)
@@ -167,12 +173,13 @@ class Policy:
                 self._reread()
                 self._remembered = {}
                 self._until = now + self._settings.reread_interval
-            allowed = self._ask(rule, caller, project_id)
+            allowed = self._ask(rule, caller, project_id, target)
             self._remembered[key] = allowed
         return allowed
 
-    def require(self, rule: str, caller: Caller, project_id: str | None) -> None:
-        if not self.allows(rule, caller, project_id):
+    def require(self, rule: str, caller: Caller, project_id: str | None, target: Target = ()) -> None:
+        """Raises Forbidden."""
+        if not self.allows(rule, caller, project_id, target):
             raise Forbidden("Policy does not allow this request to be performed.")
 
     def _reread(self) -> None:
@@ -187,9 +194,11 @@ class Policy:
         else:
             _log.info("the policy file was read again", file=str(self._settings.file))
 
-    def _ask(self, rule: str, caller: Caller, project_id: str | None) -> bool:
+    def _ask(self, rule: str, caller: Caller, project_id: str | None, more: Target) -> bool:
         # Nobody's object has no project at all: the library would find None equal to a caller's None.
-        target = {"project_id": project_id, "tenant_id": project_id} if project_id is not None else {}
+        target: dict[str, str | bool] = dict(more)
+        if project_id is not None:
+            target |= {"project_id": project_id, "tenant_id": project_id}
         credentials = {name: list(value) if isinstance(value, tuple) else value for name, value in caller.more} | {
             "user_id": caller.user_id,
             "project_id": caller.project_id,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from evenload.model.catalogue import Flavor, FlavorProfile, Zone, ZoneProfile
+from evenload.secrets.vault import Vault
 from evenload.service.agent_registry import AgentRegistry
 from evenload.service.amphorae import Amphorae
 from evenload.service.catalogue import Catalogue
@@ -48,4 +49,5 @@ class Services:
     zones: Catalogue[ZoneProfile, Zone]
     amphorae: Amphorae
     networks: Networks
+    vault: Vault
     v1: V1Services

@@ -1,11 +1,12 @@
-"""Calls the service's housekeeping every few seconds, in a thread of its own."""
+"""Keeps house every few seconds: the service's sweep, and others', in a thread of its own."""
 
 import threading
+from collections.abc import Sequence
+from typing import Protocol
 
 import structlog
 
 from evenload.model.errors import StoreUnavailable
-from evenload.service.housekeeping import Housekeeping
 from evenload.threads import Faults, LastingThread
 
 log = structlog.get_logger(__name__)
@@ -13,11 +14,16 @@ log = structlog.get_logger(__name__)
 _STOP_TIMEOUT = 10.0
 
 
+class Sweep(Protocol):
+    def sweep(self) -> None:
+        """Raises StoreUnavailable."""
+
+
 class Sweeper:
     """``interval`` in seconds. A sweep that fails is logged and the next one comes all the same."""
 
-    def __init__(self, housekeeping: Housekeeping, faults: Faults, *, interval: float) -> None:
-        self._housekeeping = housekeeping
+    def __init__(self, sweeps: Sequence[Sweep], faults: Faults, *, interval: float) -> None:
+        self._sweeps = sweeps
         self._faults = faults
         self._interval = interval
         self._stopping = threading.Event()
@@ -38,8 +44,9 @@ class Sweeper:
     def _wait_and_sweep(self) -> bool:
         if self._stopping.wait(self._interval):
             return False
-        try:
-            self._housekeeping.sweep()
-        except StoreUnavailable as error:
-            log.warning("housekeeping failed", reason=str(error))
+        for each in self._sweeps:
+            try:
+                each.sweep()
+            except StoreUnavailable as error:
+                log.warning("housekeeping failed", reason=str(error))
         return True

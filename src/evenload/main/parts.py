@@ -22,6 +22,8 @@ from evenload.model.errors import EvenloadError
 from evenload.model.tree import Tree
 from evenload.ports.ipam import Ipam
 from evenload.ports.noop import NoopPorts
+from evenload.secrets.keyring import KeyRing
+from evenload.secrets.vault import Vault
 from evenload.service.agent_registry import AgentRegistry
 from evenload.service.amphorae import Amphorae
 from evenload.service.catalogue import FLAVORS, ZONES, Catalogue
@@ -94,7 +96,11 @@ def open_database(settings: Settings) -> Engine:
         ) from error
 
 
-def build_services(settings: Settings, foundation: Foundation) -> Services:
+def build_vault(settings: Settings, foundation: Foundation, ring: KeyRing) -> Vault:
+    return Vault(foundation.context.uow, ring, foundation.clock, foundation.new_id, settings.secrets.limits)
+
+
+def build_services(settings: Settings, foundation: Foundation, vault: Vault) -> Services:
     context = foundation.context
     balancers = LoadBalancers(context)
     return Services(
@@ -110,6 +116,7 @@ def build_services(settings: Settings, foundation: Foundation) -> Services:
         zones=Catalogue(context, ZONES),
         amphorae=Amphorae(context, balancers),
         networks=Networks(context.uow, settings.networks, foundation.clock, foundation.new_id, foundation.source),
+        vault=vault,
         v1=_lbaas_v1(settings, context),
     )
 

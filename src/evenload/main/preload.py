@@ -11,7 +11,7 @@ from oslo_policy import _checks
 
 _APART = ("evenload.store.migrat", "evenload.api.auth.keystone")
 """See main/schema_check.py and main/keystone.py."""
-_PACKAGES = ("api", "bus", "model", "payloads", "ports", "render", "service", "store")
+_PACKAGES = ("api", "bus", "model", "payloads", "ports", "render", "secrets", "service", "store")
 _LAZY = (
     # the standard library's
     "concurrent.futures.thread", "email.parser", "http.client", "linecache", "sqlite3.dbapi2", "stringprep",

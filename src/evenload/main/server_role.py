@@ -36,7 +36,7 @@ from evenload.main.http.server import HttpServer
 from evenload.main.keystone import open_keystone
 from evenload.main.listening import listen_tcp
 from evenload.main.operator_files import check_readable, show_to_group
-from evenload.main.parts import Foundation, build_foundation, build_identity, build_services
+from evenload.main.parts import Foundation, build_foundation, build_identity, build_services, build_vault
 from evenload.main.port_keeper import PortKeeper
 from evenload.main.preload import preload, preload_policy_checks
 from evenload.main.role import Begun, Serve, refuse, run_role, tied_to
@@ -47,9 +47,11 @@ from evenload.main.socket_path import SocketGuard, SocketLost, held
 from evenload.main.state import StateDirectory
 from evenload.main.workers import END_ALL, Workers
 from evenload.model.errors import EvenloadError
+from evenload.secrets.keyring import KeyRing, ensure_key_file
+from evenload.secrets.reading import StoredCertificates
+from evenload.secrets.resealing import Resealing
 from evenload.service.agents import AgentGateway
 from evenload.service.housekeeping import Housekeeping
-from evenload.service.secrets import NoSecretStore
 from evenload.store.engine import StoreSettings, preload_driver
 from evenload.threads import Faults
 
@@ -63,13 +65,15 @@ _log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
     """What was opened before the change of user. ``agents``: the user ids that an agent may have; ``upgrade`` brings
-    the database to this version's schema; ``validator``: of tokens, where callers have any."""
+    the database to this version's schema; ``validator``: of tokens, where callers have any; ``ring``: the keys for
+    secrets at rest, of a file that only root can read."""
 
     validator: Validator | None
     listener: socket.socket
     bus: socket.socket
     agents: frozenset[int]
     upgrade: Upgrade
+    ring: KeyRing
 
 
 class Server:
@@ -81,13 +85,14 @@ class Server:
     ) -> None:
         self._settings = settings
         self._foundation = foundation
-        self._gateway = AgentGateway(foundation.context, NoSecretStore())
+        vault = build_vault(settings, foundation, opened.ring)
+        self._gateway = AgentGateway(foundation.context, StoredCertificates(vault))
         self._bus = (
             SocketGateway(self._gateway, opened.bus, settings.host_name, opened.agents, faults) if keeper else None
         )
         identity = build_identity(settings, foundation.clock, opened.validator)
         application = build_app(
-            build_services(settings, foundation),
+            build_services(settings, foundation, vault),
             identity,
             Policy(settings.policy, monotonic=foundation.clock.monotonic),
             settings.api,
@@ -102,7 +107,8 @@ class Server:
             logins=_queue_for(identity, settings.api.trust_forwarded),
         )
         housekeeping = Housekeeping(foundation.context, foundation.bus, settings.pending_timeout)
-        self._sweeper = Sweeper(housekeeping, faults, interval=_SWEEP_INTERVAL) if keeper else None
+        resealing = Resealing(foundation.context.uow, opened.ring)
+        self._sweeper = Sweeper((housekeeping, resealing), faults, interval=_SWEEP_INTERVAL) if keeper else None
         self._ports = (
             PortKeeper(foundation.context.ports, foundation.clock, faults, interval=_SWEEP_INTERVAL) if keeper else None
         )
@@ -192,12 +198,13 @@ def _open(begun: Begun, stack: ExitStack) -> Opened:
     if account is not None and serving.auth_strategy == "http_basic":
         show_to_group(serving.user_file, account)
     upgrade = choose_upgrade(settings, account)
+    ring = ensure_key_file(settings.secrets.key_file)
     _drop(account, begun.control)
     if account is not None:
         check_readable([settings.state_path / DIRECTORY, *read_later], account)
     stack.enter_context(StateDirectory(settings.state_path / DIRECTORY, mode=0o700))
     agents = frozenset({0} if account is not None else {0, os.getuid()})
-    return Opened(validator=validator, listener=listener, bus=bus, agents=agents, upgrade=upgrade)
+    return Opened(validator=validator, listener=listener, bus=bus, agents=agents, upgrade=upgrade, ring=ring)
 
 
 def _work(

@@ -22,6 +22,7 @@ from evenload.host.preflight import read_open_files_limit
 from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSettings, VifDriver
 from evenload.main.database_place import DATABASE, DIRECTORY
 from evenload.model.registration import DEFAULT_ZONE
+from evenload.model.secret_limits import SecretLimits
 from evenload.render.options import RenderOptions
 from evenload.service.networks import NetworkSettings
 from evenload.service.quotas import RESOURCES, QuotaSettings
@@ -237,12 +238,25 @@ _HAPROXY = [
         help="Seconds that connections may outlive a change of a listener or the end of a member; 0: no limit.",
     ),
 ]
+_SECRETS = [
+    cfg.StrOpt(
+        "key_file",
+        default=None,
+        help="Keys by which secrets are encrypted in the database, a line each; made where there is none, readable by "
+        "root alone. Default: secrets.key in state_path. Keep a copy: without it the secrets are lost.",
+    ),
+    cfg.IntOpt("quota_secrets", default=1000, min=-1, help="Secrets of a project; -1: any number."),
+    cfg.IntOpt("quota_containers", default=1000, min=-1, help="Containers of secrets of a project; -1: any number."),
+    cfg.IntOpt("quota_consumers", default=1000, min=-1, help="Consumers of a container; -1: any number."),
+    cfg.IntOpt("max_payload_bytes", default=262144, min=1024, max=1048576, help="Length of a secret's payload."),
+]
 _GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
     (None, _DEFAULT),
     ("server", _SERVER),
     ("api", _API),
     ("oslo_policy", _POLICY),
     ("quotas", _QUOTAS),
+    ("secrets", _SECRETS),
     ("database", _DATABASE),
     ("networks", _NETWORKS),
     ("ports", _PORTS),
@@ -287,6 +301,14 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretSettings:
+    """``key_file``: the keys of secrets at rest."""
+
+    key_file: Path
+    limits: SecretLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """``database`` is SQLAlchemy's URL. It may hold a password: never log it. ``host_name``: this agent's name.
     ``run_path``: where server and agent meet. ``files``: where all this was read.
@@ -304,6 +326,7 @@ class Settings:
     api: ApiSettings
     policy: PolicySettings
     quotas: QuotaSettings
+    secrets: SecretSettings
     networks: NetworkSettings
     agent: AgentSettings
     availability_zone: str
@@ -431,6 +454,15 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
         quotas=QuotaSettings(
             v1={resource: conf.quotas[f"quota_{resource}"] for resource in QuotaSettings().v1},
             octavia={name: conf.quotas[f"default_{word}_quota"] for word, name in _OCTAVIA_QUOTAS.items()},
+        ),
+        secrets=SecretSettings(
+            key_file=Path(conf.secrets.key_file or state_path / "secrets.key").absolute(),
+            limits=SecretLimits(
+                secrets=conf.secrets.quota_secrets,
+                containers=conf.secrets.quota_containers,
+                consumers=conf.secrets.quota_consumers,
+                payload_bytes=conf.secrets.max_payload_bytes,
+            ),
         ),
         networks=NetworkSettings(
             default_physical_network=default_network,

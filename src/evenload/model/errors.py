@@ -66,6 +66,10 @@ class NotFound(Rejected):
         self.identifier = identifier
 
 
+class TooLarge(Invalid):
+    """A payload longer than one may be (HTTP 413)."""
+
+
 class UnusableSecret(Invalid):
     """A certificate, key or list that was stored and cannot be used. Names it, says why, and shows nothing of it."""
 

@@ -5,12 +5,13 @@ not found, and goes for good when its project makes another one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from evenload.interfaces import Clock, Transaction, UnitOfWork
-from evenload.model.errors import Conflict, Invalid, NotFound, OverQuota, StoreUnavailable
+from evenload.model.errors import Conflict, Invalid, NotFound, OverQuota, StoreUnavailable, TooLarge
 from evenload.model.secret import SecretBytes
+from evenload.model.secret_limits import SecretLimits
 from evenload.model.stored_secret import (
     Acl,
     AnyStored,
@@ -24,6 +25,7 @@ from evenload.model.stored_secret import (
 )
 from evenload.secrets.keyring import KeyRing, Unopened
 
+MOST_PARTS = 100
 _WORDS: Mapping[type[Stored], str] = {StoredSecret: "Secret", SecretContainer: "Container"}
 _PARTS = {
     ContainerType.RSA: frozenset({"public_key", "private_key", "private_key_passphrase"}),
@@ -35,21 +37,11 @@ _NEEDED = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Of a project; -1: as many as it likes. ``payload_bytes``: of one secret."""
-
-    secrets: int = 1000
-    containers: int = 1000
-    consumers: int = 1000
-    payload_bytes: int = 256 * 1024
-
-
 class Vault:
     """``new_id`` makes the text of a new UUID."""
 
     def __init__(
-        self, unit_of_work: UnitOfWork, ring: KeyRing, clock: Clock, new_id: Callable[[], str], limits: Limits
+        self, unit_of_work: UnitOfWork, ring: KeyRing, clock: Clock, new_id: Callable[[], str], limits: SecretLimits
     ) -> None:
         self._unit_of_work = unit_of_work
         self._ring = ring
@@ -238,6 +230,21 @@ class Vault:
 
         return self.change_container(identifier, change)
 
+    def add_secret(self, identifier: str, added: NamedSecret) -> SecretContainer:
+        """To a generic one alone: of the others it is known what is in them."""
+        return self.change_container(
+            identifier, lambda before: replace(_generic(before), secrets=_checked_parts(before, added))
+        )
+
+    def remove_secret(self, identifier: str, removed: NamedSecret) -> SecretContainer:
+        def change(before: SecretContainer) -> SecretContainer:
+            kept = tuple(each for each in _generic(before).secrets if each != removed)
+            if len(kept) == len(before.secrets):
+                raise NotFound("Container secret", removed.secret_id)
+            return replace(before, secrets=kept)
+
+        return self.change_container(identifier, change)
+
     def delete_container(self, identifier: str) -> None:
         """Its secrets stay."""
         self._unit_of_work.write(
@@ -305,10 +312,6 @@ class Vault:
             raise OverQuota(f"Quota reached for project. Only {limit} {resource} are allowed.")
 
 
-class TooLarge(Invalid):
-    """A payload beyond the limit (HTTP 413)."""
-
-
 def _check_parts(type: ContainerType, secrets: Sequence[NamedSecret]) -> None:
     names = [each.name for each in secrets]
     if len({each.secret_id for each in secrets}) != len(secrets) or len(set(filter(None, names))) != len(
@@ -323,3 +326,19 @@ def _check_parts(type: ContainerType, secrets: Sequence[NamedSecret]) -> None:
     lacking = sorted(_NEEDED[type] - set(names))
     if lacking:
         raise Invalid(f"a container of type {type.value} needs {', '.join(lacking)}", field="secret_refs")
+
+
+def _generic(container: SecretContainer) -> SecretContainer:
+    if container.type is not ContainerType.GENERIC:
+        raise Invalid("Only 'generic' containers can be modified.")
+    return container
+
+
+def _checked_parts(container: SecretContainer, added: NamedSecret) -> tuple[NamedSecret, ...]:
+    if added in container.secrets:
+        raise Conflict("Conflict. A secret with that name and ID is already stored in this container.")
+    parts = (*container.secrets, added)
+    if len(parts) > MOST_PARTS:
+        raise Invalid(f"A container holds {MOST_PARTS} secrets at most.", field="secret_refs")
+    _check_parts(container.type, parts)
+    return parts

@@ -28,7 +28,10 @@ from evenload.api.settings import ApiSettings, PolicySettings
 from evenload.host.pcre import find_fault_finder
 from evenload.model.desired import Change, Gone, Outcome, Report
 from evenload.model.registration import Registration
+from evenload.model.secret_limits import SecretLimits
 from evenload.ports.ipam import Ipam
+from evenload.secrets.keyring import KeyRing, new_key
+from evenload.secrets.vault import Vault
 from evenload.service.agent_registry import AgentRegistry
 from evenload.service.agents import AgentGateway
 from evenload.service.amphorae import Amphorae
@@ -262,6 +265,7 @@ def make_world(
         zones=Catalogue(context, ZONES),
         amphorae=Amphorae(context, balancers),
         networks=Networks(uow, networks, clock, new_id, source, pauses),
+        vault=Vault(uow, KeyRing([new_key()]), clock, new_id, SecretLimits()),
         v1=V1Services(
             vips=Vips(context, VipCreation(context, limits, pauses)),
             pools=V1Pools(context, limits, "evenload"),

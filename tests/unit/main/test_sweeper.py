@@ -29,7 +29,7 @@ def test_a_sweep_that_fails_is_not_the_last(fault: BaseException) -> None:
 
     limit, faults = timedelta(seconds=60), Faults()
     world = make_world(MemoryStore())
-    sweeper = Sweeper(Failing(world.context, world.hints, limit), faults, interval=0.001)
+    sweeper = Sweeper([Failing(world.context, world.hints, limit)], faults, interval=0.001)
     sweeper.start()
     try:
         assert swept.wait(NET)
