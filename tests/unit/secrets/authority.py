@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 from evenload.model.secret import SecretBytes
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-WORD = b"correct horse"
+WORD = b"correct-horse"
 
 
 @dataclass(frozen=True, slots=True)
