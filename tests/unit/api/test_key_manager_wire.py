@@ -276,7 +276,8 @@ def test_metadata(world: World) -> None:
     assert world.get(path, user=MEMBER) == {"metadata": {"colour": "red"}}
     for method in ("GET", "DELETE"):
         assert world.call(method, f"{path}/geo", user=MEMBER).status_code == 404
-    for wrong in ({"metadata": {"a b": "x"}}, {"metadata": {"a": 1}}, {"metadata": []}, {}):
+    unusable: list[Any] = [{"metadata": {"a b": "x"}}, {"metadata": {"a": 1}}, {"metadata": []}, {}]
+    for wrong in unusable:
         assert world.call("PUT", path, wrong, user=MEMBER).status_code == 400
 
 
@@ -340,7 +341,8 @@ def test_a_private_secret_is_its_maker_s_and_whom_he_names(world: World) -> None
     assert world.get(path, user=MEMBER)["read"]["users"] == ["red"]
     world.call("DELETE", path, user=MEMBER, expect=200)
     assert world.call("GET", f"/v1/secrets/{id}/payload", user=RED).status_code == 403
-    for wrong in ({}, {"write": {}}, {"read": {"users": "red"}}, {"read": {"project-access": "no"}}):
+    unusable: list[Any] = [{}, {"write": {}}, {"read": {"users": "red"}}, {"read": {"project-access": "no"}}]
+    for wrong in unusable:
         assert world.call("PUT", path, wrong, user=MEMBER).status_code == 400
 
 
