@@ -16,6 +16,8 @@ _LAZY = (
     # the standard library's
     "concurrent.futures.thread", "email.parser", "http.client", "linecache", "sqlite3.dbapi2", "stringprep",
     "traceback", "unicodedata", "zipfile",
+    # what the library for certificates asks for when it opens the first key or PKCS12
+    "cryptography.hazmat.backends.openssl.backend",
     *(f"encodings.{name}" for name in (
         "ascii", "base64_codec", "charmap", "hex_codec", "idna", "iso8859_1", "latin_1", "punycode",
         "raw_unicode_escape", "undefined", "unicode_escape", "utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be",
