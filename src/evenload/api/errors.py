@@ -158,7 +158,10 @@ class Errors:
         if error.headers is not None:
             response.set_headers(error.headers)
         kind = type(error).__name__.replace("RouteNotFound", "NotFound")
-        _answer(request, response, int(error.status_code), error.description or error.title or "", kind)
+        text = error.description or error.title or ""
+        if isinstance(error, falcon.HTTPRouteNotFound):
+            text = f"There is nothing at {shown(request.path)}: load balancers and their networks are served here."
+        _answer(request, response, int(error.status_code), text, kind)
 
     def _unavailable(self, request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
         _log.error("a request could not be served", path=request.path, reason=str(error))

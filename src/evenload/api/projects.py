@@ -12,7 +12,13 @@ from evenload.api.auth.identity import Identity, is_project
 from evenload.api.context import answer, caller_of, parameters_of
 from evenload.api.fields import shown
 
-PATHS = {"/projects": "project", "/v3/projects": "project", "/tenants": "tenant", "/v2.0/tenants": "tenant"}
+PATHS = {
+    "/projects": "project",
+    "/v3/projects": "project",
+    "/tenants": "tenant",
+    "/v2/tenants": "tenant",
+    "/v2.0/tenants": "tenant",
+}
 """Path of the list → the word for one of it."""
 
 

@@ -366,8 +366,17 @@ def test_answers_are_json_or_nothing(world: World) -> None:
     assert world.call("GET", f"{LBAAS}/loadbalancers", headers={"Accept": "*/*"}).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/v2/servers/detail", "/v2.0/nothing", "/v2.0/lb/nothing", "/nothing"])
+def test_what_is_not_here_is_named(world: World, path: str) -> None:
+    """Clients print it for commands of other services, where one address has to do for all."""
+    answer = world.call("GET", path, expect=404)
+    text = answer["faultstring"] if "faultstring" in answer else answer["NeutronError"]["message"]
+    assert text == f"There is nothing at {path}: load balancers and their networks are served here."
+
+
 @pytest.mark.parametrize(
-    ("path", "key"), [("/projects", "project"), ("/v3/projects", "project"), ("/tenants", "tenant")]
+    ("path", "key"),
+    [("/projects", "project"), ("/v3/projects", "project"), ("/tenants", "tenant"), ("/v2/tenants", "tenant")],
 )
 def test_projects_for_clients_without_keystone(world: World, path: str, key: str) -> None:
     assert world.get(f"{path}/blue")[key]["id"] == "blue"
