@@ -14,6 +14,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"sync"
 
@@ -79,7 +80,7 @@ func replay(session *Session, sequence string) error {
 // connect gives the clients of the load balancers and of the networks.
 func connect() (*gophercloud.ServiceClient, *gophercloud.ServiceClient, error) {
 	if endpoint := os.Getenv("EVENLOAD_ENDPOINT"); endpoint != "" {
-		provider := &gophercloud.ProviderClient{}
+		provider := &gophercloud.ProviderClient{HTTPClient: http.Client{Timeout: patience}}
 		provider.UseTokenLock()
 		service := func() *gophercloud.ServiceClient {
 			return &gophercloud.ServiceClient{
@@ -95,8 +96,12 @@ func connect() (*gophercloud.ServiceClient, *gophercloud.ServiceClient, error) {
 		return nil, nil, err
 	}
 	options.AllowReauth = true
-	provider, err := openstack.AuthenticatedClient(options)
+	provider, err := openstack.NewClient(options.IdentityEndpoint)
 	if err != nil {
+		return nil, nil, err
+	}
+	provider.HTTPClient.Timeout = patience
+	if err := openstack.Authenticate(provider, options); err != nil {
 		return nil, nil, err
 	}
 	where := gophercloud.EndpointOpts{Region: os.Getenv("OS_REGION_NAME")}
