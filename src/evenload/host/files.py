@@ -165,6 +165,16 @@ class StateFiles:
             raise refusal(f"make the directory {directory}", error) from error
         return self._replace(directory / file.name, file.content.expose())
 
+    def count_lines_of_named(self, load_balancer_id: str, name: str) -> int:
+        """Of a list, such as that of a listener's certificates; 0 where there is no such file."""
+        target = self.path(load_balancer_id, DIRECTORY) / _component(name)
+        try:
+            return target.read_bytes().count(b"\n")
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise refusal(f"read {target}", error) from error
+
     def remove_named(self, load_balancer_id: str, name: str) -> None:
         self._unlink(self.path(load_balancer_id, DIRECTORY) / _component(name))
 

@@ -9,6 +9,7 @@ we close our end, or end ourselves. Where a spare stands ready for that very sta
 import os
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -24,12 +25,16 @@ from evenload.host.refusal import refusal
 from evenload.host.settings import HaproxySettings
 from evenload.host.succession import Worker
 from evenload.model.errors import Hopeless, HostError, InvalidConfiguration
+from evenload.model.named_file import names_in
 
 log = structlog.get_logger(__name__)
 
 _ALERT = re.compile(r"\[ALERT\]\s+\([0-9]+\) : (.*)")
 _ROOM = 65536
 """Bytes, beside what is as long as the text: the pid file, a state file, a record."""
+
+_A_CERTIFICATE = 0.02
+"""Seconds: ten times what HAProxy 2.6 with OpenSSL 3 needs on a processor of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +118,10 @@ class Launcher:
             launch = self._launches.pop(load_balancer_id)
         worker = launch.worker
         try:
-            ended = haproxy_process.finish(launch.process, self._settings.start_timeout)
+            patience = self._settings.start_timeout + choose_extra_patience(
+                launch.text, lambda name: self._files.count_lines_of_named(load_balancer_id, name)
+            )
+            ended = haproxy_process.finish(launch.process, patience)
             if ended.code != 0:
                 raise _start_failure(ended)
             living = self._workers.living(load_balancer_id)
@@ -165,6 +173,12 @@ class Launcher:
                 chroot.chmod(0o555)
         except OSError as error:
             raise refusal(f"make the empty directory {chroot}", error) from error
+
+
+def choose_extra_patience(text: str, count_lines: Callable[[str], int]) -> float:
+    """Seconds beside those that any start may take: for each certificate of each bind line. ``count_lines``: of the
+    file of that name, each line one certificate."""
+    return _A_CERTIFICATE * sum(text.count(name) * count_lines(name) for name in names_in(text))
 
 
 def _alerts(ended: Ended) -> str:
