@@ -47,6 +47,7 @@ class Null(Enum):
 class Attribute:
     """``model`` is the model's name for it. ``null``: a ``Null`` or the value that null stands for.
 
+    ``null_at_creation``: whether null is a value in a body that makes an object, too.
     ``shown``: for attributes that lead nowhere yet, what answers show and, besides null, the only value accepted;
     ``foreign`` is then the word for what the value would be the id of, and which does not exist here.
     """
@@ -60,13 +61,32 @@ class Attribute:
     model: str
     shown: Any = None
     foreign: str | None = None
+    null_at_creation: bool = True
+
+    def takes_null(self, *, creation: bool) -> bool:
+        return self.null is not Null.REFUSED and (self.null_at_creation or not creation)
 
 
 def item(
-    name: str, type: FieldType, *, post: In = In.OPTIONAL, put: In = In.OPTIONAL, null: Any = Null.DEFAULT
+    name: str,
+    type: FieldType,
+    *,
+    post: In = In.OPTIONAL,
+    put: In = In.OPTIONAL,
+    null: Any = Null.DEFAULT,
+    null_at_creation: bool = True,
 ) -> Attribute:
     """An attribute that the model's dataclass holds."""
-    return Attribute(name=name, type=type, part=Part.ITEM, post=post, put=put, null=null, model=name)
+    return Attribute(
+        name=name,
+        type=type,
+        part=Part.ITEM,
+        post=post,
+        put=put,
+        null=null,
+        model=name,
+        null_at_creation=null_at_creation,
+    )
 
 
 def record(name: str, type: FieldType, *, null: Any) -> Attribute:
@@ -82,16 +102,23 @@ def own(
 
 
 def nowhere(
-    name: str, type: FieldType, *, shown: Any = None, put: In = In.OPTIONAL, foreign: str | None = None
+    name: str,
+    type: FieldType,
+    *,
+    shown: Any = None,
+    put: In = In.OPTIONAL,
+    foreign: str | None = None,
+    null: bool = True,
 ) -> Attribute:
-    """An attribute of the API that this version has no use for: only null and the value shown are accepted."""
+    """An attribute of the API that this version has no use for: only the value shown is accepted, and null if ``null``
+    says so."""
     return Attribute(
         name=name,
         type=type,
         part=Part.NOWHERE,
         post=In.OPTIONAL,
         put=put,
-        null=shown,
+        null=shown if null else Null.REFUSED,
         model=name,
         shown=shown,
         foreign=foreign,
@@ -128,10 +155,10 @@ class Schema:
             attribute.name: _named(attribute, names.get(attribute.name, attribute.name), model)
             for attribute in attributes
         }
-        self.create = self._model("Create", lambda attribute: attribute.post)
-        self.update = self._model("Update", lambda attribute: attribute.put)
-        self.json_create = self._json(lambda attribute: attribute.post)
-        self.json_update = self._json(lambda attribute: attribute.put)
+        self.create = self._model("Create", lambda attribute: attribute.post, creation=True)
+        self.update = self._model("Update", lambda attribute: attribute.put, creation=False)
+        self.json_create = self._json(lambda attribute: attribute.post, creation=True)
+        self.json_update = self._json(lambda attribute: attribute.put, creation=False)
 
     def parse_create(self, body: object) -> Given:
         """Raises Invalid or Unsupported naming the attribute."""
@@ -168,23 +195,23 @@ class Schema:
         except ValidationError as error:
             raise refusal(error, self.wrapper) from error
 
-    def _json(self, presence: Callable[[Attribute], In]) -> JsonSchema:
+    def _json(self, presence: Callable[[Attribute], In], *, creation: bool) -> JsonSchema:
         """What may stand under the wrapper key."""
         attributes = [each for each in self.attributes.values() if presence(each) is not In.NEVER]
         return {
             "type": "object",
-            "properties": {each.name: _json_of(each) for each in attributes},
+            "properties": {each.name: _json_of(each, creation=creation) for each in attributes},
             "required": [each.name for each in attributes if presence(each) is In.REQUIRED],
             "additionalProperties": False,
         }
 
-    def _model(self, suffix: str, presence: Callable[[Attribute], In]) -> type[BaseModel]:
+    def _model(self, suffix: str, presence: Callable[[Attribute], In], *, creation: bool) -> type[BaseModel]:
         definitions: dict[str, Any] = {}
         for attribute in self.attributes.values():
             if presence(attribute) is In.NEVER:
                 continue
             annotation = attribute.type.annotation
-            if attribute.null is not Null.REFUSED:
+            if attribute.takes_null(creation=creation):
                 annotation = annotation | None
             required = presence(attribute) is In.REQUIRED
             definitions[attribute.name] = (annotation, ...) if required else (annotation, None)
@@ -204,11 +231,12 @@ def nullable(json: JsonSchema) -> JsonSchema:
             return {"anyOf": [json, {"type": "null"}]}
 
 
-def _json_of(attribute: Attribute) -> JsonSchema:
+def _json_of(attribute: Attribute, *, creation: bool) -> JsonSchema:
     """What a request may hold for it."""
+    null = attribute.takes_null(creation=creation)
     if attribute.part is Part.NOWHERE:
-        return {"enum": [None] if attribute.shown is None else [attribute.shown, None]}
-    return attribute.type.json if attribute.null is Null.REFUSED else nullable(attribute.type.json)
+        return {"enum": [*([] if attribute.shown is None else [attribute.shown]), *([None] if null else [])]}
+    return nullable(attribute.type.json) if null else attribute.type.json
 
 
 def unwrap(body: Mapping[str, Any], wrapper: str) -> Any:

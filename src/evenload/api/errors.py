@@ -1,8 +1,10 @@
 """What went wrong, as each facade says it: status and body. The only place that knows both.
 
-Installed by ``app``. Octavia's shape is {faultcode, faultstring, debuginfo}, everywhere in that facade; Neutron's is
-{NeutronError: {type, message, detail}}, Barbican's {code, title, description}. A fault of ours says nothing of itself
-to the client; the log has it, under the request id that the answer carries.
+Installed by ``app``. Octavia has two shapes: {faultcode, faultstring, debuginfo} is what its handlers say, {code,
+title, description} what it says before a handler has the request (an address or a method that does not exist, an
+answer that is no JSON, and what ``routing`` has). Neutron's is {NeutronError: {type, message, detail}}, Barbican's
+{code, title, description}. A fault of ours says nothing of itself to the client; the log has it, under the request id
+that the answer carries.
 """
 
 import json
@@ -16,6 +18,7 @@ import structlog
 from evenload.api.auth.identity import BadCredentials, IdentityUnavailable, TooManyAttempts, Unauthenticated
 from evenload.api.fields import shown
 from evenload.api.network_v2.absent import SEGMENTS
+from evenload.api.routing import BadPaging, UnknownParent
 from evenload.model.errors import (
     AddressesExhausted,
     AddressLetGo,
@@ -72,6 +75,7 @@ _NEUTRON_STATUSES: tuple[tuple[type[Rejected], int], ...] = (
 )
 _NEUTRON_TYPES: Mapping[type[Rejected], str] = {
     Invalid: "InvalidInput",
+    BadPaging: "InvalidInput",
     Unsupported: "InvalidInput",
     Forbidden: "PolicyNotAuthorized",
     ForeignProject: "NotAuthorized",
@@ -83,6 +87,8 @@ _NEUTRON_TYPES: Mapping[type[Rejected], str] = {
     AddressesExhausted: "IpAddressGenerationFailure",
 }
 """Others are called as in the model."""
+_BEFORE_HANDLERS = frozenset({404, 405, 406})
+"""Of Falcon's own errors, those about the address and what comes with it."""
 
 
 def is_network_path(path: str) -> bool:
@@ -152,16 +158,18 @@ class Errors:
             _answer(request, response, status, error.detail, type(error).__name__)
             return
         status, text = describe(error, names, None if is_network_path(request.path) else self._provider)
-        _answer(request, response, status, text, neutron_type(error))
+        outside = isinstance(error, BadPaging | UnknownParent)
+        _answer(request, response, status, text, neutron_type(error), outside=outside)
 
     def _http(self, request: falcon.Request, response: falcon.Response, error: falcon.HTTPError, params: Any) -> None:
         if error.headers is not None:
             response.set_headers(error.headers)
         kind = type(error).__name__.replace("RouteNotFound", "NotFound")
+        status = int(error.status_code)
         text = error.description or error.title or ""
         if isinstance(error, falcon.HTTPRouteNotFound):
             text = f"There is nothing at {shown(request.path)}: load balancers and their networks are served here."
-        _answer(request, response, int(error.status_code), text, kind)
+        _answer(request, response, status, text, kind, outside=status in _BEFORE_HANDLERS)
 
     def _unavailable(self, request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
         _log.error("a request could not be served", path=request.path, reason=str(error))
@@ -204,13 +212,18 @@ class Errors:
         _answer(request, response, 500, f"An unexpected fault; the log has it under {identifier}.", "InternalError")
 
 
-def _answer(request: falcon.Request, response: falcon.Response, status: int, text: str, type: str) -> None:
+def _answer(
+    request: falcon.Request, response: falcon.Response, status: int, text: str, type: str, *, outside: bool = False
+) -> None:
+    """``outside``: of the handlers of Octavia's API."""
     response.status = status
     response.content_type = falcon.MEDIA_JSON
     if is_network_path(request.path):
         body: dict[str, Any] = {"NeutronError": {"type": type, "message": text, "detail": ""}}
     elif is_key_manager_path(request.path):
         body = {"code": status, "title": HTTPStatus(status).phrase, "description": text}
+    elif outside:
+        body = {"code": status, "title": text, "description": None}
     else:
         body = {"faultcode": "Client" if status < 500 else "Server", "faultstring": text, "debuginfo": None}
     response.data = json.dumps(body).encode("ascii")

@@ -30,6 +30,12 @@ _FAULT: JsonSchema = {
     "required": ["faultcode", "faultstring", "debuginfo"],
     "additionalProperties": False,
 }
+_OUTSIDE: JsonSchema = {
+    "type": "object",
+    "properties": {"code": {"type": "integer"}, "title": TEXT, "description": {"type": ["string", "null"]}},
+    "required": ["code", "title", "description"],
+    "additionalProperties": False,
+}
 _FAULTS: Mapping[int, str] = {
     400: "Something in the request is wrong; the text names it.",
     401: "Nobody knows who is asking.",
@@ -45,6 +51,8 @@ _FAULTS: Mapping[int, str] = {
 }
 _OF_EVERY_OPERATION = (400, 401, 403, 404, 406, 429, 503)
 _OF_CHANGES = (409, 413, 415, 501)
+_OF_BOTH_SHAPES = frozenset({400, 404, 406})
+"""What is refused before a handler has the request has a shape of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +127,7 @@ def document(title: str, version: str, paths: Paths, components: Mapping[str, Js
         "security": [{"token": []}, {"password": []}, {}],
         "paths": {path: _path(path, operations) for path, operations in paths.items()},
         "components": {
-            "schemas": {"Fault": _FAULT, **components},
+            "schemas": {"Fault": _FAULT, "FaultOfAddress": _OUTSIDE, **components},
             "securitySchemes": {
                 "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
                 "password": {"type": "http", "scheme": "basic"},
@@ -156,10 +164,14 @@ def _responses(method: str, operation: Operation) -> Json:
     if operation.answer is not None:
         good["content"] = _json(operation.answer)
     faults = (*_OF_EVERY_OPERATION, *(() if method == "GET" else _OF_CHANGES))
-    refused = {
-        str(code): {"description": _FAULTS[code], "content": _json(reference("Fault"))} for code in sorted(faults)
-    }
+    refused = {str(code): {"description": _FAULTS[code], "content": _json(_refusal(code))} for code in sorted(faults)}
     return {str(operation.status): good, **refused}
+
+
+def _refusal(code: int) -> JsonSchema:
+    if code in _OF_BOTH_SHAPES:
+        return {"oneOf": [reference("Fault"), reference("FaultOfAddress")]}
+    return reference("Fault")
 
 
 def _json(schema: JsonSchema) -> Json:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from evenload.api.fields import integer_of, is_plain, shown, truth_of
+from evenload.api.routing import BadPaging
 from evenload.model.errors import Invalid
 from evenload.model.query import Query, Value
 
@@ -132,7 +133,7 @@ def _limit(text: str | None, page_limit: int) -> int:
     try:
         wanted = integer_of(text)
     except ValueError as error:
-        raise Invalid(f"Invalid input for query parameter limit. Value: '{shown(text)}'. Not an integer.") from error
+        raise BadPaging(f"Invalid input for query parameter limit. Value: '{shown(text)}'. Not an integer.") from error
     return page_limit if wanted < 1 else min(wanted, page_limit)
 
 
@@ -163,7 +164,7 @@ def _sort(
         if column is None or not column.sortable:
             raise Invalid(f"Invalid input for query parameter sort_key. Value: '{shown(key)}'. Not an attribute.")
         if direction not in ("asc", "desc"):
-            raise Invalid(f"Invalid input for query parameter sort_dir. Value: '{shown(direction)}'. asc or desc.")
+            raise BadPaging(f"Invalid input for query parameter sort_dir. Value: '{shown(direction)}'. asc or desc.")
         if not column.constant:
             sort.setdefault(column.model, direction == "desc")
     for key, descending in default:

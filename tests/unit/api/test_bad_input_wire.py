@@ -106,9 +106,8 @@ def test_the_defaults_of_what_cannot_be_done_are_welcome(furnished: Furnished) -
         assert {name: made[name] for name in absent} == absent
         furnished.world.call("DELETE", f"{LBAAS}/{collection}/{made['id']}", user="blue:member", expect=204)
         furnished.world.settle()
-        made = furnished.world.post(
-            f"{LBAAS}/{collection}", {wrapper: {**good, **dict.fromkeys(absent)}}, user="blue:member"
-        )
+        nothing = dict.fromkeys(absent.keys() - {"tls_enabled"})  # which null is no value of, with Octavia neither
+        made = furnished.world.post(f"{LBAAS}/{collection}", {wrapper: {**good, **nothing}}, user="blue:member")
         assert {name: made[name] for name in absent} == absent
 
 
@@ -147,7 +146,7 @@ def test_parents_that_are_not_there(furnished: Furnished) -> None:
         error = world.call("POST", f"{LBAAS}/{collection}", body, user="blue:member", expect=404)
         assert f"{kind} {nobody} not found." in error["faultstring"]
     error = world.call("POST", f"{LBAAS}/pools/{nobody}/members", {"member": {}}, user="blue:member", expect=404)
-    assert error["faultstring"] == f"Pool {nobody} not found."
+    assert error == {"code": 404, "title": f"Pool {nobody} not found.", "description": None}
 
 
 def test_a_child_of_another_project_than_its_parent(furnished: Furnished) -> None:

@@ -357,8 +357,7 @@ def test_what_is_not_there(world: World, method: str, path: str, status: int) ->
     result = world.call(method, path)
     assert result.status_code == status
     if method != "HEAD":
-        assert set(result.json) == {"faultcode", "faultstring", "debuginfo"}
-        assert result.json["faultstring"]
+        assert result.json["faultstring" if "faultstring" in result.json else "title"]
 
 
 def test_answers_are_json_or_nothing(world: World) -> None:

@@ -11,6 +11,7 @@ from evenload.api.fields import truth_of
 from evenload.api.octavia_v2.present import moment, present_statistics
 from evenload.api.octavia_v2.whole_lists import answer_whole, chosen_fields
 from evenload.api.paging import Column, read_fields, read_list
+from evenload.model.errors import Invalid
 from evenload.service.amphorae import Amphora, Amphorae
 
 Json = dict[str, Any]
@@ -76,6 +77,9 @@ class AmphoraCollection(_Resource):
         answer_whole(
             self._facade, request, response, wanted, shown, plural="amphorae", links_key="amphorae_links", key="id"
         )
+
+    def on_delete(self, request: falcon.Request, response: falcon.Response) -> None:
+        raise Invalid("Missing argument: 'id'")
 
 
 class AmphoraItem(_Resource):

@@ -17,8 +17,9 @@ from evenload.api.octavia_v2.resources import (
     read_wanted,
     rule,
 )
+from evenload.api.routing import parent
 from evenload.model.enums import Kind
-from evenload.model.errors import Forbidden, Invalid
+from evenload.model.errors import Forbidden, Invalid, NotFound
 from evenload.service.l7_policies import L7Policies, L7Rules
 from evenload.service.listeners import Listeners
 
@@ -86,16 +87,17 @@ class L7RuleCollection:
 
     def _require(self, request: falcon.Request, policy_id: str, action: str) -> str:
         """The policy's project. Raises NotFound and Forbidden."""
-        project = self._policies.get(policy_id).record.project_id
+        project = parent(self._policies.get, policy_id).record.project_id
         self._facade.require(request, rule(Kind.L7_RULE, action), project)
         return project
 
 
 class L7RuleItem:
-    def __init__(self, facade: Facade, service: L7Rules) -> None:
+    def __init__(self, facade: Facade, service: L7Rules, policies: L7Policies) -> None:
         self.names = complaint_names(Kind.L7_RULE)
         self._facade = facade
         self._service = service
+        self._policies = policies
 
     def on_get(self, request: falcon.Request, response: falcon.Response, id: str, rule_id: str) -> None:
         answer_one(request, response, self._view(request, id, rule_id, "get_one"))
@@ -113,6 +115,10 @@ class L7RuleItem:
         answer_empty(response, 204)
 
     def _view(self, request: falcon.Request, id: str, rule_id: str, action: str) -> AnyView:
-        view = self._service.get(id, rule_id)
+        try:
+            view = self._service.get(id, rule_id)
+        except NotFound:
+            parent(self._policies.get, id)
+            raise
         self._facade.require(request, rule(Kind.L7_RULE, action), view.record.project_id)
         return view

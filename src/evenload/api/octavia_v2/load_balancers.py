@@ -78,6 +78,10 @@ class LoadBalancerStatus(LoadBalancerPart):
 
 
 class LoadBalancerFailover(LoadBalancerPart):
+    def on_post(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
+        """No 405, since for Octavia it is a creation with something behind."""
+        raise Invalid("Unknown argument: 'failover'. A failover is asked for by PUT.")
+
     def on_put(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
         self._require(request, id, "put_failover")
         self._service.failover(id)

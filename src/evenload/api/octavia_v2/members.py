@@ -10,10 +10,11 @@ from evenload.api.context import Facade, answer, answer_empty, caller_of, parame
 from evenload.api.fields import FieldType, listing, shown, truth_of
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.names import complaint_names
-from evenload.api.octavia_v2.present import present
+from evenload.api.octavia_v2.present import AnyView, present
 from evenload.api.octavia_v2.resources import answer_one, answer_page, plain, read_wanted, rule
+from evenload.api.routing import parent
 from evenload.model.enums import Kind
-from evenload.model.errors import Forbidden, Invalid
+from evenload.model.errors import Forbidden, Invalid, NotFound
 from evenload.service.members import Members
 from evenload.service.pools import Pools
 
@@ -63,35 +64,42 @@ class MemberCollection:
 
     def _require(self, request: falcon.Request, pool_id: str, *actions: str) -> str:
         """The pool's project. Raises NotFound and Forbidden."""
-        project = self._pools.get(pool_id).record.project_id
+        project = parent(self._pools.get, pool_id).record.project_id
         for action in actions:
             self._facade.require(request, rule(Kind.MEMBER, action), project)
         return project
 
 
 class MemberItem:
-    def __init__(self, facade: Facade, service: Members) -> None:
+    def __init__(self, facade: Facade, service: Members, pools: Pools) -> None:
         self.names = complaint_names(Kind.MEMBER)
         self._facade = facade
         self._service = service
+        self._pools = pools
 
     def on_get(self, request: falcon.Request, response: falcon.Response, id: str, member_id: str) -> None:
-        view = self._service.get(id, member_id)
-        self._facade.require(request, rule(Kind.MEMBER, "get_one"), view.record.project_id)
-        answer_one(request, response, view)
+        answer_one(request, response, self._view(request, id, member_id, "get_one"))
 
     def on_put(self, request: falcon.Request, response: falcon.Response, id: str, member_id: str) -> None:
         body = self._facade.body(request)
-        view = self._service.get(id, member_id)
-        self._facade.require(request, rule(Kind.MEMBER, "put"), view.record.project_id)
+        self._view(request, id, member_id, "put")
         given = schema.MEMBER.parse_update(body)
         answer(response, {"member": present(self._service.update(id, member_id, plain(given)))})
 
     def on_delete(self, request: falcon.Request, response: falcon.Response, id: str, member_id: str) -> None:
-        view = self._service.get(id, member_id)
-        self._facade.require(request, rule(Kind.MEMBER, "delete"), view.record.project_id)
+        self._view(request, id, member_id, "delete")
         self._service.delete(id, member_id)
         answer_empty(response, 204)
+
+    def _view(self, request: falcon.Request, id: str, member_id: str, action: str) -> AnyView:
+        """Raises NotFound, UnknownParent where it is the pool that does not exist, Forbidden."""
+        try:
+            view = self._service.get(id, member_id)
+        except NotFound:
+            parent(self._pools.get, id)
+            raise
+        self._facade.require(request, rule(Kind.MEMBER, action), view.record.project_id)
+        return view
 
 
 def _additive(request: falcon.Request) -> bool:

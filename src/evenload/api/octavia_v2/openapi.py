@@ -26,6 +26,7 @@ from evenload.model.enums import Kind, OperatingStatus, ProvisioningStatus
 
 _PREFIX = "/v2.0/lbaas"
 _TIME: JsonSchema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$"}
+_INTEGER: JsonSchema = {"type": "integer"}
 _COUNT: JsonSchema = {"type": "integer", "minimum": 0}
 _OPTIONAL_TEXT = nullable(TEXT)
 _PROVISIONING: JsonSchema = {"enum": [status.value for status in ProvisioningStatus]}
@@ -245,7 +246,7 @@ def _quotas() -> dict[str, dict[str, Operation]]:
             "GET": Operation(
                 summary="List the quotas that were set",
                 answer=listed("quotas", reference("Quota")),
-                query={"project_id": TEXT, "limit": {"type": "integer"}, "marker": TEXT},
+                query=list_query({"project_id": TEXT, **dict.fromkeys(schema.QUOTA.attributes, _INTEGER)}),
             )
         },
         "/quotas/{project_id}": {

@@ -10,14 +10,17 @@ import falcon
 
 from evenload.api.auth.identity import is_project
 from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
-from evenload.api.fields import shown
+from evenload.api.fields import integer_of, shown
 from evenload.api.octavia_v2 import schema
 from evenload.api.paging import Column, links, read_list
 from evenload.api.selection import select
 from evenload.model.errors import Forbidden, Invalid, NotFound
 from evenload.service.quotas import Quotas
 
-_COLUMNS = {"project_id": Column(model="project_id", read=str)}
+_COLUMNS = {
+    "project_id": Column(model="project_id", read=str),
+    **{name: Column(model=name, read=integer_of) for name in schema.QUOTA.attributes},
+}
 _BY_PROJECT = (("project_id", False),)
 
 
@@ -59,6 +62,11 @@ class QuotaCollection:
         address = self._facade.address(request)
         further = links(address, parameters_of(request), wanted.query, names, more=more)
         answer(response, {"quotas": page, "quotas_links": further})
+
+    def on_put(self, request: falcon.Request, response: falcon.Response) -> None:
+        raise Invalid("Missing argument: 'project_id'")
+
+    on_delete = on_put
 
 
 class QuotaItem:

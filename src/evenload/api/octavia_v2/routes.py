@@ -60,7 +60,7 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) 
         "/pools": PoolCollection(facade, pools, balancers, listeners),
         "/pools/{id}": PoolItem(facade, pools),
         "/pools/{id}/members": MemberCollection(facade, services.members, pools),
-        "/pools/{id}/members/{member_id}": MemberItem(facade, services.members),
+        "/pools/{id}/members/{member_id}": MemberItem(facade, services.members, pools),
         "/healthmonitors": HealthMonitorCollection(facade, services.health_monitors, pools),
         "/healthmonitors/{id}": HealthMonitorItem(facade, services.health_monitors),
         "/providers": ProviderCollection(facade),
@@ -82,7 +82,7 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) 
         "/l7policies": L7PolicyCollection(facade, services.l7_policies, listeners),
         "/l7policies/{id}": L7PolicyItem(facade, services.l7_policies),
         "/l7policies/{id}/rules": L7RuleCollection(facade, services.l7_rules, services.l7_policies),
-        "/l7policies/{id}/rules/{rule_id}": L7RuleItem(facade, services.l7_rules),
+        "/l7policies/{id}/rules/{rule_id}": L7RuleItem(facade, services.l7_rules, services.l7_policies),
     }
     for prefix in PREFIXES:
         for path, resource in resources.items():
