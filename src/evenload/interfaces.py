@@ -29,7 +29,7 @@ from evenload.model.named_file import NamedFile
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.network_steps import NetworkStep
 from evenload.model.observed import NetworkObserved, Observed
-from evenload.model.placement import Placement
+from evenload.model.placement import Placement, Placements
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import DEFAULT_ZONE, Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
@@ -121,6 +121,9 @@ class AgentPart(Protocol):
 
     def placements(self) -> list[tuple[str, int, Placement]]:
         """Of all hosted load balancers: id, incarnation, and where it runs."""
+
+    def placements_of(self, load_balancer_ids: Sequence[str]) -> dict[str, Placements]:
+        """Of these, by id; those that are on no host are missing."""
 
     def pending_since(self, moment: datetime) -> list[str]:
         """Load balancers that have a record PENDING_* since before that moment (updated_at, else created_at)."""

@@ -97,6 +97,9 @@ def test_placements_of_all_load_balancers_are_read_at_once(store: UnitOfWork) ->
     store.write(insert)
     with store.read() as transaction:
         found = transaction.placements()
+        some = transaction.placements_of([trees[1].id, "unknown"])
+        assert transaction.placements_of([]) == {}
+    assert some == {trees[1].id: trees[1].placements}
     assert found == [
         (tree.id, tree.load_balancer.item.incarnation, placement) for tree in trees for placement in tree.placements
     ]

@@ -7,7 +7,7 @@ and an exception leaves nothing behind; the values themselves are immutable.
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Overtaken
 from evenload.model.held_port import HeldPort, PortState
 from evenload.model.network import Network, Port, Subnet
-from evenload.model.placement import Placement
+from evenload.model.placement import Placement, Placements
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import DEFAULT_ZONE
 from evenload.model.status import is_pending
@@ -129,6 +129,10 @@ class MemoryTransaction:
     def placements(self) -> list[tuple[str, int, Placement]]:
         trees = [tree for tree in self._state.trees.values() if tree.hosted]
         return [(tree.id, tree.load_balancer.item.incarnation, each) for tree in trees for each in tree.placements]
+
+    def placements_of(self, load_balancer_ids: Sequence[str]) -> dict[str, Placements]:
+        trees = {tree.id: tree for tree in self._state.trees.values() if tree.hosted}
+        return {each: trees[each].placements for each in load_balancer_ids if each in trees}
 
     def pending_since(self, moment: datetime) -> list[str]:
         return sorted(

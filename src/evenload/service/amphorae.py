@@ -4,8 +4,8 @@ An amphora is known by load balancer, agent and incarnation: a failover replaces
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -14,14 +14,17 @@ from evenload.interfaces import Transaction
 from evenload.model.balancer import LoadBalancer, Record
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind, ProvisioningStatus
-from evenload.model.errors import Conflict, NotFound
+from evenload.model.errors import Conflict, Invalid, NotFound
 from evenload.model.placement import Placement, Role
-from evenload.model.query import Query
+from evenload.model.query import Query, Value
 from evenload.model.totals import totals_of
 from evenload.service.agent_registry import agent_id
 from evenload.service.context import Context
 from evenload.service.load_balancers import LoadBalancers
 
+_AT_ONCE = 101
+"""Load balancers that are read at once for a page."""
+_NOTED = 10_000
 _NAMES = uuid.UUID("0a9a4b9e-3a0d-5f6b-8f0e-6c9a2c6f7d55")
 
 
@@ -32,6 +35,15 @@ class AmphoraStatus(Enum):
     ALLOCATED = "ALLOCATED"
     ERROR = "ERROR"
     PENDING_DELETE = "PENDING_DELETE"
+
+
+_STATUSES: Mapping[str, tuple[ProvisioningStatus, ...]] = {
+    "PENDING_CREATE": (ProvisioningStatus.PENDING_CREATE, ProvisioningStatus.PENDING_UPDATE, ProvisioningStatus.ACTIVE),
+    "ALLOCATED": (ProvisioningStatus.PENDING_CREATE, ProvisioningStatus.PENDING_UPDATE, ProvisioningStatus.ACTIVE),
+    "ERROR": (ProvisioningStatus.ERROR,),
+    "PENDING_DELETE": (ProvisioningStatus.PENDING_DELETE, ProvisioningStatus.ERROR),
+}
+"""What a load balancer whose amphora has that status may have itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +74,7 @@ class Amphorae:
     def __init__(self, context: Context, balancers: LoadBalancers) -> None:
         self._context = context
         self._balancers = balancers
+        self._shown = _Shown()
 
     def list(self, project_id: str | None = None) -> list[Amphora]:
         """In the order in which their load balancers were made."""
@@ -71,6 +84,54 @@ class Amphorae:
             records = {view.record.id: view.record for view in transaction.find(Kind.LOAD_BALANCER, query).views}
             placed = [(each, placement) for each, _, placement in transaction.placements() if each in records]
             return [_amphora(records[each], placement, zones) for each, placement in placed]
+
+    def page(self, query: Query, wanted: Mapping[str, Sequence[Value]]) -> tuple[Sequence[Amphora], bool]:
+        """Some of them, and whether more follow in the query's direction. ``query``: of their load balancers, but that
+        the marker is an amphora's id. ``wanted``: field of the amphora → its possible values. Reads about as many
+        load balancers as fit ``query`` and have to be passed over until the page is full. Raises Invalid for an unknown
+        marker."""
+        limit = query.limit or _AT_ONCE
+        query = self._narrowed(query, wanted)
+        found: Sequence[Amphora] = ()
+        with self._context.uow.read() as transaction:
+            zones = _zones(transaction)
+            more = all(query.filters.values()) and all(wanted.values())
+            while more and len(found) <= limit:
+                chunk = transaction.find(Kind.LOAD_BALANCER, replace(query, limit=max(limit + 1, _AT_ONCE)))
+                placed = transaction.placements_of([view.record.id for view in chunk.views])
+                amphorae = [
+                    _amphora(view.record, placement, zones)
+                    for view in chunk.views
+                    for placement in placed.get(view.record.id, ())
+                ]
+                fitting = [each for each in amphorae if _fits(each, wanted)]
+                found = [*fitting, *found] if query.reverse else [*found, *fitting]
+                more = chunk.more
+                if more:
+                    query = replace(query, marker=chunk.views[0 if query.reverse else -1].record.id)
+        page = found[-limit:] if query.reverse else found[:limit]
+        self._shown.note(page)
+        return page, len(found) > limit
+
+    def _narrowed(self, query: Query, wanted: Mapping[str, Sequence[Value]]) -> Query:
+        """Confined to what the store can know beforehand, with a marker that it knows."""
+        filters = dict(query.filters)
+        for identifier in wanted.get("id", ()):
+            try:
+                own = self.get(str(identifier)).load_balancer_id
+            except NotFound:
+                own = ""
+            filters["id"] = tuple(each for each in filters.get("id", (own,)) if each == own and own)
+        statuses = [_STATUSES.get(str(each), ()) for each in wanted.get("status", ())]
+        if statuses:
+            filters["provisioning_status"] = tuple(each.value for group in statuses for each in group)
+        if query.marker is None:
+            return replace(query, filters=filters)
+        try:
+            marker = self.get(query.marker).load_balancer_id
+        except NotFound as error:
+            raise Invalid(f"There is no object {query.marker!r} for a page to follow.", field="marker") from error
+        return replace(query, filters=filters, marker=marker)
 
     def get(self, identifier: str) -> Amphora:
         return self._found(identifier)[0]
@@ -101,8 +162,15 @@ class Amphorae:
         self._balancers.failover(amphora.load_balancer_id)
 
     def _found(self, identifier: str) -> tuple[Amphora, Placement]:
-        """An id does not tell of which load balancer it is, so all are looked through; a table without their parts."""
+        """An id does not tell of which load balancer it is, so all are looked through, a table without their parts,
+        unless it was shown a while ago."""
         with self._context.uow.read() as transaction:
+            noted = self._shown.load_balancer_of(identifier)
+            if noted is not None:
+                view = transaction.view(Kind.LOAD_BALANCER, noted)
+                for placement in transaction.placements_of([noted]).get(noted, ()) if view is not None else ():
+                    if view is not None and _id_of(noted, view.record.item.incarnation, placement) == identifier:  # type: ignore[attr-defined]
+                        return _amphora(view.record, placement, _zones(transaction)), placement
             placed = transaction.placements()
             known = [
                 (each, placement)
@@ -114,6 +182,30 @@ class Amphorae:
                 if view is not None and isinstance(view.record.item, LoadBalancer):
                     return _amphora(view.record, placement, _zones(transaction)), placement
         raise NotFound("Amphora", identifier)
+
+
+class _Shown:
+    """Of which load balancers the amphorae are that were shown last, as pages and what is done with them ask for these.
+    Nothing more than a hint: whether it is still so is looked up."""
+
+    def __init__(self) -> None:
+        self._load_balancers: dict[str, str] = {}
+
+    def note(self, amphorae: Iterable[Amphora]) -> None:
+        known = {each.id: each.load_balancer_id for each in amphorae}
+        kept = self._load_balancers
+        self._load_balancers = {**(kept if len(kept) < _NOTED else {}), **known}
+
+    def load_balancer_of(self, identifier: str) -> str | None:
+        return self._load_balancers.get(identifier)
+
+
+def _fits(amphora: Amphora, wanted: Mapping[str, Sequence[Value]]) -> bool:
+    for name, values in wanted.items():
+        value = getattr(amphora, name)
+        if (value.value if isinstance(value, Enum) else value) not in values:
+            return False
+    return True
 
 
 def _zones(transaction: Transaction) -> dict[str, str]:

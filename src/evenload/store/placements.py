@@ -3,6 +3,7 @@
 The rows of one load balancer go with it, and are changed only by who has locked it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -21,6 +22,10 @@ _READ_ALL = (
     .where(tables.LOAD_BALANCERS.c.port_id.is_not(None))
     .order_by(tables.LOAD_BALANCERS.c.position)
 )
+_READ_SOME = select(_TABLE.c.load_balancer_id, *_CODEC.columns).where(
+    _TABLE.c.load_balancer_id.in_(bindparam("trees", expanding=True))
+)
+_CHUNK = 900
 _KEY = (_TABLE.c.load_balancer_id == bindparam("tree")) & (_TABLE.c.agent == bindparam("name"))
 _INSERT = insert(_TABLE)
 _CHANGED: dict[str, Any] = {name: bindparam(name) for name in ("role", "applied_generation")}
@@ -34,6 +39,14 @@ def read_placements(connection: Connection, load_balancer_id: str) -> Placements
 
 def read_all_placements(connection: Connection) -> list[tuple[str, int, Placement]]:
     return [(row[0], row[1], _CODEC.decode(row, 2)) for row in connection.execute(_READ_ALL)]
+
+
+def read_placements_of(connection: Connection, load_balancer_ids: Sequence[str]) -> dict[str, Placements]:
+    found: dict[str, Placements] = {}
+    for start in range(0, len(load_balancer_ids), _CHUNK):
+        for row in connection.execute(_READ_SOME, {"trees": load_balancer_ids[start : start + _CHUNK]}):
+            found[row[0]] = (*found.get(row[0], ()), _CODEC.decode(row, 1))
+    return found
 
 
 def write_placements(connection: Connection, load_balancer_id: str, before: Placements, after: Placements) -> None:

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Select,
     String,
     and_,
-    case,
     false,
     func,
     literal,
@@ -89,14 +88,21 @@ def read_page(connection: Connection, kind: Kind, query: Query) -> Page[AnyRecor
     rows = BY_KIND[kind]
     if query.limit is not None and query.limit < 1:
         raise Invalid(f"A page of {query.limit} objects is none.", field="limit")
-    statement = select(*rows.columns).where(*_conditions(kind, query))
     keys = [_Key(_column(kind, name), descending != query.reverse) for name, descending in query.sort]
     if not any(key.column is rows.table.c.id for key in keys):
         keys.append(_Key(rows.table.c.id, query.reverse))
+    conditions = [*_conditions(kind, query)]
     if query.marker is not None:
-        statement = statement.where(_beyond(keys, _marker(connection, kind, keys, query)))
-    statement = statement.order_by(*(term for key in keys for term in key.order()))
-    found = _fetch(connection, statement, query.limit)
+        conditions += _beyond(keys, _marker(connection, kind, keys, query))
+    order = [key.order() for key in keys]
+    if query.limit is None:
+        statement = select(*rows.columns).where(*conditions).order_by(*order)
+    else:
+        # Which objects, first: all that has to be sorted for it is narrow, and mostly an index.
+        place = rows.table.c.position
+        chosen = select(place).where(*conditions).order_by(*order).limit(query.limit + 1).subquery()
+        statement = select(*rows.columns).join_from(chosen, rows.table, place == chosen.c.position).order_by(*order)
+    found = list(connection.execute(statement))
     more = query.limit is not None and len(found) > query.limit
     if more:
         found = found[: query.limit]
@@ -110,10 +116,6 @@ def read_count(connection: Connection, kind: Kind, query: Query) -> int:
     living = table.c.deleting.is_(False)
     statement = select(func.count()).select_from(table).where(*_conditions(kind, query), living)
     return int(connection.execute(statement).scalar_one())
-
-
-def _fetch(connection: Connection, statement: Select[Any], limit: int | None) -> list[Any]:
-    return list(connection.execute(statement if limit is None else statement.limit(limit + 1)))
 
 
 # ----------------------------------------------------------------------------------------------------------- filters
@@ -246,9 +248,33 @@ def _collated(element: _Bytewise, compiler: SQLCompiler, **options: Any) -> str:
     return f'{compiler.process(element.clauses, **options)} COLLATE "C"'
 
 
+class _Ascending(FunctionElement[Any]):
+    """An order in which NULL stands before every value. Only PostgreSQL has to be told."""
+
+    inherit_cache = True
+
+
+class _Descending(_Ascending):
+    """The other way round."""
+
+    inherit_cache = True
+
+
+@compiles(_Ascending)
+def _ascending(element: _Ascending, compiler: SQLCompiler, **options: Any) -> str:
+    word = "DESC" if isinstance(element, _Descending) else "ASC"
+    return f"{compiler.process(element.clauses, **options)} {word}"
+
+
+@compiles(_Ascending, "postgresql")
+def _nulls_told(element: _Ascending, compiler: SQLCompiler, **options: Any) -> str:
+    words = "DESC NULLS LAST" if isinstance(element, _Descending) else "ASC NULLS FIRST"
+    return f"{compiler.process(element.clauses, **options)} {words}"
+
+
 class _Key:
-    """One sort key. ``NULL`` is less than every value, said in SQL because databases differ in it; so they do in the
-    order of texts, which is that of their bytes here."""
+    """One sort key. ``NULL`` is less than every value, and texts are in the order of their bytes: databases differ in
+    both."""
 
     __slots__ = ("_sorted", "column", "descending")
 
@@ -257,11 +283,10 @@ class _Key:
         self.descending = descending
         self._sorted: ColumnElement[Any] = _Bytewise(column) if isinstance(column.type, String) else column
 
-    def order(self) -> Iterator[ColumnElement[Any]]:
+    def order(self) -> ColumnElement[Any]:
         if self.column.nullable:
-            present = case((self.column.is_(None), 0), else_=1)
-            yield present.desc() if self.descending else present.asc()
-        yield self._sorted.desc() if self.descending else self._sorted.asc()
+            return _Descending(self._sorted) if self.descending else _Ascending(self._sorted)
+        return self._sorted.desc() if self.descending else self._sorted.asc()
 
     def equal(self, value: Any) -> ColumnElement[bool]:
         return self.column.is_(None) if value is None else self.column == self._literal(value)
@@ -274,6 +299,12 @@ class _Key:
             return after
         before: ColumnElement[bool] = self._sorted < self._literal(value)
         return or_(before, self.column.is_(None)) if self.column.nullable else before
+
+    def at_least(self, value: Any) -> ColumnElement[bool]:
+        """Of a column that is never NULL, or in ascending order."""
+        same = self._literal(value)
+        found: ColumnElement[bool] = self._sorted <= same if self.descending else self._sorted >= same
+        return found
 
     def _literal(self, value: Any) -> BindParameter[Any]:
         """As a parameter also where it is true or false, which SQLAlchemy would otherwise not compare by order."""
@@ -292,14 +323,18 @@ def _marker(connection: Connection, kind: Kind, keys: Sequence[_Key], query: Que
     return list(row)
 
 
-def _beyond(keys: Sequence[_Key], values: Sequence[Any]) -> ColumnElement[bool]:
-    """Behind the marker: a later first key, or an equal first and a later second one, and so on."""
+def _beyond(keys: Sequence[_Key], values: Sequence[Any]) -> Iterator[ColumnElement[bool]]:
+    """Behind the marker: a later first key, or an equal first and a later second one, and so on. That the first key is
+    not an earlier one follows from it; said by itself, it is where an index begins to be read."""
     alternatives: list[ColumnElement[bool]] = []
     same: ColumnElement[bool] = true()
     for key, value in zip(keys, values, strict=True):
         alternatives.append(and_(same, key.beyond(value)))
         same = and_(same, key.equal(value))
-    return or_(*alternatives)
+    yield or_(*alternatives)
+    first, value = keys[0], values[0]
+    if value is not None and not (first.descending and first.column.nullable):
+        yield first.at_least(value)
 
 
 def _views(connection: Connection, kind: Kind, rows: RecordTable[Any], found: Sequence[Any]) -> list[View[AnyRecord]]:

@@ -4,7 +4,7 @@ It hands each question and each change to the module of its table, locks rows wh
 notes what the agents are to be told. It begins and ends nothing; unit_of_work.py does.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -15,7 +15,7 @@ from evenload.model.catalogue import AnyEntry, Entry
 from evenload.model.enums import Kind
 from evenload.model.held_port import HeldPort
 from evenload.model.network import Network, Port, Subnet
-from evenload.model.placement import Placement
+from evenload.model.placement import Placement, Placements
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import DEFAULT_ZONE
 from evenload.model.stored_secret import AnyStored, Sealed, Stored
@@ -133,6 +133,9 @@ class SqlTransaction:
 
     def placements(self) -> list[tuple[str, int, Placement]]:
         return placements.read_all_placements(self._connection)
+
+    def placements_of(self, load_balancer_ids: Sequence[str]) -> dict[str, Placements]:
+        return placements.read_placements_of(self._connection, load_balancer_ids)
 
     def pending_since(self, moment: datetime) -> list[str]:
         return trees.read_pending_since(self._connection, moment)

@@ -118,3 +118,67 @@ def test_they_are_for_administrators(world: World) -> None:
     ):
         world.call(method, each, user="blue:member", expect=403)
         world.call(method, each.replace(path, f"{AMPHORAE}/{NOWHERE}"), expect=200 if each == AMPHORAE else 404)
+
+
+@pytest.fixture
+def many(world: World) -> list[Any]:
+    """Amphorae of 130 load balancers, in order."""
+    subnet = world.shared_subnet_at("10.1.0.0/16")
+    made = [
+        world.balancer(subnet, user="red:member" if number in (99, 129) else "blue:member") for number in range(130)
+    ]
+    listed = world.get(AMPHORAE)["amphorae"]
+    assert [each["loadbalancer_id"] for each in listed] == [each["id"] for each in made]
+    return list(listed)
+
+
+def page(world: World, query: str) -> tuple[list[str], list[str]]:
+    found = world.get(AMPHORAE, query_string=query)
+    return [each["id"] for each in found["amphorae"]], [each["rel"] for each in found["amphorae_links"]]
+
+
+def test_pages_are_cut_where_the_whole_list_would_be(world: World, many: list[Any]) -> None:
+    ids = [each["id"] for each in many]
+    last = many[-1]
+    assert page(world, "limit=60") == (ids[:60], ["next"])
+    assert page(world, f"limit=60&marker={ids[59]}") == (ids[60:120], ["next", "previous"])
+    assert page(world, f"limit=60&marker={ids[119]}") == (ids[120:], ["previous"])
+    assert page(world, f"limit=2&marker={ids[120]}&page_reverse=true") == (ids[118:120], ["next", "previous"])
+    assert page(world, "limit=3&sort=loadbalancer_id:desc")[0] == [
+        each["id"] for each in sorted(many, key=lambda each: each["loadbalancer_id"], reverse=True)[:3]
+    ]
+    assert page(world, "limit=3&sort=id")[0] == sorted(ids)[:3]
+    assert page(world, "limit=1&sort=role,created_at:desc")[0] == [last["id"]]
+    for query, found in (
+        ("project_id=red", [ids[99], ids[129]]),
+        ("project_id=red&limit=1", ids[99:100]),
+        (f"id={ids[5]}", [ids[5]]),
+        (f"id={ids[5]}&loadbalancer_id={last['loadbalancer_id']}", []),
+        (f"id={NOWHERE}", []),
+        (f"vrrp_ip={last['vrrp_ip']}", [last["id"]]),
+        (f"vrrp_ip={last['vrrp_ip']}&ha_ip=10.1.0.3", []),
+        (f"ha_port_id={last['ha_port_id']}&cached_zone=nova", [last["id"]]),
+        (f"compute_id={last['compute_id']}&limit=2", ids[:2]),
+        (f"compute_id={NOWHERE}", []),
+        ("status=PENDING_CREATE&limit=1", ids[:1]),
+        ("status=ALLOCATED", []),
+        ("role=MASTER", []),
+        ("image_id=x", []),
+        ("cert_busy=false&limit=1", ids[:1]),
+        ("cert_busy=true", []),
+    ):
+        assert page(world, query)[0] == found, query
+    for nonsense in (f"marker={NOWHERE}", "created_at=yesterday", "sort=cheese", "cert_busy=perhaps"):
+        world.call("GET", AMPHORAE, query_string=nonsense, expect=400)
+
+
+def test_a_page_reads_no_more_than_it_shows(world: World, many: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor do the places of all others count."""
+
+    def all_of_them(_: Any) -> Any:
+        raise AssertionError("the placements of all load balancers were read")
+
+    monkeypatch.setattr("evenload.store.transaction.SqlTransaction.placements", all_of_them)
+    ids, _ = page(world, "limit=100")
+    assert page(world, f"limit=100&marker={ids[-1]}")[0] == [each["id"] for each in many[100:]]
+    assert world.get(f"{AMPHORAE}/{ids[3]}")["amphora"]["id"] == ids[3]

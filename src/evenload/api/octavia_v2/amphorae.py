@@ -2,16 +2,19 @@
 have is null."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import falcon
 
 from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
-from evenload.api.fields import truth_of
+from evenload.api.fields import address_or_text, truth_of
 from evenload.api.octavia_v2.present import moment, present_statistics
-from evenload.api.octavia_v2.whole_lists import answer_whole, chosen_fields
-from evenload.api.paging import Column, read_fields, read_list
+from evenload.api.octavia_v2.whole_lists import answer_selected, chosen_fields
+from evenload.api.paging import Column, Wanted, read_fields, read_list
+from evenload.api.selection import select
 from evenload.model.errors import Invalid
+from evenload.model.query import Query, Value
 from evenload.service.amphorae import Amphora, Amphorae
 
 Json = dict[str, Any]
@@ -25,13 +28,23 @@ _NOTHING = (
     "image_id",
     "compute_flavor",
 )
-_FILTERED = (
-    *("id", "loadbalancer_id", "compute_id", "role", "status", "vrrp_ip", "ha_ip", "vrrp_port_id", "ha_port_id"),
-    *("cached_zone", "created_at", "updated_at"),
-)
+_OF_BALANCERS = {
+    "loadbalancer_id": "id",
+    "vrrp_ip": "vip_address",
+    "ha_ip": "vip_address",
+    "vrrp_port_id": "port_id",
+    "ha_port_id": "port_id",
+    "created_at": "created_at",
+    "updated_at": "updated_at",
+}
+"""What an amphora has of its load balancer: its name → the model's name there. Pages in an order of these are cut by
+the store, in any other from the whole list."""
+_OWN = {"id": "id", "compute_id": "host_id", "role": "role", "status": "status", "cached_zone": "zone"}
 _COLUMNS: Mapping[str, Column] = {
-    **{name: Column(model=name, read=str) for name in (*_FILTERED, *_NOTHING)},
-    "cert_busy": Column(model="cert_busy", read=truth_of),
+    **{name: Column(model=name, read=address_or_text if name.endswith("_ip") else str) for name in _OF_BALANCERS},
+    **{name: Column(model=name, read=str) for name in _OWN},
+    **{name: Column(model=name, read=str, constant=True) for name in _NOTHING},
+    "cert_busy": Column(model="cert_busy", read=truth_of, constant=True, value=False),
 }
 
 
@@ -54,6 +67,24 @@ def present_amphora(amphora: Amphora) -> Json:
     }
 
 
+def _asked(wanted: Wanted) -> tuple[Query, dict[str, tuple[Value, ...]]]:
+    """Of load balancers, in the model's names, and of the amphorae themselves."""
+    query = wanted.query
+    balancers: dict[str, tuple[Value, ...]] = {}
+    own: dict[str, tuple[Value, ...]] = {}
+    for name, values in query.filters.items():
+        if name in _OWN:
+            own[_OWN[name]] = values
+            continue
+        model = _OF_BALANCERS[name]
+        balancers[model] = tuple(value for value in values if value in balancers.get(model, values))
+    if wanted.project_id is not None:
+        balancers["project_id"] = (wanted.project_id,)
+    sort = {_OF_BALANCERS[name]: descending for name, descending in query.sort}
+    order = (*sort.items(), *((name, False) for name in ("created_at", "id") if name not in sort))
+    return replace(query, filters=balancers, sort=order), own
+
+
 class _Resource:
     def __init__(self, facade: Facade, service: Amphorae) -> None:
         self._facade = facade
@@ -73,9 +104,22 @@ class AmphoraCollection(_Resource):
         self._require(request, "get_all")
         limit = self._facade.settings.page_limit
         wanted = read_list(parameters_of(request), _COLUMNS, page_limit=limit, tags=False, default_sort=())
-        shown = [present_amphora(each) for each in self._service.list(wanted.project_id)]
-        answer_whole(
-            self._facade, request, response, wanted, shown, plural="amphorae", links_key="amphorae_links", key="id"
+        query = wanted.query
+        if all(name in _OF_BALANCERS for name, _ in query.sort):
+            found, more = self._service.page(*_asked(wanted))
+            page = [present_amphora(each) for each in found]
+        else:
+            page, more = select([present_amphora(each) for each in self._service.list(wanted.project_id)], query)
+        answer_selected(
+            self._facade,
+            request,
+            response,
+            wanted,
+            page,
+            more=more,
+            plural="amphorae",
+            links_key="amphorae_links",
+            key="id",
         )
 
     def on_delete(self, request: falcon.Request, response: falcon.Response) -> None:

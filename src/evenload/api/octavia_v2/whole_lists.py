@@ -44,6 +44,22 @@ def answer_whole(
 ) -> None:
     """``links_key`` None: of a list that has no links."""
     page, more = select(objects, wanted.query, key=key)
+    answer_selected(facade, request, response, wanted, page, more=more, plural=plural, links_key=links_key, key=key)
+
+
+def answer_selected(
+    facade: Facade,
+    request: falcon.Request,
+    response: falcon.Response,
+    wanted: Wanted,
+    page: Sequence[Json],
+    *,
+    more: bool,
+    plural: str,
+    links_key: str | None,
+    key: str,
+) -> None:
+    """A page that was chosen already."""
     content: Json = {plural: [chosen_fields(each, wanted.fields) for each in page]}
     if links_key is not None:
         names = [each[key] for each in page]
