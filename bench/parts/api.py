@@ -1,13 +1,18 @@
-"""The API by itself: one client on one kept connection, one request after the other. No goal, for comparison."""
+"""The API by itself: one client on one kept connection, one request after the other, for comparison; members changed
+all at once on the real data plane; and what requests cost the server (api_cost.py)."""
 
 import time
 from collections.abc import Callable
+from typing import Any
 
+from bench.parts import api_cost
 from bench.room import BACKENDS, Room
-from bench.rows import Row, row
+from bench.rows import Goal, Row, row
 from bench.service import LBAAS, Service
 
 REQUESTS = 200
+_BATCHES = {50: (20, Goal(p50=30)), 1000: (5, Goal(p50=500))}
+"""Members at once: how often, and the goal in milliseconds until ACTIVE."""
 
 
 def measure(room: Room, service: Service) -> list[Row]:
@@ -32,7 +37,24 @@ def measure(room: Room, service: Service) -> list[Row]:
             samples = [_milliseconds(request, number) for number in range(REQUESTS)]
             rows += [row(name, "ms", samples), row(f"{name}-rate", "1/s", [1000 * REQUESTS / sum(samples)])]
         service.await_active([balancer["id"]])
-    return rows
+        for members_at_once, (rounds, goal) in _BATCHES.items():
+            rows.append(_batches(service, balancer, members, members_at_once, rounds, goal))
+    return [*rows, *api_cost.measure(room)]
+
+
+def _batches(service: Service, balancer: Any, path: str, number: int, rounds: int, goal: Goal) -> Row:
+    """PUT of all members, of which each gets another weight, until the load balancer is ACTIVE again."""
+    addresses = [f"10.77.{2 + place // 250}.{1 + place % 250}" for place in range(number)]
+    samples = []
+    for weight in range(1, rounds + 2):
+        members = [{"address": address, "protocol_port": 80, "weight": weight} for address in addresses]
+
+        def change(_: int, members: Any = members) -> None:
+            service.api.send("PUT", path, {"members": members})
+            service.await_active([balancer["id"]])
+
+        samples.append(_milliseconds(change, weight))
+    return row(f"api-batch-{number}", "ms", samples[1:], goal)  # the first one makes them
 
 
 def _milliseconds(request: Callable[[int], object], number: int) -> float:

@@ -17,7 +17,9 @@ def amphora_of(world: World, balancer: Any) -> Any:
 
 def test_each_load_balancer_has_one(world: World) -> None:
     subnet = world.shared_subnet()
-    one, other = world.balancer(subnet), world.balancer(subnet, user="red:member")
+    one = world.balancer(subnet)
+    world.clock.advance(1)
+    other = world.balancer(subnet, user="red:member")
     world.v1_pool()  # stands alone, on no host
     fresh = amphora_of(world, one)
     [agent] = world.get("/v2.0/agents")["agents"]
@@ -124,9 +126,10 @@ def test_they_are_for_administrators(world: World) -> None:
 def many(world: World) -> list[Any]:
     """Amphorae of 130 load balancers, in order."""
     subnet = world.shared_subnet_at("10.1.0.0/16")
-    made = [
-        world.balancer(subnet, user="red:member" if number in (99, 129) else "blue:member") for number in range(130)
-    ]
+    made = []
+    for number in range(130):
+        world.clock.advance(1)
+        made.append(world.balancer(subnet, user="red:member" if number in (99, 129) else "blue:member"))
     listed = world.get(AMPHORAE)["amphorae"]
     assert [each["loadbalancer_id"] for each in listed] == [each["id"] for each in made]
     return list(listed)

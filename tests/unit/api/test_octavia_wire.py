@@ -214,7 +214,7 @@ def test_statistics_status_and_failover(world: World) -> None:
     result = world.call("PUT", f"{path}/failover")
     assert (result.status_code, result.text) == (202, "")
     assert world.get(path)["loadbalancer"]["provisioning_status"] == "PENDING_UPDATE"
-    world.call("POST", f"{path}/failover", expect=405)
+    world.call("POST", f"{path}/failover", expect=400)
 
 
 # ---------------------------------------------------------------------------------------------------------- single call

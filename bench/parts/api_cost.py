@@ -1,0 +1,234 @@
+"""What requests cost the server, apart from the data plane: the service without a machine, on SQLite and on PostgreSQL.
+
+Reads by wrk over one connection and over eight, writes by a small client. The roles are processes, so that the agent's
+own work is not counted.
+"""
+
+import random
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from demo.service import Service as Process
+from sqlalchemy import create_engine, text
+from tests.databases import running_databases
+
+from bench.memory import resident
+from bench.parts.unfriendly import cpu_seconds
+from bench.room import Room
+from bench.rows import Goal, Row, percentile, ratios, row
+from bench.service import LBAAS, Api
+from bench.wrk import on_loopback
+
+KINDS = ("sqlite", "postgresql")
+PAGE = 100
+MANY = 10_000
+_SECONDS = 2
+_ROUNDS = 5
+_CONNECTIONS = 8
+_CREATIONS = 100
+_LOOKS = 10
+_CHEAP = {"list": Goal(p50=2.5), "one": Goal(p50=0.5), "tree": Goal(p50=2)}
+_CREATION = Goal(p50=4)
+_NO_DEARER = Goal(p50=1.2)
+_NO_SLOWER = Goal(p50=1, more_is_better=True)
+_MEMORY = Goal(p50=100)
+_START = Goal(p50=1.5)
+_PAGES = Goal(p50=1.5, p95=1.5)
+_SUBNET = str(uuid.UUID(int=7))
+"""Without a machine any name is that of a subnet."""
+_FIELDS = (
+    *("id", "name", "description", "project_id", "admin_state_up", "provider", "provisioning_status"),
+    *("operating_status", "created_at", "updated_at", "vip_address", "vip_subnet_id", "vip_network_id"),
+    *("vip_port_id", "flavor_id", "availability_zone"),
+)
+_RANDOM = random.Random(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A running service without a machine, and where its rows are."""
+
+    kind: str
+    process: Process
+    api: Api
+    url: str
+
+    @property
+    def server(self) -> int:
+        return self.process.roles()["server"]
+
+
+def measure(room: Room) -> list[Row]:
+    rows = []
+    with running_databases() as databases:
+        for kind in KINDS:
+            url = None if kind == "sqlite" else databases.empty(kind).url
+            with _running(room, kind, url) as (site, seconds):
+                rows += [row(f"api-{kind}-start", "s", [seconds], _START), *_measure(site)]
+    return rows
+
+
+@contextmanager
+def _running(room: Room, kind: str, url: str | None) -> Iterator[tuple[Site, float]]:
+    """The site, and the seconds from its second start to the first answer: the first one makes the database."""
+    state = room.lab.directory / f"api-{kind}"
+    connection = url or f"sqlite:///{state}/server/evenload.sqlite"
+    process = Process(
+        room.lab,
+        name=f"api-{kind}",
+        sections={
+            "DEFAULT": {"state_path": str(state)},
+            "agent": {"host": "noop"},
+            "ports": {"provider": "noop"},
+            **({"database": {"connection": url}} if url is not None else {}),
+        },
+    )
+    process.start()
+    process.stop()
+    seconds = process.start()
+    api = Api(process.port)
+    try:
+        _await_agent(api)
+        yield Site(kind=kind, process=process, api=api, url=connection), seconds
+    except Exception:
+        print(f"The end of the service's log:\n{process.tail()}", file=sys.stderr)
+        raise
+    finally:
+        api.close()
+        process.stop()
+
+
+def _await_agent(api: Api, timeout: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout
+    while not api.send("GET", "/v2.0/agents")["agents"]:
+        if time.monotonic() > deadline:
+            raise RuntimeError("no agent has registered")
+        time.sleep(0.05)
+
+
+def _measure(site: Site) -> list[Row]:
+    tree = _create(site.api, listeners=[_listener(port) for port in (80, 81, 82, 83)])
+    for number in range(PAGE - 1):
+        _create(site.api, name=f"n{number:05}")
+    one = f"{LBAAS}/loadbalancers/{tree}"
+    rows: list[Row] = []
+    for name, path in (("list", f"{LBAAS}/loadbalancers?limit={PAGE}"), ("one", one), ("tree", f"{one}/status")):
+        rows += _reads(site, name, path)
+    whole = _looks(site.api, "limit=100")
+    rows.append(_creations(site))
+    rows.append(row(f"api-{site.kind}-rss", "MiB", [resident(site.server) / 1024], _MEMORY))
+    _multiply(site.url, MANY)
+    return [*rows, _pages(site, whole)]
+
+
+# --------------------------------------------------------------------------------------------------------------- reads
+
+
+def _reads(site: Site, name: str, path: str) -> list[Row]:
+    alone, together = [], []
+    for _ in range(_ROUNDS):
+        alone.append(_load(site, path, 1))
+        together.append(_load(site, path, _CONNECTIONS))
+    costs = ratios([cost for _, cost in together], [cost for _, cost in alone])
+    rates = ratios([rate for rate, _ in together], [rate for rate, _ in alone])
+    word = f"api-{site.kind}-{name}"
+    return [
+        row(f"{word}-cpu", "ms", [cost for _, cost in alone], _CHEAP[name]),
+        row(f"{word}-cpu-8", "8 to 1", costs, _NO_DEARER),
+        row(f"{word}-rate", "1/s", [rate for rate, _ in alone], more_is_better=True),
+        row(f"{word}-rate-8", "8 to 1", rates, _NO_SLOWER),
+    ]
+
+
+def _load(site: Site, path: str, connections: int) -> tuple[float, float]:
+    """Requests a second, and the server's milliseconds of CPU for each."""
+    before = cpu_seconds(site.server)
+    count = on_loopback(f"{site.process.url}{path}", connections=connections, seconds=_SECONDS)
+    if count.failed or not count.requests:
+        raise RuntimeError(f"{count.failed} of {count.requests} requests failed")
+    return count.requests / _SECONDS, 1000 * (cpu_seconds(site.server) - before) / count.requests
+
+
+# -------------------------------------------------------------------------------------------------------------- writes
+
+
+def _create(api: Api, **more: Any) -> str:
+    body = {"loadbalancer": {"vip_subnet_id": _SUBNET, **more}}
+    return str(api.send("POST", f"{LBAAS}/loadbalancers", body)["loadbalancer"]["id"])
+
+
+def _listener(port: int) -> Mapping[str, Any]:
+    members = [{"address": f"10.9.0.{number}", "protocol_port": port} for number in range(1, 11)]
+    pool = {"name": f"p{port}", "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN", "members": members}
+    return {"protocol": "HTTP", "protocol_port": port, "default_pool": pool}
+
+
+def _creations(site: Site) -> Row:
+    """The server's CPU for each POST, with what it does for the agent that reports each as done."""
+    costs = []
+    for _ in range(_ROUNDS):
+        before = cpu_seconds(site.server)
+        for _ in range(_CREATIONS // _ROUNDS):
+            _create(site.api)
+        costs.append(1000 * (cpu_seconds(site.server) - before) * _ROUNDS / _CREATIONS)
+    return row(f"api-{site.kind}-post-cpu", "ms", costs, _CREATION)
+
+
+# --------------------------------------------------------------------------------------------------------------- pages
+
+
+def _multiply(url: str, wanted: int) -> None:
+    """Rows of load balancers like the first one's, in the database itself: to ask for them all would take minutes."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        first = connection.execute(text("SELECT * FROM load_balancers ORDER BY position LIMIT 1")).mappings().one()
+        there = connection.execute(text("SELECT count(*) FROM load_balancers")).scalar_one()
+        names = [name for name in first if name != "position"]
+        rows = [{**{name: first[name] for name in names}, **_other(number)} for number in range(wanted - there)]
+        columns = ", ".join(names)
+        values = ", ".join(f":{name}" for name in names)
+        connection.execute(text(f"INSERT INTO load_balancers ({columns}) VALUES ({values})"), rows)
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("ANALYZE load_balancers"))
+    engine.dispose()
+
+
+def _other(number: int) -> Mapping[str, Any]:
+    identifier, port = (str(uuid.UUID(int=_RANDOM.getrandbits(128))) for _ in range(2))
+    return {
+        "id": identifier,
+        "port_id": port,
+        "name": f"m{_RANDOM.randrange(10**6):06}",
+        "vip_address": f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}",
+        "created_at": f"2026-01-{1 + number % 28:02} 10:00:00.{number:06}",
+    }
+
+
+def _pages(site: Site, whole: Sequence[float]) -> Row:
+    """Pages of a hundred of ten thousand, by every filter and in every order, against a hundred of a hundred."""
+    [one] = site.api.send("GET", f"{LBAAS}/loadbalancers?limit=1&sort=id")["loadbalancers"]
+    queries = ["", f"marker={one['id']}"]
+    for name in _FIELDS:
+        queries += [f"sort={name}", f"sort={name}:desc", f"sort={name}&marker={one['id']}"]
+        if one[name] is not None:
+            queries.append(f"{name}={one[name]}")
+    base = percentile(whole, 50)
+    found = {query: percentile(_looks(site.api, f"limit={PAGE}&{query}"), 50) / base for query in queries}
+    worst = max(found, key=lambda query: found[query])
+    print(f"{site.kind}: the dearest page is {worst} ({found[worst]:.2f})", file=sys.stderr)
+    return row(f"api-{site.kind}-pages", "10,000 to 100", list(found.values()), _PAGES)
+
+
+def _looks(api: Api, query: str) -> list[float]:
+    path = f"{LBAAS}/loadbalancers?{query}"
+    samples = []
+    for _ in range(_LOOKS):
+        begun = time.monotonic_ns()
+        api.send("GET", path)
+        samples.append((time.monotonic_ns() - begun) / 1e6)
+    return samples
