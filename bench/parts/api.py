@@ -44,10 +44,10 @@ def measure(room: Room, service: Service) -> list[Row]:
 
 def _batches(service: Service, balancer: Any, path: str, number: int, rounds: int, goal: Goal) -> Row:
     """PUT of all members, of which each gets another weight, until the load balancer is ACTIVE again."""
-    addresses = [f"10.77.{2 + place // 250}.{1 + place % 250}" for place in range(number)]
+    places = [{"address": BACKENDS[place % 2], "protocol_port": 1000 + place} for place in range(number)]
     samples = []
     for weight in range(1, rounds + 2):
-        members = [{"address": address, "protocol_port": 80, "weight": weight} for address in addresses]
+        members = [{**place, "weight": weight} for place in places]
 
         def change(_: int, members: Any = members) -> None:
             service.api.send("PUT", path, {"members": members})

@@ -19,8 +19,10 @@ from tests.unit.api.conftest import LBAAS, Furnished, World
 
 from evenload.api.octavia_v2 import openapi as octavia
 from evenload.api.openapi import document
+from evenload.model.desired import Health, Statistics
 
 PATHS = octavia.paths()
+AMPHORAE = "/v2.0/octavia/amphorae"
 OPERATIONS = [
     (method, path, each)
     for path, operations in PATHS.items()
@@ -54,7 +56,7 @@ def test_every_path_of_the_service_is_described_with_its_methods(world: World) -
     routes = {
         route.path: {each.method for each in route.methods if not each.internal}
         for route in falcon.inspect.inspect_routes(world.client.app)
-        if route.path.startswith(f"{LBAAS}/")
+        if route.path.startswith((f"{LBAAS}/", AMPHORAE))
     }
     described = {path: set(operations) for path, operations in PATHS.items()}
     assert {path for path, methods in routes.items() if methods} == set(described)
@@ -100,6 +102,7 @@ class Filling:
             "flavors/{key}": flavors,
             "flavorprofiles/{key}": profiles,
             "providers/{name}": ["evenload", "octavia"],
+            "amphorae/{id}": [each["id"] for each in world.get(AMPHORAE)["amphorae"]],
         }
 
     def fill(self, case: Any) -> None:
@@ -120,6 +123,8 @@ class Filling:
 
 def furnish_further(furnished: Furnished) -> None:
     world = furnished.world
+    counted = {furnished.listener["id"]: Statistics(bytes_in=1)}
+    world.gateway.health("host-1", [Health(load_balancer_id=furnished.balancer["id"], statuses={}, statistics=counted)])
     rule = {"type": "HEADER", "compare_type": "EQUAL_TO", "key": "X-Test", "value": "x"}
     policy = {"listener_id": furnished.listener["id"], "action": "REJECT", "rules": [rule]}
     world.post(f"{LBAAS}/l7policies", {"l7policy": policy})

@@ -19,7 +19,7 @@ from evenload.service.amphorae import Amphora, Amphorae
 
 Json = dict[str, Any]
 
-_NOTHING = (
+NOTHING = (
     "lb_network_ip",
     "cert_expiration",
     "vrrp_interface",
@@ -40,10 +40,10 @@ _OF_BALANCERS = {
 """What an amphora has of its load balancer: its name → the model's name there. Pages in an order of these are cut by
 the store, in any other from the whole list."""
 _OWN = {"id": "id", "compute_id": "host_id", "role": "role", "status": "status", "cached_zone": "zone"}
-_COLUMNS: Mapping[str, Column] = {
+COLUMNS: Mapping[str, Column] = {
     **{name: Column(model=name, read=address_or_text if name.endswith("_ip") else str) for name in _OF_BALANCERS},
     **{name: Column(model=name, read=str) for name in _OWN},
-    **{name: Column(model=name, read=str, constant=True) for name in _NOTHING},
+    **{name: Column(model=name, read=str, constant=True) for name in NOTHING},
     "cert_busy": Column(model="cert_busy", read=truth_of, constant=True, value=False),
 }
 
@@ -63,7 +63,7 @@ def present_amphora(amphora: Amphora) -> Json:
         "cached_zone": amphora.zone,
         "created_at": moment(amphora.created_at),
         "updated_at": moment(amphora.updated_at),
-        **dict.fromkeys(_NOTHING),
+        **dict.fromkeys(NOTHING),
     }
 
 
@@ -103,7 +103,7 @@ class AmphoraCollection(_Resource):
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         self._require(request, "get_all")
         limit = self._facade.settings.page_limit
-        wanted = read_list(parameters_of(request), _COLUMNS, page_limit=limit, tags=False, default_sort=())
+        wanted = read_list(parameters_of(request), COLUMNS, page_limit=limit, tags=False, default_sort=())
         query = wanted.query
         if all(name in _OF_BALANCERS for name, _ in query.sort):
             found, more = self._service.page(*_asked(wanted))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from evenload.api.attributes import Attribute, Part, Schema, nullable
 from evenload.api.fields import JsonSchema
 from evenload.api.octavia_v2 import members, schema
+from evenload.api.octavia_v2 import openapi_amphorae as amphorae
 from evenload.api.octavia_v2 import openapi_offers as offers
 from evenload.api.octavia_v2.present import READERS, TABLES
 from evenload.api.octavia_v2.resources import COLUMNS, WORDS
@@ -135,7 +136,7 @@ def components() -> dict[str, JsonSchema]:
     made["Statistics"] = _STATISTICS
     made["Quota"] = _quota()
     made["QuotaUpdate"] = schema.QUOTA.json_update
-    return made | offers.components()
+    return made | offers.components() | amphorae.components(_TIME)
 
 
 def _tree(made: Mapping[str, JsonSchema]) -> JsonSchema:
@@ -236,7 +237,7 @@ def paths() -> Paths:
         }
     found["/loadbalancers/{id}/failover"] = {"PUT": Operation(summary="Build it anew", status=202)}
     found |= {**_quotas(), **offers.paths()}
-    return {f"{_PREFIX}{path}": operations for path, operations in found.items()}
+    return {**{f"{_PREFIX}{path}": operations for path, operations in found.items()}, **amphorae.paths()}
 
 
 def _quotas() -> dict[str, dict[str, Operation]]:
