@@ -6,9 +6,11 @@ The interpreter runs nothing else while one call of the encoder lasts: no call g
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 _AT_ONCE = 2000
+_PLAIN = frozenset({str, int, bool, float, NoneType})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +22,18 @@ class Encoded:
 
 def encode(value: Any) -> str:
     """ASCII. ``value`` consists of what ``json.dumps`` takes, with text as names, and of ``Encoded``."""
-    return "".join(_pieces(value))
+    return "".join(_pieces_of_object(value) if isinstance(value, dict) and value else _pieces(value))
 
 
 def _pieces(value: Any) -> Iterator[str]:
     if isinstance(value, Encoded):
         yield value.text
+    elif isinstance(value, (list, tuple)) and value:
+        yield from _pieces_of_list(value)
     elif _weight(value) <= _AT_ONCE:
         yield json.dumps(value)
-    elif isinstance(value, dict):
-        yield from _pieces_of_object(value)
     else:
-        yield from _pieces_of_list(value)
+        yield from _pieces_of_object(value)
 
 
 def _pieces_of_object(value: dict[str, Any]) -> Iterator[str]:
@@ -79,8 +81,9 @@ def _weight(value: Any) -> int:
         return 0
     weight = len(value)
     for each in value.values() if isinstance(value, dict) else value:
+        if type(each) in _PLAIN or not each:  # almost all are: no more is asked of these
+            continue
         if weight > _AT_ONCE:
             break
-        if isinstance(each, (dict, list, tuple, Encoded)):
-            weight += _weight(each)
+        weight += _weight(each)
     return weight

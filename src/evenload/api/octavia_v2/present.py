@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from enum import Enum
+from types import NoneType
 from typing import Any
 
 from evenload.api.attributes import Attribute, Part, Schema
@@ -31,10 +32,19 @@ _MAX_STATUSES = 100_000
 
 def moment(value: datetime | None) -> str | None:
     """UTC without zone, as clients parse it."""
-    return None if value is None else value.astimezone(UTC).replace(tzinfo=None).isoformat()
+    if value is None:
+        return None
+    universal = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return universal.replace(tzinfo=None).isoformat()
+
+
+_AS_IT_IS = frozenset({str, int, bool, NoneType})
+"""Types of values that answers show unchanged: almost all."""
 
 
 def _wire(value: Any) -> Any:
+    if type(value) in _AS_IT_IS:
+        return value
     if isinstance(value, Enum):
         return value.value
     return list(value) if isinstance(value, tuple) else value
