@@ -23,6 +23,8 @@ from evenload.model.desired import Health, Statistics
 
 PATHS = octavia.paths()
 AMPHORAE = "/v2.0/octavia/amphorae"
+CONFLICTING = ("DELETE", f"{AMPHORAE}/{{id}}")
+"""Always refused here: no amphora is in ERROR."""
 OPERATIONS = [
     (method, path, each)
     for path, operations in PATHS.items()
@@ -166,4 +168,5 @@ def test_answers_are_as_described(furnished: Furnished, method: str, path: str, 
         case.validate_response(response, checks=_CHECKS)
 
     holds()
-    assert mode is GenerationMode.NEGATIVE or method in ("POST", "PUT") or PATHS[path][method].status in answered
+    seldom = mode is GenerationMode.NEGATIVE or method in ("POST", "PUT") or (method, path) == CONFLICTING
+    assert seldom or PATHS[path][method].status in answered
