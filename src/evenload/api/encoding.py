@@ -4,7 +4,7 @@ The interpreter runs nothing else while one call of the encoder lasts: no call g
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any
@@ -45,7 +45,7 @@ def _pieces_of_object(value: dict[str, Any]) -> Iterator[str]:
     yield "}"
 
 
-def _pieces_of_list(values: list[Any]) -> Iterator[str]:
+def _pieces_of_list(values: Sequence[Any]) -> Iterator[str]:
     before = "["
     for batch in _batches(values):
         yield before
@@ -57,7 +57,7 @@ def _pieces_of_list(values: list[Any]) -> Iterator[str]:
     yield "]"
 
 
-def _batches(values: list[Any]) -> Iterator[list[Any]]:
+def _batches(values: Sequence[Any]) -> Iterator[list[Any]]:
     """Neighbours that can be encoded at once; an element that is too large for that is alone."""
     batch: list[Any] = []
     room = _AT_ONCE
