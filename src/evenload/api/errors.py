@@ -87,6 +87,7 @@ _NEUTRON_TYPES: Mapping[type[Rejected], str] = {
     AddressesExhausted: "IpAddressGenerationFailure",
 }
 """Others are called as in the model."""
+_OCTAVIAS_OWN = ("/v2/lbaas", "/v2.0/lbaas", "/v2/octavia", "/v2.0/octavia")
 _BEFORE_HANDLERS = frozenset({404, 405, 406})
 """Of Falcon's own errors, those about the address and what comes with it."""
 
@@ -167,9 +168,11 @@ class Errors:
         kind = type(error).__name__.replace("RouteNotFound", "NotFound")
         status = int(error.status_code)
         text = error.description or error.title or ""
+        outside = status in _BEFORE_HANDLERS
         if isinstance(error, falcon.HTTPRouteNotFound):
             text = f"There is nothing at {shown(request.path)}: load balancers and their networks are served here."
-        _answer(request, response, status, text, kind, outside=status in _BEFORE_HANDLERS)
+            outside = request.path.startswith(_OCTAVIAS_OWN)  # others' clients print what they know of
+        _answer(request, response, status, text, kind, outside=outside)
 
     def _unavailable(self, request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
         _log.error("a request could not be served", path=request.path, reason=str(error))

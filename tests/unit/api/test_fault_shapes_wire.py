@@ -19,7 +19,7 @@ def shape(fault: Mapping[str, Any]) -> set[str]:
 @pytest.mark.parametrize(
     ("method", "path", "query", "status"),
     [
-        ("GET", "/nowhere", "", 404),
+        ("GET", "/v2/octavia/nowhere", "", 404),
         ("GET", f"{LBAAS}/cheese", "", 404),
         ("PATCH", f"{LBAAS}/loadbalancers", "", 405),
         ("POST", f"{LBAAS}/quotas", "", 405),

@@ -219,8 +219,9 @@ def test_a_rule_changes_and_goes(world: World, listener: Any) -> None:
     world.settle()
     world.call("GET", path, user=USER, expect=404)
     assert world.get(f"{LBAAS}/l7policies/{policy['id']}", user=USER)["l7policy"]["rules"] == []
-    for method, body in (("GET", None), ("POST", {"rule": RULE})):
-        fault = world.call(method, f"{LBAAS}/l7policies/{NOWHERE}/rules", body, user=USER, expect=404)
+    for method in ("GET", "POST"):
+        sent = {"rule": RULE} if method == "POST" else None
+        fault = world.call(method, f"{LBAAS}/l7policies/{NOWHERE}/rules", sent, user=USER, expect=404)
         assert fault["title"] == f"L7 Policy {NOWHERE} not found."
 
 
