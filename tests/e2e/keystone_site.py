@@ -8,7 +8,7 @@ from demo.lab import Lab
 from demo.service import Sections, Service
 from tests.e2e.world import Reply, ask
 from tests.identity_service.keystone import DOMAIN, Keystone
-from tests.waiting import NET
+from tests.waiting import NET, eventually
 
 SERVICE_PASSWORD = "the service's own secret"
 ROLES = (
@@ -66,6 +66,19 @@ class Site:
 
     def token(self, role: str, project: str = "blue") -> str:
         return self.keystone.token(user_of(role), user_of(role), {"project": {"id": self.projects[project]}})
+
+    def clear(self) -> None:
+        """Every project's load balancers."""
+        token = self.token("admin")
+        path = "/v2.0/lbaas/loadbalancers"
+
+        def left() -> list[Any]:
+            balancers: list[Any] = self.ask("GET", path, token=token).body["loadbalancers"]
+            return balancers
+
+        for each in left():
+            self.ask("DELETE", f"{path}/{each['id']}?cascade=true", token=token)
+        assert eventually(lambda: not left())
 
     def connect(self, **auth: str) -> Any:
         """openstacksdk, which has nothing but Keystone's address and who somebody is."""

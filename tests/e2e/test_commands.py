@@ -4,24 +4,24 @@ By callers without Keystone, and with its catalog. A command or an option that a
 story in ``commands/`` has it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
+from tests.e2e.commands.access import access_by_keystone, access_without_keystone
 from tests.e2e.commands.balancers import load_balancers
 from tests.e2e.commands.offers import flavors, providers, quotas, zones
 from tests.e2e.commands.parts import parts
 from tests.e2e.commands.shell import openstack_shell
 from tests.e2e.commands.stage import Stage
-from tests.e2e.keystone_site import Site, user_of
+from tests.e2e.keystone_site import Site
 from tests.e2e.world import World
-from tests.identity_service.keystone import DOMAIN
 
 
 @pytest.fixture(scope="module", params=["none", "keystone"])
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     if request.param == "none":
         world: World = request.getfixturevalue("session_world")
-        access: Mapping[str, str] = {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": world.service.url}
+        access = access_without_keystone(world)
         projects = {"project": "default", "project_id": "default", "other": "red", "other_id": "red"}
     else:
         site: Site = request.getfixturevalue("keystone_site")
@@ -30,20 +30,6 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
         projects = {"project": "blue", "project_id": blue, "other": "red", "other_id": red}
     with openstack_shell(access) as shell:
         yield Stage(shell=shell, **projects)
-
-
-def access_by_keystone(site: Site) -> Mapping[str, str]:
-    """Of an administrator."""
-    return {
-        "OS_AUTH_TYPE": "password",
-        "OS_AUTH_URL": site.keystone.url,
-        "OS_USERNAME": user_of("admin"),
-        "OS_PASSWORD": user_of("admin"),
-        "OS_USER_DOMAIN_ID": DOMAIN,
-        "OS_PROJECT_ID": site.projects["blue"],
-        "OS_REGION_NAME": "RegionOne",
-        "OS_IDENTITY_API_VERSION": "3",
-    }
 
 
 def test_every_load_balancer_command(stage: Stage) -> None:

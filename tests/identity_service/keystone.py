@@ -148,11 +148,20 @@ class Keystone:
         assert answer.status == 201, answer
         return answer.headers["x-subject-token"]
 
-    def offer(self, kind: str, url: str, region: str = "RegionOne") -> None:
-        """A service and its endpoint in the catalog."""
+    def offer(self, kind: str, url: str, region: str = "RegionOne") -> str:
+        """A service and its endpoint in the catalog; returns the endpoint's id."""
         found = self.ask("GET", f"services?type={kind}")["services"]
         service = found[0]["id"] if found else self.make("service", type=kind, name=kind)
-        self.make("endpoint", url=url, service_id=service, interface="public", region_id=region)
+        return self.make("endpoint", url=url, service_id=service, interface="public", region_id=region)
+
+    @contextmanager
+    def offered(self, kind: str, url: str) -> Iterator[None]:
+        """A service in the catalog for that long."""
+        endpoint = self.offer(kind, url)
+        try:
+            yield
+        finally:
+            self.ask("DELETE", f"endpoints/{endpoint}")
 
     def revoke(self, token: str) -> None:
         answer = self.call("DELETE", "auth/tokens", token=token, subject=token)
