@@ -38,7 +38,7 @@ class Cloud:
 
 def build_program(directory: Path) -> Path:
     program = directory / "replay"
-    done = subprocess.run([SOURCE / "build", program], capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run([SOURCE / "build", program], capture_output=True, text=True, timeout=1800, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return program
 

@@ -89,7 +89,7 @@ def run(steps: Sequence[Step], callers: Mapping[str, Mapping[str, str]], directo
         cwd=directory,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1800,
         check=False,
     )
     results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]

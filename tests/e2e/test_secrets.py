@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.building import connect
 from tests.e2e.world import World, ask
 from tests.unit.secrets.authority import WORD, Identity, site
+from tests.waiting import NET
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def server(tmp_path: Path) -> Identity:
     (tmp_path / "locked.key").write_bytes(made.key_pem(word=WORD))
     (tmp_path / "ca-chain.crt").write_bytes(site().upper.pem + site().lower.pem)
     export = "openssl pkcs12 -export -inkey server.key -in server.crt -certfile ca-chain.crt -out server.p12"
-    subprocess.run([*export.split(), "-passout", "pass:"], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run([*export.split(), "-passout", "pass:"], cwd=tmp_path, check=True, timeout=NET)
     return made
 
 

@@ -189,14 +189,14 @@ def test_a_document_that_cannot_be_read_says_so_and_leaves_the_others(site: Site
     answers = messages.read_result(
         messages.pack_answers({"good": desired, "bad": desired, "gone": Gone(load_balancer_id="gone")})
     )
-    answers["bad"]["desired"]["listeners"][0]["tls"] = {}
+    answers["bad"]["desired"]["listeners"][0]["surface"] = {}
     read = messages.read_answers(answers, ["good", "bad", "gone"], PAYLOAD_VERSION)
     assert read["good"] == desired
     assert read["gone"] == Gone(load_balancer_id="gone")
     bad = read["bad"]
     assert isinstance(bad, Unreadable)
     assert (bad.load_balancer_id, bad.generation) == ("bad", desired.generation)
-    assert "the field listeners.0.tls is unknown to version" in bad.reason
+    assert "the field listeners.0.surface is unknown to version" in bad.reason
 
 
 @pytest.mark.parametrize(

@@ -427,6 +427,7 @@ def test_what_a_rehearsal_repeats_is_what_transactions_can_do() -> None:
         "insert_network",
         "insert_subnet",
         "placements",
+        "placements_of",
         "remove_network",
         "remove_quotas",
         "remove_subnet",
