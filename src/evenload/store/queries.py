@@ -19,6 +19,7 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    bindparam,
     false,
     func,
     literal,
@@ -37,7 +38,8 @@ from evenload.model.query import SCOPES, Page, Query, Value, View
 from evenload.store import tables
 from evenload.store.mapping import to_moment
 from evenload.store.relations import read_relations
-from evenload.store.trees import BY_KIND, RecordTable
+from evenload.store.trees import BY_KIND, LOAD_BALANCERS, RecordTable
+from evenload.store.view_cache import ViewCache
 
 # Names of Query fields that are not those of their column.
 _ALIASES: dict[Kind, dict[str, str]] = {
@@ -75,6 +77,10 @@ _HIDDEN = frozenset(
 )
 
 _TAG = tables.OBJECT_TAGS.c
+_OWN = tables.LOAD_BALANCERS.c
+_THESE = select(*LOAD_BALANCERS.columns).where(_OWN.id.in_(bindparam("ids", expanding=True)))
+_AT_ONCE = 900
+"""Bound parameters of one statement; SQLite's own limit was 999 for long."""
 
 
 def read_view(connection: Connection, kind: Kind, identifier: str) -> View[AnyRecord] | None:
@@ -83,8 +89,9 @@ def read_view(connection: Connection, kind: Kind, identifier: str) -> View[AnyRe
     return None if row is None else _views(connection, kind, rows, [row])[0]
 
 
-def read_page(connection: Connection, kind: Kind, query: Query) -> Page[AnyRecord]:
-    """Raises Invalid for fields, values and markers that mean nothing."""
+def read_page(connection: Connection, kind: Kind, query: Query, kept: ViewCache) -> Page[AnyRecord]:
+    """Raises Invalid for fields, values and markers that mean nothing. ``kept``: load balancers that were read
+    before."""
     rows = BY_KIND[kind]
     if query.limit is not None and query.limit < 1:
         raise Invalid(f"A page of {query.limit} objects is none.", field="limit")
@@ -95,7 +102,11 @@ def read_page(connection: Connection, kind: Kind, query: Query) -> Page[AnyRecor
     if query.marker is not None:
         conditions += _beyond(keys, _marker(connection, kind, keys, query))
     order = [key.order() for key in keys]
-    if query.limit is None:
+    if kind is Kind.LOAD_BALANCER:
+        statement = select(_OWN.id, _OWN.revision).where(*conditions).order_by(*order)
+        if query.limit is not None:
+            statement = statement.limit(query.limit + 1)
+    elif query.limit is None:
         statement = select(*rows.columns).where(*conditions).order_by(*order)
     else:
         # Which objects, first: all that has to be sorted for it is narrow, and mostly an index.
@@ -108,7 +119,26 @@ def read_page(connection: Connection, kind: Kind, query: Query) -> Page[AnyRecor
         found = found[: query.limit]
     if query.reverse:
         found.reverse()
-    return Page(views=tuple(_views(connection, kind, rows, found)), more=more)
+    if kind is Kind.LOAD_BALANCER:
+        views = _load_balancers(connection, [(row[0], row[1]) for row in found], kept)
+    else:
+        views = _views(connection, kind, rows, found)
+    return Page(views=tuple(views), more=more)
+
+
+def _load_balancers(
+    connection: Connection, chosen: Sequence[tuple[str, int]], kept: ViewCache
+) -> list[View[AnyRecord]]:
+    """``chosen``: ids and revisions. Reads those alone that have changed since they were read last."""
+    views = {identifier: kept.get(identifier, revision) for identifier, revision in chosen}
+    missing = [identifier for identifier, view in views.items() if view is None]
+    rows = BY_KIND[Kind.LOAD_BALANCER]
+    for start in range(0, len(missing), _AT_ONCE):
+        found = list(connection.execute(_THESE, {"ids": missing[start : start + _AT_ONCE]}))
+        for row, view in zip(found, _views(connection, Kind.LOAD_BALANCER, rows, found), strict=True):
+            kept.keep(view, row[-1])  # the revision
+            views[view.record.id] = view
+    return [view for view in views.values() if view is not None]
 
 
 def read_count(connection: Connection, kind: Kind, query: Query) -> int:

@@ -40,6 +40,7 @@ from evenload.store.hints import Hint, hints_of
 from evenload.store.identity import ensure_identity, read_identity
 from evenload.store.tree_cache import TreeCache, count_children, new_edition
 from evenload.store.tree_writing import Writing
+from evenload.store.view_cache import ViewCache
 
 
 class SqlTransaction:
@@ -49,8 +50,11 @@ class SqlTransaction:
     one which is written may have; where there are more, TooLarge is raised.
     """
 
-    def __init__(self, connection: Connection, cache: TreeCache, *, writing: bool, most: int | None = None) -> None:
+    def __init__(
+        self, connection: Connection, cache: TreeCache, views: ViewCache, *, writing: bool, most: int | None = None
+    ) -> None:
         self._cache = cache
+        self._views = views
         self.hints: list[Hint] = []
         self._most = most
         self._left = most
@@ -109,7 +113,7 @@ class SqlTransaction:
         return queries.read_view(self._connection, kind, identifier)
 
     def find(self, kind: Kind, query: Query) -> Page[AnyRecord]:
-        return queries.read_page(self._connection, kind, query)
+        return queries.read_page(self._connection, kind, query, self._views)
 
     def count(self, kind: Kind, query: Query) -> int:
         return queries.read_count(self._connection, kind, query)

@@ -31,6 +31,7 @@ from evenload.store.rehearsal import NotForeseeable, Outdated, Rehearsal
 from evenload.store.transaction import SqlTransaction
 from evenload.store.tree_cache import TreeCache, count_children
 from evenload.store.trees import TooLarge
+from evenload.store.view_cache import ViewCache
 from evenload.store.write_ahead_log import Sync, WriteAheadLog
 from evenload.store.writer_queue import WriterQueue
 
@@ -89,6 +90,7 @@ class SqlUnitOfWork:
         self._queue = WriterQueue(busy_timeout)
         self._here = threading.local()
         self._trees = TreeCache()
+        self._views = ViewCache()
         self._claims = Claims()
         self._log: WriteAheadLog | None = None
         if self._sqlite:
@@ -108,7 +110,7 @@ class SqlUnitOfWork:
                 connection.exec_driver_sql("BEGIN")
             else:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
-            yield SqlTransaction(connection, self._trees, writing=False)
+            yield SqlTransaction(connection, self._trees, self._views, writing=False)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         return self._write(work)
@@ -187,7 +189,7 @@ class SqlUnitOfWork:
                 # What is read after a lock was waited for is what is there by then; see docs/adr/0016.
                 connection = connection.execution_options(isolation_level="READ COMMITTED")
             before = _changes(connection)
-            transaction = SqlTransaction(connection, self._trees, writing=True, most=most)
+            transaction = SqlTransaction(connection, self._trees, self._views, writing=True, most=most)
             result = work(transaction)
             moment = time.monotonic()
             connection.commit()

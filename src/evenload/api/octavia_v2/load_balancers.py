@@ -4,10 +4,12 @@ import falcon
 
 from evenload.api.attributes import Given, chosen_project
 from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
+from evenload.api.encoding import Encoded
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.present import AnyView, present_statistics, present_status, present_tree
 from evenload.api.octavia_v2.providers import require_provider
 from evenload.api.octavia_v2.resources import Collection, ObjectItem, plain, rule
+from evenload.api.octavia_v2.shown import Shown
 from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
 from evenload.service.load_balancers import LoadBalancers
@@ -19,6 +21,10 @@ class LoadBalancerCollection(Collection):
     def __init__(self, facade: Facade, service: LoadBalancers) -> None:
         super().__init__(facade, service)
         self._service = service
+        self._shown = Shown()
+
+    def show(self, view: AnyView) -> Encoded:
+        return self._shown.text(view)
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         given = schema.LOAD_BALANCER.parse_create(self._facade.body(request))

@@ -101,7 +101,12 @@ class Collection:
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         wanted = read_wanted(self._facade, request, self.kind)
         wanted = scoped(self._facade, request, self.kind, wanted)
-        answer_page(self._facade, request, response, self.kind, wanted, self._lists.list(wanted.query))
+        page = self._lists.list(wanted.query)
+        answer_page(self._facade, request, response, self.kind, wanted, page, self.show)
+
+    def show(self, view: AnyView) -> Any:
+        """The whole object for an answer."""
+        return present(view)
 
     def on_put(self, request: falcon.Request, response: falcon.Response) -> None:
         raise Invalid("Missing argument: 'id'")
@@ -182,14 +187,21 @@ def scoped(facade: Facade, request: falcon.Request, kind: Kind, wanted: Wanted) 
 
 
 def answer_page(
-    facade: Facade, request: falcon.Request, response: falcon.Response, kind: Kind, wanted: Wanted, page: Page[Any]
+    facade: Facade,
+    request: falcon.Request,
+    response: falcon.Response,
+    kind: Kind,
+    wanted: Wanted,
+    page: Page[Any],
+    show: Callable[[AnyView], Any] = present,
 ) -> None:
+    """``show``: of those objects of which every attribute is wanted."""
     _, plural = WORDS[kind]
     ids = [view.record.item.id for view in page.views]
     answer(
         response,
         {
-            plural: [present(view, wanted.fields) for view in page.views],
+            plural: [show(view) if wanted.fields is None else present(view, wanted.fields) for view in page.views],
             f"{plural}_links": links(
                 facade.address(request), parameters_of(request), wanted.query, ids, more=page.more
             ),
