@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from tests.e2e.commands.access import access_by_keystone, access_without_keystone
 from tests.e2e.commands.balancers import load_balancers
+from tests.e2e.commands.networks import networks, others
 from tests.e2e.commands.offers import flavors, providers, quotas, zones
 from tests.e2e.commands.parts import parts
 from tests.e2e.commands.shell import openstack_shell
@@ -43,3 +44,14 @@ def test_every_load_balancer_command(stage: Stage) -> None:
     finally:
         stage.clear()
     assert stage.shell.unused("openstack.load_balancer.v2") == []
+
+
+def test_the_network_commands_around_a_load_balancer(stage: Stage) -> None:
+    try:
+        networks(stage)
+        others(stage)
+    finally:
+        for kind in ("port", "subnet", "network"):
+            left = [each["ID"] for each in stage.shell.read(f"{kind} list") if each["Name"].startswith("cmd-")]
+            if left:
+                stage.say(f"{kind} delete {' '.join(left)}")
