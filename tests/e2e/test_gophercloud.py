@@ -199,3 +199,6 @@ def test_what_an_administrator_has_in_terraform(cloud: Cloud, program: Path) -> 
     assert [step["step"] for step in steps] == kept
     for step in steps:
         assert (step.get("differences", []), step.get("gone", True)) == ([], True), step
+    # Terraform leaves quotas behind; the tests that come after have none.
+    cloud.world.cloud.network.delete_quota(cloud.project_id)
+    assert list(cloud.world.cloud.load_balancer.quotas()) == []

@@ -122,7 +122,7 @@ def quotas_and_providers(world: World, api: Noting) -> None:
     project = world.cloud.current_project_id or "admin"
     assert api.update_quota(project, load_balancer=5).load_balancers == 5
     assert api.get_quota(project).load_balancers == 5
-    assert [each.load_balancers for each in api.quotas()] == [5]
+    assert 5 in [each.load_balancers for each in api.quotas()]
     assert api.get_quota_default().load_balancers == -1
     api.delete_quota(project)
     assert {each.name for each in api.providers()} == {"evenload", "octavia", "amphora"}
