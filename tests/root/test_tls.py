@@ -19,7 +19,7 @@ from evenload.model.enums import InsertedHeader, ListenerProtocol
 from evenload.model.errors import HostError
 from evenload.model.named_file import NamedFile
 from evenload.model.secret import SecretBytes
-from evenload.model.tls import AlpnProtocol, ListenerTls, TlsCertificate, TlsVersion
+from evenload.model.tls import AlpnProtocol, ListenerTls, TlsSecret, TlsVersion
 from evenload.render.haproxy_tls import render_certificate_lists
 
 pytestmark = pytest.mark.root
@@ -44,7 +44,7 @@ def stage() -> Iterator[Stage]:
         yield stage
 
 
-def named(*names: str) -> TlsCertificate:
+def named(*names: str) -> TlsSecret:
     return a_certificate(names[0], bundle(*names))
 
 

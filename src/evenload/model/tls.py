@@ -34,9 +34,9 @@ SUITES_OF_TLS_1_3 = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TlsCertificate:
-    """A certificate with its chain and key. ``reference``: as the caller wrote it; ``id`` and ``fingerprint``: of the
-    secret, as ``SecretReference`` has them."""
+class TlsSecret:
+    """What TLS needs of a store: a certificate with its chain and key, authorities, revocations. ``reference``: as the
+    caller wrote it; ``id`` and ``fingerprint``: of the secret, as ``SecretReference`` has them."""
 
     reference: str
     id: str
@@ -53,8 +53,8 @@ class ListenerTls:
     ``sni``. ``ciphers``: OpenSSL's list, with the suites of TLS 1.3 among them. ``hsts_max_age`` in seconds, None: the
     header is not sent."""
 
-    certificate: TlsCertificate | None = None
-    sni: tuple[TlsCertificate, ...] = ()
+    certificate: TlsSecret | None = None
+    sni: tuple[TlsSecret, ...] = ()
     versions: tuple[TlsVersion, ...] = (TlsVersion.TLS_1_2, TlsVersion.TLS_1_3)
     ciphers: str
     alpn: tuple[AlpnProtocol, ...] = (AlpnProtocol.HTTP_2, AlpnProtocol.HTTP_1_1, AlpnProtocol.HTTP_1_0)
@@ -63,7 +63,7 @@ class ListenerTls:
     hsts_preload: bool = False
 
     @property
-    def certificates(self) -> tuple[TlsCertificate, ...]:
+    def certificates(self) -> tuple[TlsSecret, ...]:
         """The default one first, each content once."""
         default = () if self.certificate is None else (self.certificate,)
         return tuple({each.fingerprint: each for each in (*default, *self.sni)}.values())
