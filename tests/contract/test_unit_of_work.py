@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 from tests.contract.samples import a_count, a_network, a_record, a_tree, moment, new_id, retouched
+from tests.fakes.tls import a_certificate, a_tls, some_authorities, some_revocations
 
 from evenload.interfaces import AgentRecord, Transaction, UnitOfWork
 from evenload.model.enums import Kind, OperatingStatus, ProvisioningStatus
 from evenload.model.placement import alone_on
+from evenload.model.tls import AlpnProtocol, ClientAuthentication, PoolTls, TlsVersion
 from evenload.model.tree import Tree, kind_of
 
 
@@ -100,6 +102,33 @@ def test_a_pool_without_persistence_and_a_monitor_without_http_are_saved(store: 
         transaction.update_tree(before, after)
 
     assert get(store, before) == after
+
+
+def test_tls_is_saved_and_taken_away(store: UnitOfWork) -> None:
+    plain = a_tree()
+    listener, pool = next(iter(plain.listeners.values())), next(iter(plain.pools.values()))
+    of_listener = a_tls(
+        sni=(a_certificate("sni"),),
+        client_authentication=ClientAuthentication.OPTIONAL,
+        client_authorities=some_authorities(),
+        client_revocations=some_revocations(),
+    )
+    of_pool = PoolTls(
+        certificate=a_certificate("client"),
+        authorities=some_authorities(),
+        revocations=some_revocations(),
+        versions=(TlsVersion.TLS_1_3,),
+        alpn=(AlpnProtocol.HTTP_2,),
+    )
+    secure = plain.with_record(retouched(listener, tls=of_listener)).with_record(retouched(pool, tls=of_pool))
+    put(store, plain)
+    for before, after in ((plain, secure), (secure, plain)):
+
+        @store.write
+        def _(transaction: Transaction, before: Tree = before, after: Tree = after) -> None:
+            transaction.update_tree(before, after)
+
+        assert get(store, plain) == after
 
 
 def test_a_pool_leaves_with_its_members_and_its_listener_stays(store: UnitOfWork) -> None:

@@ -1,4 +1,4 @@
-"""TLS of listeners in as few words as possible. Certificates are made up where none is given."""
+"""TLS of listeners and pools in as few words as possible. Certificates are made up where none is given."""
 
 import hashlib
 from typing import Any
@@ -14,6 +14,23 @@ def a_certificate(name: str = "web", content: bytes | None = None) -> TlsSecret:
         reference=f"https://secrets.example/v1/containers/{name}",
         id=f"bundle/project/containers/{name}",
         fingerprint=hashlib.sha256(name.encode() if content is None else content).hexdigest(),
+    )
+
+
+def some_authorities(content: bytes = b"authorities") -> TlsSecret:
+    return _a_secret("authorities", content)
+
+
+def some_revocations(content: bytes = b"revocations") -> TlsSecret:
+    return _a_secret("revocations", content)
+
+
+def _a_secret(use: str, content: bytes) -> TlsSecret:
+    name = f"{use}-{len(content)}"
+    return TlsSecret(
+        reference=f"https://secrets.example/v1/secrets/{name}",
+        id=f"{use}/project/secrets/{name}",
+        fingerprint=hashlib.sha256(content).hexdigest(),
     )
 
 

@@ -22,7 +22,7 @@ from evenload.model.enums import (
     ProvisioningStatus,
 )
 from evenload.model.flavor import FlavorValues
-from evenload.model.tls import ListenerTls
+from evenload.model.tls import ListenerTls, PoolTls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +103,15 @@ class SessionPersistence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
+    """``tls`` None: members are spoken to in clear."""
+
     id: str
     load_balancer_id: str
     protocol: PoolProtocol
     algorithm: Algorithm
     admin_state_up: bool = True
     session_persistence: SessionPersistence | None = None
+    tls: PoolTls | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

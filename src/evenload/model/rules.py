@@ -25,7 +25,7 @@ from evenload.model.errors import (
     Rejected,
 )
 from evenload.model.reach import family_of
-from evenload.model.tls_faults import find_tls_faults
+from evenload.model.tls_faults import find_pool_tls_faults, find_tls_faults
 from evenload.model.tree import Tree
 
 R = TypeVar("R", bound=Item)
@@ -217,6 +217,9 @@ def validate_pool(tree: Tree, pool: Pool) -> list[Violation]:
         _mismatch(listener, pool, "protocol")
         for listener in _living(tree.listeners_of(pool.id))
         if pool.protocol not in COMPATIBLE[listener.protocol]
+    ]
+    found += [
+        Violation(detail=fault.detail, field=fault.field, error=fault.error) for fault in find_pool_tls_faults(pool.tls)
     ]
     persistence = pool.session_persistence
     if persistence is None:

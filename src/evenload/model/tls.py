@@ -1,4 +1,5 @@
-"""TLS as a listener speaks it to its clients: certificates, versions, ciphers, the protocols within, and HSTS."""
+"""TLS as a listener speaks it to its clients and a pool to its members: certificates, whom each believes, versions,
+ciphers, the protocols within, and HSTS."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -19,6 +20,17 @@ class AlpnProtocol(Enum):
     HTTP_2 = "h2"
     HTTP_1_1 = "http/1.1"
     HTTP_1_0 = "http/1.0"
+
+
+class ClientAuthentication(Enum):
+    """Whether clients have to show a certificate."""
+
+    NONE = "NONE"
+    """They are asked for none."""
+    OPTIONAL = "OPTIONAL"
+    """They are asked for one, and served without a good one too: L7 rules and headers tell what they showed."""
+    MANDATORY = "MANDATORY"
+    """Without a good one there is no connection."""
 
 
 SUITES_OF_TLS_1_3 = frozenset(
@@ -51,7 +63,8 @@ class TlsSecret:
 class ListenerTls:
     """``certificate``: for clients that ask for no name, or for one that no other has; without one it is the first of
     ``sni``. ``ciphers``: OpenSSL's list, with the suites of TLS 1.3 among them. ``hsts_max_age`` in seconds, None: the
-    header is not sent."""
+    header is not sent. ``client_authorities`` sign the certificates of clients, ``client_revocations`` take them
+    back."""
 
     certificate: TlsSecret | None = None
     sni: tuple[TlsSecret, ...] = ()
@@ -61,12 +74,44 @@ class ListenerTls:
     hsts_max_age: int | None = None
     hsts_include_subdomains: bool = False
     hsts_preload: bool = False
+    client_authentication: ClientAuthentication = ClientAuthentication.NONE
+    client_authorities: TlsSecret | None = None
+    client_revocations: TlsSecret | None = None
 
     @property
     def certificates(self) -> tuple[TlsSecret, ...]:
         """The default one first, each content once."""
         default = () if self.certificate is None else (self.certificate,)
         return tuple({each.fingerprint: each for each in (*default, *self.sni)}.values())
+
+    @property
+    def secrets(self) -> tuple[TlsSecret, ...]:
+        """All that are in force: nobody is judged by authorities where no certificate is asked for."""
+        if self.client_authentication is ClientAuthentication.NONE:
+            return self.certificates
+        return (*self.certificates, *_given(self.client_authorities, self.client_revocations))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolTls:
+    """``certificate``: shown to members that ask for one. ``authorities``: members are verified by them, less what
+    ``revocations`` take back; without them any certificate will do. ``ciphers`` None: what the TLS library likes.
+    ``alpn``: offered to members; without any, HTTP/1.1 is spoken unasked."""
+
+    certificate: TlsSecret | None = None
+    authorities: TlsSecret | None = None
+    revocations: TlsSecret | None = None
+    ciphers: str | None = None
+    versions: tuple[TlsVersion, ...] = (TlsVersion.TLS_1_2, TlsVersion.TLS_1_3)
+    alpn: tuple[AlpnProtocol, ...] = ()
+
+    @property
+    def secrets(self) -> tuple[TlsSecret, ...]:
+        return _given(self.certificate, self.authorities, self.revocations)
+
+
+def _given(*secrets: TlsSecret | None) -> tuple[TlsSecret, ...]:
+    return tuple(secret for secret in secrets if secret is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +123,9 @@ class Ciphers:
     others: str
 
 
-def split_ciphers(ciphers: str) -> Ciphers:
+def split_ciphers(ciphers: str | None) -> Ciphers:
     """Octavia has one list for what TLS libraries have in two."""
-    parts = [part for part in ciphers.split(":") if part]
+    parts = [part for part in (ciphers or "").split(":") if part]
     return Ciphers(
         suites=":".join(part for part in parts if part in SUITES_OF_TLS_1_3),
         others=":".join(part for part in parts if part not in SUITES_OF_TLS_1_3),
@@ -96,7 +141,7 @@ class VersionRange:
 _IN_ORDER = tuple(TlsVersion)
 
 
-def choose_versions(tls: ListenerTls) -> VersionRange | None:
+def choose_versions(tls: ListenerTls | PoolTls) -> VersionRange | None:
     """Those that can come about: a list of suites of TLS 1.3 alone leaves nothing for the versions before. None where
     none is left, or one between two is: no TLS library can do without that."""
     asked = [version for version in _IN_ORDER if version in tls.versions]

@@ -1,4 +1,4 @@
-"""What is wrong with the TLS of a listener, whatever its certificates hold. Pure."""
+"""What is wrong with the TLS of a listener or a pool, whatever its certificates hold. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from evenload.model.enums import ListenerProtocol
 from evenload.model.errors import Invalid, Rejected, Unsupported
-from evenload.model.tls import ListenerTls, choose_versions, split_ciphers
+from evenload.model.tls import ClientAuthentication, ListenerTls, PoolTls, choose_versions, split_ciphers
 
 CIPHERS = re.compile(r"[A-Za-z0-9+!:@=_.-]{1,2048}")
 """Octavia's characters of a list of ciphers; none of them means anything to HAProxy."""
@@ -35,28 +35,59 @@ def _faults(protocol: ListenerProtocol, tls: ListenerTls | None) -> Iterator[Tls
         return
     if not tls.certificates:
         yield _without_certificate()
-    if not CIPHERS.fullmatch(tls.ciphers) or not tls.ciphers.strip(":"):
-        yield TlsFault(detail="The list of ciphers holds something that is no cipher.", field="ciphers")
-    if not tls.alpn or len(set(tls.alpn)) != len(tls.alpn):
+    if not tls.alpn:
         yield TlsFault(detail="ALPN protocols are at least one, each of them once.", field="alpn")
-    if len(set(tls.versions)) != len(tls.versions):
-        yield TlsFault(detail="Each TLS version can be named once.", field="versions")
-    elif choose_versions(tls) is None:
-        yield _of_versions(tls)
+    yield from _common(tls, tls.ciphers)
+    yield from _of_clients(tls)
     if tls.hsts_max_age is None and (tls.hsts_include_subdomains or tls.hsts_preload):
         yield TlsFault(detail="HSTS needs a maximum age.", field="hsts_max_age")
     if tls.hsts_max_age is not None and tls.hsts_max_age < 0:
         yield TlsFault(detail="The maximum age of HSTS cannot be negative.", field="hsts_max_age")
 
 
+def find_pool_tls_faults(tls: PoolTls | None) -> tuple[TlsFault, ...]:
+    return () if tls is None else tuple(_pool_faults(tls))
+
+
+def _pool_faults(tls: PoolTls) -> Iterator[TlsFault]:
+    yield from _common(tls, tls.ciphers)
+    if tls.revocations is not None and tls.authorities is None:
+        yield TlsFault(detail="A list of revoked certificates needs the authorities that sign it.", field="revocations")
+
+
+def _common(tls: ListenerTls | PoolTls, ciphers: str | None) -> Iterator[TlsFault]:
+    if ciphers is not None and (not CIPHERS.fullmatch(ciphers) or not ciphers.strip(":")):
+        yield TlsFault(detail="The list of ciphers holds something that is no cipher.", field="ciphers")
+    if len(set(tls.alpn)) != len(tls.alpn):
+        yield TlsFault(detail="ALPN protocols are at least one, each of them once.", field="alpn")
+    if len(set(tls.versions)) != len(tls.versions):
+        yield TlsFault(detail="Each TLS version can be named once.", field="versions")
+    elif choose_versions(tls) is None:
+        yield _of_versions(tls)
+
+
+def _of_clients(tls: ListenerTls) -> Iterator[TlsFault]:
+    if tls.client_authorities is not None:
+        return
+    if tls.client_authentication is not ClientAuthentication.NONE:
+        yield TlsFault(
+            detail="Certificates of clients can be asked for where authorities are given that sign them.",
+            field="client_authentication",
+        )
+    if tls.client_revocations is not None:
+        yield TlsFault(
+            detail="A list of revoked certificates needs the authorities that sign it.", field="client_revocations"
+        )
+
+
 def _without_certificate() -> TlsFault:
     return TlsFault(detail="A TERMINATED_HTTPS listener needs a certificate.", field="certificate")
 
 
-def _of_versions(tls: ListenerTls) -> TlsFault:
+def _of_versions(tls: ListenerTls | PoolTls) -> TlsFault:
     if not tls.versions:
         return TlsFault(detail="At least one TLS version is needed.", field="versions")
-    if not split_ciphers(tls.ciphers).others:
+    if tls.ciphers is not None and not split_ciphers(tls.ciphers).others:
         return TlsFault(detail="No cipher of the list is for any of the TLS versions.", field="ciphers")
     return TlsFault(
         detail="TLS versions without one that lies between them cannot be had: HAProxy offers a range.",

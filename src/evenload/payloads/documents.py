@@ -12,10 +12,11 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from evenload.model.balancer import Member
+from evenload.model.balancer import Listener, Member
 from evenload.model.desired import Desired
 from evenload.model.difference import Difference
 from evenload.model.registration import PAYLOAD_VERSION
+from evenload.model.tls import ClientAuthentication
 
 _DESIRED = TypeAdapter(Desired)
 _MEMBER = TypeAdapter(Member)
@@ -28,6 +29,12 @@ FEW = 20
 _NAMES = ("since", "edition", "removed", "changed")
 _DIFFERENCE = TypeAdapter(tuple[int, int, tuple[str, ...], Any])
 _LATER = ("secrets", "policies", "rules")
+_OF_CLIENTS = {
+    "client_authentication": ClientAuthentication.NONE,
+    "client_authorities": None,
+    "client_revocations": None,
+}
+"""What came later to the TLS of a listener, with what it is where nothing is said."""
 _NO_MEMBERS = b'"members":[]'
 _FOR_PEOPLE = {"flavor_id", "availability_zone"}
 """Of the load balancer: no agent has a use for them."""
@@ -41,10 +48,24 @@ class UnknownContent(ValueError):
 def dump_desired(desired: Desired) -> bytes:
     """What has none of what came later is written as versions wrote it that knew nothing of it."""
     left_out: dict[str, Any] = {name: True for name in _LATER if not getattr(desired, name)}
-    plain = {place: {"tls"} for place, listener in enumerate(desired.listeners) if listener.tls is None}
+    of_listeners = {place: found for place, each in enumerate(desired.listeners) if (found := _unused(each))}
+    of_pools = {place: {"tls"} for place, pool in enumerate(desired.pools) if pool.tls is None}
     of_balancer = _FOR_PEOPLE if desired.load_balancer.flavor is not None else _FOR_PEOPLE | {"flavor"}
-    exclude = {**left_out, "edition": True, "load_balancer": of_balancer, "listeners": plain}
+    exclude = {
+        **left_out,
+        "edition": True,
+        "load_balancer": of_balancer,
+        "listeners": of_listeners,
+        "pools": of_pools,
+    }
     return _DESIRED.dump_json(desired, exclude=exclude)
+
+
+def _unused(listener: Listener) -> dict[str, Any]:
+    if listener.tls is None:
+        return {"tls": True}
+    unused = {name for name, default in _OF_CLIENTS.items() if getattr(listener.tls, name) == default}
+    return {"tls": unused} if unused else {}
 
 
 def dump_difference(difference: Difference) -> bytes:

@@ -12,14 +12,12 @@ References = Callable[[Tree], tuple[SecretReference, ...]]
 
 
 def references_of(tree: Tree) -> tuple[SecretReference, ...]:
-    """Of the listeners that stay, each once."""
-    certificates = (
-        certificate
-        for record in tree.listeners.values()
-        if record.item.tls is not None and not record.deleting
-        for certificate in record.item.tls.certificates
-    )
-    return tuple(dict.fromkeys(certificate.secret for certificate in certificates))
+    """Of the listeners and pools that stay, each once."""
+    staying = [
+        *(record.item.tls for record in tree.listeners.values() if not record.deleting),
+        *(record.item.tls for record in tree.pools.values() if not record.deleting),
+    ]
+    return tuple(dict.fromkeys(each.secret for tls in staying if tls is not None for each in tls.secrets))
 
 
 class NoSecretStore:

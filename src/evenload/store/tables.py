@@ -175,6 +175,7 @@ POOLS = Table(
     Column("admin_state_up", Boolean, nullable=False),
     Column("session_persistence_type", _Word),
     Column("session_persistence_cookie_name", String(255)),
+    Column("tls", _Text),
     Column("v1_subnet_id", _Id),
     Column("v1_provider", String(64)),
     Column("v1_bytes_in", BigInteger),

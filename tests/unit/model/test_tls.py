@@ -3,24 +3,27 @@
 from typing import Any
 
 import pytest
-from tests.fakes.tls import a_certificate, a_tls
+from tests.fakes.tls import a_certificate, a_tls, some_authorities, some_revocations
 
 from evenload.model.enums import ListenerProtocol
 from evenload.model.errors import Invalid, Unsupported
 from evenload.model.tls import (
     AlpnProtocol,
     Ciphers,
+    ClientAuthentication,
     ListenerTls,
+    PoolTls,
     TlsVersion,
     VersionRange,
     choose_versions,
     split_ciphers,
 )
-from evenload.model.tls_faults import find_tls_faults
+from evenload.model.tls_faults import find_pool_tls_faults, find_tls_faults
 
 V = TlsVersion
 TERMINATED = ListenerProtocol.TERMINATED_HTTPS
 OLD_CIPHERS = "ECDHE-RSA-AES128-GCM-SHA256"
+OPTIONAL, MANDATORY = ClientAuthentication.OPTIONAL, ClientAuthentication.MANDATORY
 
 
 def test_the_default_certificate_comes_first_and_each_content_once() -> None:
@@ -75,6 +78,9 @@ def test_versions(versions: tuple[V, ...], ciphers: str, expected: tuple[V, V] |
         ({"hsts_preload": True}, "hsts_max_age", Invalid),
         ({"hsts_include_subdomains": True}, "hsts_max_age", Invalid),
         ({"hsts_max_age": -1}, "hsts_max_age", Invalid),
+        ({"client_authentication": OPTIONAL}, "client_authentication", Invalid),
+        ({"client_authentication": MANDATORY}, "client_authentication", Invalid),
+        ({"client_revocations": some_revocations()}, "client_revocations", Invalid),
     ],
 )
 def test_what_cannot_be_is_told_by_field(fields: dict[str, Any], wrong: str, error: type[Exception]) -> None:
@@ -89,6 +95,8 @@ def test_what_cannot_be_is_told_by_field(fields: dict[str, Any], wrong: str, err
         a_tls(certificate=None, sni=(a_certificate("other"),)),
         a_tls(hsts_max_age=0, hsts_preload=True, hsts_include_subdomains=True),
         a_tls(ciphers="ALL:!aNULL:+RC4:-LOW:@STRENGTH:@SECLEVEL=1:kEECDH"),
+        a_tls(client_authorities=some_authorities(), client_revocations=some_revocations()),
+        a_tls(client_authentication=MANDATORY, client_authorities=some_authorities()),
     ],
 )
 def test_what_can_be_has_no_fault(tls: ListenerTls) -> None:
@@ -100,3 +108,46 @@ def test_tls_goes_with_its_protocol_and_with_no_other() -> None:
     for protocol in set(ListenerProtocol) - {TERMINATED}:
         assert find_tls_faults(protocol, None) == ()
         assert [fault.field for fault in find_tls_faults(protocol, a_tls())] == ["protocol"]
+
+
+def test_authorities_are_in_force_where_clients_are_asked_for_certificates() -> None:
+    web, root, revoked = a_certificate("web"), some_authorities(), some_revocations()
+    given = {"certificate": web, "client_authorities": root, "client_revocations": revoked}
+    assert a_tls(**given).secrets == (web,)
+    assert a_tls(**given, client_authentication=OPTIONAL).secrets == (web, root, revoked)
+
+
+def test_what_a_pool_needs_is_what_it_names() -> None:
+    client, root, revoked = a_certificate("client"), some_authorities(), some_revocations()
+    assert PoolTls().secrets == ()
+    assert PoolTls(certificate=client, authorities=root, revocations=revoked).secrets == (client, root, revoked)
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong", "error"),
+    [
+        ({"revocations": some_revocations()}, "revocations", Invalid),
+        ({"ciphers": ""}, "ciphers", Invalid),
+        ({"ciphers": "HIGH LOW"}, "ciphers", Invalid),
+        ({"ciphers": "TLS_AES_128_GCM_SHA256", "versions": (V.TLS_1_2,)}, "ciphers", Invalid),
+        ({"versions": ()}, "versions", Invalid),
+        ({"versions": (V.TLS_1_1, V.TLS_1_3)}, "versions", Unsupported),
+        ({"alpn": (AlpnProtocol.HTTP_2, AlpnProtocol.HTTP_2)}, "alpn", Invalid),
+    ],
+)
+def test_what_cannot_be_of_a_pool_is_told_by_field(fields: dict[str, Any], wrong: str, error: type[Exception]) -> None:
+    [fault] = find_pool_tls_faults(PoolTls(**fields))
+    assert (fault.field, fault.error) == (wrong, error)
+
+
+@pytest.mark.parametrize(
+    "tls",
+    [
+        None,
+        PoolTls(),
+        PoolTls(versions=(V.TLS_1_2,)),
+        PoolTls(authorities=some_authorities(), revocations=some_revocations(), ciphers=OLD_CIPHERS),
+    ],
+)
+def test_what_can_be_of_a_pool_has_no_fault(tls: PoolTls | None) -> None:
+    assert find_pool_tls_faults(tls) == ()

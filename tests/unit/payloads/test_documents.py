@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 from tests.fakes.desired import document_of_version_1, make_desired, monitor, with_member
-from tests.fakes.tls import a_tls
+from tests.fakes.tls import a_tls, some_authorities
 
 from evenload.model.balancer import Member
 from evenload.model.desired import Desired, Gone
@@ -17,6 +17,7 @@ from evenload.model.difference import Difference
 from evenload.model.enums import ListenerProtocol
 from evenload.model.registration import PAYLOAD_VERSION
 from evenload.model.secret import SecretReference
+from evenload.model.tls import AlpnProtocol, ClientAuthentication, PoolTls
 from evenload.payloads.documents import (
     FEW,
     UnknownContent,
@@ -123,6 +124,30 @@ def test_a_listener_without_tls_is_written_as_before_there_was_any_and_one_with_
     written["listeners"][-1]["tls"]["later"] = True
     with pytest.raises(UnknownContent, match=r"the field listeners\.1\.tls\.later is unknown"):
         read_desired(written)
+
+
+def test_what_came_later_to_tls_is_written_where_it_is_said() -> None:
+    desired = make_desired()
+    secure = replace(desired.listeners[0], protocol=ListenerProtocol.TERMINATED_HTTPS, tls=a_tls())
+    assert not any(name.startswith("client_") for name in written_tls(replace(desired, listeners=(secure,))))
+    asking = a_tls(client_authentication=ClientAuthentication.OPTIONAL, client_authorities=some_authorities())
+    desired = replace(desired, listeners=(replace(secure, tls=asking),))
+    later = [name for name in written_tls(desired) if name.startswith("client_")]
+    assert later == ["client_authentication", "client_authorities"]
+    assert read_desired(json.loads(dump_desired(desired))) == load_desired(dump_desired(desired)) == desired
+
+
+def written_tls(desired: Desired) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(dump_desired(desired))["listeners"][0]["tls"]
+    return parsed
+
+
+def test_a_pool_without_tls_is_written_as_before_there_was_any_and_one_with_it_comes_back() -> None:
+    desired = make_desired()
+    assert ["tls" in each for each in document()["pools"]] == [False] * len(desired.pools)
+    tls = PoolTls(authorities=some_authorities(), alpn=(AlpnProtocol.HTTP_2, AlpnProtocol.HTTP_1_1))
+    desired = replace(desired, pools=(replace(desired.pools[0], tls=tls), *desired.pools[1:]))
+    assert read_desired(json.loads(dump_desired(desired))) == load_desired(dump_desired(desired)) == desired
 
 
 def test_nothing_of_lbaas_v1_travels() -> None:

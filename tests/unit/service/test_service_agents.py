@@ -7,7 +7,7 @@ from typing import NoReturn
 import pytest
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monitor, a_pool
-from tests.fakes.tls import a_certificate, a_tls
+from tests.fakes.tls import a_certificate, a_tls, some_authorities, some_revocations
 from tests.unit.service.conftest import World, make_world
 
 from evenload.interfaces import UnitOfWork
@@ -16,6 +16,7 @@ from evenload.model.enums import ListenerProtocol, OperatingStatus, Provisioning
 from evenload.model.errors import ForeignDatabase, NotFound, ServerUnavailable, StoreUnavailable
 from evenload.model.placement import Placement, Role, alone_on
 from evenload.model.registration import Registration
+from evenload.model.tls import ClientAuthentication, PoolTls
 from evenload.service.agents import AT_ONCE, AgentGateway
 from evenload.service.commands import Changes
 from evenload.service.housekeeping import Housekeeping
@@ -77,6 +78,26 @@ def test_a_document_names_the_certificates_of_its_listeners_each_once(world: Wor
     desired = world.gateway.fetch("host-1", [lb])[lb]
     assert isinstance(desired, Desired)
     assert desired.secrets == (other.secret,)
+
+
+def test_a_document_names_what_clients_and_members_are_judged_by(world: World) -> None:
+    of_listener = a_tls(
+        client_authentication=ClientAuthentication.MANDATORY,
+        client_authorities=some_authorities(),
+        client_revocations=some_revocations(),
+    )
+    of_pool = PoolTls(certificate=a_certificate("client"), authorities=some_authorities(b"of members"))
+    secure = a_listener(443, ListenerProtocol.TERMINATED_HTTPS, tls=of_listener)
+    lb = world.load_balancers.create("project", a_balancer(listeners=(secure,), pools=(a_pool(tls=of_pool),))).id
+    desired = world.gateway.fetch("host-1", [lb])[lb]
+    assert isinstance(desired, Desired)
+    assert [each.tls for each in desired.pools] == [of_pool]
+    assert desired.secrets == tuple(each.secret for each in (*of_listener.secrets, *of_pool.secrets))
+    world.settle()
+    world.pools.delete(desired.pools[0].id)
+    desired = world.gateway.fetch("host-1", [lb])[lb]
+    assert isinstance(desired, Desired)
+    assert desired.secrets == tuple(each.secret for each in of_listener.secrets)
 
 
 def test_an_agent_that_is_renamed_keeps_what_it_has(world: World, lb: str) -> None:

@@ -1,13 +1,16 @@
 """Dataclasses and columns."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Text
 from tests.contract.samples import a_tree
+from tests.fakes.tls import a_tls
 
+from evenload.model.balancer import Listener
 from evenload.model.enums import Kind
 from evenload.model.tree import kind_of
 from evenload.store import tables, trees
@@ -32,6 +35,17 @@ def test_every_column_is_a_field_or_said_to_be_extra(kind: Kind) -> None:
     written = set(rows.encode(record, {}))
     assert written | _EXTRA[kind] | {"position"} == set(rows.table.c.keys())
     assert not written & _EXTRA[kind]
+
+
+def test_tls_that_was_kept_before_clients_could_be_asked_for_certificates_is_read() -> None:
+    rows, tls = trees.BY_KIND[Kind.LISTENER], a_tls(hsts_max_age=9)
+    listener = next(iter(a_tree().listeners.values()))
+    written = rows.encode(replace(listener, item=replace(listener.item, tls=tls)), {})
+    kept = json.loads(written["tls"])
+    written["tls"] = json.dumps({name: value for name, value in kept.items() if not name.startswith("client_")})
+    assert len(kept) - len(json.loads(written["tls"])) == 3
+    codec = RowCodec(Listener, rows.table)
+    assert codec.decode([written[column.name] for column in codec.columns]).tls == tls
 
 
 def test_times_are_kept_in_utc() -> None:
