@@ -33,6 +33,7 @@ from evenload.model.placement import Placement, Placements
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import DEFAULT_ZONE, Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
+from evenload.model.slot import SlotChange
 from evenload.model.snapshot import Snapshot
 from evenload.model.stored_secret import AnyStored, Sealed, Stored
 from evenload.model.totals import Count
@@ -540,6 +541,13 @@ class Host(Protocol):
 
     def remove_files(self, load_balancer_id: str, names: Sequence[str]) -> None:
         """May be repeated."""
+
+    def link_slots(self, load_balancer_id: str, links: Mapping[str, str], gone: Collection[str]) -> None:
+        """What the next process reads in the slots ``slots/<name>``: the file of each fingerprint. May be repeated."""
+
+    def change_slots(self, load_balancer_id: str, changes: Sequence[SlotChange]) -> None:
+        """Of the running process, in order; the content is in the files already. May be repeated. Raises HostError
+        where HAProxy refuses; the changes before that one are made then."""
 
     def write_config(self, load_balancer_id: str, text: str) -> None:
         """Brings the configuration file on disk to this text; the running process is not touched."""

@@ -1,11 +1,13 @@
 """What every Host does alike: the one in memory, and this machine with each way of plugging a VIP port."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pytest
+from tests.certificates import make_bundle
 from tests.contract.sites import Site, fake_site, linux_site
-from tests.fakes.desired import ip, member, monitor
+from tests.fakes.desired import ip, listener, member, monitor, uuid
+from tests.fakes.tls import a_certificate, a_tls
 from tests.root.openvswitch import Openvswitch
 from tests.waiting import eventually
 
@@ -14,7 +16,7 @@ from evenload.agent.apply import apply
 from evenload.agent.plan import plan
 from evenload.agent.plan_network import wanted_addresses, wanted_routes, wanted_vif
 from evenload.model.desired import Change, Desired, DesiredPort, Gone, Outcome
-from evenload.model.enums import MonitorType
+from evenload.model.enums import ListenerProtocol, MonitorType
 from evenload.model.errors import HostError, InvalidConfiguration
 from evenload.model.named_file import NamedFile, names_in
 from evenload.model.network_steps import (
@@ -31,13 +33,16 @@ from evenload.model.network_steps import (
 )
 from evenload.model.observed import HaproxyProcess, HostRoute, Observed
 from evenload.model.secret import SecretBytes
+from evenload.model.slot import FillSlot, SlotKind, links_of, slots_in
 from evenload.render.haproxy import render_haproxy
 from evenload.render.haproxy_backend import PINGED
 from evenload.render.haproxy_monitors import check_backend
-from evenload.render.haproxy_text import AddServer, split
+from evenload.render.haproxy_text import AddServer, Runtime, plan_difference, split
+from evenload.render.haproxy_tls import render_certificate_lists
 from evenload.render.runtime_commands import commands, is_refusal, release, set_health, set_state, set_veto
 from evenload.render.server_states import render_server_states
 
+LISTED = {SlotKind.LISTED_CERTIFICATE}
 REAL = [
     pytest.param(kind, marks=pytest.mark.root) for kind in ("linux bridge", "openvswitch internal", "openvswitch veth")
 ]
@@ -209,6 +214,54 @@ def test_files_beside_the_text_are_named_by_their_content(site: Site) -> None:
     site.host.stop_haproxy(site.id)
     site.host.remove_state(site.id)
     assert site.host.observe(site.id, desired.port).files == frozenset()
+
+
+def test_slots_lead_to_files_and_change_in_the_running_process(site: Site) -> None:
+    bundles = [NamedFile(SecretBytes(make_bundle("www.example"))) for _ in range(3)]
+
+    def secure(*places: int) -> Desired:
+        certificates = tuple(a_certificate(f"c{place}", bundles[place].content.expose()) for place in places)
+        tls = a_tls(certificate=None, sni=certificates)
+        listeners = (listener(port=443, protocol=ListenerProtocol.TERMINATED_HTTPS, tls=tls),)
+        return site.put(listeners=tuple(replace(each, load_balancer_id=site.id) for each in listeners))
+
+    def links() -> Mapping[str, str]:
+        return site.host.observe(site.id, desired.port).haproxy.slots
+
+    desired = secure(0, 1)
+    furnish(site, desired.port)
+    site.host.write_files(site.id, [*bundles, *render_certificate_lists(desired, site.options)])
+    text = render_haproxy(desired, site.options, 1)
+    assert links() == {}
+    with pytest.raises(HostError):
+        site.host.start_haproxy(site.id, text, 1)
+    for _ in range(2):
+        site.host.link_slots(site.id, links_of(slots_in(text)), ["former"])
+        assert links() == links_of(slots_in(text))
+    site.host.start_haproxy(site.id, text, 1)
+    for wanted in (secure(2, 0), secure(2, 1), secure(2, 0, 1), secure(1)):
+        difference = plan_difference(text, render_haproxy(wanted, site.options, 1))
+        assert isinstance(difference, Runtime)
+        for _ in range(2):
+            again = [
+                replace(each, comes=True) if isinstance(each, FillSlot) and each.slot.kind in LISTED else each
+                for each in difference.slots
+            ]
+            site.host.change_slots(site.id, again)
+        text = render_haproxy(wanted, site.options, 1)
+    default = slots_in(text)[f"{uuid(3)}.default"]
+    for slot in (
+        replace(default, fingerprint="0" * 64),
+        replace(default, name=f"{uuid(3)}.unheard-of"),
+        replace(default, kind=SlotKind.CERTIFICATE_LIST),
+    ):
+        with pytest.raises(HostError):
+            site.host.change_slots(site.id, [FillSlot(slot, comes=False)])
+    site.host.link_slots(site.id, {}, list(links()))
+    assert links() == {}
+    site.host.stop_haproxy(site.id)
+    with pytest.raises(HostError):
+        site.host.change_slots(site.id, [FillSlot(default, comes=False)])
 
 
 def test_nothing_can_be_plugged_or_started_without_a_namespace(site: Site) -> None:

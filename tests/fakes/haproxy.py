@@ -4,16 +4,20 @@ Part of the fake host. It understands what ``render`` writes and answers in HAPr
 the real one is for the contract suite to show. It serves nobody.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from evenload.model.desired import ProxyStatistics, Statistics
+from evenload.model.errors import HostError
 from evenload.model.observed import ServerState
+from evenload.model.slot import ClearSlot, FillSlot, SlotChange, SlotKind
 from evenload.render.haproxy_text import ServerLine, split
 from evenload.render.state_file import parse_server_states
 
 Key = tuple[str, str]
 
 _SECTIONS = frozenset({"global", "defaults", "peers", "frontend", "backend"})
+_CERTIFICATES = frozenset({SlotKind.CERTIFICATE, SlotKind.LISTED_CERTIFICATE})
 _STATE_FIELDS = (
     "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight"
     " srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state"
@@ -57,7 +61,8 @@ class FakeServer:
 
 @dataclass(slots=True)
 class FakeHaproxy:
-    """``traffic``: what its frontends have counted, by listener. ``deaf``: it lives, and answers nothing."""
+    """``traffic``: what its frontends have counted, by listener. ``deaf``: it lives, and answers nothing.
+    ``slots``: fingerprints by name, of the certificates that it works by."""
 
     pid: int
     worker: int
@@ -65,6 +70,7 @@ class FakeHaproxy:
     servers: dict[Key, FakeServer] = field(default_factory=dict)
     traffic: dict[str, Statistics] = field(default_factory=dict)
     deaf: bool = False
+    slots: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def start(cls, pid: int, worker: int, text: str, server_states: str | None) -> "FakeHaproxy":
@@ -110,6 +116,19 @@ class FakeHaproxy:
                 return self._set(place, busy=False)
             case _:
                 return f"Unknown command: '{command.partition(' ')[0]}', please enter one of the following commands"
+
+    def change_slot(self, change: SlotChange, files: Collection[str]) -> None:
+        """Lists are read at the start alone, and a certificate that is no list's cannot come or go."""
+        name, kind = change.slot.name, change.slot.kind
+        match change:
+            case FillSlot(slot) if kind in _CERTIFICATES and slot.fingerprint in files:
+                if name not in self.slots and not change.comes:
+                    raise HostError("Can't replace a certificate which is not referenced by the configuration!")
+                self.slots[name] = slot.fingerprint
+            case ClearSlot() if kind is SlotKind.LISTED_CERTIFICATE:
+                self.slots.pop(name, None)
+            case _:
+                raise HostError(f"HAProxy refuses {change}")
 
     def states(self) -> dict[Key, ServerState]:
         return {

@@ -6,7 +6,7 @@ different ways print the same. Operations can be made to fail (``fail``); damage
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -29,6 +29,7 @@ from evenload.model.network_steps import (
     Tune,
 )
 from evenload.model.observed import HaproxyObserved, HaproxyProcess, HostRoute, NetworkObserved, Observed, VifState
+from evenload.model.slot import SlotChange, SlotKind, slots_in
 from evenload.model.verdict import Verdict
 from evenload.render.haproxy_text import without_worker
 
@@ -50,6 +51,7 @@ class Directory:
     applied: Desired | None = None
     counters: str | None = None
     files: set[str] = field(default_factory=set)
+    links: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -179,7 +181,9 @@ class FakeHost:
                     tuned=place.devices is not None and place.tuned,
                     reserved=place.reserved if place.devices is not None else frozenset(),
                 ),
-                haproxy=HaproxyObserved(config=directory.config, process=running, orphan=place.orphan),
+                haproxy=HaproxyObserved(
+                    config=directory.config, process=running, orphan=place.orphan, slots=dict(directory.links)
+                ),
             )
 
     def glance(self, load_balancer_id: str) -> object | None:
@@ -208,6 +212,21 @@ class FakeHost:
     def remove_files(self, load_balancer_id: str, names: Sequence[str]) -> None:
         with self._operation("remove_files"):
             self._directory(load_balancer_id).files -= set(names)
+
+    def link_slots(self, load_balancer_id: str, links: Mapping[str, str], gone: Collection[str]) -> None:
+        with self._operation("link_slots"):
+            standing = self._directory(load_balancer_id).links
+            standing.update(links)
+            for name in gone:
+                standing.pop(name, None)
+
+    def change_slots(self, load_balancer_id: str, changes: Sequence[SlotChange]) -> None:
+        for change in changes:
+            with self._operation(f"change_slots {change.slot.name}"):
+                process = self._place(load_balancer_id).process
+                if process is None or process.deaf:
+                    raise HostError("HAProxy does not answer")
+                process.change_slot(change, self._directory(load_balancer_id).files)
 
     def write_config(self, load_balancer_id: str, text: str) -> None:
         with self._operation("write_config"):
@@ -417,8 +436,15 @@ class FakeHost:
         fault = find_fault(text)
         if fault is not None:
             raise InvalidConfiguration(f"HAProxy refuses the configuration: {fault}")
+        named = slots_in(text)
+        slots = {name: directory.links.get(name, "") for name in named}
+        for name, fingerprint in slots.items():
+            if fingerprint not in directory.files:
+                raise InvalidConfiguration(f"HAProxy refuses the configuration: unable to stat slot {name}")
         self._next_pid += 1
         place.process = FakeHaproxy.start(self._next_pid, worker, text, server_states)
+        read_once = SlotKind.CERTIFICATE_LIST
+        place.process.slots = {each.name: slots[each.name] for each in named.values() if each.kind is not read_once}
         place.watcher = None
         directory.config = directory.running = text
         return self._next_pid
@@ -489,6 +515,7 @@ def _print(load_balancer_id: str, place: Place) -> str:
         lines.append(f"  directory, applied generation {applied.generation if applied is not None else 'none'}")
         lines += ["  file", *(f"    {line}" for line in without_worker(directory.config or "").splitlines())]
         lines += [f"  file {name}" for name in sorted(directory.files)]
+        lines += [f"  slot {name} {target}" for name, target in sorted(directory.links.items())]
         if place.process is not None and directory.running != directory.config:
             lines += ["  record", *(f"    {line}" for line in without_worker(directory.running or "").splitlines())]
     if place.devices is not None:
@@ -505,6 +532,7 @@ def _print(load_balancer_id: str, place: Place) -> str:
     lines += [f"  outside {port}" for port in sorted(place.outside)]
     if place.process is not None:
         lines.append(f"  process{', watched' if place.watcher is not None else ''}")
+        lines += [f"    slot {name} {content}" for name, content in sorted(place.process.slots.items())]
         for (backend, name), server in sorted(place.process.servers.items()):
             state = "maintenance" if server.maintenance else "ready"
             health = "up" if server.up else "down"

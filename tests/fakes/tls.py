@@ -12,7 +12,7 @@ def a_certificate(name: str = "web", content: bytes | None = None) -> TlsSecret:
     """Without ``content`` there is none that has its fingerprint."""
     return TlsSecret(
         reference=f"https://secrets.example/v1/containers/{name}",
-        id=f"bundle/project/containers/{name}",
+        id=f"bundle/project/containers/{name.replace('*', 'wildcard')}",
         fingerprint=hashlib.sha256(name.encode() if content is None else content).hexdigest(),
     )
 

@@ -9,7 +9,7 @@ import pytest
 from tests.certificates import make_bundle
 from tests.golden.desired import load_desired
 
-from evenload.model.named_file import DIRECTORY
+from evenload.model.slot import SLOTS, slots_in
 from evenload.render.haproxy import render_haproxy
 from evenload.render.haproxy_tls import render_certificate_lists
 from evenload.render.options import RenderOptions
@@ -46,13 +46,12 @@ def test_haproxy_takes_it_without_a_warning(case: Path, tmp_path: Path, bundle: 
     one and the same."""
     given, _, expected = case.read_text().partition(LINE)
     directory = tmp_path / "balancer"
-    (directory / DIRECTORY).mkdir(parents=True)
+    (directory / SLOTS).mkdir(parents=True)
     (directory / "servers.state").write_text("1\n")
-    for file in render_certificate_lists(load_desired(given), OPTIONS):
-        lines = file.content.expose().decode().replace(OPTIONS.state_dir, str(tmp_path))
-        (directory / DIRECTORY / file.name).write_text(lines)
-        for line in lines.splitlines():
-            Path(line).write_bytes(bundle())
+    lists = {file.name: file.content.expose() for file in render_certificate_lists(load_desired(given), OPTIONS)}
+    for slot in slots_in(expected).values():
+        content = lists.get(slot.fingerprint, b"").replace(OPTIONS.state_dir.encode(), str(tmp_path).encode())
+        (directory / SLOTS / slot.name).write_bytes(content or bundle())
     config = tmp_path / "haproxy.cfg"
     config.write_text(expected.replace(OPTIONS.state_dir, str(tmp_path)))
     judged = subprocess.run(["/usr/sbin/haproxy", "-c", "-f", str(config)], capture_output=True, text=True, check=False)

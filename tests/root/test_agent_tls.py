@@ -70,7 +70,7 @@ def test_keys_come_change_survive_a_death_without_the_server_and_go(stage: Stage
     assert shown(stage) == certificate_of(first)
     assert len(named_files(stage)) == 2
     assert set(named_files(stage).values()) == {0o600}
-    assert stage.apply(secure(stage, 2, second)).change is Change.RELOAD
+    assert stage.apply(secure(stage, 2, second)).change is Change.RUNTIME
     assert shown(stage) == certificate_of(second)
     keys = [SecretBytes(each).fingerprint() for each in (first, second)]
     assert [key in named_files(stage) for key in keys] == [False, True]
@@ -85,7 +85,7 @@ def test_keys_come_change_survive_a_death_without_the_server_and_go(stage: Stage
     assert keys[1] not in named_files(stage)
 
 
-def test_a_key_that_does_not_fit_is_told_by_its_fingerprint_and_the_former_one_serves_on(stage: Stage) -> None:
+def test_a_key_that_does_not_fit_is_told_by_its_place_and_the_former_one_serves_on(stage: Stage) -> None:
     good, other = make_bundle("www.example"), make_bundle("www.example")
     stage.apply(secure(stage, 1, good))
     pid = stage.pid()
@@ -102,7 +102,7 @@ def test_a_key_that_does_not_fit_is_told_by_its_fingerprint_and_the_former_one_s
         ]
 
     assert eventually(faults)
-    assert document.secrets[0].fingerprint in faults()[0]
+    assert f"slots/{document.listeners[0].id}.default" in faults()[0]
     assert "PRIVATE" not in faults()[0]
     assert shown(stage) == certificate_of(good)
     assert stage.pid() == pid

@@ -19,6 +19,7 @@ from evenload.model.enums import InsertedHeader, ListenerProtocol
 from evenload.model.errors import HostError
 from evenload.model.named_file import NamedFile
 from evenload.model.secret import SecretBytes
+from evenload.model.slot import slots_in
 from evenload.model.tls import AlpnProtocol, ListenerTls, TlsSecret, TlsVersion
 from evenload.render.haproxy_tls import render_certificate_lists
 
@@ -70,6 +71,8 @@ def put_files(stage: Stage, document: Desired, *contents: bytes) -> None:
     lists = render_certificate_lists(own, stage.options)
     for file in (*lists, *(NamedFile(SecretBytes(content)) for content in contents)):
         stage.files.write_named(stage.id, file)
+    for slot in slots_in(stage.render(document)).values():
+        stage.files.link(stage.id, slot.name, slot.fingerprint)
 
 
 def serve(stage: Stage, document: Desired, *contents: bytes) -> None:
@@ -276,7 +279,7 @@ def test_a_broken_certificate_or_list_of_ciphers_harms_nobody_and_is_named(stage
     serve(stage, good, bundle("www.example"))
     half = bundle("www.example").partition(b"-----BEGIN PRIVATE KEY")[0]
     for tls, said in [
-        (a_tls(certificate=a_certificate("half", half)), a_certificate("half", half).fingerprint),
+        (a_tls(certificate=a_certificate("half", half)), r"slots/secure443\.default"),
         (a_tls(certificate=named("www.example"), ciphers="NONSENSE"), "NONSENSE"),
     ]:
         put_files(stage, documented(tls), half)

@@ -10,6 +10,7 @@ from evenload.model.desired import Change, Desired, DesiredPort
 from evenload.model.named_file import NamedFile
 from evenload.model.network_steps import NetworkStep
 from evenload.model.observed import HaproxyObserved, NetworkObserved, Observed
+from evenload.model.slot import SlotChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,23 @@ class WriteFiles:
 @dataclass(frozen=True, slots=True)
 class RemoveFiles:
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSlots:
+    """What the next process reads: ``links`` are fingerprints by name; ``gone`` are names."""
+
+    links: tuple[tuple[str, str], ...]
+    gone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSlots:
+    """In the running process. ``meanwhile``: the text that it is recorded to work by before the first change, so that
+    nobody relies on what was begun and not ended."""
+
+    changes: tuple[SlotChange, ...]
+    meanwhile: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +144,8 @@ Action = (
     | Configure
     | WriteFiles
     | RemoveFiles
+    | LinkSlots
+    | ChangeSlots
     | WriteConfig
     | BeginHaproxy
     | StartHaproxy

@@ -4,6 +4,7 @@ One attempt at a time per load balancer. It decides nothing: after a failure the
 looks at the host and plans anew.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -12,10 +13,12 @@ from evenload.agent.actions import (
     Action,
     BeginHaproxy,
     ChangeServers,
+    ChangeSlots,
     Configure,
     EnsureNamespace,
     EnsureState,
     FinishHaproxy,
+    LinkSlots,
     Plan,
     Plug,
     ReloadHaproxy,
@@ -33,6 +36,7 @@ from evenload.agent.actions import (
 from evenload.interfaces import Host
 from evenload.model.desired import Change, Outcome
 from evenload.model.errors import Hopeless, HostError, NotYet
+from evenload.model.slot import SlotChange
 from evenload.render.runtime_commands import is_refusal
 from evenload.render.server_states import render_server_states
 
@@ -123,6 +127,10 @@ def perform(load_balancer_id: str, action: Action, host: Host) -> int | None:
             host.write_files(load_balancer_id, files)
         case RemoveFiles(names):
             host.remove_files(load_balancer_id, names)
+        case LinkSlots(links, gone):
+            host.link_slots(load_balancer_id, dict(links), gone)
+        case ChangeSlots(changes, meanwhile):
+            _change_slots(load_balancer_id, changes, meanwhile, host)
         case WriteConfig(text):
             host.write_config(load_balancer_id, text)
         case BeginHaproxy(text, worker, takeover):
@@ -161,6 +169,14 @@ def _reload(load_balancer_id: str, action: ReloadHaproxy, host: Host) -> int:
         if is_refusal(command, answer):
             raise HostError(f"HAProxy refuses “{command}”: {answer}")
     return pid
+
+
+def _change_slots(load_balancer_id: str, changes: Sequence[SlotChange], meanwhile: str, host: Host) -> None:
+    host.record_running(load_balancer_id, meanwhile)
+    try:
+        host.change_slots(load_balancer_id, changes)
+    except HostError as error:
+        raise RuntimeRefused(str(error)) from error
 
 
 def _change_servers(load_balancer_id: str, commands: tuple[str, ...], text: str, host: Host) -> None:

@@ -200,7 +200,11 @@ def _plan_clearing(desired: Desired, observed: Observed) -> _Cleared:
 
 def _without_namespace(observed: Observed) -> Observed:
     """The same host without the namespace and everything in it."""
-    return replace(observed, network=NetworkObserved(), haproxy=HaproxyObserved(config=observed.haproxy.config))
+    return replace(
+        observed,
+        network=NetworkObserved(),
+        haproxy=HaproxyObserved(config=observed.haproxy.config, slots=observed.haproxy.slots),
+    )
 
 
 def _removal(observed: Observed, *, state: bool) -> list[Action]:

@@ -10,9 +10,12 @@ from types import MappingProxyType
 
 from evenload.agent.actions import (
     NEW,
+    Action,
     BeginHaproxy,
     ChangeServers,
+    ChangeSlots,
     FinishHaproxy,
+    LinkSlots,
     Part,
     ReloadHaproxy,
     StartHaproxy,
@@ -24,6 +27,7 @@ from evenload.model.desired import Change, Desired
 from evenload.model.named_file import NamedFile, names_in
 from evenload.model.observed import HaproxyObserved, HaproxyProcess
 from evenload.model.secret import SecretBytes
+from evenload.model.slot import links_of, slots_in, unsettled
 from evenload.render.haproxy import render_haproxy
 from evenload.render.haproxy_groups import listeners_in_service
 from evenload.render.haproxy_room import grown, room_of
@@ -92,10 +96,10 @@ def _plan(
         text = render_haproxy(desired, options, new - 1, kept=kept)
         stop = (FinishHaproxy(),) if running is not None or observed.orphan else ()
         change = Change.REMOVE if stop else Change.NOTHING
-        return _with_file(Part(actions=stop, change=change, after=HaproxyObserved()), observed, text)
+        return _with_files(Part(actions=stop, change=change, after=HaproxyObserved()), observed, text)
     if running is None:
         text = render_haproxy(desired, options, new, kept=kept)
-        return _new_process(StartHaproxy(text, new), Change.START)
+        return _new_process(StartHaproxy(text, new), Change.START, observed)
     room = room_of(running.text)
     room = grown(room) if crowded else room
     text = render_haproxy(desired, options, running.worker, room=room, kept=kept)
@@ -104,14 +108,16 @@ def _plan(
         # The new process judges its own candidate file before it binds or takes over anything, and until it listens
         # nothing else is touched: a check before that would cost another process's start and find no more.
         text = render_haproxy(desired, options, new, room=room, kept=kept)
-        part = _new_process(ReloadHaproxy(text, new, running.text), Change.RELOAD)
-        return replace(part, kept=names_in(running.text))
+        part = _new_process(ReloadHaproxy(text, new, running.text), Change.RELOAD, observed)
+        return replace(part, kept=names_in(running.text) - set(links_of(slots_in(running.text)).values()))
     process = HaproxyProcess(pid=running.pid, worker=running.worker, text=text)
     if servers.commands or running.text != text:
         change = Change.RUNTIME if servers.changed else Change.NOTHING
-        after = HaproxyObserved(config=text, process=process)
-        return Part(actions=(ChangeServers(servers.commands, text),), change=change, after=after)
-    return _with_file(Part(actions=(), change=Change.NOTHING, after=HaproxyObserved(process=process)), observed, text)
+        after = HaproxyObserved(config=text, process=process, slots=links_of(slots_in(text)))
+        slots = (ChangeSlots(servers.slots, unsettled(running.text, servers.slots)),) if servers.slots else ()
+        actions = (*slots, *_linking(text, observed), ChangeServers(servers.commands, text))
+        return Part(actions=actions, change=change, after=after)
+    return _with_files(Part(actions=(), change=Change.NOTHING, after=HaproxyObserved(process=process)), observed, text)
 
 
 def servers_of(text: str) -> list[ServerKey]:
@@ -119,20 +125,33 @@ def servers_of(text: str) -> list[ServerKey]:
     return list(split(text).servers)
 
 
-def _new_process(action: StartHaproxy | ReloadHaproxy, change: Change) -> Part[HaproxyObserved]:
+def _new_process(
+    action: StartHaproxy | ReloadHaproxy, change: Change, observed: HaproxyObserved
+) -> Part[HaproxyObserved]:
+    """It reads the slots when it is begun."""
     process = HaproxyProcess(pid=NEW, worker=action.worker, text=action.text)
     begin = BeginHaproxy(action.text, action.worker, takeover=isinstance(action, ReloadHaproxy))
-    after = HaproxyObserved(config=action.text, process=process)
-    return Part(early=(begin,), actions=(action,), change=change, after=after)
+    after = HaproxyObserved(config=action.text, process=process, slots=links_of(slots_in(action.text)))
+    return Part(early=(*_linking(action.text, observed), begin), actions=(action,), change=change, after=after)
 
 
-def _with_file(part: Part[HaproxyObserved], observed: HaproxyObserved, text: str) -> Part[HaproxyObserved]:
-    """The same, and the file is brought to the text where it is another."""
-    after = replace(part.after, config=text)
-    if observed.config == text:
-        return replace(part, after=after)
-    change = max(part.change, Change.FILE, key=_GENTLEST_FIRST.index)
-    return replace(part, actions=(*part.actions, WriteConfig(text)), change=change, after=after)
+def _with_files(part: Part[HaproxyObserved], observed: HaproxyObserved, text: str) -> Part[HaproxyObserved]:
+    """The same, and slots and file are brought to the text where they are otherwise."""
+    files: tuple[Action, ...] = _linking(text, observed)
+    files = files if observed.config == text else (*files, WriteConfig(text))
+    change = max(part.change, Change.FILE, key=_GENTLEST_FIRST.index) if files else part.change
+    after = replace(part.after, config=text, slots=links_of(slots_in(text)))
+    return replace(part, actions=(*part.actions, *files), change=change, after=after)
+
+
+def _linking(text: str, observed: HaproxyObserved) -> tuple[LinkSlots, ...]:
+    """What brings the slots to the text: nothing where they are as it says."""
+    wanted = links_of(slots_in(text))
+    links = tuple(
+        (name, fingerprint) for name, fingerprint in wanted.items() if observed.slots.get(name) != fingerprint
+    )
+    gone = tuple(sorted(observed.slots.keys() - wanted.keys()))
+    return (LinkSlots(links, gone),) if links or gone else ()
 
 
 def next_worker(observed: HaproxyObserved, last_worker: int) -> int:

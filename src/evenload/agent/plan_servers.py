@@ -10,6 +10,7 @@ from ipaddress import ip_address
 
 from evenload.agent.verdicts import ServerKey
 from evenload.model.observed import HaproxyProcess, ServerState
+from evenload.model.slot import SlotChange
 from evenload.render.haproxy_text import (
     Reload,
     RemoveServer,
@@ -26,10 +27,12 @@ from evenload.render.runtime_commands import commands, delete_leftovers, shut_se
 
 @dataclass(frozen=True, slots=True)
 class ServersPlan:
-    """``changed``: more than the end of servers that were removed before."""
+    """``slots``: changes of files, to be made before the commands. ``changed``: more than the end of servers that were
+    removed before."""
 
     commands: tuple[str, ...]
     changed: bool
+    slots: tuple[SlotChange, ...] = ()
 
 
 def plan_servers(
@@ -53,7 +56,8 @@ def plan_servers(
         cuts = tuple(shut_sessions(*key) for key in overdue if key in leftovers)
         ends = (*cuts, *delete_leftovers(running.text, running.servers))
     lines = tuple(line for change in changes for line in commands(change))
-    return ServersPlan((*lines, *ends), changed=bool(changes))
+    slots = difference.slots if isinstance(difference, Runtime) else ()
+    return ServersPlan((*lines, *ends), changed=bool(changes or slots), slots=slots)
 
 
 def plan_drift(text: str, servers: Mapping[ServerKey, ServerState]) -> tuple[RuntimeChange, ...] | None:

@@ -15,9 +15,12 @@ from pathlib import Path
 from evenload.host.exchange import exchange
 from evenload.host.refusal import refusal
 from evenload.model.named_file import DIRECTORY, NamedFile
+from evenload.model.secret import SecretBytes
+from evenload.model.slot import SLOTS
 
 _TEMPORARY = ".new-"
 _NEW_FILES = 8
+_TO_FILES = f"../{DIRECTORY}/"
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}\Z")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
@@ -48,7 +51,8 @@ class StateFiles:
     def sweep(self) -> None:
         """Removes what was being written when an agent was killed. To be called while nobody writes."""
         for load_balancer_id in self.load_balancer_ids():
-            for directory in (self.path(load_balancer_id), self.path(load_balancer_id, DIRECTORY)):
+            own = self.path(load_balancer_id)
+            for directory in (own, own / DIRECTORY, own / SLOTS):
                 try:
                     for name in os.listdir(directory):
                         if name.startswith(_TEMPORARY):
@@ -165,18 +169,52 @@ class StateFiles:
             raise refusal(f"make the directory {directory}", error) from error
         return self._replace(directory / file.name, file.content.expose())
 
-    def count_lines_of_named(self, load_balancer_id: str, name: str) -> int:
-        """Of a list, such as that of a listener's certificates; 0 where there is no such file."""
+    def read_named(self, load_balancer_id: str, name: str) -> SecretBytes | None:
+        """None where there is no such file."""
         target = self.path(load_balancer_id, DIRECTORY) / _component(name)
         try:
-            return target.read_bytes().count(b"\n")
+            return SecretBytes(target.read_bytes())
         except FileNotFoundError:
-            return 0
+            return None
         except OSError as error:
             raise refusal(f"read {target}", error) from error
 
     def remove_named(self, load_balancer_id: str, name: str) -> None:
         self._unlink(self.path(load_balancer_id, DIRECTORY) / _component(name))
+
+    def slot(self, load_balancer_id: str, name: str) -> Path:
+        """Its path; it need not be there."""
+        return self.path(load_balancer_id, SLOTS) / _component(name)
+
+    def links(self, load_balancer_id: str) -> dict[str, str]:
+        """The fingerprints of what lies in the slots, by name; empty for a slot that leads elsewhere."""
+        directory = self.path(load_balancer_id, SLOTS)
+        try:
+            names = [name for name in os.listdir(directory) if not name.startswith(".")]
+            targets = {name: _target(directory / name) for name in names}
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except OSError as error:
+            raise refusal(f"look into {directory}", error) from error
+        return {name: target.removeprefix(_TO_FILES) for name, target in targets.items()}
+
+    def link(self, load_balancer_id: str, name: str, fingerprint: str) -> None:
+        """Makes the slot lead to that file, whatever it led to before. Its directory is made where it is missing."""
+        target = self.slot(load_balancer_id, name)
+        temporary = target.with_name(_TEMPORARY + secrets.token_hex(6))
+        try:
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            temporary.symlink_to(_TO_FILES + _component(fingerprint))
+            try:
+                os.rename(temporary, target)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise refusal(f"link {target}", error) from error
+
+    def unlink_slot(self, load_balancer_id: str, name: str) -> None:
+        self._unlink(self.slot(load_balancer_id, name))
 
     def remove_all(self, load_balancer_id: str) -> None:
         """The whole directory of that load balancer; may be repeated."""
@@ -187,6 +225,15 @@ class StateFiles:
             return
         except OSError as error:
             raise refusal(f"remove {directory}", error) from error
+
+
+def _target(path: Path) -> str:
+    try:
+        return os.readlink(path)
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # no link at all
+            return ""
+        raise
 
 
 def names_load_balancer(name: str) -> bool:

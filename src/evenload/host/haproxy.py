@@ -23,6 +23,7 @@ from evenload.host.haproxy_launch import Launcher
 from evenload.host.haproxy_orphans import Orphans
 from evenload.host.haproxy_record import Record
 from evenload.host.haproxy_runtime import LONGEST_PATH, SERVER_STATISTICS, SERVERS, Conversation, parse_servers
+from evenload.host.haproxy_slots import SlotTalk
 from evenload.host.haproxy_starts import Starts
 from evenload.host.haproxy_statistics import StatisticsReader
 from evenload.host.haproxy_table import parse_statistics
@@ -33,6 +34,8 @@ from evenload.host.succession import Answer, Worker, choose_serving
 from evenload.model.desired import ProxyStatistics
 from evenload.model.errors import Hopeless, HostError
 from evenload.model.observed import HaproxyObserved, HaproxyProcess, ServerState
+from evenload.model.secret import SecretBytes
+from evenload.model.slot import SlotChange
 from evenload.render.runtime_commands import shut_by
 
 log = structlog.get_logger(__name__)
@@ -88,7 +91,12 @@ class Haproxy:
         config = self._files.read(load_balancer_id, LIVE)
         worker = choose_serving(living, self._workers.namespace(load_balancer_id))
         process = None if worker is None else self._observe(load_balancer_id, worker)
-        return HaproxyObserved(config=config, process=process, orphan=self._orphans.has(load_balancer_id))
+        return HaproxyObserved(
+            config=config,
+            process=process,
+            orphan=self._orphans.has(load_balancer_id),
+            slots=self._files.links(load_balancer_id),
+        )
 
     def _observe(self, load_balancer_id: str, worker: Worker) -> HaproxyProcess | None:
         answer, servers = self._read_states(load_balancer_id, worker)
@@ -218,6 +226,22 @@ class Haproxy:
             answers = [conversation.ask(command) for command in commands]
         self._cuts.note(load_balancer_id, cut, Cut.OVERDUE)
         return answers
+
+    def change_slots(self, load_balancer_id: str, changes: Sequence[SlotChange]) -> None:
+        worker = self._crew.serving(load_balancer_id)
+        if worker is None:
+            raise HostError("cannot change HAProxy's files: none is running")
+
+        def content(fingerprint: str) -> SecretBytes:
+            found = self._files.read_named(load_balancer_id, fingerprint)
+            if found is None:
+                raise HostError(f"the file {fingerprint} is gone")
+            return found
+
+        with self._crew.converse(load_balancer_id, worker) as conversation:
+            talk = SlotTalk(conversation, lambda name: str(self._files.slot(load_balancer_id, name)), content)
+            for change in changes:
+                talk.change(change)
 
     def record_running(self, load_balancer_id: str, text: str) -> None:
         worker = self._crew.serving(load_balancer_id)

@@ -9,7 +9,6 @@ we close our end, or end ourselves. Where a spare stands ready for that very sta
 import os
 import re
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -25,7 +24,7 @@ from evenload.host.refusal import refusal
 from evenload.host.settings import HaproxySettings
 from evenload.host.succession import Worker
 from evenload.model.errors import Hopeless, HostError, InvalidConfiguration
-from evenload.model.named_file import names_in
+from evenload.model.slot import SlotKind, slots_in
 
 log = structlog.get_logger(__name__)
 
@@ -118,9 +117,7 @@ class Launcher:
             launch = self._launches.pop(load_balancer_id)
         worker = launch.worker
         try:
-            patience = self._settings.start_timeout + choose_extra_patience(
-                launch.text, lambda name: self._files.count_lines_of_named(load_balancer_id, name)
-            )
+            patience = self._settings.start_timeout + choose_extra_patience(launch.text)
             ended = haproxy_process.finish(launch.process, patience)
             if ended.code != 0:
                 raise _start_failure(ended)
@@ -175,10 +172,15 @@ class Launcher:
             raise refusal(f"make the empty directory {chroot}", error) from error
 
 
-def choose_extra_patience(text: str, count_lines: Callable[[str], int]) -> float:
-    """Seconds beside those that any start may take: for each certificate of each bind line. ``count_lines``: of the
-    file of that name, each line one certificate."""
-    return _A_CERTIFICATE * sum(text.count(name) * count_lines(name) for name in names_in(text))
+def choose_extra_patience(text: str) -> float:
+    """Seconds beside those that any start may take: for each certificate of each bind line."""
+    certificates = sum(_count_certificates(section) for section in text.split("\nfrontend ")[1:])
+    return _A_CERTIFICATE * certificates
+
+
+def _count_certificates(section: str) -> int:
+    certificates = [slot for slot in slots_in(section).values() if slot.kind is not SlotKind.CERTIFICATE_LIST]
+    return section.count(" crt-list ") * len(certificates)
 
 
 def _alerts(ended: Ended) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from evenload.host.refusal import refusal
 from evenload.model.errors import HostError
 from evenload.model.observed import ServerState
+from evenload.model.secret import SecretBytes
 
 LONGEST_PATH = 97
 """Characters: HAProxy binds a temporary name beside the socket's own before it moves it there."""
@@ -23,7 +24,13 @@ SERVER_STATISTICS = "show stat -1 4 -1"
 PROXY_STATISTICS = "show stat -1 3 -1"
 SERVERS = "show servers state"
 
+LONGEST_COMMAND = 16_000
+"""Bytes, with what belongs to it. HAProxy ends a conversation without a word where they do not go into one of its
+buffers (tune.bufsize, 16 KiB)."""
+
 _PROMPT = b"\n> "
+_PROMPTS_OF_PAYLOAD = "+ "
+"""One for each line of it."""
 _MAINTENANCE = 0x01 | 0x02
 """Forced or inherited. 0x04, "disabled in the configuration", stays when the server is put into service."""
 _CHECK_CONFIGURED = 0x02
@@ -71,18 +78,27 @@ class Conversation:
             self._socket.close()
             raise
 
-    def ask(self, command: str) -> str:
-        """The answer, stripped. Raises HostError where HAProxy does not answer to the end."""
+    def ask(self, command: str, payload: SecretBytes | None = None) -> str:
+        """The answer, stripped. ``payload``: lines that the command is about. Raises HostError where HAProxy does not
+        answer to the end, and before anything is sent where the payload is too long for it."""
         with self._lock:
-            self.send(command)
-            return self.receive(command)
+            self.send(command, payload)
+            answer = self.receive(command)
+            return answer if payload is None else answer.lstrip(_PROMPTS_OF_PAYLOAD)
 
-    def send(self, command: str) -> None:
+    def send(self, command: str, payload: SecretBytes | None = None) -> None:
         """``receive`` takes the answer, and has to be called before anything else is asked. Not for several threads."""
         if not command.isprintable() or ";" in command:
             raise ValueError("a runtime command is one line and one command")
+        data = command.encode() + b"\n"
+        if payload is not None:
+            # An empty line ends it.
+            lines = [line for line in payload.expose().splitlines() if line.strip()]
+            data = b"\n".join([command.encode() + b" <<", *lines, b"", b""])
+            if len(data) > LONGEST_COMMAND:
+                raise HostError(f"{len(data)} bytes are too many for HAProxy to take at once: {_first_word(command)}")
         with self._translated(command):
-            self._socket.sendall(command.encode() + b"\n")
+            self._socket.sendall(data)
 
     def receive(self, command: str) -> str:
         answer = bytearray()

@@ -3,7 +3,7 @@
 Decides nothing: every method hands on to the part that knows.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
@@ -23,6 +23,7 @@ from evenload.model.errors import HostError, NotYet
 from evenload.model.named_file import NamedFile
 from evenload.model.network_steps import NetworkStep
 from evenload.model.observed import NetworkObserved, Observed
+from evenload.model.slot import SlotChange
 from evenload.model.verdict import Verdict
 from evenload.payloads.documents import Writer, load_desired
 from evenload.threads import Faults
@@ -124,6 +125,15 @@ class LinuxHost:
     def remove_files(self, load_balancer_id: str, names: Sequence[str]) -> None:
         for name in names:
             self._files.remove_named(load_balancer_id, name)
+
+    def link_slots(self, load_balancer_id: str, links: Mapping[str, str], gone: Collection[str]) -> None:
+        for name, fingerprint in links.items():
+            self._files.link(load_balancer_id, name, fingerprint)
+        for name in gone:
+            self._files.unlink_slot(load_balancer_id, name)
+
+    def change_slots(self, load_balancer_id: str, changes: Sequence[SlotChange]) -> None:
+        self._haproxy.change_slots(load_balancer_id, changes)
 
     def write_config(self, load_balancer_id: str, text: str) -> None:
         self._haproxy.write_config(load_balancer_id, text)

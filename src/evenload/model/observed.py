@@ -1,5 +1,6 @@
 """What a host has of one load balancer, in parts by engine."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evenload.model.desired import Desired
@@ -73,11 +74,12 @@ class HaproxyProcess:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HaproxyObserved:
     """``config`` is the text of the configuration file on disk. ``orphan``: beside all this a HAProxy runs of which
-    nothing is recorded any more."""
+    nothing is recorded any more. ``slots``: what the next process would read, fingerprints by name (model/slot.py)."""
 
     config: str | None = None
     process: HaproxyProcess | None = None
     orphan: bool = False
+    slots: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from evenload.model.flavor import MAX_THREADS, PLAIN, FlavorValues
 from evenload.render import quoting
 from evenload.render.haproxy_policies import PolicyLines
 from evenload.render.haproxy_room import PIPES_AT_MOST, limit_of
-from evenload.render.haproxy_tls import directory_of, render_hsts, render_tls
+from evenload.render.haproxy_tls import directory_of, render_hsts, render_slots, render_tls
 from evenload.render.options import RenderOptions
 
 LOCAL_PEER = "evenload"
@@ -103,8 +103,10 @@ def render_frontend(
     closes connections where it speaks no HTTP."""
     http = listener.protocol.speaks_http
     lines = [f"frontend {quoting.identifier(listener.id)}", f"    mode {'http' if http else 'tcp'}"]
-    tls = render_tls(listener, directory_of(load_balancer, options))
+    directory = directory_of(load_balancer, options)
+    tls = render_tls(listener, directory)
     lines += [f"    {_bind(vip.address, listener.port)}{tls}" for vip in load_balancer.vips]
+    lines += render_slots(listener, directory)
     lines.append(f"    maxconn {limit_of(listener, load_balancer, options)}")
     if (load_balancer.flavor or PLAIN).log and options.log_socket:
         lines.append(f"    option {'httplog' if http else 'tcplog'}")

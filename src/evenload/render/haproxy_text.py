@@ -1,15 +1,18 @@
 """Two configuration texts compared: are they equal, can the runtime API lead from one to the other, or must HAProxy
 reload? Pure.
 
-A text is a skeleton and its servers. The skeleton is every line that is no server line; the number of the worker in
-it does not count. Servers are compared by name, so that their order does not count either: a server that came at run
-time stands last in the process, wherever the next text has it.
+A text is a skeleton, its servers and its slots (model/slot.py). The skeleton is every other line; the number of the
+worker in it does not count. Servers are compared by name, so that their order does not count either: a server that came
+at run time stands last in the process, wherever the next text has it. Slots likewise.
 """
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
+
+from evenload.model.slot import ClearSlot, FillSlot, Slot, SlotChange, SlotKind, read_slot
+from evenload.render.former_text import former_text
 
 _STATS_SOCKET = re.compile(r"^(    stats socket \S*/haproxy-)[0-9]+(\.sock )", re.MULTILINE)
 _SERVER = "    server "
@@ -44,7 +47,8 @@ class ServerLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """``skeleton`` with worker number 0 and without server lines; ``servers`` by (backend, server), in order."""
+    """``skeleton`` with worker number 0, without lines of servers and slots; ``servers`` by (backend, server), in
+    order."""
 
     skeleton: str
     servers: dict[tuple[str, str], ServerLine]
@@ -91,9 +95,11 @@ class Equal:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """These, in order, make the process work by the wanted text (runtime_commands has the words)."""
+    """These, in order, make the process work by the wanted text: ``slots`` before the ``changes`` of servers
+    (runtime_commands has the words of these)."""
 
     changes: tuple[RuntimeChange, ...]
+    slots: tuple[SlotChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +125,26 @@ class _Lines:
 
     skeleton: str
     servers: dict[tuple[str, str], str]
+    slots: dict[str, Slot]
 
 
 def _split_lines(text: str) -> _Lines:
     skeleton: list[str] = []
     servers: dict[tuple[str, str], str] = {}
+    slots: dict[str, Slot] = {}
     backend = ""
     for line in text.split("\n"):
         if line.startswith(_SERVER):
             servers[backend, _name(line)] = line
             continue
+        slot = read_slot(line)
+        if slot is not None:
+            slots[slot.name] = slot
+            continue
         if line and not line[0].isspace():
             backend = line.removeprefix("backend ")
         skeleton.append(line)
-    return _Lines(skeleton="\n".join(skeleton), servers=servers)
+    return _Lines(skeleton="\n".join(skeleton), servers=servers, slots=slots)
 
 
 def without_worker(text: str) -> str:
@@ -153,9 +165,17 @@ def plan_difference(running: str, wanted: str) -> Difference:
             return Equal()
         now, then = _split_lines(running), _split_lines(wanted)
         before, after = without_worker(now.skeleton), without_worker(then.skeleton)
+        slots = _plan_slots(now.slots, then.slots)
         if before != after:
-            return Reload(_first_difference(before, after))
-        return _plan_servers(now.servers, then.servers, lambda: _cookie_backends(after))
+            if now.slots or before != without_worker(_split_lines(former_text(wanted)).skeleton):
+                return Reload(_first_difference(before, after))
+            slots = ()  # it has the same from files that are named by content
+        if isinstance(slots, Reload):
+            return slots
+        servers = _plan_servers(now.servers, then.servers, lambda: _cookie_backends(after))
+        if not slots or isinstance(servers, Reload):
+            return servers
+        return Runtime(servers.changes if isinstance(servers, Runtime) else (), slots)
     except ValueError:
         return Reload("the running text is not one of ours")
 
@@ -212,6 +232,32 @@ def _plan_servers(now: _ServerLines, then: _ServerLines, cookie_backends: Callab
             changes.append(SetState(*key, server.disabled, server.checked))
     changes += [RemoveServer(*key) for key in now if key not in then]
     return Runtime(tuple(changes)) if changes else Equal()
+
+
+_COMES_AND_GOES = frozenset({SlotKind.LISTED_CERTIFICATE})
+_READ_AT_THE_START = frozenset({SlotKind.CERTIFICATE_LIST})
+SLOTS_AT_ONCE = 500
+"""Changes at run time; each keeps the process for a millisecond or two from what it serves. Where there are more of
+them a new process reads all there is while the former one serves."""
+
+
+def _plan_slots(now: Mapping[str, Slot], then: Mapping[str, Slot]) -> tuple[SlotChange, ...] | Reload:
+    """Filled before cleared, so that a name which moves from one certificate to another is never without one."""
+    changes: list[SlotChange] = []
+    for name, slot in then.items():
+        standing = now.get(name)
+        if standing == slot or (standing is not None and slot.kind in _READ_AT_THE_START):
+            continue
+        comes = standing is None or not standing.known
+        if standing is None and slot.kind not in _COMES_AND_GOES:
+            return Reload(f"{slot.kind.value} {name} came")
+        changes.append(FillSlot(slot, comes=comes and slot.kind in _COMES_AND_GOES))
+    gone = [slot for name, slot in now.items() if name not in then]
+    lasting = next((slot for slot in gone if slot.kind not in _COMES_AND_GOES), None)
+    if lasting is not None:
+        return Reload(f"{lasting.kind.value} {lasting.name} went")
+    changes += map(ClearSlot, gone)
+    return tuple(changes) if len(changes) <= SLOTS_AT_ONCE else Reload(f"{len(changes)} files changed")
 
 
 def _server_line(backend: str, line: str) -> ServerLine:

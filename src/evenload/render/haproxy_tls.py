@@ -1,15 +1,17 @@
 """TLS to clients: the words of a bind line, the list of certificates beside the text, and HSTS. Pure.
 
-Certificates are files, named by fingerprint; the list that names them is one, too: five thousand do not go into a line.
-HAProxy takes the names that each is for from the certificate itself, exact ones before wildcards, and the first of the
-list for all others.
+Certificates lie in slots (model/slot.py): the default one in the listener's own, the others in such as are named by
+what their reference names, so that another content is the same slot. The list that names them is one, too: five
+thousand do not go into a line. HAProxy takes the names that each is for from the certificate itself, exact ones before
+wildcards, and the first of the list for all others.
 """
 
 from evenload.model.balancer import Listener, LoadBalancer
 from evenload.model.desired import Desired
-from evenload.model.named_file import DIRECTORY, NamedFile
+from evenload.model.named_file import NamedFile
 from evenload.model.secret import SecretBytes
-from evenload.model.tls import ListenerTls, TlsVersion, choose_versions, split_ciphers
+from evenload.model.slot import SLOTS, Slot, SlotKind
+from evenload.model.tls import TlsSecret, TlsVersion, choose_versions, split_ciphers
 from evenload.render import quoting
 from evenload.render.haproxy_groups import listeners_in_service
 from evenload.render.options import RenderOptions
@@ -39,7 +41,7 @@ def render_tls(listener: Listener, directory: str) -> str:
     versions = choose_versions(tls)
     if versions is None:
         raise quoting.UnsafeText("list of TLS versions")
-    words = ["ssl", "crt-list", f"{directory}/{DIRECTORY}/{_certificate_list(tls, directory).name}"]
+    words = ["ssl", "crt-list", f"{directory}/{SLOTS}/{_list_name(listener)}"]
     words += ["ssl-min-ver", _VERSIONS[versions.lowest], "ssl-max-ver", _VERSIONS[versions.highest]]
     ciphers = split_ciphers(tls.ciphers)
     if ciphers.others:
@@ -61,21 +63,47 @@ def render_hsts(listener: Listener) -> list[str]:
     return [f"    http-after-response set-header Strict-Transport-Security '{'; '.join(parts)}'"]
 
 
+def render_slots(listener: Listener, directory: str) -> list[str]:
+    """A comment for each slot of the listener, which says what is in it."""
+    if listener.tls is None:
+        return []
+    certificates = _certificate_slots(listener)
+    names = SlotKind.CERTIFICATE_LIST, _list_name(listener), _certificate_list(listener, directory).name
+    return [slot.line for slot in (Slot(*names), *certificates)]
+
+
 def render_certificate_lists(desired: Desired, options: RenderOptions) -> tuple[NamedFile, ...]:
-    """Those that the load balancer's text names."""
+    """The contents of the slots with lists that the load balancer's text has."""
     directory = directory_of(desired.load_balancer, options)
-    return tuple(
-        _certificate_list(listener.tls, directory)
-        for listener in listeners_in_service(desired)
-        if listener.tls is not None
-    )
+    listeners = [listener for listener in listeners_in_service(desired) if listener.tls is not None]
+    return tuple(_certificate_list(listener, directory) for listener in listeners)
 
 
-def _certificate_list(tls: ListenerTls, directory: str) -> NamedFile:
-    lines = [f"{directory}/{DIRECTORY}/{quoting.fingerprint(each.fingerprint)}\n" for each in tls.certificates]
-    if not lines:
-        raise quoting.UnsafeText("list of certificates")
+def _list_name(listener: Listener) -> str:
+    return f"{quoting.identifier(listener.id)}.list"
+
+
+def _certificate_list(listener: Listener, directory: str) -> NamedFile:
+    """By the slots' names: it stays as it is when their content changes."""
+    lines = [f"{directory}/{SLOTS}/{slot.name}\n" for slot in _certificate_slots(listener)]
     return NamedFile(SecretBytes("".join(lines).encode()))
+
+
+def _certificate_slots(listener: Listener) -> tuple[Slot, ...]:
+    """The default one first."""
+    certificates = () if listener.tls is None else listener.tls.certificates
+    if not certificates:
+        raise quoting.UnsafeText("list of certificates")
+    owner = quoting.identifier(listener.id)
+    default = Slot(SlotKind.CERTIFICATE, f"{owner}.default", quoting.fingerprint(certificates[0].fingerprint))
+    others = (_listed(owner, each) for each in certificates[1:])
+    return tuple({slot.name: slot for slot in (default, *others)}.values())
+
+
+def _listed(owner: str, certificate: TlsSecret) -> Slot:
+    _, _, identifier = certificate.id.rpartition("/")
+    name = f"{owner}.certificate-{quoting.identifier(identifier)}"
+    return Slot(SlotKind.LISTED_CERTIFICATE, name, quoting.fingerprint(certificate.fingerprint))
 
 
 def _strong_enough(ciphers: str, lowest: TlsVersion) -> str:

@@ -10,6 +10,7 @@ from evenload.host.haproxy_launch import choose_extra_patience
 from evenload.model.errors import HostError
 from evenload.model.named_file import NamedFile
 from evenload.model.secret import SecretBytes
+from evenload.model.slot import Slot, SlotKind
 
 LB = "8a1c2a10-0000-4000-8000-000000000001"
 
@@ -58,24 +59,51 @@ def test_named_files_are_roots_alone_and_what_is_named_otherwise_is_not_ours(fil
     assert files.names(LB) == {file.name}
     files.remove_named(LB, file.name)
     files.remove_named(LB, file.name)
-    assert files.count_lines_of_named(LB, file.name) == 0
+    assert files.read_named(LB, file.name) is None
     assert files.names(LB) == frozenset()
 
 
-def test_a_start_may_take_longer_the_more_certificates_there_are(files: StateFiles) -> None:
-    """Five thousand take HAProxy nine seconds of a processor, of the ten that any start may take."""
+def test_slots_lead_to_files_and_are_led_elsewhere_at_once(files: StateFiles) -> None:
     files.ensure(LB)
-    many, one = (NamedFile(SecretBytes(b"/certificate\n" * count)) for count in (5000, 1))
-    for file in (many, one):
+    first, second = (NamedFile(SecretBytes(content)) for content in (b"first", b"second"))
+    assert files.links(LB) == {}
+    for file in (first, second):
         files.write_named(LB, file)
+        for _ in range(2):
+            files.link(LB, "web.default", file.name)
+        assert files.links(LB) == {"web.default": file.name}
+        assert files.slot(LB, "web.default").read_bytes() == file.content.expose()
+    assert files.read_named(LB, second.name) == second.content
+    slots = files.slot(LB, "web.default").parent
+    assert stat.S_IMODE(slots.stat().st_mode) == 0o700
+    (slots / ".new-0123").symlink_to("../files/x")
+    (slots / "notes").touch()
+    files.sweep()
+    assert files.links(LB) == {"web.default": second.name, "notes": ""}
+    for _ in range(2):
+        files.unlink_slot(LB, "web.default")
+    assert files.links(LB) == {"notes": ""}
+    for wrong in ("../haproxy.cfg", ".hidden", ""):
+        with pytest.raises(ValueError, match="not a file name"):
+            files.link(LB, wrong, first.name)
 
-    def patience(*binds: NamedFile) -> float:
-        text = "".join(f"    bind :443 ssl crt-list /state/{LB}/files/{file.name} alpn h2\n" for file in binds)
-        return choose_extra_patience(text, lambda name: files.count_lines_of_named(LB, name))
+
+def test_a_start_may_take_longer_the_more_certificates_there_are() -> None:
+    """Five thousand take HAProxy nine seconds of a processor, of the ten that any start may take."""
+
+    def frontend(name: str, certificates: int, binds: int = 1) -> str:
+        lists = Slot(SlotKind.CERTIFICATE_LIST, f"{name}.list", "a" * 64)
+        each = [Slot(SlotKind.LISTED_CERTIFICATE, f"{name}.certificate-{n}", "b" * 64) for n in range(certificates)]
+        bind = f"    bind :443 ssl crt-list /state/{LB}/slots/{name}.list alpn h2"
+        return "\n".join([f"frontend {name}", *[bind] * binds, *(slot.line for slot in (lists, *each))])
+
+    def patience(*sections: str) -> float:
+        return choose_extra_patience("\n\n".join(["global", *sections, "backend x\n"]))
 
     assert patience() == 0
-    assert patience(many) > 9
-    assert patience(many, many, one) > 2 * patience(many)
+    assert patience(frontend("a", 5000)) > 9
+    both = frontend("a", 5000, binds=2), frontend("b", 1)
+    assert patience(*both) == pytest.approx(2 * patience(frontend("a", 5000)) + patience(frontend("b", 1)))
 
 
 def test_room_is_looked_for_before_it_is_needed(files: StateFiles) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes.desired import listener, make_desired
+from tests.fakes.desired import listener, make_desired, uuid
 from tests.fakes.tls import a_certificate, a_tls
 
 from evenload.model.desired import Desired
 from evenload.model.enums import ListenerProtocol
 from evenload.model.named_file import names_in
+from evenload.model.slot import slots_in
 from evenload.model.tls import ListenerTls, TlsVersion
 from evenload.model.tls_faults import find_tls_faults
 from evenload.render.haproxy import render_haproxy
@@ -28,20 +29,29 @@ def serving(tls: ListenerTls | None, protocol: ListenerProtocol = TERMINATED, **
     return replace(make_desired(), listeners=listeners)
 
 
-def test_five_thousand_names_stand_in_one_file_and_not_in_the_text() -> None:
-    certificates = tuple(a_certificate(f"site {number}") for number in range(5000))
+def test_five_thousand_names_stand_in_one_file_and_not_in_a_bind_line() -> None:
+    certificates = tuple(a_certificate(f"site-{number}") for number in range(5000))
     desired = serving(a_tls(certificate=certificates[17], sni=certificates))
     [file] = render_certificate_lists(desired, OPTIONS)
     text = render_haproxy(desired, OPTIONS, 1)
-    assert names_in(text) == {file.name}
+    assert names_in(text) == {file.name, *(each.fingerprint for each in certificates)}
     lines = file.content.expose().decode().splitlines()
-    assert lines[0] == f"/state/{desired.id}/files/{certificates[17].fingerprint}"
+    assert lines[0] == f"/state/{desired.id}/slots/{uuid(3)}.default"
     assert len(lines) == len(set(lines)) == 5000
+    slots = slots_in(text)
+    assert {f"/state/{desired.id}/slots/{name}" for name in slots} == {*lines, crt_list_in(text)}
+    assert slots[f"{uuid(3)}.certificate-site-7"].fingerprint == certificates[7].fingerprint
 
 
-def test_another_certificate_is_another_list_and_so_another_text() -> None:
+def crt_list_in(text: str) -> str:
+    _, _, rest = text.partition(" crt-list ")
+    return rest.split()[0]
+
+
+def test_another_certificate_is_another_text_and_the_same_list_of_places() -> None:
     before, after = serving(a_tls()), serving(a_tls(certificate=a_certificate("renewed")))
     assert render_haproxy(before, OPTIONS, 1) != render_haproxy(after, OPTIONS, 1)
+    assert render_certificate_lists(before, OPTIONS) == render_certificate_lists(after, OPTIONS)
     # By another name for the same content nothing changes.
     renamed = serving(a_tls(certificate=replace(a_certificate(), reference="https://else/v1/secrets/1")))
     assert render_haproxy(before, OPTIONS, 1) == render_haproxy(renamed, OPTIONS, 1)
