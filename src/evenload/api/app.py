@@ -42,11 +42,12 @@ def build_app(services: Services, identity: Identity, policy: Policy, settings: 
     for path, word in projects.PATHS.items():
         app.add_route(path, projects.Projects(identity, word))
         app.add_route(path + "/{name}", projects.Project(identity, word))
-    app.add_route("/openapi", openapi.OpenApi(_described))  # asked for as /openapi.json
     octavia_routes.add_routes(app, facade, services)
     network_routes.add_routes(app, facade, services.networks)
     lbaas_v1_routes.add_routes(app, facade, services.v1)
     key_manager_routes.add_routes(app, facade, services.vault)
+    # Asked for as /openapi.json. With the last route all are compiled: 0.1 s that the first caller need not wait for.
+    app.add_route("/openapi", openapi.OpenApi(_described), compile=True)
     return app
 
 

@@ -10,6 +10,7 @@ import gc
 import sys
 import threading
 
+from evenload.main.memory import give_back
 from evenload.threads import Faults, LastingThread
 
 _NEVER = 2**31 - 1
@@ -44,6 +45,7 @@ class GarbageCollection:
         gc.set_threshold(*self._thresholds[:2], _NEVER)
         gc.enable()
         self._base = sys.getallocatedblocks()
+        give_back()
         self._thread.start()
 
     def stop(self) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from evenload.host.privileges import end_with_parent
 from evenload.main import logs, lost_threads
 from evenload.main.control import Control
+from evenload.main.memory import keep_few_arenas
 from evenload.main.permission import in_words
 from evenload.main.settings import Settings, SettingsError, read_settings
 from evenload.model.errors import EvenloadError
@@ -42,6 +43,7 @@ def run_role(arguments: Sequence[str], prepare: Callable[[], Serve]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # SIGHUP: the terminal is gone
         signal.signal(number, lambda *_: ended.set())
     lost_threads.end_the_process()
+    keep_few_arenas()
     control = Control.from_environment()
     if not tied_to(control):
         return 1
