@@ -35,7 +35,7 @@ from evenload.model.desired import ProxyStatistics
 from evenload.model.errors import Hopeless, HostError
 from evenload.model.observed import HaproxyObserved, HaproxyProcess, ServerState
 from evenload.model.secret import SecretBytes
-from evenload.model.slot import SlotChange
+from evenload.model.slot import SlotChange, unsettled
 from evenload.render.runtime_commands import shut_by
 
 log = structlog.get_logger(__name__)
@@ -99,27 +99,23 @@ class Haproxy:
         )
 
     def _observe(self, load_balancer_id: str, worker: Worker) -> HaproxyProcess | None:
-        answer, servers = self._read_states(load_balancer_id, worker)
-        if answer is Answer.REFUSED:
-            return None
-        if servers is not None and self._orphans.has(load_balancer_id):
-            self._orphans.end(load_balancer_id)  # the ports belong to the one that answers
         text = self._record.text(load_balancer_id, worker)
-        return HaproxyProcess(pid=worker.pid, worker=worker.number, text=text, servers=servers)
-
-    def _read_states(
-        self, load_balancer_id: str, worker: Worker
-    ) -> tuple[Answer, dict[tuple[str, str], ServerState] | None]:
         answer, conversation, reason = self._crew.greet(load_balancer_id, worker)
+        servers: dict[tuple[str, str], ServerState] | None = None
         if conversation is not None:
             try:
                 with conversation:
-                    return answer, parse_servers(conversation.ask(SERVERS))
+                    servers = parse_servers(conversation.ask(SERVERS))
+                    text = unsettled(text, self._talk(load_balancer_id, conversation).find_strayed(text))
             except (HostError, ValueError) as error:
-                answer, reason = Answer.SILENT, str(error)
-        if answer is not Answer.REFUSED:
+                answer, reason, servers = Answer.SILENT, str(error), None
+        if answer is Answer.REFUSED:
+            return None
+        if servers is None:
             log.warning("HAProxy does not answer", load_balancer=load_balancer_id, reason=reason)
-        return answer, None
+        elif self._orphans.has(load_balancer_id):
+            self._orphans.end(load_balancer_id)  # the ports belong to the one that answers
+        return HaproxyProcess(pid=worker.pid, worker=worker.number, text=text, servers=servers)
 
     def find_orphans(self) -> frozenset[str]:
         """The load balancers that have a HAProxy of which nothing is recorded here. One look at all processes of the
@@ -232,16 +228,19 @@ class Haproxy:
         if worker is None:
             raise HostError("cannot change HAProxy's files: none is running")
 
+        with self._crew.converse(load_balancer_id, worker) as conversation:
+            talk = self._talk(load_balancer_id, conversation)
+            for change in changes:
+                talk.change(change)
+
+    def _talk(self, load_balancer_id: str, conversation: Conversation) -> SlotTalk:
         def content(fingerprint: str) -> SecretBytes:
             found = self._files.read_named(load_balancer_id, fingerprint)
             if found is None:
                 raise HostError(f"the file {fingerprint} is gone")
             return found
 
-        with self._crew.converse(load_balancer_id, worker) as conversation:
-            talk = SlotTalk(conversation, lambda name: str(self._files.slot(load_balancer_id, name)), content)
-            for change in changes:
-                talk.change(change)
+        return SlotTalk(conversation, lambda name: str(self._files.slot(load_balancer_id, name)), content)
 
     def record_running(self, load_balancer_id: str, text: str) -> None:
         worker = self._crew.serving(load_balancer_id)

@@ -5,13 +5,16 @@ an agent left open when it was killed is found by the answer, and ended. An answ
 means that our content went into that one's transaction.
 """
 
+import base64
+import random
 import re
 from collections.abc import Callable
+from hashlib import sha1
 
 from evenload.host.haproxy_runtime import Conversation
 from evenload.model.errors import HostError
 from evenload.model.secret import SecretBytes
-from evenload.model.slot import ClearSlot, FillSlot, Slot, SlotChange, SlotKind, list_of
+from evenload.model.slot import ClearSlot, FillSlot, Slot, SlotChange, SlotKind, list_of, slots_in
 
 _OPEN = re.compile(r"Transaction (?:created|updated) for certificate (\S+)!")
 _OTHER = re.compile(r"The ongoing transaction is about '(\S+)' but")
@@ -19,6 +22,10 @@ _THERE = "already exists!"
 _NOT_THERE = ("doesn't exist!", "does not exist!", "can't be found in crt-list")
 _ENDING = "Success!"
 _USED = "Status: Used"
+_SHA1 = re.compile(r"^SHA1 FingerPrint: ([0-9A-F]{40})$", re.MULTILINE)
+_FIRST = re.compile(rb"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
+_LOOKED_AT = 32
+"""Certificates in one look: five milliseconds."""
 
 
 class SlotTalk:
@@ -41,6 +48,32 @@ class SlotTalk:
                 self._clear_certificate(self._path(name), self._path(list_of(name)))
             case _:
                 raise HostError(f"HAProxy reads {change.slot.name} when it starts alone")
+
+    def find_strayed(self, text: str) -> tuple[SlotChange, ...]:
+        """What brings back those certificates that the process has otherwise than its text says, because somebody else
+        has exchanged them. Some of many, by chance, so that the look stays a short one. Nothing of a process that was
+        started by files without slots. Raises HostError where it does not answer."""
+        slots = slots_in(text).values()
+        lists = {slot.name for slot in slots if slot.kind is SlotKind.CERTIFICATE_LIST}
+        if not lists:
+            return ()
+        there = set(self._conversation.ask("show ssl crt-list").split())
+        known = {name.partition(".")[0] for name in lists if self._path(name) in there}
+        looked_at = [
+            slot for slot in slots if slot.known and slot.name not in lists and slot.name.partition(".")[0] in known
+        ]
+        looked_at = random.sample(looked_at, min(len(looked_at), _LOOKED_AT))
+        strayed = [slot for slot in looked_at if not self._is_as_recorded(slot)]
+        return tuple(FillSlot(slot, comes=slot.kind is SlotKind.LISTED_CERTIFICATE) for slot in strayed)
+
+    def _is_as_recorded(self, slot: Slot) -> bool:
+        try:
+            content = self._content(slot.fingerprint)
+        except HostError:
+            return True  # the plan sees that it is gone
+        answer = self._conversation.ask(f"show ssl cert {self._path(slot.name)}")
+        found = _SHA1.search(answer)
+        return found is not None and _USED in answer and found[1].lower() == _sha1_of(content)
 
     def _fill_certificate(self, slot: Slot, *, comes: bool) -> None:
         path, content = self._path(slot.name), self._content(slot.fingerprint)
@@ -86,6 +119,12 @@ def _other(answer: str, path: str) -> str | None:
     """The path of another certificate that the open transaction is about."""
     found = _OPEN.search(answer) or _OTHER.search(answer)
     return None if found is None or found[1] == path else found[1]
+
+
+def _sha1_of(content: SecretBytes) -> str:
+    """Of the first certificate in it, as HAProxy shows it."""
+    found = _FIRST.search(content.expose())
+    return sha1(base64.b64decode(found[1]) if found else b"").hexdigest()
 
 
 def _refusal(command: str, answer: str) -> HostError:
