@@ -8,6 +8,7 @@ the link leads to matters when a process starts.
 
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -83,16 +84,22 @@ def read_slot(line: str) -> Slot | None:
 
 
 def slots_in(text: str) -> dict[str, Slot]:
-    """The slots that a configuration text has, by name."""
-    if _BEGINNING not in text:
-        return {}
-    found = (read_slot(line) for line in text.splitlines())
-    return {slot.name: slot for slot in found if slot is not None}
+    """The slots that a configuration text has, by name; lines that no version of ours has written have none."""
+    found: dict[str, Slot] = {}
+    if _BEGINNING in text:
+        for line in text.splitlines():
+            with suppress(ValueError):
+                slot = read_slot(line)
+                if slot is not None:
+                    found[slot.name] = slot
+    return found
 
 
 def unsettled(text: str, changes: Collection[SlotChange]) -> str:
     """The text as it is while these changes are made: of their slots nothing is known. Those that come stand at the
-    end of it already."""
+    end of it already. Raises ValueError as ``read_slot``."""
+    if not changes:
+        return text
     changed = {change.slot.name: replace(change.slot, fingerprint=UNKNOWN) for change in changes}
     lines: list[str] = []
     for line in text.removesuffix("\n").split("\n"):

@@ -98,6 +98,14 @@ def test_a_refused_change_is_a_reload_after_which_nothing_is_left_to_do() -> Non
     assert plan(serving(SECOND), after(planned), OPTIONS).actions == ()
 
 
+def test_a_slot_that_no_version_of_ours_knows_is_a_reload() -> None:
+    there = after(from_nothing(serving(FIRST), FIRST))
+    text = text_of(there).replace("# slot certificate ", "# slot picture ")
+    process = replace(there.haproxy.process, text=text)  # type: ignore[type-var]
+    there = replace(there, haproxy=replace(there.haproxy, process=process))
+    assert plan(serving(SECOND), there, OPTIONS, secrets=at_hand(SECOND)).change is Change.RELOAD
+
+
 def test_five_hundred_at_once_are_changed_and_more_are_a_reload() -> None:
     def many(count: int, generation: int) -> Desired:
         certificates = tuple(a_certificate(f"c{n}", b"%d %d" % (generation, n)) for n in range(count))

@@ -39,7 +39,9 @@ def test_of_what_is_being_changed_nothing_is_known() -> None:
     gone = slots_in(unsettled(TEXT, [ClearSlot(DEFAULT)]))
     assert list(gone) == [LIST.name, DEFAULT.name]
     assert not gone[DEFAULT.name].known
-    assert unsettled(TEXT, []) == TEXT
+    assert [unsettled(text, []) for text in (TEXT, "not ours")] == [TEXT, "not ours"]
+    foreign = f"{TEXT}{LISTED.line.replace('listed', 'lost')}\n"
+    assert slots_in(foreign) == slots_in(TEXT)
 
 
 def test_a_listed_certificate_has_its_list() -> None:
