@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from tests.certificates import make_bundle
 from tests.golden.desired import load_desired
+from tests.unit.secrets.authority import Identity, make, revocations
 
+from evenload.model.desired import Desired
+from evenload.model.named_file import DIRECTORY
 from evenload.model.slot import SLOTS, slots_in
 from evenload.render.haproxy import render_haproxy
 from evenload.render.haproxy_tls import render_certificate_lists
@@ -24,6 +27,22 @@ OPTIONS = RenderOptions(state_dir="/var/lib/evenload/load_balancers", log_socket
 @pytest.fixture(scope="module")
 def bundle() -> Callable[[], bytes]:
     return cache(lambda: make_bundle("www.example", "*.example"))
+
+
+@cache
+def authority() -> Identity:
+    return make("Root", authority=True)
+
+
+def judges(desired: Desired) -> dict[str, bytes]:
+    """By name, files with authorities and revocations, which are of one and the same root."""
+    asking = [listener.tls for listener in desired.listeners if listener.tls is not None]
+    authorities = [each.client_authorities for each in asking]
+    revoked = [each.client_revocations for each in asking]
+    return {
+        **{each.fingerprint: authority().pem for each in authorities if each is not None},
+        **{each.fingerprint: revocations(authority()) for each in revoked if each is not None},
+    }
 
 
 def test_there_are_cases() -> None:
@@ -52,6 +71,9 @@ def test_haproxy_takes_it_without_a_warning(case: Path, tmp_path: Path, bundle: 
     for slot in slots_in(expected).values():
         content = lists.get(slot.fingerprint, b"").replace(OPTIONS.state_dir.encode(), str(tmp_path).encode())
         (directory / SLOTS / slot.name).write_bytes(content or bundle())
+    (directory / DIRECTORY).mkdir()
+    for name, content in judges(load_desired(given)).items():
+        (directory / DIRECTORY / name).write_bytes(content)
     config = tmp_path / "haproxy.cfg"
     config.write_text(expected.replace(OPTIONS.state_dir, str(tmp_path)))
     judged = subprocess.run(["/usr/sbin/haproxy", "-c", "-f", str(config)], capture_output=True, text=True, check=False)

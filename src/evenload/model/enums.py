@@ -91,6 +91,19 @@ class InsertedHeader(Enum):
     X_FORWARDED_FOR = "X-Forwarded-For"
     X_FORWARDED_PORT = "X-Forwarded-Port"
     X_FORWARDED_PROTO = "X-Forwarded-Proto"
+    X_SSL_CLIENT_VERIFY = "X-SSL-Client-Verify"
+    X_SSL_CLIENT_HAS_CERT = "X-SSL-Client-Has-Cert"
+    X_SSL_CLIENT_DN = "X-SSL-Client-DN"
+    X_SSL_CLIENT_CN = "X-SSL-Client-CN"
+    X_SSL_ISSUER = "X-SSL-Issuer"
+    X_SSL_CLIENT_SHA1 = "X-SSL-Client-SHA1"
+    X_SSL_CLIENT_NOT_BEFORE = "X-SSL-Client-Not-Before"
+    X_SSL_CLIENT_NOT_AFTER = "X-SSL-Client-Not-After"
+
+    @property
+    def of_tls(self) -> bool:
+        """Whether it tells of the certificate that the client has shown."""
+        return self.value.startswith("X-SSL-")
 
 
 class PolicyAction(Enum):

@@ -187,6 +187,14 @@ def validate_listeners(tree: Tree, listeners: Sequence[Listener]) -> list[Violat
                     field="insert_headers",
                 )
             )
+        found += [
+            Violation(
+                detail=f"{header.value} cannot be inserted on a {listener.protocol.value} listener.",
+                field="insert_headers",
+            )
+            for header in listener.insert_headers
+            if header.of_tls and listener.protocol is ListenerProtocol.HTTP
+        ]
         found += _validate_allowed_cidrs(tree, listener)
         found += [
             Violation(detail=fault.detail, field=fault.field, error=fault.error)

@@ -37,7 +37,7 @@ def render_haproxy(
     served = tuple({group.pool.id: group.pool for group in groups}.values())
     connections = connections_of(desired, options, count_checks(desired), room)
     sections = [
-        render_global(desired.load_balancer, options, worker, connections),
+        render_global(desired.load_balancer, options, worker, connections, listeners),
         render_defaults(desired.load_balancer, options),
     ]
     if any(keeps_table(group) for group in groups):

@@ -13,6 +13,7 @@ from evenload.model.desired import Desired
 from evenload.model.enums import Comparison, InsertedHeader, PolicyAction, RuleType
 from evenload.model.l7 import L7Policy, L7Rule, in_order_of_action
 from evenload.render import quoting
+from evenload.render.haproxy_clients import VERIFIED
 
 _CODES = (301, 302, 303, 307, 308)
 _FOUND = 302
@@ -80,8 +81,9 @@ def render_policies(listener: Listener, policies: Iterable[PolicyInForce], backe
     applicable = [each for each in policies if each.pool_id is None or each.pool_id in backends]
     replaced = _replaced_by(listener)
     rules = [rule for each in applicable for rule in each.rules]
-    requests = [*_variables(rules, replaced)]
-    requests += [line for rule in rules for line in _acl(rule, replaced)]
+    subjects = _subjects_of(rules)
+    requests = [*_variables(rules, replaced), *_subject_lines(subjects)]
+    requests += [line for rule in rules for line in _acl(rule, replaced, subjects)]
     requests += [_answer(each) for each in applicable if each.pool_id is None]
     choices = [
         f"    use_backend {backends[each.pool_id]} if {_condition(each.rules)}"
@@ -127,7 +129,20 @@ def _variables(rules: Iterable[L7Rule], replaced: Mapping[str, str]) -> Iterator
         yield from _FILE_TYPE
 
 
-def _acl(rule: L7Rule, replaced: Mapping[str, str]) -> list[str]:
+def _subjects_of(rules: Iterable[L7Rule]) -> Mapping[str, str]:
+    """The fields of a subject that rules look at, and the variables that keep them."""
+    keys = dict.fromkeys(rule.key or "" for rule in rules if rule.type is RuleType.SSL_DN_FIELD)
+    return {key: f"txn.subject{number}" for number, key in enumerate(keys)}
+
+
+def _subject_lines(subjects: Mapping[str, str]) -> Iterator[str]:
+    """Of a verified certificate alone: anybody can make one that says whatever he likes."""
+    for key, variable in subjects.items():
+        fetch = quoting.header_fetch("ssl_c_s_dn", key)
+        yield f"    http-request set-var({variable}) {fetch} if {VERIFIED}"
+
+
+def _acl(rule: L7Rule, replaced: Mapping[str, str], subjects: Mapping[str, str]) -> list[str]:
     name = quoting.identifier(rule.id)
     if rule.type is RuleType.SSL_CONN_HAS_CERT:
         return [f"    acl {name} ssl_c_used"]
@@ -140,10 +155,10 @@ def _acl(rule: L7Rule, replaced: Mapping[str, str]) -> list[str]:
         text = text.removeprefix(".")
     flags = "-i " if rule.type is RuleType.HOST_NAME else ""
     words = f"{flags}-m {_METHODS[rule.compare_type]} -- {quoting.pattern(text)}"
-    return [f"    acl {name} {fetch} {words}" for fetch in _fetches(rule, replaced)]
+    return [f"    acl {name} {fetch} {words}" for fetch in _fetches(rule, replaced, subjects)]
 
 
-def _fetches(rule: L7Rule, replaced: Mapping[str, str]) -> tuple[str, ...]:
+def _fetches(rule: L7Rule, replaced: Mapping[str, str], subjects: Mapping[str, str]) -> tuple[str, ...]:
     """What is compared: the rule matches where one of these does."""
     key, comparison = rule.key or "", rule.compare_type
     match rule.type:
@@ -161,6 +176,6 @@ def _fetches(rule: L7Rule, replaced: Mapping[str, str]) -> tuple[str, ...]:
         case RuleType.COOKIE:
             return (quoting.header_fetch("req.cook", key),)
         case RuleType.SSL_DN_FIELD:
-            return (quoting.header_fetch("ssl_c_s_dn", key),)
+            return (f"var({subjects[key]})",)
         case _:
             return ("path",)

@@ -1,11 +1,12 @@
 """The sections of a HAProxy configuration other than backends, one function each, returning lines. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from evenload.model.balancer import Listener, LoadBalancer
 from evenload.model.enums import InsertedHeader
 from evenload.model.flavor import MAX_THREADS, PLAIN, FlavorValues
 from evenload.render import quoting
+from evenload.render.haproxy_clients import render_client_headers, shares_sessions
 from evenload.render.haproxy_policies import PolicyLines
 from evenload.render.haproxy_room import PIPES_AT_MOST, limit_of
 from evenload.render.haproxy_tls import directory_of, render_hsts, render_slots, render_tls
@@ -18,6 +19,8 @@ LONGEST = 2_073_600_000
 _HEADER = 30_000
 """Milliseconds that a client has for the header of a request at least, where no pause in it is too long."""
 _CIDRS_A_LINE = 16
+_SESSIONS = 1000
+"""Of TLS, kept to be resumed by clients that take no ticket."""
 
 
 def render_global(
@@ -25,7 +28,9 @@ def render_global(
     options: RenderOptions,
     worker: int,
     connections: int,
+    listeners: Iterable[Listener] = (),
 ) -> list[str]:
+    """``listeners``: those in service."""
     flavor = load_balancer.flavor or PLAIN
     directory = directory_of(load_balancer, options)
     return [
@@ -41,7 +46,7 @@ def render_global(
         *_log(flavor, options),
         # Without it HAProxy reads the system's CA certificates at each start, for an HTTP client that is never used.
         "    httpclient.ssl.verify none",
-        "    tune.ssl.cachesize 1000",
+        f"    tune.ssl.cachesize {_SESSIONS if shares_sessions(listeners) else 0}",
         f"    server-state-file {directory}/servers.state",
         render_stats_socket(directory, worker),
     ]
@@ -123,6 +128,9 @@ def render_frontend(
     lines += _admission(listener)
     if listener.timeout_tcp_inspect:
         lines.append(f"    tcp-request inspect-delay {milliseconds(listener.timeout_tcp_inspect)}")
+    if http:
+        # Before any rule looks at them: nobody has a use for what a client says of its own certificate.
+        lines += render_client_headers(listener)
     lines += policies.requests
     if http:
         lines += _inserted_headers(listener)

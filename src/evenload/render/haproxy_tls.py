@@ -13,6 +13,7 @@ from evenload.model.secret import SecretBytes
 from evenload.model.slot import SLOTS, Slot, SlotKind
 from evenload.model.tls import TlsSecret, TlsVersion, choose_versions, split_ciphers
 from evenload.render import quoting
+from evenload.render.haproxy_clients import render_client_words
 from evenload.render.haproxy_groups import listeners_in_service
 from evenload.render.options import RenderOptions
 
@@ -49,6 +50,7 @@ def render_tls(listener: Listener, directory: str) -> str:
     if ciphers.suites:
         words += ["ciphersuites", quoting.ciphers(ciphers.suites)]
     words += ["alpn", ",".join(protocol.value for protocol in tls.alpn)]
+    words += render_client_words(tls, directory)
     return f" {' '.join(words)}"
 
 

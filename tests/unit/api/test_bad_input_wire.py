@@ -58,7 +58,6 @@ def test_the_good_bodies_are_good(furnished: Furnished, wrapper: str) -> None:
         ("listener", {"hsts_max_age": 1}),
         ("listener", {"hsts_include_subdomains": True}),
         ("listener", {"hsts_preload": "true"}),
-        ("listener", {"insert_headers": {"X-SSL-Client-CN": "true"}}),
         ("listener", {"insert_headers": {"X-Real-IP": "true"}}),
         ("pool", {"protocol": "UDP"}),
         ("pool", {"protocol": "SCTP"}),

@@ -173,6 +173,14 @@ def test_all_tcp_protocols_share_their_ports(first: L, second: L) -> None:
     assert rules.validate_listener(tree_of(listener("l1", first, port=81), new), new) == []
 
 
+@pytest.mark.parametrize("header", list(InsertedHeader))
+def test_headers_that_tell_of_tls_only_where_it_ends_here(header: InsertedHeader) -> None:
+    new = listener(protocol=L.HTTP, insert_headers=(header,))
+    assert found(rules.validate_listener(tree_of(new), new)) == [("insert_headers", False)] * ("SSL" in header.value)
+    new = replace(new, protocol=L.TERMINATED_HTTPS, tls=a_tls())
+    assert rules.validate_listener(tree_of(new), new) == []
+
+
 @pytest.mark.parametrize("protocol", list(L))
 def test_headers_only_where_there_are_headers(protocol: L) -> None:
     new = listener(protocol=protocol, insert_headers=(InsertedHeader.X_FORWARDED_FOR,))

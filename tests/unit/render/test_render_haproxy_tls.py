@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.desired import listener, make_desired, uuid
-from tests.fakes.tls import a_certificate, a_tls
+from tests.fakes.tls import a_certificate, a_tls, some_authorities, some_revocations
 
 from evenload.model.desired import Desired
 from evenload.model.enums import ListenerProtocol
 from evenload.model.named_file import names_in
 from evenload.model.slot import slots_in
-from evenload.model.tls import ListenerTls, TlsVersion
+from evenload.model.tls import ClientAuthentication, ListenerTls, TlsVersion
 from evenload.model.tls_faults import find_tls_faults
 from evenload.render.haproxy import render_haproxy
 from evenload.render.haproxy_tls import render_certificate_lists
@@ -22,6 +22,8 @@ from evenload.render.quoting import UnsafeText
 
 OPTIONS = RenderOptions(state_dir="/state")
 TERMINATED = ListenerProtocol.TERMINATED_HTTPS
+UNSAFE = replace(some_authorities(), fingerprint="a" * 63)
+JUDGED = {"client_authentication": ClientAuthentication.MANDATORY, "client_authorities": some_authorities()}
 
 
 def serving(tls: ListenerTls | None, protocol: ListenerProtocol = TERMINATED, **fields: Any) -> Desired:
@@ -57,6 +59,22 @@ def test_another_certificate_is_another_text_and_the_same_list_of_places() -> No
     assert render_haproxy(before, OPTIONS, 1) == render_haproxy(renamed, OPTIONS, 1)
 
 
+def test_the_text_names_the_files_of_those_who_judge_clients_where_anybody_is_asked() -> None:
+    judging = a_tls(**JUDGED, client_revocations=some_revocations())
+    idle = replace(judging, client_authentication=ClientAuthentication.NONE)
+    judges = {some_authorities().fingerprint, some_revocations().fingerprint}
+    assert names_in(render_haproxy(serving(judging), OPTIONS, 1)) >= judges
+    assert not names_in(render_haproxy(serving(idle), OPTIONS, 1)) & judges
+
+
+def test_sessions_are_kept_for_all_where_no_listener_asks_for_certificates() -> None:
+    plain, judging = serving(a_tls()), serving(a_tls(**JUDGED))
+    assert "tune.ssl.cachesize 1000\n" in render_haproxy(plain, OPTIONS, 1)
+    assert "tune.ssl.cachesize 0\n" in render_haproxy(judging, OPTIONS, 1)
+    both = replace(plain, listeners=(*plain.listeners, *(replace(each, id="other") for each in judging.listeners)))
+    assert "tune.ssl.cachesize 0\n" in render_haproxy(both, OPTIONS, 1)
+
+
 def test_a_listener_out_of_service_has_no_list() -> None:
     assert render_certificate_lists(serving(a_tls(), admin_state_up=False), OPTIONS) == ()
     assert render_certificate_lists(serving(None, ListenerProtocol.HTTP), OPTIONS) == ()
@@ -70,6 +88,9 @@ def test_a_listener_out_of_service_has_no_list() -> None:
         a_tls(versions=()),
         a_tls(versions=(TlsVersion.TLS_1_1, TlsVersion.TLS_1_3)),
         a_tls(hsts_max_age=-1),
+        a_tls(client_authentication=ClientAuthentication.OPTIONAL),
+        a_tls(client_authentication=ClientAuthentication.MANDATORY, client_authorities=UNSAFE),
+        a_tls(**JUDGED, client_revocations=UNSAFE),
         a_tls(ciphers="HIGH\n    maxconn 1"),
     ],
 )

@@ -80,7 +80,9 @@ def make(
     names: tuple[str, ...] = (),
     days: int = 365,
     authority: bool = False,
+    now: datetime = NOW,
 ) -> Identity:
+    """Valid from a day before ``now`` until so many days after it."""
     key = key or make_key(kind)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     signer = issuer.key if issuer else key
@@ -90,8 +92,8 @@ def make(
         .issuer_name(issuer.certificate.subject if issuer else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - timedelta(days=1))
-        .not_valid_after(NOW + timedelta(days=days))
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
     )
     if names:
@@ -101,11 +103,12 @@ def make(
     return Identity(builder.sign(signer, None if plain else hashes.SHA256()), key)
 
 
-def revocations(issuer: Identity, *serials: int) -> bytes:
+def revocations(issuer: Identity, *serials: int, now: datetime = NOW) -> bytes:
+    """A list that is good for a week."""
     builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
-    builder = builder.last_update(NOW).next_update(NOW + timedelta(days=7))
+    builder = builder.last_update(now).next_update(now + timedelta(days=7))
     for serial in serials:
-        revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOW).build()
+        revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
         builder = builder.add_revoked_certificate(revoked)
     return builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 

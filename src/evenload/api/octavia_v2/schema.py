@@ -38,11 +38,7 @@ _TLS_VERSIONS = listing(text(32), 16)
 _ALPN = listing(text(32), 16)
 
 # Headers of the API that are not inserted here; "false" for one of them asks for nothing.
-_OTHER_HEADERS = frozenset(
-    {"X-Forwarded-IP", "X-Client-IP", "X-Real-IP"}
-    | {f"X-SSL-Client-{name}" for name in ("Verify", "Has-Cert", "DN", "CN", "SHA1", "Not-Before", "Not-After")}
-    | {"X-SSL-Issuer"}
-)
+_OTHER_HEADERS = frozenset({"X-Forwarded-IP", "X-Client-IP", "X-Real-IP"})
 
 
 def _headers(value: object, info: ValidationInfo) -> dict[str, bool]:
