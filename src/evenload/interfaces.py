@@ -549,6 +549,10 @@ class Host(Protocol):
         """Of the running process, in order; the content is in the files already. May be repeated. Raises HostError
         where HAProxy refuses; the changes before that one are made then."""
 
+    def renew_tickets(self, load_balancer_id: str) -> None:
+        """A new key for TLS session tickets, on disk and in the running process, if there is one; where there is no
+        file with them it is made."""
+
     def write_config(self, load_balancer_id: str, text: str) -> None:
         """Brings the configuration file on disk to this text; the running process is not touched."""
 

@@ -238,7 +238,13 @@ def test_slots_lead_to_files_and_change_in_the_running_process(site: Site) -> No
     for _ in range(2):
         site.host.link_slots(site.id, links_of(slots_in(text)), ["former"])
         assert links() == links_of(slots_in(text))
+    assert site.host.observe(site.id, desired.port).haproxy.tickets_due
+    with pytest.raises(HostError):
+        site.host.start_haproxy(site.id, text, 1)
+    site.host.renew_tickets(site.id)
+    assert not site.host.observe(site.id, desired.port).haproxy.tickets_due
     site.host.start_haproxy(site.id, text, 1)
+    site.host.renew_tickets(site.id)
     for wanted in (secure(2, 0), secure(2, 1), secure(2, 0, 1), secure(1)):
         difference = plan_difference(text, render_haproxy(wanted, site.options, 1))
         assert isinstance(difference, Runtime)

@@ -30,6 +30,7 @@ from evenload.model.network_steps import (
 )
 from evenload.model.observed import HaproxyObserved, HaproxyProcess, HostRoute, NetworkObserved, Observed, VifState
 from evenload.model.slot import SlotChange, SlotKind, slots_in
+from evenload.model.tickets import needs_tickets
 from evenload.model.verdict import Verdict
 from evenload.render.haproxy_text import without_worker
 
@@ -52,6 +53,7 @@ class Directory:
     counters: str | None = None
     files: set[str] = field(default_factory=set)
     links: dict[str, str] = field(default_factory=dict)
+    tickets: bool = False
 
 
 @dataclass(slots=True)
@@ -182,7 +184,11 @@ class FakeHost:
                     reserved=place.reserved if place.devices is not None else frozenset(),
                 ),
                 haproxy=HaproxyObserved(
-                    config=directory.config, process=running, orphan=place.orphan, slots=dict(directory.links)
+                    config=directory.config,
+                    process=running,
+                    orphan=place.orphan,
+                    slots=dict(directory.links),
+                    tickets_due=not directory.tickets,
                 ),
             )
 
@@ -227,6 +233,10 @@ class FakeHost:
                 if process is None or process.deaf:
                     raise HostError("HAProxy does not answer")
                 process.change_slot(change, self._directory(load_balancer_id).files)
+
+    def renew_tickets(self, load_balancer_id: str) -> None:
+        with self._operation("renew_tickets"):
+            self._directory(load_balancer_id).tickets = True
 
     def write_config(self, load_balancer_id: str, text: str) -> None:
         with self._operation("write_config"):
@@ -436,6 +446,8 @@ class FakeHost:
         fault = find_fault(text)
         if fault is not None:
             raise InvalidConfiguration(f"HAProxy refuses the configuration: {fault}")
+        if needs_tickets(text) and not directory.tickets:
+            raise InvalidConfiguration("HAProxy refuses the configuration: unable to load TLS ticket keys file")
         named = slots_in(text)
         slots = {name: directory.links.get(name, "") for name in named}
         for name, fingerprint in slots.items():
@@ -515,6 +527,7 @@ def _print(load_balancer_id: str, place: Place) -> str:
         lines.append(f"  directory, applied generation {applied.generation if applied is not None else 'none'}")
         lines += ["  file", *(f"    {line}" for line in without_worker(directory.config or "").splitlines())]
         lines += [f"  file {name}" for name in sorted(directory.files)]
+        lines += ["  tickets"] if directory.tickets else []
         lines += [f"  slot {name} {target}" for name, target in sorted(directory.links.items())]
         if place.process is not None and directory.running != directory.config:
             lines += ["  record", *(f"    {line}" for line in without_worker(directory.running or "").splitlines())]

@@ -1,6 +1,7 @@
 """Every file in ``cases`` is a desired state, a line of dashes, and the configuration that it renders to."""
 
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.unit.secrets.authority import Identity, make, revocations
 from evenload.model.desired import Desired
 from evenload.model.named_file import DIRECTORY
 from evenload.model.slot import SLOTS, slots_in
+from evenload.model.tickets import TICKETS
 from evenload.render.haproxy import render_haproxy
 from evenload.render.haproxy_tls import render_certificate_lists
 from evenload.render.options import RenderOptions
@@ -74,6 +76,7 @@ def test_haproxy_takes_it_without_a_warning(case: Path, tmp_path: Path, bundle: 
     (directory / DIRECTORY).mkdir()
     for name, content in judges(load_desired(given)).items():
         (directory / DIRECTORY / name).write_bytes(content)
+    (directory / TICKETS).write_text(f"{b64encode(bytes(80)).decode()}\n" * 3)
     config = tmp_path / "haproxy.cfg"
     config.write_text(expected.replace(OPTIONS.state_dir, str(tmp_path)))
     judged = subprocess.run(["/usr/sbin/haproxy", "-c", "-f", str(config)], capture_output=True, text=True, check=False)

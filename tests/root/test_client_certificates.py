@@ -104,6 +104,7 @@ def put_files(stage: Stage, document: Desired, *contents: bytes) -> None:
         *(NamedFile(SecretBytes(content)) for content in everything),
     ):
         stage.files.write_named(stage.id, file)
+    stage.haproxy.renew_tickets(stage.id)
     for slot in slots_in(stage.render(document)).values():
         stage.files.link(stage.id, slot.name, slot.fingerprint)
 

@@ -71,6 +71,7 @@ def put_files(stage: Stage, document: Desired, *contents: bytes) -> None:
     lists = render_certificate_lists(own, stage.options)
     for file in (*lists, *(NamedFile(SecretBytes(content)) for content in contents)):
         stage.files.write_named(stage.id, file)
+    stage.haproxy.renew_tickets(stage.id)
     for slot in slots_in(stage.render(document)).values():
         stage.files.link(stage.id, slot.name, slot.fingerprint)
 

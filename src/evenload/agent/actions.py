@@ -72,6 +72,11 @@ class ChangeSlots:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewTickets:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
 class WriteConfig:
     """The file alone; the process already works by this text, or there is none."""
 
@@ -146,6 +151,7 @@ Action = (
     | RemoveFiles
     | LinkSlots
     | ChangeSlots
+    | RenewTickets
     | WriteConfig
     | BeginHaproxy
     | StartHaproxy

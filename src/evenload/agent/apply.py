@@ -27,6 +27,7 @@ from evenload.agent.actions import (
     RemoveForeignDevice,
     RemoveNamespace,
     RemoveState,
+    RenewTickets,
     StartHaproxy,
     StopHaproxy,
     Unplug,
@@ -131,6 +132,8 @@ def perform(load_balancer_id: str, action: Action, host: Host) -> int | None:
             host.link_slots(load_balancer_id, dict(links), gone)
         case ChangeSlots(changes, meanwhile):
             _change_slots(load_balancer_id, changes, meanwhile, host)
+        case RenewTickets():
+            host.renew_tickets(load_balancer_id)
         case WriteConfig(text):
             host.write_config(load_balancer_id, text)
         case BeginHaproxy(text, worker, takeover):

@@ -200,11 +200,8 @@ def _plan_clearing(desired: Desired, observed: Observed) -> _Cleared:
 
 def _without_namespace(observed: Observed) -> Observed:
     """The same host without the namespace and everything in it."""
-    return replace(
-        observed,
-        network=NetworkObserved(),
-        haproxy=HaproxyObserved(config=observed.haproxy.config, slots=observed.haproxy.slots),
-    )
+    haproxy = replace(observed.haproxy, process=None, orphan=False)
+    return replace(observed, network=NetworkObserved(), haproxy=haproxy)
 
 
 def _removal(observed: Observed, *, state: bool) -> list[Action]:

@@ -18,6 +18,7 @@ from evenload.agent.actions import (
     LinkSlots,
     Part,
     ReloadHaproxy,
+    RenewTickets,
     StartHaproxy,
     WriteConfig,
 )
@@ -28,6 +29,7 @@ from evenload.model.named_file import NamedFile, names_in
 from evenload.model.observed import HaproxyObserved, HaproxyProcess
 from evenload.model.secret import SecretBytes
 from evenload.model.slot import links_of, slots_in, unsettled
+from evenload.model.tickets import needs_tickets
 from evenload.render.haproxy import render_haproxy
 from evenload.render.haproxy_groups import listeners_in_service
 from evenload.render.haproxy_room import grown, room_of
@@ -64,7 +66,7 @@ def plan_haproxy(
         crowded=crowded,
         kept=kept or ServerLines(),
     )
-    part = with_secrets(part, desired, secrets)
+    part = with_secrets(_with_tickets(part, observed), desired, secrets)
     return replace(part, files=(*part.files, *render_certificate_lists(desired, options)))
 
 
@@ -142,6 +144,18 @@ def _with_files(part: Part[HaproxyObserved], observed: HaproxyObserved, text: st
     change = max(part.change, Change.FILE, key=_GENTLEST_FIRST.index) if files else part.change
     after = replace(part.after, config=text, slots=links_of(slots_in(text)))
     return replace(part, actions=(*part.actions, *files), change=change, after=after)
+
+
+def _with_tickets(part: Part[HaproxyObserved], observed: HaproxyObserved) -> Part[HaproxyObserved]:
+    """The same, and the keys of tickets are renewed where they are used and due: before a new process reads them."""
+    needed = needs_tickets(part.after.config or "")
+    after = replace(part.after, tickets_due=observed.tickets_due and not needed)
+    if not needed or not observed.tickets_due:
+        return replace(part, after=after)
+    change = max(part.change, Change.FILE, key=_GENTLEST_FIRST.index)
+    if part.early:
+        return replace(part, early=(RenewTickets(), *part.early), change=change, after=after)
+    return replace(part, actions=(*part.actions, RenewTickets()), change=change, after=after)
 
 
 def _linking(text: str, observed: HaproxyObserved) -> tuple[LinkSlots, ...]:

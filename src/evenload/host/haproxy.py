@@ -27,6 +27,7 @@ from evenload.host.haproxy_slots import SlotTalk
 from evenload.host.haproxy_starts import Starts
 from evenload.host.haproxy_statistics import StatisticsReader
 from evenload.host.haproxy_table import parse_statistics
+from evenload.host.haproxy_tickets import Tickets
 from evenload.host.haproxy_workers import LIVE, Workers
 from evenload.host.next_spare import NextSpare
 from evenload.host.settings import HostSettings
@@ -61,6 +62,7 @@ class Haproxy:
         )
         self._last_words = LastWords()
         self._record = Record(files)
+        self._tickets = Tickets(files)
         self._cuts = Cuts(files, self._workers)
         self._orphans = Orphans(self._workers, self._launcher, self._cuts)
         self._crew = Crew(self._workers, self._launcher, self._last_words, self._cuts)
@@ -96,6 +98,7 @@ class Haproxy:
             process=process,
             orphan=self._orphans.has(load_balancer_id),
             slots=self._files.links(load_balancer_id),
+            tickets_due=self._tickets.are_due(load_balancer_id),
         )
 
     def _observe(self, load_balancer_id: str, worker: Worker) -> HaproxyProcess | None:
@@ -241,6 +244,17 @@ class Haproxy:
             return found
 
         return SlotTalk(conversation, lambda name: str(self._files.slot(load_balancer_id, name)), content)
+
+    def renew_tickets(self, load_balancer_id: str) -> None:
+        key = self._tickets.renew(load_balancer_id)
+        worker = self._crew.serving(load_balancer_id)
+        if worker is None:
+            return
+        try:
+            with self._crew.converse(load_balancer_id, worker) as conversation:
+                self._tickets.tell(load_balancer_id, conversation, key)
+        except HostError as error:  # what it has is good until the next time
+            log.info("HAProxy takes no key of tickets", load_balancer=load_balancer_id, reason=str(error))
 
     def record_running(self, load_balancer_id: str, text: str) -> None:
         worker = self._crew.serving(load_balancer_id)

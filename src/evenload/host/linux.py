@@ -135,6 +135,9 @@ class LinuxHost:
     def change_slots(self, load_balancer_id: str, changes: Sequence[SlotChange]) -> None:
         self._haproxy.change_slots(load_balancer_id, changes)
 
+    def renew_tickets(self, load_balancer_id: str) -> None:
+        self._haproxy.renew_tickets(load_balancer_id)
+
     def write_config(self, load_balancer_id: str, text: str) -> None:
         self._haproxy.write_config(load_balancer_id, text)
 

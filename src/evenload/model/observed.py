@@ -74,12 +74,14 @@ class HaproxyProcess:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HaproxyObserved:
     """``config`` is the text of the configuration file on disk. ``orphan``: beside all this a HAProxy runs of which
-    nothing is recorded any more. ``slots``: what the next process would read, fingerprints by name (model/slot.py)."""
+    nothing is recorded any more. ``slots``: what the next process would read, fingerprints by name (model/slot.py).
+    ``tickets_due``: the keys of TLS session tickets are too old, or not there."""
 
     config: str | None = None
     process: HaproxyProcess | None = None
     orphan: bool = False
     slots: Mapping[str, str] = field(default_factory=dict)
+    tickets_due: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

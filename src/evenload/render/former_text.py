@@ -1,6 +1,7 @@
 """A text as versions before slots wrote it, for processes that work by such a one: they go on with it. Pure.
 
-The list of a listener's certificates and the certificates in it were files named by content, without any slot.
+The list of a listener's certificates and the certificates in it were files named by content, without any slot, and the
+keys of session tickets the process's own.
 """
 
 import re
@@ -8,7 +9,9 @@ from hashlib import sha256
 
 from evenload.model.named_file import DIRECTORY
 from evenload.model.slot import SLOTS, SlotKind, read_slot
+from evenload.model.tickets import TICKETS
 
+_TICKETS = re.compile(rf" tls-ticket-keys /\S*/{re.escape(TICKETS)}")
 _LIST = re.compile(rf" crt-list (/\S*)/{SLOTS}/\S+")
 
 
@@ -26,6 +29,7 @@ def _former_section(section: str) -> str:
             lines.append(line)
         elif slot.kind is not SlotKind.CERTIFICATE_LIST:
             fingerprints.append(slot.fingerprint)
+    lines = [_TICKETS.sub("", line) for line in lines]
     return _LIST.sub(lambda found: f" crt-list {_list_path(found[1], fingerprints)}", "\n".join(lines))
 
 

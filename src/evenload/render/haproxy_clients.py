@@ -63,8 +63,15 @@ def render_client_headers(listener: Listener) -> list[str]:
     return lines
 
 
+def shares_tickets(tls: ListenerTls) -> bool:
+    """Whether sessions may be resumed by tickets of other listeners and of former processes. Where certificates are
+    asked for they may not: a session that began elsewhere, or before a certificate was revoked, is resumed without a
+    look at it. The keys of such a listener's tickets are its own and its process's."""
+    return tls.client_authentication is ClientAuthentication.NONE
+
+
 def shares_sessions(listeners: Iterable[Listener]) -> bool:
     """Whether sessions may be kept where all listeners find them. A session that began at another listener is resumed
-    without a look at certificates; tickets, the other way to resume one, are each listener's own."""
+    without a look at certificates; for tickets, the other way to resume one, see ``shares_tickets``."""
     asking = (listener.tls.client_authentication for listener in listeners if listener.tls is not None)
     return all(authentication is ClientAuthentication.NONE for authentication in asking)

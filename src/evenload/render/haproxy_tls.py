@@ -11,9 +11,10 @@ from evenload.model.desired import Desired
 from evenload.model.named_file import NamedFile
 from evenload.model.secret import SecretBytes
 from evenload.model.slot import SLOTS, Slot, SlotKind
+from evenload.model.tickets import TICKETS
 from evenload.model.tls import TlsSecret, TlsVersion, choose_versions, split_ciphers
 from evenload.render import quoting
-from evenload.render.haproxy_clients import render_client_words
+from evenload.render.haproxy_clients import render_client_words, shares_tickets
 from evenload.render.haproxy_groups import listeners_in_service
 from evenload.render.options import RenderOptions
 
@@ -49,6 +50,8 @@ def render_tls(listener: Listener, directory: str) -> str:
         words += ["ciphers", quoting.ciphers(_strong_enough(ciphers.others, versions.lowest))]
     if ciphers.suites:
         words += ["ciphersuites", quoting.ciphers(ciphers.suites)]
+    if shares_tickets(tls):
+        words += ["tls-ticket-keys", f"{directory}/{TICKETS}"]
     words += ["alpn", ",".join(protocol.value for protocol in tls.alpn)]
     words += render_client_words(tls, directory)
     return f" {' '.join(words)}"

@@ -17,6 +17,7 @@ from evenload.agent.actions import (
     ReloadHaproxy,
     Remember,
     RemoveFiles,
+    RenewTickets,
     StartHaproxy,
     WriteFiles,
 )
@@ -65,6 +66,7 @@ def text_of(observed: Observed) -> str:
 def test_certificates_and_their_list_are_written_and_linked_before_the_process_begins() -> None:
     planned = from_nothing(serving(FIRST, SECOND), FIRST, SECOND)
     kinds = [type(action) for action in planned.actions]
+    assert kinds.index(RenewTickets) < kinds.index(BeginHaproxy)
     [write] = [action for action in planned.actions if isinstance(action, WriteFiles)]
     [link] = [action for action in planned.actions if isinstance(action, LinkSlots)]
     assert kinds.index(WriteFiles) < kinds.index(LinkSlots) < kinds.index(BeginHaproxy) < kinds.index(StartHaproxy)
@@ -117,6 +119,21 @@ def test_five_hundred_at_once_are_changed_and_more_are_a_reload() -> None:
     for count, change in ((SLOTS_AT_ONCE, Change.RUNTIME), (SLOTS_AT_ONCE + 1, Change.RELOAD)):
         before = after(from_nothing(many(count, 1)))
         assert plan(many(count, 2), before, OPTIONS).change is change
+
+
+def test_keys_of_tickets_are_renewed_when_they_are_due_and_used() -> None:
+    there = after(from_nothing(serving(FIRST), FIRST))
+    assert not there.haproxy.tickets_due
+    due = replace(there, haproxy=replace(there.haproxy, tickets_due=True))
+    planned = plan(serving(FIRST), due, OPTIONS)
+    assert planned.actions == (RenewTickets(),)
+    assert after(planned) == there
+    reload = plan(replace(serving(FIRST), pools=(), members=()), due, OPTIONS)
+    kinds = [type(action) for action in reload.actions]
+    assert kinds.index(RenewTickets) < kinds.index(BeginHaproxy)
+    plain = plan(replace(make_desired(), listeners=(listener(),)), due, OPTIONS)
+    assert RenewTickets() not in plain.actions
+    assert after(plain).haproxy.tickets_due
 
 
 STEPS = [
