@@ -9,6 +9,7 @@ import uuid
 from typing import Any
 
 import falcon
+from falcon.routing import CompiledRouter
 
 from evenload.api import openapi, projects, versions
 from evenload.api.auth.identity import Identity
@@ -25,11 +26,12 @@ from evenload.api.services import Services
 from evenload.api.settings import ApiSettings
 
 _SUFFIX = ".json"
+_SHORT, _LONG = "/v2", "/v2.0"
 
 
 def build_app(services: Services, identity: Identity, policy: Policy, settings: ApiSettings) -> "falcon.App[Any, Any]":
     facade = Facade(policy=policy, settings=settings)
-    app = falcon.App(middleware=_Requests(identity), cors_enable=False)
+    app = falcon.App(middleware=_Requests(identity), cors_enable=False, router=Router())
     app.req_options.strip_url_path_trailing_slash = True
     Errors(settings.provider).install(app)
     document = versions.VersionDocument(facade)
@@ -55,6 +57,15 @@ def _described() -> openapi.Json:
     return openapi.document(
         "Evenload: load balancing, API v2", versions.CURRENT, octavia_openapi.paths(), octavia_openapi.components()
     )
+
+
+class Router(CompiledRouter):
+    """For Octavia as for Neutron ``/v2.0`` is another word for ``/v2``; the routes have the shorter one."""
+
+    def find(self, uri: str, req: falcon.Request | None = None) -> Any:
+        if uri.startswith(_LONG) and uri[len(_LONG) : len(_LONG) + 1] in ("", "/"):
+            uri = _SHORT + uri.removeprefix(_LONG)
+        return super().find(uri, req)
 
 
 class _Requests:

@@ -47,7 +47,7 @@ _VERSIONS = (
     ("v2.30", "2025-02-26T00:00:00Z"),
 )
 CURRENT = _VERSIONS[-1][0]
-PATHS = ("/", "/v2", "/v2.0", "/v2/lbaas", "/v2.0/lbaas", "/v2/octavia", "/v2.0/octavia")
+PATHS = ("/", "/v2", "/v2/lbaas", "/v2/octavia")
 
 
 class VersionDocument:

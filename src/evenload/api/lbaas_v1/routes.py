@@ -16,7 +16,7 @@ from evenload.api.lbaas_v1.resources import Collection, V1Item
 from evenload.api.lbaas_v1.vips import VipKind
 from evenload.api.services import V1Services
 
-PREFIXES = ("/v2.0", "/v2")
+PREFIX = "/v2"
 
 
 def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: V1Services) -> None:
@@ -38,6 +38,5 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: V1Services
     for kind in (VipKind(services.vips, pools), pools, MemberKind(services.members, pools), monitors):
         resources[f"/lb/{kind.plural}"] = Collection(facade, kind)
         resources[f"/lb/{kind.plural}/{{id}}"] = V1Item(facade, kind)
-    for prefix in PREFIXES:
-        for path, resource in resources.items():
-            app.add_route(prefix + path, resource)
+    for path, resource in resources.items():
+        app.add_route(PREFIX + path, resource)

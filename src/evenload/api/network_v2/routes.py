@@ -25,7 +25,7 @@ from evenload.api.network_v2.present import (
 from evenload.api.network_v2.resources import Collection, NetworkItem, NetworkKind, Tags
 from evenload.service.networks import Networks
 
-PREFIXES = ("/v2.0", "/v2")
+PREFIX = "/v2"
 _EXTENSIONS = {
     "agent": "agent",
     "lbaas": "LoadBalancing service",
@@ -45,21 +45,20 @@ _EXTENSIONS = {
 
 
 def add_routes(app: "falcon.App[Any, Any]", facade: Facade, networks: Networks) -> None:
-    for prefix in PREFIXES:
-        for kind in _kinds(networks):
-            app.add_route(f"{prefix}/{kind.plural}", Collection(facade, kind))
-            app.add_route(f"{prefix}/{kind.plural}/{{id}}", NetworkItem(facade, kind))
-            app.add_route(f"{prefix}/{kind.plural}/{{id}}/tags", Tags(facade, kind))
-        app.add_route(f"{prefix}/extensions", _Extensions())
-        app.add_route(f"{prefix}/extensions/{{alias}}", _Extension())
-        app.add_route(f"{prefix}/networks/{{id}}/dhcp-agents", Empty("agents"))
-        app.add_route(f"{prefix}/network-ip-availabilities", Availabilities(facade, networks))
-        app.add_route(f"{prefix}/network-ip-availabilities/{{id}}", Availability(facade, networks))
-        for absent in ABSENT:
-            one = AbsentItem(absent)
-            app.add_route(prefix + absent.path, AbsentCollection(absent))
-            for further in ("/{id}", "/{id}/{part}", "/{id}/{part}/{of_part}"):
-                app.add_route(prefix + absent.path + further, one)
+    for kind in _kinds(networks):
+        app.add_route(f"{PREFIX}/{kind.plural}", Collection(facade, kind))
+        app.add_route(f"{PREFIX}/{kind.plural}/{{id}}", NetworkItem(facade, kind))
+        app.add_route(f"{PREFIX}/{kind.plural}/{{id}}/tags", Tags(facade, kind))
+    app.add_route(f"{PREFIX}/extensions", _Extensions())
+    app.add_route(f"{PREFIX}/extensions/{{alias}}", _Extension())
+    app.add_route(f"{PREFIX}/networks/{{id}}/dhcp-agents", Empty("agents"))
+    app.add_route(f"{PREFIX}/network-ip-availabilities", Availabilities(facade, networks))
+    app.add_route(f"{PREFIX}/network-ip-availabilities/{{id}}", Availability(facade, networks))
+    for absent in ABSENT:
+        one = AbsentItem(absent)
+        app.add_route(PREFIX + absent.path, AbsentCollection(absent))
+        for further in ("/{id}", "/{id}/{part}", "/{id}/{part}/{of_part}"):
+            app.add_route(PREFIX + absent.path + further, one)
 
 
 def _kinds(networks: Networks) -> tuple[NetworkKind, ...]:

@@ -39,7 +39,7 @@ from evenload.api.octavia_v2.quotas import QuotaCollection, QuotaDefaults, Quota
 from evenload.api.services import Services
 from evenload.service.capabilities import FLAVOR, ZONE
 
-PREFIXES = ("/v2/lbaas", "/v2.0/lbaas", "/v2", "/v2.0")
+PREFIX = "/v2"
 
 
 def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) -> None:
@@ -84,17 +84,16 @@ def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) 
         "/l7policies/{id}/rules": L7RuleCollection(facade, services.l7_rules, services.l7_policies),
         "/l7policies/{id}/rules/{rule_id}": L7RuleItem(facade, services.l7_rules, services.l7_policies),
     }
-    for prefix in PREFIXES:
+    for prefix in (PREFIX, f"{PREFIX}/lbaas"):
         for path, resource in resources.items():
             app.add_route(prefix + path, resource)
-    for prefix in ("/v2/lbaas", "/v2.0/lbaas"):  # without lbaas they are Neutron's
-        app.add_route(f"{prefix}/quotas", QuotaCollection(facade, services.quotas))
-        app.add_route(f"{prefix}/quotas/{{project_id}}", QuotaItem(facade, services.quotas))
-        app.add_route(f"{prefix}/quotas/{{project_id}}/default", QuotaDefaults(facade, services.quotas))
-    for prefix in ("/v2", "/v2.0"):
-        amphorae = f"{prefix}/octavia/amphorae"
-        app.add_route(amphorae, AmphoraCollection(facade, services.amphorae))
-        app.add_route(f"{amphorae}/{{id}}", AmphoraItem(facade, services.amphorae))
-        app.add_route(f"{amphorae}/{{id}}/stats", AmphoraStatistics(facade, services.amphorae))
-        app.add_route(f"{amphorae}/{{id}}/failover", AmphoraFailover(facade, services.amphorae))
-        app.add_route(f"{amphorae}/{{id}}/config", AmphoraConfig(facade, services.amphorae))
+    quotas = f"{PREFIX}/lbaas/quotas"  # without lbaas they are Neutron's
+    app.add_route(quotas, QuotaCollection(facade, services.quotas))
+    app.add_route(f"{quotas}/{{project_id}}", QuotaItem(facade, services.quotas))
+    app.add_route(f"{quotas}/{{project_id}}/default", QuotaDefaults(facade, services.quotas))
+    amphorae = f"{PREFIX}/octavia/amphorae"
+    app.add_route(amphorae, AmphoraCollection(facade, services.amphorae))
+    app.add_route(f"{amphorae}/{{id}}", AmphoraItem(facade, services.amphorae))
+    app.add_route(f"{amphorae}/{{id}}/stats", AmphoraStatistics(facade, services.amphorae))
+    app.add_route(f"{amphorae}/{{id}}/failover", AmphoraFailover(facade, services.amphorae))
+    app.add_route(f"{amphorae}/{{id}}/config", AmphoraConfig(facade, services.amphorae))
