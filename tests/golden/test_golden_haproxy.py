@@ -15,8 +15,7 @@ from evenload.model.desired import Desired
 from evenload.model.named_file import DIRECTORY
 from evenload.model.slot import SLOTS, slots_in
 from evenload.model.tickets import TICKETS
-from evenload.render.haproxy import render_haproxy
-from evenload.render.haproxy_tls import render_certificate_lists
+from evenload.render.haproxy import render_files, render_haproxy
 from evenload.render.options import RenderOptions
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.txt"))
@@ -69,12 +68,12 @@ def test_haproxy_takes_it_without_a_warning(case: Path, tmp_path: Path, bundle: 
     directory = tmp_path / "balancer"
     (directory / SLOTS).mkdir(parents=True)
     (directory / "servers.state").write_text("1\n")
-    lists = {file.name: file.content.expose() for file in render_certificate_lists(load_desired(given), OPTIONS)}
+    files = {file.name: file.content.expose() for file in render_files(load_desired(given), OPTIONS)}
     for slot in slots_in(expected).values():
-        content = lists.get(slot.fingerprint, b"").replace(OPTIONS.state_dir.encode(), str(tmp_path).encode())
+        content = files.get(slot.fingerprint, b"").replace(OPTIONS.state_dir.encode(), str(tmp_path).encode())
         (directory / SLOTS / slot.name).write_bytes(content or bundle())
     (directory / DIRECTORY).mkdir()
-    for name, content in judges(load_desired(given)).items():
+    for name, content in (files | judges(load_desired(given))).items():
         (directory / DIRECTORY / name).write_bytes(content)
     (directory / TICKETS).write_text(f"{b64encode(bytes(80)).decode()}\n" * 3)
     config = tmp_path / "haproxy.cfg"

@@ -28,7 +28,7 @@ from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Membe
 from evenload.model.desired import Desired, DesiredPort
 from evenload.model.enums import Algorithm, ListenerProtocol, NetworkType, PoolProtocol
 from evenload.model.network import Segment
-from evenload.render.haproxy import render_haproxy
+from evenload.render.haproxy import render_files, render_haproxy
 from evenload.render.options import RenderOptions
 from evenload.render.state_file import Row, parse_server_states
 
@@ -125,7 +125,10 @@ class Stage:
     # HAProxy
 
     def render(self, desired: Desired) -> str:
+        """The text; the files that it names, but for secrets, are written."""
         own = replace(desired, load_balancer=replace(desired.load_balancer, id=self.id))
+        for file in render_files(own, self.options):
+            self.files.write_named(self.id, file)
         return render_haproxy(own, self.options, self.worker)
 
     def start(self, desired: Desired) -> int:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from tests.l7_semantics import Request, first_that_applies
+from tests.l7_strategies import policies, requests
 from tests.root.haproxy_stage import VIP, Stage, desired, member
 from tests.waiting import NET
 
@@ -17,6 +19,7 @@ from evenload.model.desired import Desired
 from evenload.model.enums import Algorithm, Comparison, InsertedHeader, ListenerProtocol, PolicyAction, PoolProtocol
 from evenload.model.enums import RuleType as Of
 from evenload.model.l7 import L7Policy, L7Rule
+from evenload.render.policy_index import PolicyInForce
 
 EQUAL, BEGINS, ENDS, HAS, REGEX = (
     Comparison.EQUAL_TO,
@@ -110,13 +113,13 @@ def raw(stage: Stage, command: str) -> str:
 
 
 def ask(
-    stage: Stage, path: str = "/", port: int = 80, headers: Iterable[tuple[str, str]] = ()
+    stage: Stage, path: str = "/", port: int = 80, headers: Iterable[tuple[str, str]] = (), *, bare: bool = False
 ) -> tuple[int, str, str | None]:
-    """Status, body and Location."""
+    """Status, body and Location. ``bare``: with those headers alone, perhaps without a host."""
     client = stage.client(port, VIP)
     try:
         given = list(headers)
-        client.putrequest("GET", path, skip_host=any(name.lower() == "host" for name, _ in given))
+        client.putrequest("GET", path, skip_host=bare or any(name.lower() == "host" for name, _ in given))
         for name, value in given:
             client.putheader(name, value.encode())
         client.endheaders()
@@ -126,6 +129,7 @@ def ask(
         client.close()
 
 
+FORBIDDEN = "<html><body><h1>403 Forbidden</h1>\nRequest forbidden by administrative rules.\n</body></html>\n"
 UA = "Mozilla/5.0 (X11; KHTML, like Gecko) -i"
 ROWS: Sequence[tuple[L7Rule, str, Sequence[tuple[str, str]], bool]] = [
     # Host names: whatever the case, with a port and without one.
@@ -333,3 +337,43 @@ def test_haproxy_has_exactly_the_value_that_was_given(stage: Stage, values: list
     assert [raw(stage, f"show acl #{number}").partition(" ")[2] for number in lists] == [
         f"{each}\n\n" for each in values
     ]
+
+
+@settings(
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+@given(policies(), st.lists(requests(), min_size=10, max_size=20))
+def test_what_is_looked_up_is_what_trying_one_by_one_finds(
+    stage: Stage, order: list[PolicyInForce], asked: list[Request]
+) -> None:
+    scene = Scene(listeners=[web()])
+    scene.policies = [replace(each.policy, listener_id="web80") for each in order]
+    scene.rules = [rule for each in order for rule in each.rules]
+    serve(stage, scene)
+    for request in asked:
+        headers = [] if request.host is None else [("Host", request.host)]
+        headers += request.headers
+        if request.cookies:
+            headers.append(("Cookie", "; ".join(f"{name}={value}" for name, value in request.cookies)))
+        assert ask(stage, request.path, headers=headers, bare=True) == expected(order, request), request
+
+
+def expected(order: Sequence[PolicyInForce], request: Request) -> tuple[int, str, str | None]:
+    found = first_that_applies(order, request)
+    if found is None:
+        return (200, "backend 1", None)
+    policy = found.policy
+    code = policy.redirect_http_code or 302
+    match policy.action:
+        case PolicyAction.REJECT:
+            return (403, FORBIDDEN, None)
+        case PolicyAction.REDIRECT_TO_URL:
+            return (code, "", policy.redirect_url)
+        case PolicyAction.REDIRECT_PREFIX:
+            return (code, "", f"{policy.redirect_prefix}{request.path}")
+        case _:
+            return (200, f"backend {1 if policy.redirect_pool_id == 'app' else 2}", None)

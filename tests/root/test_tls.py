@@ -21,7 +21,6 @@ from evenload.model.named_file import NamedFile
 from evenload.model.secret import SecretBytes
 from evenload.model.slot import slots_in
 from evenload.model.tls import AlpnProtocol, ListenerTls, TlsSecret, TlsVersion
-from evenload.render.haproxy_tls import render_certificate_lists
 
 pytestmark = pytest.mark.root
 
@@ -67,10 +66,8 @@ def documented(*tls: ListenerTls) -> Desired:
 
 
 def put_files(stage: Stage, document: Desired, *contents: bytes) -> None:
-    own = replace(document, load_balancer=replace(document.load_balancer, id=stage.id))
-    lists = render_certificate_lists(own, stage.options)
-    for file in (*lists, *(NamedFile(SecretBytes(content)) for content in contents)):
-        stage.files.write_named(stage.id, file)
+    for content in contents:
+        stage.files.write_named(stage.id, NamedFile(SecretBytes(content)))
     stage.haproxy.renew_tickets(stage.id)
     for slot in slots_in(stage.render(document)).values():
         stage.files.link(stage.id, slot.name, slot.fingerprint)

@@ -30,11 +30,10 @@ from evenload.model.observed import HaproxyObserved, HaproxyProcess
 from evenload.model.secret import SecretBytes
 from evenload.model.slot import links_of, slots_in, unsettled
 from evenload.model.tickets import needs_tickets
-from evenload.render.haproxy import render_haproxy
+from evenload.render.haproxy import render_files, render_haproxy
 from evenload.render.haproxy_groups import listeners_in_service
 from evenload.render.haproxy_room import grown, room_of
 from evenload.render.haproxy_text import split
-from evenload.render.haproxy_tls import render_certificate_lists
 from evenload.render.options import RenderOptions
 from evenload.render.server_lines import ServerLines
 
@@ -67,7 +66,7 @@ def plan_haproxy(
         kept=kept or ServerLines(),
     )
     part = with_secrets(_with_tickets(part, observed), desired, secrets)
-    return replace(part, files=(*part.files, *render_certificate_lists(desired, options)))
+    return replace(part, files=(*part.files, *render_files(desired, options)))
 
 
 def with_secrets(

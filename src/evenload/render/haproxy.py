@@ -5,7 +5,13 @@ comes in through ``quoting`` alone.
 """
 
 from evenload.model.desired import Desired
-from evenload.render.haproxy_backend import backend_name, keeps_table, render_backend, render_check_backend
+from evenload.model.named_file import NamedFile
+from evenload.render.haproxy_backend import (
+    backends_by_listener,
+    keeps_table,
+    render_backend,
+    render_check_backend,
+)
 from evenload.render.haproxy_groups import choose_groups, listeners_in_service
 from evenload.render.haproxy_monitors import choose_monitors
 from evenload.render.haproxy_policies import policies_in_force, render_policies
@@ -16,6 +22,7 @@ from evenload.render.haproxy_sections import (
     render_global,
     render_peers,
 )
+from evenload.render.haproxy_tls import directory_of, render_certificate_lists
 from evenload.render.options import RenderOptions
 from evenload.render.server_lines import ServerLines
 
@@ -30,10 +37,8 @@ def render_haproxy(
     """
     listeners = listeners_in_service(desired)
     groups = choose_groups(desired)
-    backends_of: dict[str, dict[str, str]] = {listener.id: {} for listener in listeners}
-    for group in groups:
-        for identifier in group.listener_ids:
-            backends_of[identifier][group.pool.id] = backend_name(group)
+    backends_of = backends_by_listener(desired)
+    directory = directory_of(desired.load_balancer, options)
     served = tuple({group.pool.id: group.pool for group in groups}.values())
     connections = connections_of(desired, options, count_checks(desired), room)
     sections = [
@@ -43,7 +48,7 @@ def render_haproxy(
     if any(keeps_table(group) for group in groups):
         sections.append(render_peers())
     for listener in listeners:
-        lines = render_policies(listener, policies_in_force(desired, listener), backends_of[listener.id])
+        lines = render_policies(listener, policies_in_force(desired, listener), backends_of[listener.id], directory)
         sections.append(render_frontend(desired.load_balancer, listener, options, backends_of[listener.id], lines))
     kept = kept or ServerLines()
     backends = [render_backend(desired, group, kept) for group in groups]
@@ -55,6 +60,20 @@ def render_haproxy(
     kept.keep_only({backend[0].removeprefix("backend ") for backend in backends})
     sections += backends
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
+
+
+def render_files(desired: Desired, options: RenderOptions) -> tuple[NamedFile, ...]:
+    """Those that the text names, but for the secrets."""
+    directory = directory_of(desired.load_balancer, options)
+    backends = backends_by_listener(desired)
+    maps = (
+        file
+        for listener in listeners_in_service(desired)
+        for file in render_policies(
+            listener, policies_in_force(desired, listener), backends[listener.id], directory
+        ).files
+    )
+    return (*render_certificate_lists(desired, options), *maps)
 
 
 def count_checks(desired: Desired) -> int:

@@ -11,7 +11,7 @@ from evenload.model.desired import Desired
 from evenload.model.enums import Algorithm, PersistenceType, PoolProtocol
 from evenload.render import quoting
 from evenload.render.haproxy_checks import VETOABLE, check_words, observing_words, render_check, timeout_of
-from evenload.render.haproxy_groups import Group
+from evenload.render.haproxy_groups import Group, choose_groups, listeners_in_service
 from evenload.render.haproxy_monitors import Monitors, check_backend, choose_monitors
 from evenload.render.haproxy_sections import milliseconds
 from evenload.render.server_lines import FROM_BACKUP, ServerLines
@@ -76,6 +76,15 @@ def render_check_backend(desired: Desired, pool: Pool, monitor: HealthMonitor, k
 
 def backend_name(group: Group) -> str:
     return _safe_name(group.name)
+
+
+def backends_by_listener(desired: Desired) -> dict[str, dict[str, str]]:
+    """Listener in service to pool to the name of the backend."""
+    found: dict[str, dict[str, str]] = {listener.id: {} for listener in listeners_in_service(desired)}
+    for group in choose_groups(desired):
+        for identifier in group.listener_ids:
+            found[identifier][group.pool.id] = backend_name(group)
+    return found
 
 
 def keeps_table(group: Group) -> bool:

@@ -17,6 +17,7 @@ _HOST_NAME = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z._-]{0,253}[0-9A-Za-z.])?\Z")
 _TOKEN = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]{1,255}\Z")
 _PATTERN = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,255}\Z")
 _LOCATION = re.compile(r"https?://(?:[0-9A-Za-z._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2}){1,255}\Z")
+_MAP_KEY = re.compile(r"[0-9]{1,9}[=^][^ \x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,255}\Z")
 _METHOD = re.compile(r"[A-Z]{1,16}\Z")
 _CODES = re.compile(r"[1-9][0-9]{2}(?:(?:,[1-9][0-9]{2})*|-[1-9][0-9]{2})\Z")
 _VERSION = re.compile(r"1\.[01]\Z")
@@ -72,6 +73,17 @@ def pattern(text: str) -> str:
 def location(text: str) -> str:
     """A URL or the beginning of one, where HAProxy takes a log format: a percent sign is written twice there."""
     return _in_single_quotes(_admit(_LOCATION, text, "URL").replace("%", "%%"))
+
+
+def map_key(text: str) -> str:
+    """The name of an entry in a map file, taken literally there: a blank would end it, a line break the line; a hash
+    would hide a line that begins with it, but a number stands before it."""
+    return _admit(_MAP_KEY, text, "value")
+
+
+def map_value(text: str) -> str:
+    """A URL or the beginning of one as a value in a map file: what a map gives is no log format."""
+    return _admit(_LOCATION, text, "URL")
 
 
 def method(text: str) -> str:

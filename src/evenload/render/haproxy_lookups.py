@@ -1,0 +1,143 @@
+"""The policies of an index (``policy_index``) as lines of a frontend and as the two map files that these name. Pure.
+
+The file of entries leads from what a request holds to a rank, all of them numbers; that of results from the lower part
+of a rank to the name of a backend or to a location. User text stands in names of entries, without blanks and behind a
+number and a sign, and in locations.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from evenload.model.enums import PolicyAction
+from evenload.model.named_file import DIRECTORY, NamedFile
+from evenload.model.secret import SecretBytes
+from evenload.render import quoting
+from evenload.render.haproxy_rules import Sources, fetch_several, name_variable, render_condition
+from evenload.render.policy_index import NONE, RESULTS, Group, Index, Level, PolicyInForce
+
+CODES = (301, 302, 303, 307, 308)
+FOUND = 302
+
+_WAYS = 16
+"""A result is a number that comes from its text, times this, plus the way: 0 to a pool, from 1 on redirects. Way 15 is
+that of no policy alone."""
+_REDIRECTS = [
+    (action, code) for action in (PolicyAction.REDIRECT_TO_URL, PolicyAction.REDIRECT_PREFIX) for code in CODES
+]
+_LOWER = (
+    "sub(txn.rank),set-var(txn.less),and(-9223372036854775808),div(9223372036854775807),and(txn.less)"
+    ",add(txn.rank),set-var(txn.rank)"
+)
+"""The lower one of a number and the rank becomes the rank. ``set-var(txn.rank,ifgt)`` fails where it sets nothing, and
+an ACL ends at a text for which something fails. So the difference is added where it is below zero: there its highest
+bit, brought down by a division, is a mask of ones."""
+_WORDS = {PolicyAction.REDIRECT_TO_URL: "location", PolicyAction.REDIRECT_PREFIX: "prefix"}
+
+
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """``searches``: find the rank; the others do what it says."""
+
+    searches: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+    redirects: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    files: tuple[NamedFile, ...] = ()
+
+
+def number_results(policies: Iterable[PolicyInForce], backends: Mapping[str, str]) -> dict[PolicyInForce, int]:
+    """Of those that refuse nothing. The same result has the same number, whatever the others are (but for one in many
+    millions)."""
+    texts = {each: _result_of(each, backends) for each in policies if each.policy.action is not PolicyAction.REJECT}
+    numbers: dict[tuple[int, str], int] = {}
+    taken: set[int] = set()
+    for way, text in sorted(set(texts.values())):
+        number = int(sha256(text.encode()).hexdigest()[:12], 16) % (RESULTS // _WAYS)
+        while number * _WAYS + way in taken:
+            number = (number + 1) % (RESULTS // _WAYS)
+        numbers[way, text] = number * _WAYS + way
+        taken.add(number * _WAYS + way)
+    return {each: numbers[result] for each, result in texts.items()}
+
+
+def _result_of(each: PolicyInForce, backends: Mapping[str, str]) -> tuple[int, str]:
+    """Way and text."""
+    policy = each.policy
+    if each.pool_id is not None:
+        return 0, backends[each.pool_id]
+    where = policy.redirect_url if policy.action is PolicyAction.REDIRECT_TO_URL else policy.redirect_prefix
+    try:
+        way = 1 + _REDIRECTS.index((policy.action, policy.redirect_http_code or FOUND))
+    except ValueError as error:
+        raise quoting.UnsafeText("redirect code") from error
+    return way, quoting.map_value(where or "")
+
+
+def render_lookups(
+    index: Index,
+    results: Mapping[PolicyInForce, int],
+    backends: Mapping[str, str],
+    sources: Sources,
+    directory: str,
+) -> Lookups:
+    """``results``: as ``number_results`` gave them. ``directory``: where the load balancer's files lie."""
+    if not index.groups:
+        return Lookups()
+    entries = _map_file((quoting.map_key(name), str(value)) for name, value in index.entries.items())
+    texts = {results[each]: _result_of(each, backends)[1] for each in index.looked_up if each in results}
+    targets = _map_file((str(number), text) for number, text in sorted(texts.items()))
+    entries_path, targets_path = (f"{directory}/{DIRECTORY}/{file.name}" for file in (entries, targets))
+    searches = [f"    http-request set-var(txn.rank) int({NONE})"]
+    for group in index.groups:
+        searches += _search(group, sources, entries_path)
+    target = f"%[var(txn.rank),mod({RESULTS}),map({targets_path})]"
+    ways = {number % _WAYS for number in texts}
+    its_way = f"var(txn.rank),mod({_WAYS}) -m int"
+    redirects = [
+        f"    http-request redirect {_WORDS[action]} {target} code {code} if {{ {its_way} {way} }}"
+        for way, (action, code) in enumerate(_REDIRECTS, 1)
+        if way in ways
+    ]
+    refuses = any(each not in results for each in index.looked_up)
+    return Lookups(
+        searches=tuple(searches),
+        refusals=("    http-request deny deny_status 403 if { var(txn.rank) -m int 0 }",) if refuses else (),
+        redirects=tuple(redirects),
+        choices=(f"    use_backend {target} if {{ var(txn.rank) -m int lt {NONE} }}",) if 0 in ways else (),
+        files=(entries, targets),
+    )
+
+
+def _search(group: Group, sources: Sources, path: str) -> list[str]:
+    """One line where each level has one text. Of several texts each is tried by an ACL that never matches: HAProxy then
+    goes on to the next one, and the lowest rank is kept."""
+    *ways, last = group.levels
+    place = f"str({group.state})"
+    for level in ways:
+        place += f",concat({level.sign},{name_variable(level, sources)}),map_{_tree(level)}_int({path})"
+    condition = render_condition(group.conditions)
+    if not last.several:
+        place += f",concat({last.sign},{name_variable(last, sources)}),map_{_tree(last)}_int({path})"
+        search = f"    http-request set-var(txn.rank,ifgt) {place}"
+        return [f"{search} if {condition}" if condition else search]
+    lines = []
+    state = str(group.state)
+    if ways:
+        state = f"txn.state{group.state}"
+        lines.append(f"    http-request set-var({state}) {place}")
+    name = f"group:{group.state}"
+    lines.append(
+        f"    acl {name} {fetch_several(last)},set-var(txn.text),length,mul(0),add({state})"
+        f",concat({last.sign},txn.text),map_{_tree(last)}_int({path},{NONE}),{_LOWER} -m int lt 0"
+    )
+    lines.append(f"    http-request set-var(txn.searched) int(1) if {' '.join((condition, name)).strip()}")
+    return lines
+
+
+def _tree(level: Level) -> str:
+    return "beg" if level.beginning else "str"
+
+
+def _map_file(pairs: Iterable[tuple[str, str]]) -> NamedFile:
+    return NamedFile(SecretBytes("".join(f"{key} {value}\n" for key, value in pairs).encode()))

@@ -1,0 +1,96 @@
+"""The map files of looked-up policies: what stands in them, and that HAProxy reads it as it was meant."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.render.test_policy_index import policy, rule
+
+from evenload.model.balancer import Listener
+from evenload.model.enums import Comparison as Is
+from evenload.model.enums import ListenerProtocol, PolicyAction
+from evenload.model.enums import RuleType as Of
+from evenload.render import quoting
+from evenload.render.haproxy_policies import PolicyLines, render_policies
+from evenload.render.policy_index import PolicyInForce
+
+WEB = Listener(id="web", load_balancer_id="lb", protocol=ListenerProtocol.HTTP, port=80)
+ANY = st.one_of(
+    st.text(min_size=1, max_size=255),
+    st.text(" \t\n\r\0#;\\'\"=^\u0085\u00a0\u2028 /aé", min_size=1, max_size=255),
+)
+
+
+def rendered(*policies: PolicyInForce) -> PolicyLines:
+    return render_policies(WEB, policies, {"app": "app", "other": "other:web"}, "/lb")
+
+
+def read_map(content: bytes) -> list[tuple[bytes, bytes]]:
+    """As pattern.c of HAProxy does it: lines end with a line feed, blanks are spaces and tabs."""
+    found = []
+    for line in content.split(b"\n"):
+        if line.startswith(b"#") or not line.strip(b" \t\r"):
+            continue
+        match = re.match(rb"[ \t]*([^ \t\r]+)[ \t]*([^\r]*?)[ \t]*(\r|\Z)", line)
+        assert match is not None
+        found.append((match[1], match[2]))
+    return found
+
+
+def test_what_stands_in_them() -> None:
+    to_app = policy(
+        rule(Of.HOST_NAME, Is.EQUAL_TO, "A.example"), rule(Of.PATH, Is.STARTS_WITH, "/a/"), redirect_pool_id="app"
+    )
+    to_other = policy(
+        rule(Of.HOST_NAME, Is.EQUAL_TO, "a.example"), rule(Of.PATH, Is.STARTS_WITH, "/"), redirect_pool_id="other"
+    )
+    away = policy(
+        rule(Of.PATH, Is.EQUAL_TO, "/away"), action=PolicyAction.REDIRECT_TO_URL, redirect_url="https://e.example/#a"
+    )
+    no = policy(rule(Of.PATH, Is.EQUAL_TO, "/no"), action=PolicyAction.REJECT)
+    entries, results = rendered(no, away, to_app, to_other).files
+    lines = results.content.expose().decode().splitlines()
+    numbers = {text: number for number, text in (line.split(" ", 1) for line in lines)}
+    assert numbers.keys() == {"app", "other:web", "https://e.example/#a"}
+    assert {int(number) % 16 for number in numbers.values()} == {0, 2}
+    assert entries.content.expose().decode().splitlines() == [
+        "0=a.example 1",
+        f"1^/a/ {3 * 10**10 + int(numbers['app'])}",
+        f"1^/ {4 * 10**10 + int(numbers['other:web'])}",
+        "2=/no 0",
+        f"2=/away {2 * 10**10 + int(numbers['https://e.example/#a'])}",
+    ]
+
+
+@given(st.lists(ANY, min_size=1, max_size=8), st.sampled_from([Is.EQUAL_TO, Is.STARTS_WITH]))
+def test_each_text_is_one_entry_or_is_refused(texts: list[str], compared: Is) -> None:
+    """Nothing breaks out of its line, is cut, or hides another one."""
+    policies = [policy(rule(Of.PATH, compared, f'"{text}"'), redirect_pool_id="app") for text in texts]
+    try:
+        lines = rendered(*policies)
+    except quoting.UnsafeText:
+        assert any(re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", text) for text in texts)
+        return
+    carried = {text for text in texts if " " not in text}
+    tried = [line for line in lines.requests if line.startswith("    acl ")]
+    assert len(tried) == sum(" " in text for text in texts)
+    if not carried:
+        assert not lines.files
+        return
+    entries, results = (read_map(file.content.expose()) for file in lines.files)
+    sign = "^" if compared is Is.STARTS_WITH else "="
+    assert {key for key, _ in entries} == {f"0{sign}{text}".encode() for text in carried}
+    assert all(value.isdigit() for _, value in entries)
+    assert [value for _, value in results] == [b"app"]
+
+
+@given(ANY)
+def test_a_location_in_a_map_is_a_whole_url(text: str) -> None:
+    away = policy(
+        rule(Of.PATH, Is.EQUAL_TO, "/"), action=PolicyAction.REDIRECT_PREFIX, redirect_prefix=f"https://a{text}"
+    )
+    try:
+        _, results = rendered(away).files
+    except quoting.UnsafeText:
+        return
+    assert [value for _, value in read_map(results.content.expose())] == [f"https://a{text}".encode()]
