@@ -4,7 +4,7 @@ A rule that compares a text of the request as a whole, or its beginning, can be 
 rules look at the same texts in the same ways are a group: the texts lead from state to state, the last of them to a
 rank; an entry is named by state, comparison and text. A tree of beginnings gives the longest one only, so the entry of
 each counts those within it as well. What a map cannot carry (middles, ends, regular expressions, opposites, texts with
-blanks) is a condition of the whole group. ADR 0022 says what was considered.
+blanks) is a condition of the whole group. ADR 0023 says what was considered.
 """
 
 from collections import defaultdict
