@@ -125,6 +125,8 @@ class FakeHaproxy:
                 if name not in self.slots and not change.comes:
                     raise HostError("Can't replace a certificate which is not referenced by the configuration!")
                 self.slots[name] = slot.fingerprint
+            case FillSlot(slot) if kind is SlotKind.MAP and name in self.slots and slot.fingerprint in files:
+                self.slots[name] = slot.fingerprint
             case ClearSlot() if kind is SlotKind.LISTED_CERTIFICATE:
                 self.slots.pop(name, None)
             case _:

@@ -28,6 +28,7 @@ from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Membe
 from evenload.model.desired import Desired, DesiredPort
 from evenload.model.enums import Algorithm, ListenerProtocol, NetworkType, PoolProtocol
 from evenload.model.network import Segment
+from evenload.model.slot import slots_in
 from evenload.render.haproxy import render_files, render_haproxy
 from evenload.render.options import RenderOptions
 from evenload.render.state_file import Row, parse_server_states
@@ -125,11 +126,15 @@ class Stage:
     # HAProxy
 
     def render(self, desired: Desired) -> str:
-        """The text; the files that it names, but for secrets, are written."""
+        """The text; its files and slots are made, but for those with secrets."""
         own = replace(desired, load_balancer=replace(desired.load_balancer, id=self.id))
-        for file in render_files(own, self.options):
-            self.files.write_named(self.id, file)
-        return render_haproxy(own, self.options, self.worker)
+        text = render_haproxy(own, self.options, self.worker)
+        files = {file.name: file for file in render_files(own, self.options)}
+        for slot in slots_in(text).values():
+            if slot.fingerprint in files:
+                self.files.write_named(self.id, files[slot.fingerprint])
+                self.files.link(self.id, slot.name, slot.fingerprint)
+        return text
 
     def start(self, desired: Desired) -> int:
         self.worker += 1

@@ -8,14 +8,18 @@ means that our content went into that one's transaction.
 import base64
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha1
 
-from evenload.host.haproxy_runtime import Conversation
+from evenload.host.haproxy_runtime import LONGEST_COMMAND, Conversation
 from evenload.model.errors import HostError
 from evenload.model.secret import SecretBytes
 from evenload.model.slot import ClearSlot, FillSlot, Slot, SlotChange, SlotKind, list_of, slots_in
 
+_CERTIFICATES = (SlotKind.CERTIFICATE, SlotKind.LISTED_CERTIFICATE)
+_VERSION = re.compile(r"New version created: ([0-9]+)")
+_BYTES_OF_A_MAP = LONGEST_COMMAND * 3 // 4
+"""In one command, beside the command itself."""
 _OPEN = re.compile(r"Transaction (?:created|updated) for certificate (\S+)!")
 _OTHER = re.compile(r"The ongoing transaction is about '(\S+)' but")
 _THERE = "already exists!"
@@ -42,8 +46,10 @@ class SlotTalk:
     def change(self, change: SlotChange) -> None:
         """Raises HostError where HAProxy does otherwise than it is told."""
         match change:
-            case FillSlot(slot) if slot.kind in (SlotKind.CERTIFICATE, SlotKind.LISTED_CERTIFICATE):
+            case FillSlot(slot) if slot.kind in _CERTIFICATES:
                 self._fill_certificate(slot, comes=change.comes)
+            case FillSlot(slot) if slot.kind is SlotKind.MAP:
+                self._fill_map(slot)
             case ClearSlot(Slot(SlotKind.LISTED_CERTIFICATE, name, _)):
                 self._clear_certificate(self._path(name), self._path(list_of(name)))
             case _:
@@ -60,7 +66,7 @@ class SlotTalk:
         there = set(self._conversation.ask("show ssl crt-list").split())
         known = {name.partition(".")[0] for name in lists if self._path(name) in there}
         looked_at = [
-            slot for slot in slots if slot.known and slot.name not in lists and slot.name.partition(".")[0] in known
+            slot for slot in slots if slot.known and slot.kind in _CERTIFICATES and slot.name.partition(".")[0] in known
         ]
         looked_at = random.sample(looked_at, min(len(looked_at), _LOOKED_AT))
         strayed = [slot for slot in looked_at if not self._is_as_recorded(slot)]
@@ -109,10 +115,42 @@ class SlotTalk:
         if not any(word in answer for word in ("deleted!", *_NOT_THERE)):
             raise _refusal(command, answer)
 
+    def _fill_map(self, slot: Slot) -> None:
+        """Requests find the former lines until the new ones are there as a whole. A version that an agent left half
+        written when it was killed goes with the next one."""
+        path = self._path(slot.name)
+        prepare = f"prepare map {path}"
+        answer = self._conversation.ask(prepare)
+        found = _VERSION.fullmatch(answer)
+        if found is None:
+            raise _refusal(prepare, answer)
+        for lines in _portions(self._content(slot.fingerprint)):
+            self._order(f"add map @{found[1]} {path}", lines)
+        self._order(f"commit map @{found[1]} {path}")
+
+    def _order(self, command: str, payload: SecretBytes | None = None) -> None:
+        answer = self._conversation.ask(command, payload)
+        if answer:
+            raise _refusal(command, answer)
+
     def _expect(self, command: str, *good: str) -> None:
         answer = self._conversation.ask(command)
         if not any(word in answer for word in good):
             raise _refusal(command, answer)
+
+
+def _portions(content: SecretBytes) -> Iterator[SecretBytes]:
+    """The lines of it, as many at once as a command takes."""
+    lines: list[bytes] = []
+    size = 0
+    for line in content.expose().splitlines(keepends=True):
+        if lines and size + len(line) > _BYTES_OF_A_MAP:
+            yield SecretBytes(b"".join(lines))
+            lines, size = [], 0
+        lines.append(line)
+        size += len(line)
+    if lines:
+        yield SecretBytes(b"".join(lines))
 
 
 def _other(answer: str, path: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Files whose content changes while a process works by them: certificates, lists of certificates.
+"""Files whose content changes while a process works by them: certificates, lists of certificates, maps.
 
 A slot is a stable path, ``slots/<name>`` in the state directory: a link to the file that has the content, which is
 named by its fingerprint as any other. A configuration text names slots where content may change at run time, and has
@@ -31,6 +31,8 @@ class SlotKind(Enum):
     """The same; it comes to the list of its listener and goes from there at run time."""
     CERTIFICATE_LIST = "certificate-list"
     """HAProxy reads it at the start alone. What changes of it later are the certificates listed."""
+    MAP = "map"
+    """Lines of a name and a value; they change all at once."""
 
 
 @dataclass(frozen=True, slots=True)

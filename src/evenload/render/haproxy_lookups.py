@@ -1,8 +1,8 @@
-"""The policies of an index (``policy_index``) as lines of a frontend and as the two map files that these name. Pure.
+"""The policies of an index (``policy_index``) as lines of a frontend and as the map that these look into. Pure.
 
-The file of entries leads from what a request holds to a rank, all of them numbers; that of results from the lower part
-of a rank to the name of a backend or to a location. User text stands in names of entries, without blanks and behind a
-number and a sign, and in locations.
+The map leads from what a request holds to a rank, and from the lower part of a rank to the name of a backend or to a
+location. It is one file for all of that, so that it changes at once. User text stands in the names of entries, without
+blanks and behind a number and a sign, and in locations.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from evenload.model.enums import PolicyAction
-from evenload.model.named_file import DIRECTORY, NamedFile
+from evenload.model.named_file import NamedFile
 from evenload.model.secret import SecretBytes
+from evenload.model.slot import Slot, SlotKind
 from evenload.render import quoting
 from evenload.render.haproxy_rules import Sources, fetch_several, name_variable, render_condition
 from evenload.render.policy_index import NONE, RESULTS, Group, Index, Level, PolicyInForce
@@ -32,6 +33,8 @@ _LOWER = (
 """The lower one of a number and the rank becomes the rank. ``set-var(txn.rank,ifgt)`` fails where it sets nothing, and
 an ACL ends at a text for which something fails. So the difference is added where it is below zero: there its highest
 bit, brought down by a division, is a mask of ones."""
+_RESULT = ">"
+"""Behind the number of a result in the map; behind that of a state stands another sign."""
 _WORDS = {PolicyAction.REDIRECT_TO_URL: "location", PolicyAction.REDIRECT_PREFIX: "prefix"}
 
 
@@ -43,6 +46,7 @@ class Lookups:
     refusals: tuple[str, ...] = ()
     redirects: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    slots: tuple[Slot, ...] = ()
     files: tuple[NamedFile, ...] = ()
 
 
@@ -80,18 +84,22 @@ def render_lookups(
     backends: Mapping[str, str],
     sources: Sources,
     directory: str,
+    owner: str,
 ) -> Lookups:
-    """``results``: as ``number_results`` gave them. ``directory``: where the load balancer's files lie."""
+    """``results``: as ``number_results`` gave them. ``directory``: with the load balancer's slots. ``owner``: the id of
+    the listener."""
     if not index.groups:
         return Lookups()
-    entries = _map_file((quoting.map_key(name), str(value)) for name, value in index.entries.items())
     texts = {results[each]: _result_of(each, backends)[1] for each in index.looked_up if each in results}
-    targets = _map_file((str(number), text) for number, text in sorted(texts.items()))
-    entries_path, targets_path = (f"{directory}/{DIRECTORY}/{file.name}" for file in (entries, targets))
+    lines = [f"{quoting.map_key(name)} {value}\n" for name, value in index.entries.items()]
+    lines += [f"{number}{_RESULT} {text}\n" for number, text in sorted(texts.items())]
+    file = NamedFile(SecretBytes("".join(lines).encode()))
+    slot = Slot(SlotKind.MAP, f"{quoting.identifier(owner)}.policies", file.name)
+    path = f"{directory}/{slot.name}"
     searches = [f"    http-request set-var(txn.rank) int({NONE})"]
     for group in index.groups:
-        searches += _search(group, sources, entries_path)
-    target = f"%[var(txn.rank),mod({RESULTS}),map({targets_path})]"
+        searches += _search(group, sources, path)
+    target = f"%[var(txn.rank),mod({RESULTS}),concat({_RESULT}),map_str({path})]"
     ways = {number % _WAYS for number in texts}
     its_way = f"var(txn.rank),mod({_WAYS}) -m int"
     redirects = [
@@ -105,7 +113,8 @@ def render_lookups(
         refusals=("    http-request deny deny_status 403 if { var(txn.rank) -m int 0 }",) if refuses else (),
         redirects=tuple(redirects),
         choices=(f"    use_backend {target} if {{ var(txn.rank) -m int lt {NONE} }}",) if 0 in ways else (),
-        files=(entries, targets),
+        slots=(slot,),
+        files=(file,),
     )
 
 
@@ -115,10 +124,10 @@ def _search(group: Group, sources: Sources, path: str) -> list[str]:
     *ways, last = group.levels
     place = f"str({group.state})"
     for level in ways:
-        place += f",concat({level.sign},{name_variable(level, sources)}),map_{_tree(level)}_int({path})"
+        place += f",concat({level.sign},{name_variable(level, sources)}),map_{_tree(level)}({path})"
     condition = render_condition(group.conditions)
     if not last.several:
-        place += f",concat({last.sign},{name_variable(last, sources)}),map_{_tree(last)}_int({path})"
+        place += f",concat({last.sign},{name_variable(last, sources)}),map_{_tree(last)}({path}),add(0)"  # a number
         search = f"    http-request set-var(txn.rank,ifgt) {place}"
         return [f"{search} if {condition}" if condition else search]
     lines = []
@@ -129,7 +138,7 @@ def _search(group: Group, sources: Sources, path: str) -> list[str]:
     name = f"group:{group.state}"
     lines.append(
         f"    acl {name} {fetch_several(last)},set-var(txn.text),length,mul(0),add({state})"
-        f",concat({last.sign},txn.text),map_{_tree(last)}_int({path},{NONE}),{_LOWER} -m int lt 0"
+        f",concat({last.sign},txn.text),map_{_tree(last)}({path},{NONE}),{_LOWER} -m int lt 0"
     )
     lines.append(f"    http-request set-var(txn.searched) int(1) if {' '.join((condition, name)).strip()}")
     return lines
@@ -137,7 +146,3 @@ def _search(group: Group, sources: Sources, path: str) -> list[str]:
 
 def _tree(level: Level) -> str:
     return "beg" if level.beginning else "str"
-
-
-def _map_file(pairs: Iterable[tuple[str, str]]) -> NamedFile:
-    return NamedFile(SecretBytes("".join(f"{key} {value}\n" for key, value in pairs).encode()))

@@ -1,4 +1,4 @@
-"""A listener's L7 policies as lines of its frontend, and the map files that these name. Pure.
+"""A listener's L7 policies as lines of its frontend, and the map that these look into. Pure.
 
 HAProxy asks ``http-request`` rules before ``use_backend`` ones, and each sort in the order of the file, so the lines of
 the policies that are tried one by one stand in the order of Octavia's actions. What is looked up is known before the
@@ -13,6 +13,7 @@ from evenload.model.desired import Desired
 from evenload.model.enums import PolicyAction
 from evenload.model.l7 import L7Policy, in_order_of_action
 from evenload.model.named_file import NamedFile
+from evenload.model.slot import SLOTS, Slot
 from evenload.render import quoting
 from evenload.render.haproxy_lookups import CODES, FOUND, number_results, render_lookups
 from evenload.render.haproxy_rules import render_acl, render_condition, render_variables, sources_of
@@ -33,11 +34,12 @@ def policies_in_force(desired: Desired, listener: Listener) -> tuple[PolicyInFor
 
 @dataclass(frozen=True, slots=True)
 class PolicyLines:
-    """``requests``: before any header is inserted; ``choices``: before the default backend; ``files``: what the lines
-    name."""
+    """``requests``: before any header is inserted; ``choices``: before the default backend; ``slots`` of the
+    listener, and ``files`` with what is in them."""
 
     requests: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    slots: tuple[Slot, ...] = ()
     files: tuple[NamedFile, ...] = ()
 
 
@@ -50,7 +52,7 @@ def render_policies(
     sources = sources_of(listener, [rule for each in applicable for rule in each.rules])
     results = number_results(applicable, backends)
     index = make_index(applicable, lambda each: results.get(each, 0), sources.replaced)
-    lookups = render_lookups(index, results, backends, sources, directory)
+    lookups = render_lookups(index, results, backends, sources, f"{directory}/{SLOTS}", listener.id)
     levels = [level for group in index.groups for level in group.levels]
     rules = [rule for each in index.tried for rule in each.policy.rules]
     rules += [rule for group in index.groups for rule in group.conditions]
@@ -72,7 +74,7 @@ def render_policies(
         *redirects,
         *lookups.redirects,
     ]
-    return PolicyLines(tuple(requests), (*choices, *lookups.choices), lookups.files)
+    return PolicyLines(tuple(requests), (*choices, *lookups.choices), lookups.slots, lookups.files)
 
 
 def _condition_of(each: Tried, *, looked_up: bool) -> str:

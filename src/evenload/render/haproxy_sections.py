@@ -111,7 +111,7 @@ def render_frontend(
     directory = directory_of(load_balancer, options)
     tls = render_tls(listener, directory)
     lines += [f"    {_bind(vip.address, listener.port)}{tls}" for vip in load_balancer.vips]
-    lines += render_slots(listener, directory)
+    lines += [*render_slots(listener, directory), *(slot.line for slot in policies.slots)]
     lines.append(f"    maxconn {limit_of(listener, load_balancer, options)}")
     if (load_balancer.flavor or PLAIN).log and options.log_socket:
         lines.append(f"    option {'httplog' if http else 'tcplog'}")
