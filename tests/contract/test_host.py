@@ -7,6 +7,7 @@ import pytest
 from tests.certificates import make_bundle
 from tests.contract.sites import Site, fake_site, linux_site
 from tests.fakes.desired import ip, listener, member, monitor, uuid
+from tests.fakes.l7 import hosts
 from tests.fakes.tls import a_certificate, a_tls
 from tests.root.openvswitch import Openvswitch
 from tests.waiting import eventually
@@ -33,8 +34,8 @@ from evenload.model.network_steps import (
 )
 from evenload.model.observed import HaproxyProcess, HostRoute, Observed
 from evenload.model.secret import SecretBytes
-from evenload.model.slot import FillSlot, SlotKind, links_of, slots_in
-from evenload.render.haproxy import render_haproxy
+from evenload.model.slot import ClearSlot, FillSlot, SlotKind, links_of, slots_in
+from evenload.render.haproxy import render_files, render_haproxy
 from evenload.render.haproxy_backend import PINGED
 from evenload.render.haproxy_monitors import check_backend
 from evenload.render.haproxy_text import AddServer, Runtime, plan_difference, split
@@ -268,6 +269,30 @@ def test_slots_lead_to_files_and_change_in_the_running_process(site: Site) -> No
     site.host.stop_haproxy(site.id)
     with pytest.raises(HostError):
         site.host.change_slots(site.id, [FillSlot(default, comes=False)])
+
+
+def test_maps_change_in_the_running_process(site: Site) -> None:
+    def routed(*names: str) -> Desired:
+        return hosts(site.put(), [(number, name, {}) for number, name in enumerate(names)])
+
+    desired = routed("a.example")
+    furnish(site, desired.port)
+    text = render_haproxy(desired, site.options, 1)
+    site.host.write_files(site.id, render_files(desired, site.options))
+    site.host.link_slots(site.id, links_of(slots_in(text)), [])
+    site.host.start_haproxy(site.id, text, 1)
+    wanted = routed(*(f"{'long' * 40}{number}.example" for number in range(300)))
+    site.host.write_files(site.id, render_files(wanted, site.options))
+    difference = plan_difference(text, render_haproxy(wanted, site.options, 1))
+    assert isinstance(difference, Runtime)
+    for _ in range(2):
+        site.host.change_slots(site.id, difference.slots)
+    [fill] = difference.slots
+    for slot in (replace(fill.slot, fingerprint="0" * 64), replace(fill.slot, name=f"{uuid(3)}.unheard-of")):
+        with pytest.raises(HostError):
+            site.host.change_slots(site.id, [FillSlot(slot, comes=False)])
+    with pytest.raises(HostError):
+        site.host.change_slots(site.id, [ClearSlot(fill.slot)])
 
 
 def test_nothing_can_be_plugged_or_started_without_a_namespace(site: Site) -> None:
