@@ -4,7 +4,7 @@ Inside a transaction. Order is total: equal sort keys are resolved by id,
 and NULL stands before every value, so that a marker always says where a page begins.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -99,38 +99,72 @@ def read_page(connection: Connection, kind: Kind, query: Query, kept: ViewCache)
     if not any(key.column is rows.table.c.id for key in keys):
         keys.append(_Key(rows.table.c.id, query.reverse))
     conditions = [*_conditions(kind, query)]
-    if query.marker is not None:
-        conditions += _beyond(keys, _marker(connection, kind, keys, query))
-    order = [key.order() for key in keys]
+    marker = None if query.marker is None else _marker(connection, kind, keys, query)
     if kind is Kind.LOAD_BALANCER:
-        statement = select(_OWN.id, _OWN.revision).where(*conditions).order_by(*order)
-        if query.limit is not None:
-            statement = statement.limit(query.limit + 1)
-    elif query.limit is None:
+        found = _choose_load_balancers(connection, conditions, keys, marker, query.limit)
+        return _page(query, found, lambda chosen: _load_balancers(connection, chosen, kept))
+    if marker is not None:
+        conditions += _beyond(keys, marker)
+    order = [key.order() for key in keys]
+    if query.limit is None:
         statement = select(*rows.columns).where(*conditions).order_by(*order)
     else:
         # Which objects, first: all that has to be sorted for it is narrow, and mostly an index.
         place = rows.table.c.position
         chosen = select(place).where(*conditions).order_by(*order).limit(query.limit + 1).subquery()
         statement = select(*rows.columns).join_from(chosen, rows.table, place == chosen.c.position).order_by(*order)
-    found = list(connection.execute(statement))
+    return _page(query, list(connection.execute(statement)), lambda chosen: _views(connection, kind, rows, chosen))
+
+
+def _page(query: Query, found: list[Any], views: Callable[[Sequence[Any]], list[View[AnyRecord]]]) -> Page[AnyRecord]:
+    """``found``: one more than the page has room for, where there are more."""
     more = query.limit is not None and len(found) > query.limit
     if more:
         found = found[: query.limit]
     if query.reverse:
         found.reverse()
-    if kind is Kind.LOAD_BALANCER:
-        views = _load_balancers(connection, [(row[0], row[1]) for row in found], kept)
-    else:
-        views = _views(connection, kind, rows, found)
-    return Page(views=tuple(views), more=more)
+    return Page(views=tuple(views(found)), more=more)
+
+
+def _choose_load_balancers(
+    connection: Connection,
+    conditions: Sequence[ColumnElement[bool]],
+    keys: Sequence["_Key"],
+    marker: Sequence[Any] | None,
+    limit: int | None,
+) -> list[tuple[str, int]]:
+    """Ids and revisions.
+
+    No index has keys in both directions: all that have the same first key would be sorted then, and of some keys most
+    load balancers have the same. So those alone are asked for at first that have the first key which comes next, in
+    the order of the other keys, which an index has; mostly they fill the page.
+    """
+    chosen = select(_OWN.id, _OWN.revision).where(*conditions)
+    first, *others = keys
+    if limit is not None and any(key.descending != first.descending for key in others):
+        if marker is None:
+            value = connection.execute(select(first.column).where(*conditions).order_by(first.order()).limit(1)).first()
+            same = chosen if value is None else chosen.where(first.equal(value[0]))
+        else:
+            same = chosen.where(first.equal(marker[0]), *_beyond(others, marker[1:]))
+        found = _pairs(connection, same.order_by(*(key.order() for key in others)).limit(limit + 1))
+        if len(found) > limit:
+            return found
+    if marker is not None:
+        chosen = chosen.where(*_beyond(keys, marker))
+    chosen = chosen.order_by(*(key.order() for key in keys))
+    return _pairs(connection, chosen if limit is None else chosen.limit(limit + 1))
+
+
+def _pairs(connection: Connection, statement: Select[Any]) -> list[tuple[str, int]]:
+    return [(row[0], row[1]) for row in connection.execute(statement)]
 
 
 def _load_balancers(
     connection: Connection, chosen: Sequence[tuple[str, int]], kept: ViewCache
 ) -> list[View[AnyRecord]]:
     """``chosen``: ids and revisions. Reads those alone that have changed since they were read last."""
-    views = {identifier: kept.get(identifier, revision) for identifier, revision in chosen}
+    views = kept.get_all(chosen)
     missing = [identifier for identifier, view in views.items() if view is None]
     rows = BY_KIND[Kind.LOAD_BALANCER]
     for start in range(0, len(missing), _AT_ONCE):

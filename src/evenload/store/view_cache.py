@@ -6,6 +6,7 @@ is found is the very same object as before, so that what was made of it need not
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from evenload.model.balancer import AnyRecord
 from evenload.model.query import View
@@ -21,13 +22,19 @@ class ViewCache:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[int, View[AnyRecord]]] = OrderedDict()
 
-    def get(self, load_balancer_id: str, revision: int) -> View[AnyRecord] | None:
+    def get_all(self, chosen: Iterable[tuple[str, int]]) -> dict[str, View[AnyRecord] | None]:
+        """``chosen``: ids and revisions. By id, in that order; None for what is not here. One turn of the lock for all:
+        lists of many threads would wait for each other at every load balancer."""
+        found: dict[str, View[AnyRecord] | None] = {}
         with self._lock:
-            kept = self._kept.get(load_balancer_id)
-            if kept is None or kept[0] != revision:
-                return None
-            self._kept.move_to_end(load_balancer_id)
-            return kept[1]
+            for identifier, revision in chosen:
+                kept = self._kept.get(identifier)
+                if kept is None or kept[0] != revision:
+                    found[identifier] = None
+                else:
+                    self._kept.move_to_end(identifier)
+                    found[identifier] = kept[1]
+        return found
 
     def keep(self, view: View[AnyRecord], revision: int) -> None:
         with self._lock:

@@ -34,7 +34,8 @@ def test_there_is_room_for_so_many() -> None:
     shown = Shown(room=2)
     first, second, third = a_view(), a_view(), a_view()
     texts = [shown.text(each) for each in (first, second)]
-    assert shown.text(first) is texts[0]
-    shown.text(third)
-    assert shown.text(first) is texts[0]
-    assert shown.text(second) is not texts[1], "it was shown least recently"
+    assert [shown.text(each) for each in (first, second)] == texts
+    last = shown.text(third)
+    assert shown.text(second) is texts[1]
+    assert shown.text(third) is last
+    assert shown.text(first) is not texts[0], "it was made first"

@@ -135,12 +135,17 @@ def test_there_is_room_for_so_many() -> None:
     first, second, third = (_view() for _ in range(3))
     cache.keep(first, 1)
     cache.keep(second, 1)
-    assert cache.get(first.record.id, 1) is first
-    assert cache.get(first.record.id, 2) is None
+    assert cache.get_all([(second.record.id, 1), (first.record.id, 1)]) == {
+        second.record.id: second,
+        first.record.id: first,
+    }
+    assert cache.get_all([(first.record.id, 2)]) == {first.record.id: None}
     cache.keep(third, 1)
-    assert cache.get(second.record.id, 1) is None, "it was used least recently"
-    assert cache.get(first.record.id, 1) is first
-    assert cache.get(third.record.id, 1) is third
+    assert list(cache.get_all([(view.record.id, 1) for view in (first, second, third)]).values()) == [
+        first,
+        None,  # it was used least recently
+        third,
+    ]
 
 
 def _view() -> View[AnyRecord]:

@@ -13,7 +13,8 @@ _ROOM = 2000
 
 
 class Shown:
-    """The least recently shown go first where there is no more room."""
+    """What was made first goes first where there is no more room. Looking takes no lock: threads that show lists would
+    wait for each other at every object."""
 
     def __init__(self, *, room: int = _ROOM) -> None:
         self._room = room
@@ -23,11 +24,9 @@ class Shown:
     def text(self, view: AnyView) -> Encoded:
         """The whole object."""
         identifier = view.record.item.id
-        with self._lock:
-            kept = self._kept.get(identifier)
-            if kept is not None and kept[0] is view:
-                self._kept.move_to_end(identifier)
-                return kept[1]
+        kept = self._kept.get(identifier)
+        if kept is not None and kept[0] is view:
+            return kept[1]
         made = Encoded(encode(present(view)))
         with self._lock:
             self._kept[identifier] = view, made
