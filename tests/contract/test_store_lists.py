@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.contract.samples import a_record, a_tree, moment, new_id, retouched
+from tests.fakes.tls import CIPHERS, a_certificate, a_tls, some_authorities
 
 from evenload.interfaces import Transaction, UnitOfWork
 from evenload.model.balancer import AnyRecord
@@ -15,6 +16,7 @@ from evenload.model.enums import Kind, ProvisioningStatus
 from evenload.model.errors import Invalid
 from evenload.model.placement import alone_on
 from evenload.model.query import Page, Query, Relations
+from evenload.model.tls import ClientAuthentication, PoolTls
 from evenload.model.tree import Tree, kind_of
 
 
@@ -131,6 +133,15 @@ def test_a_new_monitor_counts_while_the_old_one_is_being_deleted(store: UnitOfWo
         (Kind.LISTENER, {"protocol": ("HTTP",)}, {"one", "two", "three"}),
         (Kind.LISTENER, {"default_pool_id": (None,)}, {"three"}),
         (Kind.LISTENER, {"default_pool_id": (None, "nothing")}, {"three"}),
+        (Kind.LISTENER, {"certificate": (a_certificate().reference,)}, {"two"}),
+        (Kind.LISTENER, {"certificate": (None,)}, {"one", "three"}),
+        (Kind.LISTENER, {"ciphers": (CIPHERS,), "hsts_max_age": ("60",)}, {"two"}),
+        (Kind.LISTENER, {"hsts_preload": (False,)}, {"one", "three"}),
+        (Kind.LISTENER, {"hsts_include_subdomains": ("true",), "hsts_preload": (True,)}, {"two"}),
+        (Kind.LISTENER, {"client_authentication": ("NONE",), "client_authorities": (None,)}, {"one", "three"}),
+        (Kind.LISTENER, {"client_authentication": ("OPTIONAL",)}, {"two"}),
+        (Kind.POOL, {"tls_enabled": ("true",), "authorities": (some_authorities().reference,)}, {"two"}),
+        (Kind.POOL, {"tls_enabled": (False,), "certificate": (None,), "revocations": (None,)}, {"one", "three"}),
         (Kind.POOL, {"algorithm": ("LEAST_CONNECTIONS",)}, {"one", "two", "three"}),
         (Kind.POOL, {"monitor_id": ("nothing",)}, set()),
         (Kind.MEMBER, {"weight": (0,), "address": ("10.1.0.1",)}, {"one", "two", "three"}),
@@ -151,6 +162,11 @@ def test_filters(store: UnitOfWork, kind: Kind, filters: dict[str, Any], expecte
         created_at=moment(1),
         updated_at=moment(2),
     )
+    hsts = {"hsts_max_age": 60, "hsts_include_subdomains": True, "hsts_preload": True}
+    asked = {"client_authentication": ClientAuthentication.OPTIONAL, "client_authorities": some_authorities()}
+    two = two.with_record(retouched(next(iter(two.listeners.values())), tls=a_tls(**hsts, **asked)))
+    pool_tls = PoolTls(authorities=some_authorities(), ciphers=CIPHERS)
+    two = two.with_record(retouched(next(iter(two.pools.values())), tls=pool_tls))
     three = a_tree(name="three", address="10.0.0.3", ports=(1003,), created_at=moment(2))
     three = three.with_record(retouched(three.load_balancer, admin_state_up=False))
     three = three.with_record(retouched(next(iter(three.listeners.values())), default_pool_id=None))

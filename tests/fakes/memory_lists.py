@@ -24,8 +24,9 @@ from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
 from evenload.model.l7 import L7Policy, L7Rule
 from evenload.model.query import SCOPES, Page, Query, Value, View
-from evenload.model.tree import KINDS, Tree, parents_of
+from evenload.model.tree import KINDS, Tree, kind_of, parents_of
 from evenload.service.views import relations_of
+from evenload.store.tls_columns import tls_columns
 
 Entry = tuple[Tree, AnyRecord]
 
@@ -39,8 +40,29 @@ _UNASKED = {
     "allowed_cidrs",
     "session_persistence",
     "http",
+    "tls",
     "v1",
 }
+_TLS: dict[Kind, dict[str, tuple[str, type]]] = {
+    Kind.LISTENER: {
+        "certificate": ("tls_certificate", str),
+        "ciphers": ("tls_ciphers", str),
+        "hsts_max_age": ("tls_hsts_max_age", int),
+        "hsts_include_subdomains": ("tls_hsts_include_subdomains", bool),
+        "hsts_preload": ("tls_hsts_preload", bool),
+        "client_authentication": ("tls_client_authentication", str),
+        "client_authorities": ("tls_client_authorities", str),
+        "client_revocations": ("tls_client_revocations", str),
+    },
+    Kind.POOL: {
+        "tls_enabled": ("tls_enabled", bool),
+        "certificate": ("tls_certificate", str),
+        "authorities": ("tls_authorities", str),
+        "revocations": ("tls_revocations", str),
+        "ciphers": ("tls_ciphers", str),
+    },
+}
+"""The columns that the store keeps for them, and their types."""
 _HTTP_NAMES = frozenset(part.name for part in fields(HttpCheck))
 
 
@@ -133,6 +155,8 @@ def _value(entry: Entry, name: str) -> Any:
         return relations_of(tree, item).monitor_id
     if isinstance(item, Pool) and name.startswith("session_persistence_"):
         return _plain(getattr(item.session_persistence, name.removeprefix("session_persistence_"), None))
+    if name in _TLS.get(kind_of(item), {}):
+        return tls_columns(item)[_TLS[kind_of(item)][name][0]]
     if isinstance(item, HealthMonitor) and name.removeprefix("http_") in _HTTP_NAMES:
         return getattr(item.http, name.removeprefix("http_"), None)
     return _plain(getattr(item, name) if hasattr(item, name) else getattr(record, name))
@@ -160,6 +184,7 @@ def _types(kind: Kind) -> dict[str, type]:
     if kind is Kind.POOL:
         types |= {f"session_persistence_{part.name}": str for part in fields(SessionPersistence)}
         types["monitor_id"] = str
+    types |= {name: known for name, (_, known) in _TLS.get(kind, {}).items()}
     if kind is Kind.HEALTH_MONITOR:
         types |= {name: str for part in _HTTP_NAMES for name in (part, f"http_{part}")}
     return types

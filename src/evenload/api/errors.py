@@ -34,11 +34,13 @@ from evenload.model.errors import (
     OverQuota,
     PortsUnavailable,
     Rejected,
+    SecretsUnavailable,
     StoreUnavailable,
     TooLarge,
     Unconfirmed,
     UnknownNeighbour,
     Unsupported,
+    UnusableSecrets,
 )
 
 _log = structlog.get_logger(__name__)
@@ -55,6 +57,7 @@ _READY = (
     "Unknown attribute ",
     "Missing details ",
     "One or more ",
+    "The selected ",
 )
 _STATUSES: tuple[tuple[type[Rejected], int], ...] = (
     (NotFound, 404),
@@ -113,7 +116,10 @@ def describe(error: Rejected, names: Mapping[str, str], provider: str | None) ->
     text = error.detail
     if isinstance(error, Forbidden):
         return status, text
-    name = names.get(error.field, error.field) if error.field is not None else None
+    if isinstance(error, UnusableSecrets):
+        faults = [f"{api_name(each.field, names)}: {each.detail}" for each in error.faults]
+        return status, f"Validation failure: {' '.join(faults)}"
+    name = api_name(error.field, names)
     if name is not None and name not in text:
         text = f"{shown(name)}: {text}"
     if isinstance(error, Unsupported):
@@ -125,6 +131,14 @@ def describe(error: Rejected, names: Mapping[str, str], provider: str | None) ->
     if status == 400 and not text.startswith(_READY) and not text.endswith(" not found."):
         text = f"Validation failure: {text}"
     return status, text
+
+
+def api_name(field: str | None, names: Mapping[str, str]) -> str | None:
+    """Of a field as the model calls it, such as ``sni[3]``."""
+    if field is None:
+        return None
+    word, bracket, place = field.partition("[")
+    return f"{names.get(word, word)}{bracket}{place}"
 
 
 def neutron_type(error: Rejected) -> str:
@@ -145,6 +159,7 @@ class Errors:
         app.add_error_handler(falcon.HTTPError, self._http)
         app.add_error_handler(Rejected, self._rejected)
         app.add_error_handler(StoreUnavailable, self._unavailable)
+        app.add_error_handler(SecretsUnavailable, self._secrets_unavailable)
         app.add_error_handler(Unconfirmed, self._unconfirmed)
         app.add_error_handler(PortsUnavailable, self._unavailable)
         app.add_error_handler(Unauthenticated, self._unauthenticated)
@@ -177,6 +192,14 @@ class Errors:
     def _unavailable(self, request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
         _log.error("a request could not be served", path=request.path, reason=str(error))
         _answer(request, response, 503, "The service is not available at present. Please try again.", "Unavailable")
+
+    def _secrets_unavailable(
+        self, request: falcon.Request, response: falcon.Response, error: SecretsUnavailable, params: Any
+    ) -> None:
+        _log.error("the store of secrets cannot be asked", path=request.path, reason=str(error))
+        name = api_name(error.field, getattr(request.context, "names", {}))
+        text = f"{name}: the store of secrets is not available at present. Please try again."
+        _answer(request, response, 503, text, "Unavailable")
 
     def _unconfirmed(self, request: falcon.Request, response: falcon.Response, error: Unconfirmed, params: Any) -> None:
         """No 503, which clients repeat by themselves: the change is there, a second POST would make a second one."""

@@ -350,7 +350,19 @@ HTTP_VERSION = FieldType(
 )
 HTTP_URL = checked_text(_http_url, filtered=False, json={"format": "uri", "pattern": "^https?://"})
 """Of a redirection."""
-_KEY = text()
-RULE_KEY = FieldType(Annotated[_KEY.annotation | None, BeforeValidator(_empty_is_none)], str, json=_KEY.json)
-"""Of a header, a cookie or a part of a name; an empty one is none."""
+
+
+def _or_none(kind: FieldType) -> FieldType:
+    """An empty text is none."""
+    annotation = Annotated[kind.annotation | None, BeforeValidator(_empty_is_none)]  # type: ignore[name-defined]
+    return FieldType(annotation, kind.query, json=kind.json)
+
+
+RULE_KEY = _or_none(text())
+"""Of a header, a cookie or a part of a name."""
+REFERENCE = _or_none(text())
+"""To a secret: which texts are some is the affair of whatever keeps secrets."""
+CIPHERS = _or_none(
+    patterned(r"[A-Za-z0-9+!:@=_.\-]+", "Names of ciphers are expected, with : between them.", 2048, filtered=False)
+)
 MAC_ADDRESS = checked_text(_mac, 17, json={"pattern": f"^{_MAC}$"})

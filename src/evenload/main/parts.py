@@ -13,7 +13,7 @@ from evenload.api.auth.none import NoIdentity
 from evenload.api.auth.tokens import TokenIdentity, Validator
 from evenload.api.services import Services, V1Services
 from evenload.host.pcre import find_fault_finder
-from evenload.interfaces import AgentBus, Transaction
+from evenload.interfaces import AgentBus, SecretStore, Transaction
 from evenload.main.clock import SystemClock
 from evenload.main.identifiers import Identifiers
 from evenload.main.settings import Settings
@@ -23,6 +23,8 @@ from evenload.model.tree import Tree
 from evenload.ports.ipam import Ipam
 from evenload.ports.noop import NoopPorts
 from evenload.secrets.keyring import KeyRing
+from evenload.secrets.noop import NoopCertificates
+from evenload.secrets.reading import StoredCertificates
 from evenload.secrets.vault import Vault
 from evenload.service.agent_registry import AgentRegistry
 from evenload.service.amphorae import Amphorae
@@ -42,6 +44,7 @@ from evenload.service.members import Members
 from evenload.service.networks import Networks
 from evenload.service.pools import Pools
 from evenload.service.quotas import Quotas, octavia_limits, v1_limits
+from evenload.service.secrets import references_of
 from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.unit_of_work import SqlUnitOfWork
@@ -57,20 +60,24 @@ class Foundation:
     source: random.Random
     new_id: Callable[[], str]
     context: Context
+    vault: Vault
+    secrets: SecretStore
 
 
-def build_foundation(settings: Settings, bus: AgentBus, upgrade: Callable[[Engine], None]) -> Foundation:
+def build_foundation(settings: Settings, bus: AgentBus, upgrade: Callable[[Engine], None], ring: KeyRing) -> Foundation:
     """``upgrade`` brings the database to this version's schema. Raises EvenloadError where the database is unusable."""
     engine = open_database(settings)
     upgrade(engine)
     clock, source, new_id = SystemClock(), random.SystemRandom(), Identifiers()
 
     def describe(transaction: Transaction, tree: Tree) -> Desired:
-        return build_desired(tree, ports.described(transaction, tree))
+        return build_desired(tree, ports.described(transaction, tree), references_of(tree))
 
     uow = SqlUnitOfWork(engine, bus, describe=describe)
     provider = NoopPorts() if settings.ports_noop else Ipam(uow, clock, new_id, source)
     ports = VipPorts(uow, provider, clock, new_id)
+    vault = Vault(uow, ring, clock, new_id, settings.secrets.limits)
+    stored = StoredCertificates(vault)
     context = Context(
         uow=uow,
         ports=ports,
@@ -80,8 +87,20 @@ def build_foundation(settings: Settings, bus: AgentBus, upgrade: Callable[[Engin
         providers=settings.api.providers,
         agent_down_time=settings.server.agent_down_time,
         find_regex_fault=find_fault_finder(),
+        certificates=NoopCertificates() if settings.agent_noop else stored,
+        tls=settings.tls,
+        allowed=settings.allowed,
     )
-    return Foundation(engine=engine, bus=bus, clock=clock, source=source, new_id=new_id, context=context)
+    return Foundation(
+        engine=engine,
+        bus=bus,
+        clock=clock,
+        source=source,
+        new_id=new_id,
+        context=context,
+        vault=vault,
+        secrets=stored,
+    )
 
 
 def open_database(settings: Settings) -> Engine:
@@ -96,11 +115,7 @@ def open_database(settings: Settings) -> Engine:
         ) from error
 
 
-def build_vault(settings: Settings, foundation: Foundation, ring: KeyRing) -> Vault:
-    return Vault(foundation.context.uow, ring, foundation.clock, foundation.new_id, settings.secrets.limits)
-
-
-def build_services(settings: Settings, foundation: Foundation, vault: Vault) -> Services:
+def build_services(settings: Settings, foundation: Foundation) -> Services:
     context = foundation.context
     balancers = LoadBalancers(context)
     return Services(
@@ -116,7 +131,7 @@ def build_services(settings: Settings, foundation: Foundation, vault: Vault) -> 
         zones=Catalogue(context, ZONES),
         amphorae=Amphorae(context, balancers),
         networks=Networks(context.uow, settings.networks, foundation.clock, foundation.new_id, foundation.source),
-        vault=vault,
+        vault=foundation.vault,
         v1=_lbaas_v1(settings, context),
     )
 

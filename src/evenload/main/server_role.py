@@ -36,7 +36,7 @@ from evenload.main.http.server import HttpServer
 from evenload.main.keystone import open_keystone
 from evenload.main.listening import listen_tcp
 from evenload.main.operator_files import check_readable, show_to_group
-from evenload.main.parts import Foundation, build_foundation, build_identity, build_services, build_vault
+from evenload.main.parts import Foundation, build_foundation, build_identity, build_services
 from evenload.main.port_keeper import PortKeeper
 from evenload.main.preload import preload, preload_policy_checks
 from evenload.main.role import Begun, Serve, refuse, run_role, tied_to
@@ -48,7 +48,6 @@ from evenload.main.state import StateDirectory
 from evenload.main.workers import END_ALL, Workers
 from evenload.model.errors import EvenloadError
 from evenload.secrets.keyring import KeyRing, ensure_key_file
-from evenload.secrets.reading import StoredCertificates
 from evenload.secrets.resealing import Resealing
 from evenload.service.agents import AgentGateway
 from evenload.service.housekeeping import Housekeeping
@@ -85,14 +84,13 @@ class Server:
     ) -> None:
         self._settings = settings
         self._foundation = foundation
-        vault = build_vault(settings, foundation, opened.ring)
-        self._gateway = AgentGateway(foundation.context, StoredCertificates(vault))
+        self._gateway = AgentGateway(foundation.context, foundation.secrets)
         self._bus = (
             SocketGateway(self._gateway, opened.bus, settings.host_name, opened.agents, faults) if keeper else None
         )
         identity = build_identity(settings, foundation.clock, opened.validator)
         application = build_app(
-            build_services(settings, foundation, vault),
+            build_services(settings, foundation),
             identity,
             Policy(settings.policy, monotonic=foundation.clock.monotonic),
             settings.api,
@@ -171,7 +169,7 @@ def _serve(begun: Begun) -> int:
             _work(settings, opened, control, begun.ended, keeper=True)
             return 0
         hints = HintSender(hint_path(settings.run_path), "", Faults())
-        build_foundation(settings, hints, opened.upgrade).engine.dispose()
+        build_foundation(settings, hints, opened.upgrade, opened.ring).engine.dispose()
         gc.freeze()  # what the workers share stays shared
 
         def work(number: int) -> int:
@@ -219,7 +217,7 @@ def _work(
     with ExitStack() as stack:
         faults = Faults()
         hints = HintSender(hint_path(settings.run_path), settings.host_name, faults)
-        foundation = build_foundation(settings, hints, opened.upgrade)
+        foundation = build_foundation(settings, hints, opened.upgrade, opened.ring)
         stack.callback(foundation.engine.dispose)
         server = Server(settings, foundation, opened, faults, keeper=keeper)
         stack.callback(server.stop)

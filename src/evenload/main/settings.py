@@ -21,12 +21,15 @@ from evenload.api.settings import ApiSettings, PolicySettings
 from evenload.host.preflight import read_open_files_limit
 from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSettings, VifDriver
 from evenload.main.database_place import DATABASE, DIRECTORY
+from evenload.main.tls_settings import ALLOWING, TLS_OPTIONS, read_allowed, read_tls
 from evenload.model.registration import DEFAULT_ZONE
 from evenload.model.secret_limits import SecretLimits
 from evenload.render.options import RenderOptions
+from evenload.service.deployment import Allowed
 from evenload.service.networks import NetworkSettings
 from evenload.service.quotas import RESOURCES, QuotaSettings
 from evenload.service.scheduler import AGENT_DOWN_TIME
+from evenload.service.tls_policy import TlsPolicy
 
 DEFAULT_STATE = "/var/lib/evenload"
 DEFAULT_RUN = "/run/evenload"
@@ -98,6 +101,8 @@ _API = [
         default=list(ApiSettings().lbaas_v1_providers),
         help="Names under which pools of LBaaS v1 may ask for this provider; the first is the default.",
     ),
+    *ALLOWING,
+    *TLS_OPTIONS,
 ]
 _POLICY = [
     cfg.StrOpt(
@@ -325,6 +330,8 @@ class Settings:
     serving: ServingSettings
     api: ApiSettings
     policy: PolicySettings
+    tls: TlsPolicy
+    allowed: Allowed
     quotas: QuotaSettings
     secrets: SecretSettings
     networks: NetworkSettings
@@ -451,6 +458,8 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
             file=Path(conf.oslo_policy.policy_file) if conf.oslo_policy.policy_file else None,
             enforce_new_defaults=conf.oslo_policy.enforce_new_defaults,
         ),
+        tls=read_tls(conf.api),
+        allowed=read_allowed(conf.api),
         quotas=QuotaSettings(
             v1={resource: conf.quotas[f"quota_{resource}"] for resource in QuotaSettings().v1},
             octavia={name: conf.quotas[f"default_{word}_quota"] for word, name in _OCTAVIA_QUOTAS.items()},

@@ -28,6 +28,7 @@ class SecretFault(enum.Enum):
     CHAIN_FOREIGN = "certificate outside of the chain"
     CHAIN_UNREADABLE = "intermediates unreadable"
     NO_REVOCATIONS = "no list of revoked certificates"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,11 @@ class ListenerProtocol(Enum):
         """Whether requests are read: headers, cookies, L7 policies."""
         return self in (ListenerProtocol.HTTP, ListenerProtocol.TERMINATED_HTTPS)
 
+    @property
+    def terminates_tls(self) -> bool:
+        """Whether a certificate makes sense."""
+        return self is ListenerProtocol.TERMINATED_HTTPS
+
 
 class PoolProtocol(Enum):
     HTTP = "HTTP"
@@ -91,6 +96,9 @@ class InsertedHeader(Enum):
     X_FORWARDED_FOR = "X-Forwarded-For"
     X_FORWARDED_PORT = "X-Forwarded-Port"
     X_FORWARDED_PROTO = "X-Forwarded-Proto"
+    X_FORWARDED_IP = "X-Forwarded-IP"
+    X_CLIENT_IP = "X-Client-IP"
+    X_REAL_IP = "X-Real-IP"
     X_SSL_CLIENT_VERIFY = "X-SSL-Client-Verify"
     X_SSL_CLIENT_HAS_CERT = "X-SSL-Client-Has-Cert"
     X_SSL_CLIENT_DN = "X-SSL-Client-DN"

@@ -82,6 +82,14 @@ class UnusableSecret(Invalid):
         return UnusableSecret(self.fault, self.detail, field=field)
 
 
+class UnusableSecrets(Invalid):
+    """All that a request names and that cannot be used; each of ``faults`` says of which field it is."""
+
+    def __init__(self, faults: tuple[UnusableSecret, ...]) -> None:
+        super().__init__(" ".join(f"{each.field}: {each.detail}" for each in faults), field=faults[0].field)
+        self.faults = faults
+
+
 class Unsupported(Rejected):
     """Something that the API knows and this version cannot do (HTTP 501)."""
 
@@ -180,6 +188,14 @@ class SecretUnavailable(EvenloadError):
 
 class StoreUnavailable(EvenloadError):
     """The database refused, or did not answer in time. Nothing was changed; trying again may help."""
+
+
+class SecretsUnavailable(StoreUnavailable):
+    """Whatever keeps secrets refused, or did not answer in time; ``field`` is the model's name of what names one."""
+
+    def __init__(self, detail: str, *, field: str) -> None:
+        super().__init__(detail)
+        self.field = field
 
 
 class Unconfirmed(StoreUnavailable):

@@ -6,6 +6,7 @@ it names does not matter: there is one store, and its address may change.
 
 import enum
 import re
+import uuid
 from dataclasses import dataclass
 
 from evenload.model.secret import SecretBytes, SecretReference
@@ -59,6 +60,11 @@ def read_place(reference: str) -> Place | None:
     """None for what is no reference."""
     found = _REFERENCE.fullmatch(reference)
     return None if found is None else Place(PlaceKind(found[1]), found[2].lower())
+
+
+def place_of(reference: str) -> Place:
+    """Also of what is no reference, where nobody asks what is there: a place of its own for each."""
+    return read_place(reference) or Place(PlaceKind.SECRET, str(uuid.uuid5(uuid.NAMESPACE_URL, reference)))
 
 
 def read_used_place(identifier: str) -> UsedPlace | None:

@@ -175,5 +175,9 @@ def _inserted_headers(listener: Listener) -> list[str]:
         InsertedHeader.X_FORWARDED_FOR: "    option forwardfor",
         InsertedHeader.X_FORWARDED_PORT: f"    http-request set-header X-Forwarded-Port {listener.port}",
         InsertedHeader.X_FORWARDED_PROTO: f"    http-request set-header X-Forwarded-Proto {scheme}",
+        **{
+            header: f"    http-request set-header {header.value} %[src]"
+            for header in (InsertedHeader.X_FORWARDED_IP, InsertedHeader.X_CLIENT_IP, InsertedHeader.X_REAL_IP)
+        },
     }
     return [line for header, line in lines.items() if header in listener.insert_headers]

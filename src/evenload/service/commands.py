@@ -2,14 +2,17 @@
 
 ``item`` holds fields of the model's dataclass (without ids and parents), ``record`` those of ``Record`` that a caller
 may set: name, description, tags. Mappings rather than a second set of dataclasses, so that a new field of the model is
-not repeated here; the facades have checked types and ranges, the service checks the rules across fields and objects.
+not repeated here; a listener's ``tls`` is a mapping of what was given of it, with references as they were sent, until
+it is prepared (``listener_tls``). The facades have checked types and ranges, the service checks the rules across fields
+and objects.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evenload.interfaces import VipRequest
+from evenload.model.tls import ListenerTls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,17 @@ class Changes:
 
     item: Mapping[str, Any] = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedTls:
+    """``given``: the fields of ListenerTls that were given; ``base``: what those are added to where there is none."""
+
+    base: ListenerTls
+    given: Mapping[str, Any]
+
+    def merged(self, present: ListenerTls | None) -> ListenerTls:
+        return replace(present or self.base, **self.given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

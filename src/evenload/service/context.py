@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from evenload.interfaces import Clock, UnitOfWork
+from evenload.interfaces import Certificates, Clock, UnitOfWork
 from evenload.model.l7_rules import FindFault, find_fault_by_python
+from evenload.service.deployment import Allowed
 from evenload.service.quotas import Limits, QuotaSettings, octavia_limits
 from evenload.service.scheduler import AGENT_DOWN_TIME
+from evenload.service.secrets import NoCertificates
+from evenload.service.tls_policy import TlsPolicy
 from evenload.service.vip_ports import VipPorts
 
 
@@ -18,7 +21,8 @@ from evenload.service.vip_ports import VipPorts
 class Context:
     """``limits``: of Octavia's API. ``providers``: the names under which it knows this provider, the own one first.
     ``agent_down_time``: silence after which an agent counts as away, for whatever follows from that.
-    ``find_regex_fault``: what HAProxy would say of a regular expression."""
+    ``find_regex_fault``: what HAProxy would say of a regular expression. ``certificates``: what references to secrets
+    stand for; ``tls``, ``allowed``: what the deployment lets callers of Octavia's API have."""
 
     uow: UnitOfWork
     ports: VipPorts
@@ -28,6 +32,9 @@ class Context:
     providers: tuple[str, ...] = ("evenload", "amphora", "octavia")
     agent_down_time: timedelta = AGENT_DOWN_TIME
     find_regex_fault: FindFault = find_fault_by_python
+    certificates: Certificates = field(default_factory=NoCertificates)
+    tls: TlsPolicy = field(default_factory=TlsPolicy)
+    allowed: Allowed = field(default_factory=Allowed)
 
     def now(self) -> datetime:
         return self.clock.now()

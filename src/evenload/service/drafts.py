@@ -25,7 +25,7 @@ from evenload.model.enums import PersistenceType, ProvisioningStatus
 from evenload.model.errors import Invalid
 from evenload.model.rules import HTTP_CHECKS, canonical_address
 from evenload.model.status import initial_operating_status
-from evenload.service.commands import Changes
+from evenload.service.commands import Changes, PreparedTls
 
 R = TypeVar("R", bound=Item)
 
@@ -57,7 +57,10 @@ class Birth:
 
 
 def new_listener(identifier: str, load_balancer_id: str, draft: Changes) -> Listener:
-    return Listener(id=identifier, load_balancer_id=load_balancer_id, **completed(Listener, draft.item))
+    given = dict(draft.item)
+    if isinstance(prepared := given.get("tls"), PreparedTls):
+        given["tls"] = prepared.merged(None)
+    return Listener(id=identifier, load_balancer_id=load_balancer_id, **completed(Listener, given))
 
 
 def new_pool(identifier: str, load_balancer_id: str, draft: Changes) -> Pool:
@@ -84,6 +87,8 @@ def changed(record: Record[R], changes: Changes) -> Record[R]:
     item = record.item
     if isinstance(item, Pool) and "session_persistence" in given:
         given["session_persistence"] = merged_persistence(item.session_persistence, given["session_persistence"])
+    if isinstance(item, Listener) and isinstance(prepared := given.get("tls"), PreparedTls):
+        given["tls"] = prepared.merged(item.tls)
     if isinstance(item, HealthMonitor) and "http" in given:
         given["http"] = merged_http(item, given["http"])
     if isinstance(item, Member):

@@ -27,6 +27,7 @@ class HealthMonitors:
     def create(self, pool_id: str, draft: Draft) -> View[Record[HealthMonitor]]:
         """Members keep their operating status until they have been checked."""
         guards.require_tags(draft)
+        self._context.allowed.require([draft])
         now = self._context.now()
 
         def work(transaction: Transaction) -> View[Record[HealthMonitor]]:

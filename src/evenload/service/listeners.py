@@ -15,6 +15,7 @@ from evenload.service import drafts, guards, l7_guards
 from evenload.service.commands import Changes, ListenerDraft
 from evenload.service.context import Context
 from evenload.service.lbaas_v1 import totals
+from evenload.service.listener_tls import asks_for_tls, with_tls
 from evenload.service.plans import PlannedPools, drafts_of, plan_listener
 from evenload.service.quotas import wanted_by
 from evenload.service.views import view_of
@@ -29,7 +30,8 @@ class Listeners:
         for part in drafts_of(draft):
             guards.require_tags(part)
         context = self._context
-        self._check_subnets(load_balancer_id, draft)
+        context.allowed.require(drafts_of(draft))
+        draft = self._prepared(load_balancer_id, draft)
         now = context.now()
 
         def work(transaction: Transaction) -> View[Record[Listener]]:
@@ -57,6 +59,9 @@ class Listeners:
 
     def update(self, identifier: str, changes: Changes) -> View[Record[Listener]]:
         guards.require_tags(changes)
+        if asks_for_tls(changes):
+            record = self.get(identifier).record
+            changes = with_tls(self._context, changes, record.item.protocol, record.project_id)
 
         def work(transaction: Transaction) -> View[Record[Listener]]:
             before = guards.read_tree(transaction, Kind.LISTENER, identifier)
@@ -96,15 +101,16 @@ class Listeners:
                 raise guards.not_found(Kind.LISTENER, identifier)
             return totals_of(transaction.counts(owner).get(identifier, ()))
 
-    def _check_subnets(self, load_balancer_id: str, draft: ListenerDraft) -> None:
-        """Before the transaction, since the port provider may take its time."""
+    def _prepared(self, load_balancer_id: str, draft: ListenerDraft) -> ListenerDraft:
+        """Before the transaction, since the port provider and the store of secrets may take their time."""
         named = [member.item.get("subnet_id") for pool in draft.pools for member in pool.members]
+        if not any(named) and not asks_for_tls(draft):
+            return draft
+        with self._context.uow.read() as transaction:
+            project_id = guards.read_tree(transaction, Kind.LOAD_BALANCER, load_balancer_id).load_balancer.project_id
         if any(named):
-            with self._context.uow.read() as transaction:
-                project_id = guards.read_tree(
-                    transaction, Kind.LOAD_BALANCER, load_balancer_id
-                ).load_balancer.project_id
             self._context.ports.check_subnets(named, project_id, every_project=False)
+        return with_tls(self._context, draft, draft.item["protocol"], project_id)
 
 
 def _require_parts(tree: Tree, made: Sequence[AnyRecord]) -> None:

@@ -21,6 +21,7 @@ from evenload.service.commands import BalancerDraft, Changes
 from evenload.service.context import Context
 from evenload.service.homes import hold_agents, take_agent
 from evenload.service.lbaas_v1 import templates
+from evenload.service.listener_tls import with_tls
 from evenload.service.plans import drafts_of, hosted_at, plan_tree
 from evenload.service.quotas import wanted_by
 from evenload.service.scheduler import choose_agent, choose_new_homes
@@ -41,8 +42,10 @@ class LoadBalancers:
         context = self._context
         now = context.now()
         # Whatever needs no transaction is done before the writer's turn: others wait for that.
+        context.allowed.require(drafts_of(draft))
         choice = self._choice(draft)
-        draft = replace(draft, item={**draft.item, **choice.fields})
+        listeners = tuple(with_tls(context, each, each.item["protocol"], project_id) for each in draft.listeners)
+        draft = replace(draft, item={**draft.item, **choice.fields}, listeners=listeners)
         planned = plan_tree(context.new_id(), draft, drafts.Birth(project_id, 1, now), context.new_id)
         for listener in planned.listeners.values():
             for pool_id in pools_used_by(listener.item):

@@ -27,6 +27,7 @@ class Pools:
         """With its members and monitor, if the draft has any. ``listener_id``: it becomes that one's default pool."""
         for part in drafts_of(draft):
             guards.require_tags(part)
+        self._context.allowed.require(drafts_of(draft))
         self._check_subnets(load_balancer_id, listener_id, draft)
         now = self._context.now()
 

@@ -1,9 +1,10 @@
 """Secrets for agents, apart from the documents that name them: only what the agent's own document names is given."""
 
 from collections.abc import Callable, Collection, Sequence
+from typing import NoReturn
 
 from evenload.interfaces import SecretStore
-from evenload.model.errors import SecretUnavailable
+from evenload.model.errors import SecretUnavailable, StoreUnavailable
 from evenload.model.secret import SecretBytes, SecretReference
 from evenload.model.tree import Tree
 
@@ -25,6 +26,15 @@ class NoSecretStore:
 
     def read(self, identifier: str) -> SecretBytes:
         raise SecretUnavailable(f"This server has no store of secrets; the secret {identifier} cannot be read.")
+
+
+class NoCertificates:
+    """Fulfils Certificates for the same."""
+
+    def bundle(self, reference: str, project_id: str) -> NoReturn:
+        raise StoreUnavailable("This server has no store of secrets.")
+
+    authorities = revocations = bundle
 
 
 def read_named(

@@ -44,6 +44,22 @@ from evenload.store.view_cache import ViewCache
 # Names of Query fields that are not those of their column.
 _ALIASES: dict[Kind, dict[str, str]] = {
     Kind.LOAD_BALANCER: {"vip_port_id": "port_id", "vip_network_id": "network_id"},
+    Kind.LISTENER: {
+        "certificate": "tls_certificate",
+        "ciphers": "tls_ciphers",
+        "hsts_max_age": "tls_hsts_max_age",
+        "hsts_include_subdomains": "tls_hsts_include_subdomains",
+        "hsts_preload": "tls_hsts_preload",
+        "client_authentication": "tls_client_authentication",
+        "client_authorities": "tls_client_authorities",
+        "client_revocations": "tls_client_revocations",
+    },
+    Kind.POOL: {
+        "certificate": "tls_certificate",
+        "authorities": "tls_authorities",
+        "revocations": "tls_revocations",
+        "ciphers": "tls_ciphers",
+    },
     Kind.HEALTH_MONITOR: {
         "method": "http_method",
         "url_path": "http_url_path",
@@ -64,6 +80,7 @@ _HIDDEN = frozenset(
         "headers_off",
         "as_sent",
         "allowed_cidrs",
+        "tls",
         "flavor_threads",
         "flavor_connection_limit",
         "flavor_log",

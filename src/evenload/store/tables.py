@@ -58,6 +58,8 @@ _Bytes = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
 _Id = String(36)
 _Address = String(45)
 _Word = String(32)
+_Reference = String(255)
+_Ciphers = String(2048)
 
 
 def _position() -> "Column[int]":
@@ -176,6 +178,12 @@ POOLS = Table(
     Column("session_persistence_type", _Word),
     Column("session_persistence_cookie_name", String(255)),
     Column("tls", _Text),
+    # Parts of that once more, for filters and sorting.
+    Column("tls_enabled", Boolean, nullable=False, server_default=false()),
+    Column("tls_certificate", _Reference),
+    Column("tls_authorities", _Reference),
+    Column("tls_revocations", _Reference),
+    Column("tls_ciphers", _Ciphers),
     Column("v1_subnet_id", _Id),
     Column("v1_provider", String(64)),
     Column("v1_bytes_in", BigInteger),
@@ -204,6 +212,15 @@ LISTENERS = Table(
     Column("timeout_tcp_inspect", BigInteger, nullable=False),
     Column("allowed_cidrs", _Text, nullable=False),
     Column("tls", _Text),
+    # Parts of that once more, for filters and sorting.
+    Column("tls_certificate", _Reference),
+    Column("tls_ciphers", _Ciphers),
+    Column("tls_hsts_max_age", Integer),
+    Column("tls_hsts_include_subdomains", Boolean, nullable=False, server_default=false()),
+    Column("tls_hsts_preload", Boolean, nullable=False, server_default=false()),
+    Column("tls_client_authentication", _Word, nullable=False, server_default="NONE"),
+    Column("tls_client_authorities", _Reference),
+    Column("tls_client_revocations", _Reference),
     Column("v1", Boolean, nullable=False, server_default=false()),
     *_record(),
     Index("ix_listeners_project_id", "project_id"),

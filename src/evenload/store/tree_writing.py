@@ -19,6 +19,7 @@ from evenload.model.errors import Overtaken
 from evenload.model.tree import KINDS, Tree, kind_of
 from evenload.store import placements, tables
 from evenload.store.prepared import KEY, SQLITE, DriverStatement, Row, driver_delete
+from evenload.store.tls_columns import tls_columns
 from evenload.store.trees import BY_KIND, OWNER, RecordTable
 
 Step = Callable[[Connection], object]
@@ -202,7 +203,7 @@ def _extra(tree: Tree, record: AnyRecord, revision: int) -> dict[str, Any]:
     """The columns beside those of the record itself."""
     item: Item = record.item
     if not isinstance(item, LoadBalancer):
-        return {OWNER: tree.id} if BY_KIND[kind_of(item)].names_owner else {}
+        return {OWNER: tree.id} if BY_KIND[kind_of(item)].names_owner else tls_columns(item)
     primary = item.vips[0] if item.vips else None
     return {
         "vip_address": primary and primary.address,

@@ -31,6 +31,7 @@ from evenload.model.registration import Registration
 from evenload.model.secret_limits import SecretLimits
 from evenload.ports.ipam import Ipam
 from evenload.secrets.keyring import KeyRing, new_key
+from evenload.secrets.reading import StoredCertificates
 from evenload.secrets.vault import Vault
 from evenload.service.agent_registry import AgentRegistry
 from evenload.service.agents import AgentGateway
@@ -231,7 +232,9 @@ def make_world(
     settings: ApiSettings | None = None,
     sync: Sync = os.fdatasync,
     policy: Policy | None = None,
+    **more: Any,
 ) -> World:
+    """``more``: of the context of the use cases."""
     url = newest_sqlite(directory / "api.sqlite")
     clock, hints = StillClock(), NotedHints()
     uow = SqlUnitOfWork(open_engine(StoreSettings(url=url)), hints, sync=sync)
@@ -243,8 +246,18 @@ def make_world(
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-8{text[17:20]}-{text[20:]}"
 
     ports = VipPorts(uow, Ipam(uow, clock, new_id, source), clock, new_id)
-    context = Context(uow=uow, ports=ports, clock=clock, new_id=new_id, find_regex_fault=find_fault_finder())
-    gateway = AgentGateway(context)
+    vault = Vault(uow, KeyRing([new_key()]), clock, new_id, SecretLimits())
+    stored = StoredCertificates(vault)
+    context = Context(
+        uow=uow,
+        ports=ports,
+        clock=clock,
+        new_id=new_id,
+        find_regex_fault=find_fault_finder(),
+        certificates=stored,
+        **more,
+    )
+    gateway = AgentGateway(context, stored)
     gateway.register("host-1", Registration())
     networks = NetworkSettings(
         default_physical_network="physnet1", physical_networks=("physnet1",), vlan_ranges=(("physnet1", 1000, 1100),)
@@ -265,7 +278,7 @@ def make_world(
         zones=Catalogue(context, ZONES),
         amphorae=Amphorae(context, balancers),
         networks=Networks(uow, networks, clock, new_id, source, pauses),
-        vault=Vault(uow, KeyRing([new_key()]), clock, new_id, SecretLimits()),
+        vault=vault,
         v1=V1Services(
             vips=Vips(context, VipCreation(context, limits, pauses)),
             pools=V1Pools(context, limits, "evenload"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.unit.api.conftest import LBAAS, Furnished, World
+from tests.unit.secrets.authority import site
 
 from evenload.api.fields import shown
 
@@ -26,6 +27,10 @@ DONE: list[tuple[str, str, dict[str, Any]]] = [
     ("v2.10", "healthmonitor", {"http_version": 1.1, "domain_name": "a.example"}),
     ("v2.12", "listener", {"allowed_cidrs": ["10.0.0.0/8"]}),
     ("v2.22", "pool", {"protocol": "PROXYV2"}),
+    ("v2.15", "TLS listener", {"tls_ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256"}),
+    ("v2.17", "TLS listener", {"tls_versions": ["TLSv1.3"]}),
+    ("v2.20", "TLS listener", {"alpn_protocols": ["h2"]}),
+    ("v2.27", "TLS listener", {"hsts_max_age": 1, "hsts_include_subdomains": True, "hsts_preload": True}),
 ]
 REFUSED: list[tuple[str, str, dict[str, Any]]] = [
     ("v2.2", "listener", {"protocol": "UDP"}),
@@ -41,20 +46,14 @@ REFUSED: list[tuple[str, str, dict[str, Any]]] = [
     ("v2.8", "pool", {"ca_tls_container_ref": SECRET}),
     ("v2.8", "pool", {"crl_container_ref": SECRET}),
     ("v2.13", "pool", {"lb_algorithm": "SOURCE_IP_PORT"}),
-    ("v2.15", "listener", {"tls_ciphers": "AES128"}),
     ("v2.15", "pool", {"tls_ciphers": "AES128"}),
     ("v2.16", "pool", {"protocol": "UDP"}),  # under which monitors of HTTP and TCP would be new
-    ("v2.17", "listener", {"tls_versions": ["TLSv1.3"]}),
     ("v2.18", "pool", {"tls_versions": ["TLSv1.3"]}),
-    ("v2.20", "listener", {"alpn_protocols": ["h2"]}),
     ("v2.23", "listener", {"protocol": "SCTP"}),
     ("v2.23", "pool", {"protocol": "SCTP"}),
     ("v2.23", "healthmonitor", {"type": "SCTP"}),
     ("v2.24", "pool", {"alpn_protocols": ["http/1.1"]}),
     ("v2.25", "listener", {"protocol": "PROMETHEUS"}),
-    ("v2.27", "listener", {"hsts_max_age": 1}),
-    ("v2.27", "listener", {"hsts_include_subdomains": True}),
-    ("v2.27", "listener", {"hsts_preload": True}),
     ("v2.30", "member", {"request_sriov": True}),
 ]
 FOREIGN: list[tuple[str, str, dict[str, Any]]] = [
@@ -81,6 +80,14 @@ def test_no_version_is_without_a_row(world: World) -> None:
     assert rows | OTHERWISE == set(announced(world))
 
 
+def stored(furnished: Furnished) -> str:
+    """The reference of a certificate with its key."""
+    text = (site().server.pem + site().server.key_pem()).decode()
+    body = {"payload": text, "payload_content_type": "text/plain"}
+    made = furnished.world.call("POST", "/v1/secrets", body, user="blue:member", expect=201)
+    return str(made["secret_ref"])
+
+
 def row(furnished: Furnished, kind: str, body: dict[str, Any], expect: int) -> Any:
     collection, good, _ = furnished.good[kind]
     return furnished.world.call("POST", f"{LBAAS}/{collection}", {kind: {**good, **body}}, expect=expect)
@@ -88,6 +95,11 @@ def row(furnished: Furnished, kind: str, body: dict[str, Any], expect: int) -> A
 
 @pytest.mark.parametrize(("version", "kind", "body"), DONE)
 def test_what_is_done(furnished: Furnished, version: str, kind: str, body: dict[str, Any]) -> None:
+    if kind == "TLS listener":
+        kind, body = (
+            "listener",
+            {**body, "protocol": "TERMINATED_HTTPS", "default_tls_container_ref": stored(furnished)},
+        )
     made = row(furnished, kind, body, 201)[kind]
     assert {name: made[name] for name in body} == body
 

@@ -19,8 +19,11 @@ from evenload.store.mapping import RowCodec, from_moment, to_moment
 # Columns that are no field of the record or its item, as tables.py says.
 _EXTRA = {
     Kind.LOAD_BALANCER: {"vip_address", "vip_subnet_id", "tree_generation", "revision"},
-    Kind.LISTENER: set[str](),
-    Kind.POOL: set[str](),
+    Kind.LISTENER: {
+        *("tls_certificate", "tls_ciphers", "tls_hsts_max_age", "tls_hsts_include_subdomains", "tls_hsts_preload"),
+        *("tls_client_authentication", "tls_client_authorities", "tls_client_revocations"),
+    },
+    Kind.POOL: {"tls_enabled", "tls_certificate", "tls_authorities", "tls_revocations", "tls_ciphers"},
     Kind.MEMBER: {"load_balancer_id"},
     Kind.HEALTH_MONITOR: {"load_balancer_id"},
     Kind.L7_POLICY: {"load_balancer_id"},

@@ -1,5 +1,7 @@
 """``/listeners`` and the statistics of one."""
 
+from typing import cast
+
 import falcon
 
 from evenload.api.attributes import Given
@@ -7,6 +9,7 @@ from evenload.api.context import Facade, answer
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.present import AnyView, present_statistics
 from evenload.api.octavia_v2.resources import Collection, ObjectItem, answer_one, rule
+from evenload.model.balancer import Listener
 from evenload.model.enums import Kind
 from evenload.service.listeners import Listeners
 from evenload.service.load_balancers import LoadBalancers
@@ -38,7 +41,8 @@ class ListenerItem(ObjectItem):
         self._service = service
 
     def update(self, given: Given, view: AnyView) -> AnyView:
-        return self._service.update(view.record.item.id, translate.listener_changes(given))
+        listener = cast(Listener, view.record.item)
+        return self._service.update(listener.id, translate.listener_changes(given, listener))
 
     def delete(self, request: falcon.Request, id: str) -> None:
         self._service.delete(id)

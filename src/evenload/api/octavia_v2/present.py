@@ -20,6 +20,7 @@ from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict
 from evenload.model.query import Relations, View
+from evenload.model.tls import ListenerTls, TlsSecret
 from evenload.model.tree import Tree, kind_of
 
 AnyView = View[AnyRecord]
@@ -93,6 +94,22 @@ def _session_persistence(view: AnyView) -> Json | None:
     }
 
 
+def _of_tls(name: str, absent: Any) -> _Reader:
+    """``absent``: where the listener terminates no TLS."""
+
+    def read(view: AnyView) -> Any:
+        tls: ListenerTls | None = view.record.item.tls  # type: ignore[attr-defined]
+        return absent if tls is None else _wire_of_tls(getattr(tls, name))
+
+    return read
+
+
+def _wire_of_tls(value: Any) -> Any:
+    if isinstance(value, TlsSecret):
+        return value.reference
+    return [_wire_of_tls(each) for each in value] if isinstance(value, tuple) else _wire(value)
+
+
 def _insert_headers(view: AnyView) -> Json:
     listener = view.record.item
     on = {header.value: "true" for header in listener.insert_headers}  # type: ignore[attr-defined]
@@ -145,6 +162,14 @@ _BY_HAND: Mapping[Kind, Mapping[str, _Reader]] = {
         "l7policies": lambda view: _ids(view.relations.policy_ids),
         "insert_headers": _insert_headers,
         "allowed_cidrs": lambda view: list(view.record.item.allowed_cidrs) or None,  # type: ignore[attr-defined]
+        "default_tls_container_ref": _of_tls("certificate", None),
+        "sni_container_refs": _of_tls("sni", []),
+        "tls_ciphers": _of_tls("ciphers", None),
+        "tls_versions": _of_tls("versions", []),
+        "alpn_protocols": _of_tls("alpn", []),
+        "hsts_max_age": _of_tls("hsts_max_age", None),
+        "hsts_include_subdomains": _of_tls("hsts_include_subdomains", False),
+        "hsts_preload": _of_tls("hsts_preload", False),
     },
     Kind.POOL: {
         "session_persistence": _session_persistence,

@@ -6,7 +6,7 @@ something is not the model's, ``names.py`` says so. Source: section 3 to 7 of Oc
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator
 
 from evenload.api import fields
 from evenload.api.attributes import Attribute, In, Null, Schema, item, nowhere, own, record
@@ -29,30 +29,28 @@ from evenload.model.enums import (
 from evenload.model.enums import PoolProtocol as PoolProtocols
 from evenload.model.l7 import L7Policy, L7Rule
 from evenload.model.l7_rules import CODES, MOST_RULES
+from evenload.model.tls import AlpnProtocol, TlsVersion
 from evenload.service.quotas import QuotaSettings
 
 _MAX_INTEGER = 2**31 - 1
 _MAX_TIMEOUT = 24 * 24 * 3600 * 1000  # what HAProxy can count in milliseconds, in whole days
 _MAX_SECONDS = 86_400
-_TLS_VERSIONS = listing(text(32), 16)
-_ALPN = listing(text(32), 16)
+_TLS_VERSIONS = listing(choice(TlsVersion, ("SSLv3",)), 16)
+_ALPN = listing(choice(AlpnProtocol), 16)
+_MOST_NAMES = 5000
+"""Certificates of one listener."""
 
-# Headers of the API that are not inserted here; "false" for one of them asks for nothing.
-_OTHER_HEADERS = frozenset({"X-Forwarded-IP", "X-Client-IP", "X-Real-IP"})
 
-
-def _headers(value: object, info: ValidationInfo) -> dict[str, bool]:
+def _headers(value: object) -> dict[str, bool]:
     if not isinstance(value, dict):
         raise ValueError("Not an object of header names.")
     switches = {}
     known = {header.value for header in InsertedHeader}
     for name, switch in value.items():
-        if name not in known and name not in _OTHER_HEADERS:
+        if name not in known:
             raise ValueError(f"'{fields.shown(name)}' is not a header that can be inserted.")
         if switch not in ("true", "false"):
             raise ValueError(f"The value of {name} should be one of the strings: true, false.")
-        if switch == "true" and name not in known:
-            raise fields.unsupported(f"{info.field_name} {name}", switch)
         switches[name] = switch == "true"
     return switches
 
@@ -67,10 +65,7 @@ _HEADERS = FieldType(
     Annotated[Any, BeforeValidator(_headers)],
     json={
         "type": "object",
-        "properties": {
-            **{header.value: {"enum": ["true", "false"]} for header in InsertedHeader},
-            **{name: {"enum": ["false"]} for name in sorted(_OTHER_HEADERS)},
-        },
+        "properties": {header.value: {"enum": ["true", "false"]} for header in InsertedHeader},
         "additionalProperties": False,
     },
 )
@@ -78,8 +73,7 @@ _CIDR_LIST = listing(fields.CIDR)
 _CIDRS = FieldType(Annotated[_CIDR_LIST.annotation, AfterValidator(fields.unique)], json=_CIDR_LIST.json)
 _LISTENER_PROTOCOL = choice(
     ListenerProtocol,
-    ("TERMINATED_HTTPS", "UDP", "SCTP", "PROMETHEUS"),
-    without=(ListenerProtocol.TERMINATED_HTTPS,),
+    ("UDP", "SCTP", "PROMETHEUS"),
 )
 _POOL_PROTOCOL = choice(PoolProtocols, ("UDP", "SCTP"))
 _ALGORITHM = choice(Algorithm, ("SOURCE_IP_PORT",))
@@ -98,10 +92,10 @@ _TAGS = record("tags", fields.TAGS, null=())
 _ADMIN_STATE_UP = item("admin_state_up", fields.TRUTH, null=False)
 # Octavia takes them on children for the sake of old clients; they must say what holds anyway.
 _PROJECT = (own("project_id", fields.PROJECT), own("tenant_id", fields.PROJECT))
-_TLS_POLICY = (
+_POOL_TLS_POLICY = (
     nowhere("tls_ciphers", text(2048)),
-    nowhere("tls_versions", _TLS_VERSIONS, shown=[]),
-    nowhere("alpn_protocols", _ALPN, shown=[]),
+    nowhere("tls_versions", listing(text(32), 16), shown=[]),
+    nowhere("alpn_protocols", listing(text(32), 16), shown=[]),
 )
 
 
@@ -186,7 +180,7 @@ def _pool(presence: In) -> tuple[Attribute, ...]:
         nowhere("tls_container_ref", text()),
         nowhere("ca_tls_container_ref", text()),
         nowhere("crl_container_ref", text()),
-        *_TLS_POLICY,
+        *_POOL_TLS_POLICY,
     )
 
 
@@ -269,15 +263,17 @@ _LISTENER = (
     item("timeout_member_data", integer(0, _MAX_TIMEOUT)),
     item("timeout_tcp_inspect", integer(0, _MAX_TIMEOUT)),
     item("allowed_cidrs", _CIDRS),
-    nowhere("default_tls_container_ref", text()),
-    nowhere("sni_container_refs", listing(text()), shown=[]),
+    own("default_tls_container_ref", fields.REFERENCE, put=In.OPTIONAL, null=None),
+    own("sni_container_refs", listing(text(shortest=1), _MOST_NAMES), put=In.OPTIONAL, null=()),
     nowhere("client_ca_tls_container_ref", text()),
     nowhere("client_authentication", _CLIENT_AUTHENTICATION, shown="NONE"),
     nowhere("client_crl_container_ref", text()),
-    *_TLS_POLICY,
-    nowhere("hsts_max_age", integer(0, _MAX_INTEGER)),
-    nowhere("hsts_include_subdomains", fields.TRUTH, shown=False),
-    nowhere("hsts_preload", fields.TRUTH, shown=False),
+    own("tls_ciphers", fields.CIPHERS, put=In.OPTIONAL, null=None),
+    own("tls_versions", _TLS_VERSIONS, put=In.OPTIONAL, null=None),
+    own("alpn_protocols", _ALPN, put=In.OPTIONAL, null=None),
+    own("hsts_max_age", integer(0, _MAX_INTEGER), put=In.OPTIONAL, null=None),
+    own("hsts_include_subdomains", fields.TRUTH, put=In.OPTIONAL, null=False),
+    own("hsts_preload", fields.TRUTH, put=In.OPTIONAL, null=False),
 )
 _OF_LISTENER = (own("default_pool", _nested(POOL_OR_NAME)), own("l7policies", listing(_nested(NESTED_POLICY))))
 LISTENER = _schema(

@@ -14,12 +14,16 @@ from evenload.api.attributes import Given, chosen_project
 from evenload.api.fields import shown
 from evenload.api.octavia_v2 import schema
 from evenload.interfaces import VipRequest
-from evenload.model.balancer import HealthMonitor
-from evenload.model.enums import InsertedHeader, MonitorType
+from evenload.model.balancer import HealthMonitor, Listener
+from evenload.model.enums import InsertedHeader, ListenerProtocol, MonitorType
 from evenload.model.errors import Invalid
 from evenload.service.commands import BalancerDraft, Changes, Draft, ListenerDraft, PolicyDraft, PoolDraft, PoolName
 
 _HTTP_FIELDS = ("method", "url_path", "expected_codes", "version", "domain_name")
+_TLS_FIELDS = (
+    *("certificate", "sni", "ciphers", "versions", "alpn"),
+    *("hsts_max_age", "hsts_include_subdomains", "hsts_preload"),
+)
 _HTTP_TYPES = frozenset({MonitorType.HTTP, MonitorType.HTTPS})
 
 
@@ -144,7 +148,7 @@ def _nested_monitor(body: BaseModel, project_id: str) -> Draft:
 
 def listener_draft(given: Given, project_id: str) -> ListenerDraft:
     return ListenerDraft(
-        item=_with_headers(given),
+        item={**_with_headers(given), **_tls(given, given.item["protocol"])},
         record=given.record,
         default_pool=_pool_of(given, "default_pool", project_id),
         policies=tuple(_nested_policy(each, project_id) for each in given.own.get("l7policies", ())),
@@ -155,8 +159,8 @@ def policy_draft(given: Given, project_id: str) -> PolicyDraft:
     return PolicyDraft(item=given.item, record=given.record, rules=_nested_rules(given, project_id))
 
 
-def listener_changes(given: Given) -> Changes:
-    return Changes(item=_with_headers(given), record=given.record)
+def listener_changes(given: Given, listener: Listener) -> Changes:
+    return Changes(item={**_with_headers(given), **_tls(given, listener.protocol)}, record=given.record)
 
 
 def pool_draft(given: Given, project_id: str) -> PoolDraft:
@@ -197,6 +201,14 @@ def _http(given: Given, type: MonitorType) -> dict[str, Any]:
     if type not in _HTTP_TYPES:
         parts = {name: value for name, value in parts.items() if value is not None}
     return {"http": parts} if parts else {}
+
+
+def _tls(given: Given, protocol: ListenerProtocol) -> dict[str, Any]:
+    """The parts of TLS that were given. Where it does not end here, what answers show of them asks for nothing."""
+    parts = {name: given.own[name] for name in _TLS_FIELDS if name in given.own}
+    if not protocol.terminates_tls:
+        parts = {name: value for name, value in parts.items() if not (value is None or value is False or value == ())}
+    return {"tls": parts} if parts else {}
 
 
 def _with_headers(given: Given) -> Mapping[str, Any]:

@@ -1,0 +1,122 @@
+"""The TLS of a listener from what a caller gave: references become secrets, what is left out the deployment's default.
+
+Before the transaction: the store of secrets may take its time, or be away. What comes out is merged with what the
+listener has inside of it (``drafts``).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from evenload.model.certificate import Bundle, Certificate, SecretFault
+from evenload.model.enums import ListenerProtocol
+from evenload.model.errors import Invalid, SecretsUnavailable, StoreUnavailable, UnusableSecret, UnusableSecrets
+from evenload.model.secret import SecretBytes
+from evenload.model.secret_place import SecretUse, UsedPlace, place_of
+from evenload.model.tls import ListenerTls, TlsSecret
+from evenload.service.commands import Changes, PreparedTls
+from evenload.service.context import Context
+from evenload.service.tls_policy import TlsDefaults, TlsPolicy
+
+D = TypeVar("D", bound=Changes)
+_POLICY = ("ciphers", "versions", "alpn")
+
+
+def asks_for_tls(changes: Changes) -> bool:
+    """Whether something has to be prepared, for which the project must be known."""
+    return isinstance(changes.item.get("tls"), Mapping)
+
+
+def with_tls(context: Context, changes: D, protocol: ListenerProtocol, project_id: str) -> D:
+    """The draft or change with its ``tls`` prepared. Raises Invalid, UnusableSecrets, SecretsUnavailable."""
+    given = changes.item.get("tls")
+    if not isinstance(given, Mapping):
+        return changes
+    if not protocol.terminates_tls:
+        raise Invalid("Only allowed on listeners of the protocol TERMINATED_HTTPS.", field=next(iter(given)))
+    defaults = context.tls.listeners
+    chosen = chosen_policy(context.tls, defaults, given)
+    base = ListenerTls(ciphers=defaults.ciphers, versions=defaults.versions, alpn=defaults.alpn)
+    reading = Reading(context, project_id)
+    for name, value in given.items():
+        match name:
+            case "certificate":
+                chosen[name] = reading.bundle(name, value)
+            case "sni":
+                each = (reading.bundle(f"sni[{place}]", reference) for place, reference in enumerate(value))
+                chosen[name] = tuple(secret for secret in each if secret is not None)
+    reading.finish()
+    return replace(changes, item={**changes.item, "tls": PreparedTls(base=base, given=chosen)})
+
+
+def chosen_policy(policy: TlsPolicy, defaults: TlsDefaults, given: Mapping[str, Any]) -> dict[str, Any]:
+    """None in place of ciphers, versions or protocols is the deployment's default."""
+    chosen = {
+        name: getattr(defaults, name) if value is None and name in _POLICY else value for name, value in given.items()
+    }
+    if given.get("ciphers") is not None:
+        policy.require_ciphers(given["ciphers"])
+    if given.get("versions") is not None:
+        policy.require_versions(given["versions"])
+    return chosen
+
+
+class Reading:
+    """Of the references of one request: each is read once, and what is wrong with any of them is said together."""
+
+    def __init__(self, context: Context, project_id: str) -> None:
+        self._store = context.certificates
+        self._now = context.now()
+        self._project_id = project_id
+        self._read: dict[tuple[SecretUse, str], TlsSecret] = {}
+        self._faults: list[UnusableSecret] = []
+
+    def bundle(self, field: str, reference: str | None) -> TlsSecret | None:
+        """A server's certificate, or a client's."""
+
+        def read(reference: str) -> SecretBytes:
+            found = self._store.bundle(reference, self._project_id)
+            _require_current(found, self._now)
+            return found.content
+
+        return self._secret(SecretUse.BUNDLE, field, reference, read)
+
+    def finish(self) -> None:
+        """Raises UnusableSecrets for all that cannot be used."""
+        if self._faults:
+            raise UnusableSecrets(tuple(self._faults))
+
+    def _secret(
+        self, use: SecretUse, field: str, reference: str | None, read: Callable[[str], SecretBytes]
+    ) -> TlsSecret | None:
+        """None where there is no reference, or where it cannot be used."""
+        if reference is None:
+            return None
+        key = (use, reference)
+        if key not in self._read:
+            try:
+                content = read(reference)
+            except UnusableSecret as error:
+                self._faults.append(error.about(field))
+                return None
+            except StoreUnavailable as error:
+                raise SecretsUnavailable(f"{reference} cannot be read: {error}", field=field) from error
+            named = UsedPlace(use=use, project_id=self._project_id, place=place_of(reference)).reference(content)
+            self._read[key] = TlsSecret(reference=reference, id=named.id, fingerprint=named.fingerprint)
+        return self._read[key]
+
+
+def _require_current(bundle: Bundle, now: datetime) -> None:
+    """Raises UnusableSecret for a certificate that has expired; clients have the root themselves. One that is not valid
+    yet may be stored for later."""
+    for certificate in (bundle.leaf, *bundle.chain):
+        if certificate.not_after < now and not _is_root(certificate, bundle):
+            raise UnusableSecret(
+                SecretFault.EXPIRED,
+                f"The certificate of {certificate.subject} has expired on {certificate.not_after:%Y-%m-%d}.",
+            )
+
+
+def _is_root(certificate: Certificate, bundle: Bundle) -> bool:
+    return certificate is not bundle.leaf and certificate.subject == certificate.issuer

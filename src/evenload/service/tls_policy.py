@@ -1,0 +1,77 @@
+"""What a deployment says of TLS: what a caller gets who names nothing, and what nobody gets.
+
+Named after Octavia's settings; whoever changes them leaves what is there as it is.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from evenload.model.errors import Invalid
+from evenload.model.tls import AlpnProtocol, TlsVersion, split_ciphers
+
+CIPHERS = ":".join(
+    (
+        *("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"),
+        *("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"),
+        *("ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"),
+        *("ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"),
+        *("DHE-RSA-AES128-GCM-SHA256", "DHE-RSA-AES256-GCM-SHA384", "DHE-RSA-CHACHA20-POLY1305"),
+    )
+)
+"""OWASP's "cipher suite B", as Octavia has it."""
+
+ExpandCiphers = Callable[[str], frozenset[str] | None]
+"""The ciphers that a list for TLS 1.2 and earlier amounts to; None: no cipher at all."""
+
+_IN_ORDER = tuple(TlsVersion)
+
+
+def expand_by_words(ciphers: str) -> frozenset[str] | None:
+    """Where no TLS library can be asked: a list is its words."""
+    return frozenset(ciphers.split(":"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsDefaults:
+    """What a caller gets who names nothing."""
+
+    ciphers: str = CIPHERS
+    versions: tuple[TlsVersion, ...] = (TlsVersion.TLS_1_2, TlsVersion.TLS_1_3)
+    alpn: tuple[AlpnProtocol, ...] = (AlpnProtocol.HTTP_2, AlpnProtocol.HTTP_1_1, AlpnProtocol.HTTP_1_0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsPolicy:
+    """``minimum``: the lowest version that may be asked for; ``prohibited``: ciphers that may not."""
+
+    listeners: TlsDefaults = TlsDefaults()
+    pools: TlsDefaults = TlsDefaults()
+    minimum: TlsVersion | None = None
+    prohibited: frozenset[str] = frozenset()
+    expand: ExpandCiphers = expand_by_words
+
+    def require_ciphers(self, ciphers: str) -> None:
+        """Raises Invalid for a list without any cipher, and where one of its ciphers is prohibited: also by a word that
+        stands for several."""
+        split = split_ciphers(ciphers)
+        found: frozenset[str] | None = frozenset()
+        if split.others:
+            found = self.expand(split.others)
+        if found is None:
+            raise Invalid("The list of ciphers holds none that is known.", field="ciphers")
+        rejected = sorted(self.prohibited & {*found, *split.suites.split(":")})
+        if rejected:
+            raise Invalid(
+                f"These ciphers have been prohibited by an administrator: {', '.join(rejected)}", field="ciphers"
+            )
+
+    def require_versions(self, versions: Sequence[TlsVersion]) -> None:
+        if self.minimum is None:
+            return
+        lowest = _IN_ORDER.index(self.minimum)
+        rejected = [version.value for version in versions if _IN_ORDER.index(version) < lowest]
+        if rejected:
+            raise Invalid(
+                f"Requested TLS versions are less than the minimum: {', '.join(rejected)} < {self.minimum.value}",
+                field="versions",
+            )

@@ -1,0 +1,383 @@
+"""Listeners that terminate TLS, over HTTP: what is given, shown, changed, filtered by and refused."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.api.conftest import LBAAS, World, make_world
+from tests.unit.secrets.authority import Identity, make, site
+
+from evenload.host.ciphers import expand_ciphers
+from evenload.model.certificate import Bundle
+from evenload.model.errors import StoreUnavailable
+from evenload.model.secret_place import read_used_place
+from evenload.model.tls import TlsVersion
+from evenload.service.deployment import Allowed
+from evenload.service.tls_policy import TlsDefaults, TlsPolicy
+
+LISTENERS = f"{LBAAS}/listeners"
+MEMBER = "blue:member"
+TWELVE = [
+    *("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"),
+    *("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"),
+    *("ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"),
+    *("DHE-RSA-AES128-GCM-SHA256", "DHE-RSA-AES256-GCM-SHA384", "DHE-RSA-CHACHA20-POLY1305"),
+]
+NO_TLS: dict[str, Any] = {
+    "default_tls_container_ref": None,
+    "sni_container_refs": [],
+    "tls_ciphers": None,
+    "tls_versions": [],
+    "alpn_protocols": [],
+    "hsts_max_age": None,
+    "hsts_include_subdomains": False,
+    "hsts_preload": False,
+}
+DEFAULTS: dict[str, Any] = {
+    **NO_TLS,
+    "tls_ciphers": ":".join(TWELVE),
+    "tls_versions": ["TLSv1.2", "TLSv1.3"],
+    "alpn_protocols": ["h2", "http/1.1", "http/1.0"],
+}
+ALL: dict[str, Any] = {
+    "tls_ciphers": "ECDHE-RSA-AES256-GCM-SHA384:TLS_AES_128_GCM_SHA256",
+    "tls_versions": ["TLSv1.3", "TLSv1.2"],
+    "alpn_protocols": ["http/1.1"],
+    "hsts_max_age": 31536000,
+    "hsts_include_subdomains": True,
+    "hsts_preload": True,
+}
+
+
+class Secured:
+    """A load balancer of the project blue, and certificates in the store."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.subnet = world.shared_subnet()
+        self.balancer = world.balancer(self.subnet)
+        self.web = self.store(site().server, site().lower, site().upper)
+        self.other = self.store(make("other.example.com", names=("other.example.com",)))
+
+    def store(self, server: Identity, *chain: Identity, user: str = MEMBER, key: bytes | None = None) -> str:
+        content = b"".join([server.pem, *(each.pem for each in chain), key or server.key_pem()]).decode()
+        return self.store_text(content, user=user)
+
+    def store_text(self, content: str, *, user: str = MEMBER) -> str:
+        body = {"payload": content, "payload_content_type": "text/plain"}
+        reference: str = self.world.call("POST", "/v1/secrets", body, user=user, expect=201)["secret_ref"]
+        return reference
+
+    def listener(self, port: int = 443, /, **more: Any) -> Any:
+        body = {"protocol": "TERMINATED_HTTPS", "default_tls_container_ref": self.web, **more}
+        return self.world.listener(self.balancer, port, **body)
+
+    def refused(self, status: int = 400, /, **more: Any) -> str:
+        body = {"loadbalancer_id": self.balancer["id"], "protocol": "TERMINATED_HTTPS", "protocol_port": 443, **more}
+        fault = self.world.call("POST", LISTENERS, {"listener": body}, user=MEMBER, expect=status)
+        return str(fault["faultstring"])
+
+    def change(self, listener: Any, expect: int = 200, /, **more: Any) -> Any:
+        path = f"{LISTENERS}/{listener['id']}"
+        answer = self.world.call("PUT", path, {"listener": more}, user=MEMBER, expect=expect)
+        return answer["listener"] if expect == 200 else answer["faultstring"]
+
+    def show(self, listener: Any) -> Any:
+        return self.world.get(f"{LISTENERS}/{listener['id']}", user=MEMBER)["listener"]
+
+
+@pytest.fixture
+def secured(world: World) -> Secured:
+    return Secured(world)
+
+
+@pytest.fixture
+def ruled(tmp_path: Path) -> Iterator[Secured]:
+    """With settings of its own, as an administrator may have made them."""
+    policy = TlsPolicy(
+        listeners=TlsDefaults(ciphers="ECDHE-RSA-AES128-GCM-SHA256", versions=(TlsVersion.TLS_1_2,)),
+        minimum=TlsVersion.TLS_1_2,
+        prohibited=frozenset({"AES128-SHA", "TLS_AES_128_CCM_SHA256"}),
+        expand=expand_ciphers,
+    )
+    world = make_world(tmp_path, tls=policy)
+    yield Secured(world)
+    world.uow.close()
+
+
+def within(answer: Any, expected: dict[str, Any]) -> dict[str, Any]:
+    return {name: answer[name] for name in expected}
+
+
+def test_what_is_not_said_is_the_default(secured: Secured) -> None:
+    made = secured.listener()
+    expected = {**DEFAULTS, "default_tls_container_ref": secured.web, "protocol": "TERMINATED_HTTPS"}
+    assert within(made, expected) == expected
+    assert secured.show(made) == made
+    [listed] = secured.world.get(LISTENERS, user=MEMBER)["listeners"]
+    assert listed == made
+    tree = secured.world.uow
+    with tree.read() as transaction:
+        found = transaction.tree(secured.balancer["id"])
+    assert found is not None
+    [secret] = found.listeners[made["id"]].item.tls.certificates  # type: ignore[union-attr]
+    place = read_used_place(secret.id)
+    assert place is not None
+    assert (place.project_id, place.place.id) == ("blue", secured.web[-36:])
+
+
+def test_everything_is_shown_as_it_was_sent(secured: Secured) -> None:
+    asked: dict[str, Any] = {**ALL, "sni_container_refs": [secured.other, secured.web]}
+    made = secured.listener(**asked)
+    assert within(made, asked) == asked
+    assert secured.show(made) == made
+    one = secured.world.get(f"{LISTENERS}/{made['id']}", query_string="fields=sni_container_refs&fields=tls_ciphers")
+    assert one == {"listener": within(made, {"sni_container_refs": None, "tls_ciphers": None})}
+
+
+def test_other_protocols_show_nothing_and_take_what_they_show(secured: Secured) -> None:
+    made = secured.world.listener(secured.balancer, **NO_TLS)
+    assert within(made, NO_TLS) == NO_TLS
+    assert within(secured.change(made, **NO_TLS, name="x"), NO_TLS) == NO_TLS
+    nothing: dict[str, Any] = dict.fromkeys(NO_TLS)
+    assert within(secured.change(made, **nothing), NO_TLS) == NO_TLS
+    for name, value in {**ALL, "default_tls_container_ref": secured.web, "sni_container_refs": [secured.web]}.items():
+        fault = secured.change(made, 400, **{name: value})
+        assert fault == f"Validation failure: {name}: Only allowed on listeners of the protocol TERMINATED_HTTPS."
+        assert fault == secured.refused(protocol="HTTP", **{name: value})
+    assert secured.change(made, 400, hsts_max_age=0).startswith("Validation failure: hsts_max_age: ")
+
+
+def test_null_goes_back_to_the_default(secured: Secured) -> None:
+    made = secured.listener(**ALL, sni_container_refs=[secured.other])
+    changed = secured.change(made, **dict.fromkeys(ALL))
+    expected = {**DEFAULTS, "default_tls_container_ref": secured.web, "sni_container_refs": [secured.other]}
+    assert within(changed, expected) == expected
+    for nothing in (None, ""):
+        changed = secured.change(made, default_tls_container_ref=nothing)
+        assert changed["default_tls_container_ref"] is None
+        assert secured.change(made, default_tls_container_ref=secured.web)["default_tls_container_ref"] == secured.web
+    assert secured.change(made, sni_container_refs=None)["sni_container_refs"] == []
+    fault = secured.change(made, 400, default_tls_container_ref=None)
+    assert fault == "Validation failure: default_tls_container_ref: A TERMINATED_HTTPS listener needs a certificate."
+    assert secured.show(made)["default_tls_container_ref"] == secured.web
+
+
+def test_a_change_of_one_attribute_leaves_the_others(secured: Secured) -> None:
+    made = secured.listener(**ALL)
+    for name, value in {
+        "tls_ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "tls_versions": ["TLSv1.2"],
+        "alpn_protocols": ["http/1.1", "h2"],
+        "hsts_max_age": 0,
+        "hsts_preload": False,
+        "hsts_include_subdomains": False,
+        "sni_container_refs": [secured.other],
+        "default_tls_container_ref": secured.other,
+        "name": "x",
+    }.items():
+        changed = secured.change(made, **{name: value})
+        moved = within(changed, {"updated_at": None, "provisioning_status": None})
+        assert changed == {**made, name: value, **moved}
+        made = changed
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"tls_versions": []}, "tls_versions: At least one TLS version is needed."),
+        ({"alpn_protocols": []}, "alpn_protocols: "),
+        ({"tls_versions": ["TLSv1.2", "TLSv1.2"]}, "tls_versions: Each TLS version can be named once."),
+        ({"alpn_protocols": ["h2", "h2"]}, "alpn_protocols: "),
+        ({"hsts_include_subdomains": True}, "hsts_max_age: HSTS needs a maximum age."),
+        ({"hsts_preload": "true"}, "hsts_max_age: "),
+        ({"tls_ciphers": "TLS_AES_128_GCM_SHA256", "tls_versions": ["TLSv1.2"]}, "tls_ciphers: "),
+        ({"tls_ciphers": ":::"}, "tls_ciphers: "),
+    ],
+)
+def test_what_makes_no_sense(secured: Secured, given: dict[str, Any], words: str) -> None:
+    fault = secured.refused(default_tls_container_ref=secured.web, **given)
+    assert fault.startswith(f"Validation failure: {words}")
+    made = secured.listener()
+    assert secured.change(made, 400, **given) == fault
+    assert secured.show(made)["updated_at"] is None
+
+
+def test_what_haproxy_cannot_do(secured: Secured) -> None:
+    given = {"default_tls_container_ref": secured.web}
+    assert "tls_versions 'SSLv3'" in secured.refused(501, **given, tls_versions=["SSLv3", "TLSv1.3"])
+    assert "tls_versions: " in secured.refused(501, **given, tls_versions=["TLSv1.1", "TLSv1.3"])
+
+
+def test_every_reference_that_cannot_be_used_is_named(secured: Secured) -> None:
+    weak = "11111111-2222-4333-8444-555555555555"
+    foreign_key = secured.store(site().server, key=site().foreign.key_pem())
+    half = secured.store(site().server, site().upper)
+    bad = ["http://x/v1/secrets/y", secured.web, f"http://x/v1/secrets/{weak}", foreign_key, half]
+    fault = secured.refused(default_tls_container_ref="nonsense", sni_container_refs=bad)
+    assert fault.startswith("Validation failure: default_tls_container_ref: It is no reference")
+    for words in (
+        "sni_container_refs[0]: It is no reference",
+        f"sni_container_refs[2]: Could not retrieve secrets/{weak}",
+        "sni_container_refs[3]: The private key does not",
+        "sni_container_refs[4]: The certificate of CN=Upper is not part of the chain",
+    ):
+        assert words in fault, fault
+    assert "sni_container_refs[1]" not in fault
+    made = secured.listener()
+    before = secured.show(made)
+    changed = secured.change(made, 400, sni_container_refs=bad)
+    assert changed.removeprefix("Validation failure: ") == fault[fault.index("sni_container_refs[0]") :]
+    assert secured.show(made) == before
+
+
+def test_a_certificate_that_has_expired_is_refused(secured: Secured) -> None:
+    old = make("old.example.com", days=0)
+    reference = secured.store(old)
+    made = secured.listener()
+    secured.world.clock.advance(timedelta(days=1).total_seconds())
+    for fault in (
+        secured.refused(default_tls_container_ref=reference),
+        secured.change(made, 400, sni_container_refs=[reference]),
+    ):
+        assert "The certificate of CN=old.example.com has expired on 2026-01-01." in fault
+    # One in the middle of the chain; not the root, which clients have themselves.
+    root = make("Old Root", authority=True, days=0)
+    middle = make("Old Middle", root, authority=True, days=0)
+    by_root = secured.store(make("a.example.com", root), root)
+    by_middle = secured.store(make("b.example.com", middle), middle, root)
+    assert secured.listener(8443, default_tls_container_ref=by_root)
+    assert "CN=Old Middle has expired" in secured.refused(default_tls_container_ref=by_middle)
+
+
+def test_nobody_uses_the_secret_of_another_project(secured: Secured) -> None:
+    red = secured.store(make("red.example.com"), user="red:member")
+    fault = secured.refused(default_tls_container_ref=red)
+    assert fault.startswith("Validation failure: default_tls_container_ref: Could not retrieve secrets/")
+    body = {"loadbalancer_id": secured.balancer["id"], "protocol": "TERMINATED_HTTPS", "protocol_port": 443}
+    # Not by an administrator either, whose own may be: it is the load balancer's project that counts.
+    admins = secured.store(make("admin.example.com"), user="admin:admin")
+    for reference in (red, admins):
+        fault = secured.world.call(
+            "POST", LISTENERS, {"listener": {**body, "default_tls_container_ref": reference}}, expect=400
+        )
+    assert secured.world.call(
+        "POST", LISTENERS, {"listener": {**body, "default_tls_container_ref": secured.web}}, expect=201
+    )
+
+
+def test_a_store_that_cannot_be_asked(secured: Secured, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = secured.listener()
+
+    def away(self: object, reference: str, project_id: str) -> Bundle:
+        raise StoreUnavailable("no answer from 192.0.2.1")
+
+    monkeypatch.setattr("evenload.secrets.reading.StoredCertificates.bundle", away)
+    words = "default_tls_container_ref: the store of secrets is not available at present. Please try again."
+    assert secured.refused(503, default_tls_container_ref=secured.web) == words
+    assert secured.change(made, 503, default_tls_container_ref=secured.web) == words
+    assert secured.change(made, name="still changed")["name"] == "still changed"
+
+
+def test_a_load_balancer_with_all_at_once(secured: Secured) -> None:
+    policy = {"action": "REDIRECT_TO_URL", "redirect_url": "https://a.example/", "rules": []}
+    listener = {
+        "protocol": "TERMINATED_HTTPS",
+        "protocol_port": 443,
+        "default_tls_container_ref": secured.web,
+        "sni_container_refs": [secured.other],
+        "hsts_max_age": 1,
+        "l7policies": [policy],
+        "insert_headers": {"X-Forwarded-Proto": "true"},
+        "default_pool": {"protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"},
+    }
+    made = secured.world.balancer(secured.subnet, listeners=[listener])
+    [shown] = made["listeners"]
+    expected = {**DEFAULTS, **within(listener, {"sni_container_refs": 0, "hsts_max_age": 0})}
+    assert within(shown, {**expected, "default_tls_container_ref": 0}) == {
+        **expected,
+        "default_tls_container_ref": secured.web,
+    }
+    body = {"vip_subnet_id": secured.subnet["id"], "listeners": [{**listener, "default_tls_container_ref": "x"}]}
+    fault = secured.world.call("POST", f"{LBAAS}/loadbalancers", {"loadbalancer": body}, user=MEMBER, expect=400)
+    assert fault["faultstring"].startswith("Validation failure: default_tls_container_ref: ")
+    body["listeners"] = [{**listener, "tls_versions": []}]
+    fault = secured.world.call("POST", f"{LBAAS}/loadbalancers", {"loadbalancer": body}, user=MEMBER, expect=400)
+    assert fault["faultstring"].startswith("Validation failure: tls_versions: ")
+
+
+def test_pools_beneath(secured: Secured) -> None:
+    answers = {"HTTP": 201, "PROXY": 201, "PROXYV2": 201, "TCP": 400, "HTTPS": 400}
+    for port, (protocol, status) in enumerate(answers.items(), 1):
+        listener = secured.listener(port)
+        body = {"listener_id": listener["id"], "protocol": protocol, "lb_algorithm": "ROUND_ROBIN"}
+        secured.world.call("POST", f"{LBAAS}/pools", {"pool": body}, user=MEMBER, expect=status)
+
+
+def test_filters_and_order(secured: Secured) -> None:
+    plain = secured.world.listener(secured.balancer, 80, name="plain")
+    secured.listener(443, name="web", hsts_max_age=9, hsts_preload=True)
+    secured.listener(
+        8443, name="other", default_tls_container_ref=secured.other, tls_ciphers="ECDHE-RSA-AES128-GCM-SHA256"
+    )
+
+    def names(query: str) -> list[str]:
+        return [each["name"] for each in secured.world.get(LISTENERS, query_string=query)["listeners"]]
+
+    for query, found in (
+        (f"default_tls_container_ref={secured.web}", ["web"]),
+        ("default_tls_container_ref=x", []),
+        ("protocol=TERMINATED_HTTPS", ["web", "other"]),
+        ("tls_ciphers=ECDHE-RSA-AES128-GCM-SHA256", ["other"]),
+        ("hsts_max_age=9", ["web"]),
+        ("hsts_preload=true", ["web"]),
+        ("hsts_preload=false&hsts_include_subdomains=false", ["plain", "other"]),
+        ("sort=hsts_max_age:desc,name", ["web", "other", "plain"]),
+        ("sort=hsts_preload:desc,name:desc", ["web", "plain", "other"]),
+    ):
+        assert names(query) == found, query
+    assert plain["tls_versions"] == []
+    for name in ("sni_container_refs", "tls_versions", "alpn_protocols"):
+        secured.world.call("GET", LISTENERS, query_string=f"{name}=x", expect=400)
+
+
+def test_the_settings_of_an_administrator(ruled: Secured) -> None:
+    made = ruled.listener()
+    assert made["tls_ciphers"] == "ECDHE-RSA-AES128-GCM-SHA256"
+    assert made["tls_versions"] == ["TLSv1.2"]
+    for given, words in (
+        ({"tls_versions": ["TLSv1.1", "TLSv1.2"]}, "less than the minimum: TLSv1.1 < TLSv1.2"),
+        ({"tls_ciphers": "AES128-SHA:AES256-SHA"}, "prohibited by an administrator: AES128-SHA"),
+        ({"tls_ciphers": "ALL"}, "prohibited by an administrator: AES128-SHA"),
+        ({"tls_ciphers": "TLS_AES_128_CCM_SHA256"}, "prohibited by an administrator: TLS_AES_128_CCM_SHA256"),
+        ({"tls_ciphers": "CHEESE"}, "tls_ciphers: The list of ciphers holds none that is known."),
+    ):
+        assert words in ruled.change(made, 400, **given)
+        assert words in ruled.refused(default_tls_container_ref=ruled.web, **given)
+    assert ruled.change(made, tls_ciphers="ALL:-AES128-SHA")["tls_ciphers"] == "ALL:-AES128-SHA"
+    assert ruled.change(made, tls_ciphers=None)["tls_ciphers"] == "ECDHE-RSA-AES128-GCM-SHA256"
+
+
+def test_what_an_administrator_has_switched_off(tmp_path: Path) -> None:
+    off = Allowed(tls_terminated_listeners=False, ping_health_monitors=False)
+    world = make_world(tmp_path, allowed=off)
+    secured = Secured(world)
+    words = "The selected protocol is not allowed in this deployment: TERMINATED_HTTPS"
+    assert secured.refused(default_tls_container_ref=secured.web) == words
+    listener = {"protocol": "TERMINATED_HTTPS", "protocol_port": 1, "default_tls_container_ref": secured.web}
+    body = {"vip_subnet_id": secured.subnet["id"], "listeners": [listener]}
+    fault = world.call("POST", f"{LBAAS}/loadbalancers", {"loadbalancer": body}, user=MEMBER, expect=400)
+    assert fault["faultstring"] == words
+    monitor = {"type": "PING", "delay": 5, "timeout": 3, "max_retries": 2}
+    pool = world.pool(secured.balancer)
+    nested = {"loadbalancer_id": secured.balancer["id"], "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+    for path, wanted in (
+        ("healthmonitors", {"healthmonitor": {"pool_id": pool["id"], **monitor}}),
+        ("pools", {"pool": {**nested, "healthmonitor": monitor}}),
+    ):
+        fault = world.call("POST", f"{LBAAS}/{path}", wanted, user=MEMBER, expect=400)
+        assert fault["faultstring"] == "The selected type is not allowed in this deployment: PING"
+    world.monitor(pool, type="TCP")
+    world.uow.close()
