@@ -445,6 +445,9 @@ class Certificates(Protocol):
     def revocations(self, reference: str, project_id: str) -> Revocations:
         """One secret: PEM or DER."""
 
+    def verify(self, revocations: Revocations, authorities: Authorities) -> None:
+        """Raises UnusableSecret for a list that none of the authorities has signed."""
+
 
 # ---------------------------------------------------------------------------------------------------------------- bus
 

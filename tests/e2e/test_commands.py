@@ -4,7 +4,10 @@ By callers without Keystone, and with its catalog. A command or an option that a
 story in ``commands/`` has it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from urllib.parse import urlsplit
 
 import pytest
 from tests.e2e.commands.access import access_by_keystone, access_without_keystone
@@ -13,24 +16,35 @@ from tests.e2e.commands.networks import networks, others
 from tests.e2e.commands.offers import flavors, providers, quotas, zones
 from tests.e2e.commands.parts import parts
 from tests.e2e.commands.shell import openstack_shell
-from tests.e2e.commands.stage import Stage
+from tests.e2e.commands.stage import Stage, store_secrets
 from tests.e2e.keystone_site import Site
-from tests.e2e.world import World
+from tests.e2e.world import Reply, World
 
 
 @pytest.fixture(scope="module", params=["none", "keystone"])
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    asking: Callable[..., Reply]
     if request.param == "none":
         world: World = request.getfixturevalue("session_world")
-        access = access_without_keystone(world)
+        access, asking = access_without_keystone(world), world.ask
         projects = {"project": "default", "project_id": "default", "other": "red", "other_id": "red"}
     else:
         site: Site = request.getfixturevalue("keystone_site")
-        access = access_by_keystone(site)
+        access, asking = access_by_keystone(site), partial(site.ask, token=site.token("admin"))
         blue, red = site.projects["blue"], site.projects["red"]
         projects = {"project": "blue", "project_id": blue, "other": "red", "other_id": red}
-    with openstack_shell(access) as shell:
-        yield Stage(shell=shell, **projects)
+    with ExitStack() as stack:
+        stored = store_secrets(partial(keep, asking, stack))
+        yield Stage(shell=stack.enter_context(openstack_shell(access)), stored=stored, **projects)
+
+
+def keep(asking: Callable[..., Reply], stack: ExitStack, text: str) -> str:
+    """Until the end of the stack. Returns the reference."""
+    made = asking("POST", "/v1/secrets", {"payload": text, "payload_content_type": "text/plain"})
+    assert made.status == 201, made
+    reference: str = made.body["secret_ref"]
+    stack.callback(lambda: asking("DELETE", urlsplit(reference).path))
+    return reference
 
 
 def test_every_load_balancer_command(stage: Stage) -> None:

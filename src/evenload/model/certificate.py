@@ -29,6 +29,7 @@ class SecretFault(enum.Enum):
     CHAIN_UNREADABLE = "intermediates unreadable"
     NO_REVOCATIONS = "no list of revoked certificates"
     EXPIRED = "expired"
+    REVOCATIONS_FOREIGN = "list of other authorities"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from evenload.model.certificate import Authorities, Bundle, Revocations, SecretF
 from evenload.model.errors import UnusableSecret
 from evenload.model.secret import SecretBytes
 from evenload.secrets import pem
-from evenload.secrets.chain import order_chain
+from evenload.secrets.chain import name_of, order_chain
 from evenload.secrets.effort import is_excessive
 from evenload.secrets.facts import describe, describe_list, pem_of, require_strength
 from evenload.secrets.keys import Key, canonical, fits, is_key, read_key, usable
@@ -90,6 +90,25 @@ def parse_revocations(content: SecretBytes) -> Revocations:
         raise UnusableSecret(SecretFault.TOO_MANY, f"There are more than {_MOST_LISTS} lists in it.")
     text = b"".join(each.public_bytes(Encoding.PEM) for each in found)
     return Revocations(lists=tuple(describe_list(each) for each in found), content=SecretBytes(text))
+
+
+def require_signed(revocations: SecretBytes, authorities: SecretBytes) -> None:
+    """Raises UnusableSecret for a list that none of the authorities has signed. Both: the content that was read."""
+    signers = _certificates(authorities.expose())
+    for block in pem.blocks(revocations.expose()):
+        found = x509.load_pem_x509_crl(block.text)
+        if not any(found.issuer == each.subject and _has_signed(each, found) for each in signers):
+            raise UnusableSecret(
+                SecretFault.REVOCATIONS_FOREIGN,
+                f"The list of {name_of(found.issuer)} is not signed by one of the authorities.",
+            )
+
+
+def _has_signed(authority: x509.Certificate, revocations: x509.CertificateRevocationList) -> bool:
+    try:
+        return revocations.is_signature_valid(authority.public_key())  # type: ignore[arg-type]
+    except (TypeError, UnsupportedAlgorithm):  # a key by which nothing is signed
+        return False
 
 
 def _bundle(key: Key, certificates: Sequence[x509.Certificate], *, expected: x509.Certificate | None) -> Bundle:

@@ -7,7 +7,7 @@ from evenload.model.certificate import Authorities, Bundle, Revocations, SecretF
 from evenload.model.errors import SecretUnavailable, StoreUnavailable, UnusableSecret
 from evenload.model.secret import SecretBytes
 from evenload.model.secret_place import Place, PlaceKind, SecretUse, read_place, read_used_place
-from evenload.secrets.parsing import parse_authorities, parse_parts, parse_revocations, parse_single
+from evenload.secrets.parsing import parse_authorities, parse_parts, parse_revocations, parse_single, require_signed
 
 _PARTS = ("certificate", "private_key", "intermediates")
 _PASSPHRASE = "private_key_passphrase"
@@ -35,6 +35,9 @@ class StoredCertificates:
 
     def revocations(self, reference: str, project_id: str) -> Revocations:
         return parse_revocations(self._single(_place(reference), project_id))
+
+    def verify(self, revocations: Revocations, authorities: Authorities) -> None:
+        require_signed(revocations.content, authorities.content)
 
     def read(self, identifier: str) -> SecretBytes:
         wanted = read_used_place(identifier)

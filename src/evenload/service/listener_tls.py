@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from evenload.model.certificate import Bundle, Certificate, SecretFault
+from evenload.model.certificate import Authorities, Bundle, Certificate, Revocations, SecretFault
 from evenload.model.enums import ListenerProtocol
 from evenload.model.errors import Invalid, SecretsUnavailable, StoreUnavailable, UnusableSecret, UnusableSecrets
 from evenload.model.secret import SecretBytes
@@ -28,8 +28,11 @@ def asks_for_tls(changes: Changes) -> bool:
     return isinstance(changes.item.get("tls"), Mapping)
 
 
-def with_tls(context: Context, changes: D, protocol: ListenerProtocol, project_id: str) -> D:
-    """The draft or change with its ``tls`` prepared. Raises Invalid, UnusableSecrets, SecretsUnavailable."""
+def with_tls(
+    context: Context, changes: D, protocol: ListenerProtocol, project_id: str, present: ListenerTls | None = None
+) -> D:
+    """The draft or change with its ``tls`` prepared; ``present``: what the listener has. Raises Invalid,
+    UnusableSecrets, SecretsUnavailable."""
     given = changes.item.get("tls")
     if not isinstance(given, Mapping):
         return changes
@@ -38,7 +41,9 @@ def with_tls(context: Context, changes: D, protocol: ListenerProtocol, project_i
     defaults = context.tls.listeners
     chosen = chosen_policy(context.tls, defaults, given)
     base = ListenerTls(ciphers=defaults.ciphers, versions=defaults.versions, alpn=defaults.alpn)
+    base = present or base
     reading = Reading(context, project_id)
+    chosen |= reading.judges(given, base.client_authorities, base.client_revocations, "client_")
     for name, value in given.items():
         match name:
             case "certificate":
@@ -82,6 +87,37 @@ class Reading:
 
         return self._secret(SecretUse.BUNDLE, field, reference, read)
 
+    def judges(
+        self, given: Mapping[str, Any], authorities: TlsSecret | None, revocations: TlsSecret | None, prefix: str
+    ) -> dict[str, TlsSecret | None]:
+        """Authorities and what they have taken back, where one of both is given; a list that none of them has signed is
+        refused. ``authorities``, ``revocations``: those that are there; ``prefix``: of the fields' names."""
+        names = {use: f"{prefix}{use}" for use in ("authorities", "revocations")}
+        asked = {name: given[name] for name in names.values() if name in given}
+        if not any(asked.values()):
+            return dict.fromkeys(asked)
+        there = {names["authorities"]: authorities, names["revocations"]: revocations}
+        wanted = {name: each and each.reference for name, each in there.items()} | asked
+        found: dict[str, Any] = {}
+
+        def read_authorities(reference: str) -> SecretBytes:
+            found["authorities"] = self._store.authorities(reference, self._project_id)
+            _require_living(found["authorities"], self._now)
+            content: SecretBytes = found["authorities"].content
+            return content
+
+        def read_revocations(reference: str) -> SecretBytes:
+            read = self._store.revocations(reference, self._project_id)
+            _require_fresh(read, self._now)
+            if "authorities" in found:
+                self._store.verify(read, found["authorities"])
+            return read.content
+
+        readers = {names["authorities"]: (SecretUse.AUTHORITIES, read_authorities)}
+        readers[names["revocations"]] = (SecretUse.REVOCATIONS, read_revocations)
+        secrets = {name: self._secret(use, name, wanted[name], read) for name, (use, read) in readers.items()}
+        return {name: secrets[name] for name in asked}
+
     def finish(self) -> None:
         """Raises UnusableSecrets for all that cannot be used."""
         if self._faults:
@@ -115,6 +151,25 @@ def _require_current(bundle: Bundle, now: datetime) -> None:
             raise UnusableSecret(
                 SecretFault.EXPIRED,
                 f"The certificate of {certificate.subject} has expired on {certificate.not_after:%Y-%m-%d}.",
+            )
+
+
+def _require_living(authorities: Authorities, now: datetime) -> None:
+    """Raises UnusableSecret where all have expired."""
+    last = max(authorities.certificates, key=lambda each: each.not_after)
+    if last.not_after < now:
+        raise UnusableSecret(
+            SecretFault.EXPIRED, f"The certificate of {last.subject} has expired on {last.not_after:%Y-%m-%d}."
+        )
+
+
+def _require_fresh(revocations: Revocations, now: datetime) -> None:
+    """Raises UnusableSecret for a list that should have been replaced: by it nobody would be let in."""
+    for each in revocations.lists:
+        if each.next_update is not None and each.next_update < now:
+            raise UnusableSecret(
+                SecretFault.EXPIRED,
+                f"The list of {each.issuer} should have been replaced by {each.next_update:%Y-%m-%d}.",
             )
 
 

@@ -61,7 +61,7 @@ class Listeners:
         guards.require_tags(changes)
         if asks_for_tls(changes):
             record = self.get(identifier).record
-            changes = with_tls(self._context, changes, record.item.protocol, record.project_id)
+            changes = with_tls(self._context, changes, record.item.protocol, record.project_id, record.item.tls)
 
         def work(transaction: Transaction) -> View[Record[Listener]]:
             before = guards.read_tree(transaction, Kind.LISTENER, identifier)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NoReturn
 
 from evenload.interfaces import SecretStore
+from evenload.model.certificate import Authorities, Revocations
 from evenload.model.errors import SecretUnavailable, StoreUnavailable
 from evenload.model.secret import SecretBytes, SecretReference
 from evenload.model.tree import Tree
@@ -35,6 +36,9 @@ class NoCertificates:
         raise StoreUnavailable("This server has no store of secrets.")
 
     authorities = revocations = bundle
+
+    def verify(self, revocations: Revocations, authorities: Authorities) -> NoReturn:
+        raise StoreUnavailable("This server has no store of secrets.")
 
 
 def read_named(

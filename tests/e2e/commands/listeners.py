@@ -1,6 +1,10 @@
 """``openstack loadbalancer listener …``."""
 
-from tests.e2e.commands.stage import UNSUPPORTED, Stage
+from typing import Any
+
+from tests.e2e.commands.stage import Stage
+
+from evenload.service.tls_policy import CIPHERS
 
 _TLS = (
     ("--default-tls-container-ref http://store/1", "default_tls_container_ref"),
@@ -15,7 +19,7 @@ _TLS = (
     ("--hsts-max-age 60 --hsts-include-subdomains", "hsts_"),
     ("--hsts-max-age 60 --hsts-preload", "hsts_"),
 )
-"""Options of a TLS listener, and by which name each is refused."""
+"""Options of a listener that terminates TLS, and by which name another protocol's is refused with it."""
 _DEFAULTS = {
     "name": "",
     "description": "",
@@ -40,10 +44,16 @@ _DEFAULTS = {
     "hsts_preload": False,
     "tags": [],
 }
+_TLS_DEFAULTS: dict[str, Any] = {
+    "tls_ciphers": CIPHERS,
+    "tls_versions": ["TLSv1.2", "TLSv1.3"],
+    "alpn_protocols": ["h2", "http/1.1", "http/1.0"],
+}
 
 
 def listeners(stage: Stage) -> None:
     """On the load balancer cmd-lb, whose pool is cmd-pool. Leaves none."""
+    _terminated(stage)
     first = _created(stage)
     _changed(stage, first)
     _listed(stage)
@@ -52,6 +62,50 @@ def listeners(stage: Stage) -> None:
     stage.say(f"loadbalancer listener delete --wait {first}")
     stage.lists("loadbalancer listener list", [])
     stage.refused("loadbalancer listener show cmd-a", "Unable to locate cmd-a in listeners")
+
+
+def _terminated(stage: Stage) -> None:
+    """Leaves none."""
+    stored = stage.stored
+    create = "loadbalancer listener create --name cmd-t --protocol TERMINATED_HTTPS --protocol-port 443 --wait cmd-lb"
+    for reference in ("http://store/1", stored.authorities):
+        stage.refused(f"{create} --default-tls-container-ref {reference}", "(HTTP 400)", "default_tls_container_ref")
+    asked = {
+        "default_tls_container_ref": stored.certificate,
+        "sni_container_refs": [stored.another, stored.certificate],
+        "client_ca_tls_container_ref": stored.authorities,
+        "client_authentication": "OPTIONAL",
+        "client_crl_container_ref": stored.revocations,
+        "tls_ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "tls_versions": ["TLSv1.2"],
+        "alpn_protocols": ["http/1.1"],
+        "hsts_max_age": 60,
+        "hsts_include_subdomains": True,
+        "hsts_preload": True,
+    }
+    options = (
+        f"--default-tls-container-ref {stored.certificate} --sni-container-refs {stored.another} {stored.certificate}"
+        f" --client-ca-tls-container-ref {stored.authorities} --client-authentication OPTIONAL"
+        f" --client-crl-container-ref {stored.revocations} --tls-ciphers ECDHE-ECDSA-AES128-GCM-SHA256"
+        " --tls-version TLSv1.2 --alpn-protocol http/1.1"
+        " --hsts-max-age 60 --hsts-include-subdomains --hsts-preload"
+    )
+    stage.read(f"{create} {options}", **asked, provisioning_status="ACTIVE")
+    unset = (
+        "sni_container_refs", "client_crl_container_ref", "client_authentication", "client_ca_tls_container_ref",
+        "tls_ciphers", "tls_versions", "alpn_protocols", "hsts_max_age", "hsts_include_subdomains", "hsts_preload",
+    )  # fmt: skip
+    words = " ".join("--" + each.replace("_", "-") for each in unset)
+    stage.say(f"loadbalancer listener unset --wait {words} cmd-t")
+    stage.read(
+        "loadbalancer listener show cmd-t",
+        **{**{name: _DEFAULTS[name] for name in unset if name in _DEFAULTS}, **_TLS_DEFAULTS},
+        default_tls_container_ref=stored.certificate,
+    )
+    stage.say(f"loadbalancer listener set --wait {options} cmd-t")
+    stage.read("loadbalancer listener show cmd-t", **asked)
+    stage.refused("loadbalancer listener unset --default-tls-container-ref --sni-container-refs cmd-t", "certificate")
+    stage.say("loadbalancer listener delete --wait cmd-t")
 
 
 def _created(stage: Stage) -> str:
@@ -78,8 +132,8 @@ def _created(stage: Stage) -> str:
     )
     create = "loadbalancer listener create --protocol HTTP --protocol-port 81 cmd-lb"
     for option, name in _TLS:
-        stage.refused(f"{create} {option}", "(HTTP 501)", UNSUPPORTED, name)
-    for protocol in ("TERMINATED_HTTPS", "UDP", "SCTP", "PROMETHEUS"):
+        stage.refused(f"{create} {option}", "(HTTP 400)", name)
+    for protocol in ("UDP", "SCTP", "PROMETHEUS"):
         line = f"loadbalancer listener create --protocol {protocol} --protocol-port 82 cmd-lb"
         stage.refused(line, "(HTTP 501)", f"protocol '{protocol}'")
     stage.refused(f"{create} --timeout-tcp-inspect -1", "timeout_tcp_inspect")
@@ -112,7 +166,7 @@ def _changed(stage: Stage, key: str) -> None:
     stage.say("loadbalancer listener set --enable --no-tag --tag green cmd-m")
     stage.read("loadbalancer listener show cmd-m", tags=["green"], admin_state_up=True)
     for option, name in _TLS:
-        stage.refused(f"loadbalancer listener set cmd-m {option}", "(HTTP 501)", UNSUPPORTED, name)
+        stage.refused(f"loadbalancer listener set cmd-m {option}", "(HTTP 400)", name)
     stage.say("loadbalancer listener unset --tag green cmd-m")
     stage.read("loadbalancer listener show cmd-m", tags=[])
     options = [name.replace("_", "-") for name in _DEFAULTS if name not in ("tags", "default_pool_id")]

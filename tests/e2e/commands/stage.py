@@ -1,12 +1,38 @@
 """Where the commands are typed: a client, what is there to be named, and how to look at what came of a command."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.e2e.commands.shell import Shell
+from tests.unit.secrets.authority import make, revocations
 
+_LONG = 36_500
+"""Days."""
 UNSUPPORTED = "does not support a requested option"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """References of what is kept for the project of whoever types."""
+
+    certificate: str
+    another: str
+    authorities: str
+    revocations: str
+
+
+def store_secrets(store: Callable[[str], str]) -> Stored:
+    """``store``: keeps a text, and answers its reference."""
+    web, other = (make(f"{name}.example.com", days=_LONG) for name in ("www", "other"))
+    authority = make("Clients", days=_LONG, authority=True)
+    return Stored(
+        certificate=store((web.pem + web.key_pem()).decode()),
+        another=store((other.pem + other.key_pem()).decode()),
+        authorities=store(authority.pem.decode()),
+        revocations=store(revocations(authority, now=datetime.now(UTC)).decode()),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +41,7 @@ class Stage:
     ``project_id``: as the first one is shown. The network ``net`` with the subnet ``sub`` is there."""
 
     shell: Shell
+    stored: Stored
     project: str
     project_id: str
     other: str

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.unit.api.conftest import LBAAS, World, make_world
-from tests.unit.secrets.authority import Identity, make, site
+from tests.unit.secrets.authority import Identity, make, revocations, site
 
 from evenload.host.ciphers import expand_ciphers
 from evenload.model.certificate import Bundle
@@ -381,3 +381,87 @@ def test_what_an_administrator_has_switched_off(tmp_path: Path) -> None:
         assert fault["faultstring"] == "The selected type is not allowed in this deployment: PING"
     world.monitor(pool, type="TCP")
     world.uow.close()
+
+
+# ---------------------------------------------------------------------------------------------- certificates of clients
+
+
+@pytest.fixture
+def judging(secured: Secured) -> dict[str, Any]:
+    """What a listener may ask of clients: an authority, and what it has taken back."""
+    return {
+        "client_ca_tls_container_ref": secured.store_text(site().root.pem.decode()),
+        "client_authentication": "MANDATORY",
+        "client_crl_container_ref": secured.store_text(revocations(site().root, 7).decode()),
+    }
+
+
+def test_certificates_of_clients(secured: Secured, judging: dict[str, Any]) -> None:
+    made = secured.listener(**judging)
+    assert within(made, judging) == judging
+    assert secured.show(made) == made
+    with secured.world.uow.read() as transaction:
+        tree = transaction.tree(secured.balancer["id"])
+    assert tree is not None
+    tls = tree.listeners[made["id"]].item.tls
+    assert tls is not None
+    places = [read_used_place(each.id) for each in tls.secrets]
+    assert [each.use.value for each in places if each is not None] == ["bundle", "authorities", "revocations"]
+    changed = secured.change(made, client_crl_container_ref=None, client_authentication="OPTIONAL")
+    assert within(changed, judging) == {
+        **judging,
+        "client_crl_container_ref": None,
+        "client_authentication": "OPTIONAL",
+    }
+    assert secured.change(made, client_authentication=None)["client_authentication"] == "NONE"
+    assert secured.change(made, client_ca_tls_container_ref=None)["client_ca_tls_container_ref"] is None
+    assert within(secured.change(made, **judging), judging) == judging
+
+
+def test_certificates_of_clients_need_authorities(secured: Secured, judging: dict[str, Any]) -> None:
+    made = secured.listener(8443, **judging)
+    web = {"default_tls_container_ref": secured.web}
+    revoked = judging["client_crl_container_ref"]
+    for name, value in (("client_authentication", "OPTIONAL"), ("client_crl_container_ref", revoked)):
+        assert secured.refused(**web, **{name: value}).startswith(f"Validation failure: {name}: ")
+    assert "client_authentication: " in secured.change(made, 400, client_ca_tls_container_ref=None)
+    fault = secured.change(made, 400, client_ca_tls_container_ref=None, client_authentication="NONE")
+    assert fault.startswith("Validation failure: client_crl_container_ref: ")
+    assert within(secured.show(made), judging) == judging
+
+
+def test_revocations_are_those_of_the_authorities(secured: Secured, judging: dict[str, Any]) -> None:
+    foreign = secured.store_text(revocations(site().foreign, 7).decode())
+    # By its name it could be the root's.
+    forged = secured.store_text(revocations(make("Root", authority=True)).decode())
+    web = {"default_tls_container_ref": secured.web}
+    made = secured.listener(8443, **judging)
+    for reference, name in ((foreign, "Foreign"), (forged, "Root")):
+        words = f"client_crl_container_ref: The list of CN={name} is not signed by one of the authorities."
+        assert words in secured.refused(**web, **{**judging, "client_crl_container_ref": reference})
+        assert words in secured.change(made, 400, client_crl_container_ref=reference)
+    # The list that is there is held against authorities that come.
+    other = secured.store_text(site().foreign.pem.decode())
+    fault = secured.change(made, 400, client_ca_tls_container_ref=other)
+    assert "client_crl_container_ref: The list of CN=Root is not signed by one of the authorities." in fault
+    both = secured.store_text((site().foreign.pem + site().root.pem).decode())
+    assert secured.change(made, client_ca_tls_container_ref=both)["client_ca_tls_container_ref"] == both
+    secured.world.clock.advance(timedelta(days=8).total_seconds())
+    fault = secured.change(made, 400, client_crl_container_ref=judging["client_crl_container_ref"])
+    assert "The list of CN=Root should have been replaced by 2026-01-08." in fault
+    secured.world.clock.advance(timedelta(days=400).total_seconds())
+    fault = secured.change(made, 400, client_ca_tls_container_ref=other)
+    assert "client_ca_tls_container_ref: The certificate of CN=Foreign has expired on 2027-01-01." in fault
+
+
+def test_filters_by_what_is_asked_of_clients(secured: Secured, judging: dict[str, Any]) -> None:
+    asking, silent = secured.listener(443, **judging), secured.listener(8443)
+    for query, found in (
+        ("client_authentication=MANDATORY", [asking]),
+        ("client_authentication=NONE", [silent]),
+        (f"client_ca_tls_container_ref={judging['client_ca_tls_container_ref']}", [asking]),
+        (f"client_crl_container_ref={judging['client_crl_container_ref']}", [asking]),
+        ("sort=client_authentication:desc", [silent, asking]),
+    ):
+        assert secured.world.get(LISTENERS, query_string=query)["listeners"] == found, query
+    secured.world.call("GET", LISTENERS, query_string="client_authentication=SOMETIMES", expect=400)

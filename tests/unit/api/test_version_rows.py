@@ -27,6 +27,7 @@ DONE: list[tuple[str, str, dict[str, Any]]] = [
     ("v2.10", "healthmonitor", {"http_version": 1.1, "domain_name": "a.example"}),
     ("v2.12", "listener", {"allowed_cidrs": ["10.0.0.0/8"]}),
     ("v2.22", "pool", {"protocol": "PROXYV2"}),
+    ("v2.8", "TLS listener", {"client_authentication": "OPTIONAL", "client_ca_tls_container_ref": SECRET}),
     ("v2.15", "TLS listener", {"tls_ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256"}),
     ("v2.17", "TLS listener", {"tls_versions": ["TLSv1.3"]}),
     ("v2.20", "TLS listener", {"alpn_protocols": ["h2"]}),
@@ -38,9 +39,6 @@ REFUSED: list[tuple[str, str, dict[str, Any]]] = [
     ("v2.2", "healthmonitor", {"type": "UDP-CONNECT"}),
     ("v2.2", "pool", {"session_persistence": {"type": "SOURCE_IP", "persistence_timeout": 5}}),
     ("v2.2", "pool", {"session_persistence": {"type": "SOURCE_IP", "persistence_granularity": "255.255.255.0"}}),
-    ("v2.8", "listener", {"client_ca_tls_container_ref": SECRET}),
-    ("v2.8", "listener", {"client_authentication": "OPTIONAL"}),
-    ("v2.8", "listener", {"client_crl_container_ref": SECRET}),
     ("v2.8", "pool", {"tls_enabled": True}),
     ("v2.8", "pool", {"tls_container_ref": SECRET}),
     ("v2.8", "pool", {"ca_tls_container_ref": SECRET}),
@@ -96,10 +94,10 @@ def row(furnished: Furnished, kind: str, body: dict[str, Any], expect: int) -> A
 @pytest.mark.parametrize(("version", "kind", "body"), DONE)
 def test_what_is_done(furnished: Furnished, version: str, kind: str, body: dict[str, Any]) -> None:
     if kind == "TLS listener":
-        kind, body = (
-            "listener",
-            {**body, "protocol": "TERMINATED_HTTPS", "default_tls_container_ref": stored(furnished)},
-        )
+        certificate = stored(furnished)
+        kind, body = "listener", {**body, "protocol": "TERMINATED_HTTPS", "default_tls_container_ref": certificate}
+        if "client_ca_tls_container_ref" in body:
+            body["client_ca_tls_container_ref"] = certificate
     made = row(furnished, kind, body, 201)[kind]
     assert {name: made[name] for name in body} == body
 

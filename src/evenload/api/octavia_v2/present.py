@@ -20,7 +20,7 @@ from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict
 from evenload.model.query import Relations, View
-from evenload.model.tls import ListenerTls, TlsSecret
+from evenload.model.tls import ClientAuthentication, ListenerTls, TlsSecret
 from evenload.model.tree import Tree, kind_of
 
 AnyView = View[AnyRecord]
@@ -170,6 +170,9 @@ _BY_HAND: Mapping[Kind, Mapping[str, _Reader]] = {
         "hsts_max_age": _of_tls("hsts_max_age", None),
         "hsts_include_subdomains": _of_tls("hsts_include_subdomains", False),
         "hsts_preload": _of_tls("hsts_preload", False),
+        "client_ca_tls_container_ref": _of_tls("client_authorities", None),
+        "client_authentication": _of_tls("client_authentication", ClientAuthentication.NONE.value),
+        "client_crl_container_ref": _of_tls("client_revocations", None),
     },
     Kind.POOL: {
         "session_persistence": _session_persistence,

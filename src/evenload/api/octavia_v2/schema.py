@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from evenload.api import fields
 from evenload.api.attributes import Attribute, In, Null, Schema, item, nowhere, own, record
-from evenload.api.fields import FieldType, choice, integer, listing, one_of, text
+from evenload.api.fields import FieldType, choice, integer, listing, text
 from evenload.api.octavia_v2.names import TRANSLATED
 from evenload.interfaces import VipRequest
 from evenload.model import catalogue
@@ -29,7 +29,7 @@ from evenload.model.enums import (
 from evenload.model.enums import PoolProtocol as PoolProtocols
 from evenload.model.l7 import L7Policy, L7Rule
 from evenload.model.l7_rules import CODES, MOST_RULES
-from evenload.model.tls import AlpnProtocol, TlsVersion
+from evenload.model.tls import AlpnProtocol, ClientAuthentication, TlsVersion
 from evenload.service.quotas import QuotaSettings
 
 _MAX_INTEGER = 2**31 - 1
@@ -83,7 +83,6 @@ _REDIRECT_CODE = FieldType(
     fields.integer_of,
     json={"type": "integer", "enum": list(CODES)},
 )
-_CLIENT_AUTHENTICATION = one_of("NONE", "OPTIONAL", "MANDATORY")
 
 
 _NAME = record("name", fields.NAME, null="")
@@ -265,9 +264,9 @@ _LISTENER = (
     item("allowed_cidrs", _CIDRS),
     own("default_tls_container_ref", fields.REFERENCE, put=In.OPTIONAL, null=None),
     own("sni_container_refs", listing(text(shortest=1), _MOST_NAMES), put=In.OPTIONAL, null=()),
-    nowhere("client_ca_tls_container_ref", text()),
-    nowhere("client_authentication", _CLIENT_AUTHENTICATION, shown="NONE"),
-    nowhere("client_crl_container_ref", text()),
+    own("client_ca_tls_container_ref", fields.REFERENCE, put=In.OPTIONAL, null=None),
+    own("client_authentication", choice(ClientAuthentication), put=In.OPTIONAL, null=ClientAuthentication.NONE),
+    own("client_crl_container_ref", fields.REFERENCE, put=In.OPTIONAL, null=None),
     own("tls_ciphers", fields.CIPHERS, put=In.OPTIONAL, null=None),
     own("tls_versions", _TLS_VERSIONS, put=In.OPTIONAL, null=None),
     own("alpn_protocols", _ALPN, put=In.OPTIONAL, null=None),

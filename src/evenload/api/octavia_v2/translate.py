@@ -17,13 +17,16 @@ from evenload.interfaces import VipRequest
 from evenload.model.balancer import HealthMonitor, Listener
 from evenload.model.enums import InsertedHeader, ListenerProtocol, MonitorType
 from evenload.model.errors import Invalid
+from evenload.model.tls import ClientAuthentication
 from evenload.service.commands import BalancerDraft, Changes, Draft, ListenerDraft, PolicyDraft, PoolDraft, PoolName
 
 _HTTP_FIELDS = ("method", "url_path", "expected_codes", "version", "domain_name")
 _TLS_FIELDS = (
     *("certificate", "sni", "ciphers", "versions", "alpn"),
     *("hsts_max_age", "hsts_include_subdomains", "hsts_preload"),
+    *("client_authentication", "client_authorities", "client_revocations"),
 )
+_NO_TLS = (None, (), ClientAuthentication.NONE)
 _HTTP_TYPES = frozenset({MonitorType.HTTP, MonitorType.HTTPS})
 
 
@@ -207,7 +210,7 @@ def _tls(given: Given, protocol: ListenerProtocol) -> dict[str, Any]:
     """The parts of TLS that were given. Where it does not end here, what answers show of them asks for nothing."""
     parts = {name: given.own[name] for name in _TLS_FIELDS if name in given.own}
     if not protocol.terminates_tls:
-        parts = {name: value for name, value in parts.items() if not (value is None or value is False or value == ())}
+        parts = {name: value for name, value in parts.items() if value is not False and value not in _NO_TLS}
     return {"tls": parts} if parts else {}
 
 
