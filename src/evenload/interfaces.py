@@ -129,6 +129,9 @@ class AgentPart(Protocol):
     def pending_since(self, moment: datetime) -> list[str]:
         """Load balancers that have a record PENDING_* since before that moment (updated_at, else created_at)."""
 
+    def with_tls(self) -> list[str]:
+        """Load balancers that have a listener or a pool with TLS, sorted."""
+
     def agents(self) -> list[AgentRecord]: ...
 
     def held_agent(self, name: str) -> AgentRecord | None:

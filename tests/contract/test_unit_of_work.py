@@ -310,6 +310,20 @@ def test_an_agent_is_assigned_what_it_has_or_must_remove(store: UnitOfWork) -> N
         assert transaction.assignments("nobody") == {}
 
 
+def test_load_balancers_with_tls_are_told_from_others(store: UnitOfWork) -> None:
+    plain, listening, speaking = (a_tree() for _ in range(3))
+    listener, pool = next(iter(listening.listeners.values())), next(iter(speaking.pools.values()))
+    listening = listening.with_record(replace(listener, item=replace(listener.item, tls=a_tls())))
+    speaking = speaking.with_record(replace(pool, item=replace(pool.item, tls=PoolTls())))
+    both = a_tree()
+    listener, pool = next(iter(both.listeners.values())), next(iter(both.pools.values()))
+    both = both.with_record(replace(listener, item=replace(listener.item, tls=a_tls())))
+    both = both.with_record(replace(pool, item=replace(pool.item, tls=PoolTls())))
+    put(store, plain, listening, speaking, both)
+    with store.read() as transaction:
+        assert transaction.with_tls() == sorted([listening.id, speaking.id, both.id])
+
+
 def test_pending_counts_from_the_last_change(store: UnitOfWork) -> None:
     pending = ProvisioningStatus.PENDING_UPDATE
     old = a_tree(provisioning_status=pending)

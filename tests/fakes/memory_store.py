@@ -17,7 +17,7 @@ from tests.fakes.hints import NotedHints
 from tests.fakes.memory_lists import find_records
 
 from evenload.interfaces import AgentBus, AgentRecord, T, Transaction
-from evenload.model.balancer import AnyRecord, MonitorTemplate
+from evenload.model.balancer import AnyRecord, Listener, MonitorTemplate, Pool
 from evenload.model.catalogue import AnyEntry, Entry, Flavor
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Overtaken
@@ -142,6 +142,9 @@ class MemoryTransaction:
                 is_pending(record) and (record.updated_at or record.created_at) < moment for record in tree.records()
             )
         )
+
+    def with_tls(self) -> list[str]:
+        return sorted(tree.id for tree in self._state.trees.values() if any(map(_has_tls, tree.records())))
 
     def agents(self) -> list[AgentRecord]:
         served = [agent for tree in self._state.trees.values() for agent in tree.agents]
@@ -504,3 +507,7 @@ def _require(rows: dict[K, V], key: K) -> V:
     if key not in rows:
         raise Overtaken(f"{key} is gone.")
     return rows[key]
+
+
+def _has_tls(record: AnyRecord) -> bool:
+    return isinstance(record.item, Listener | Pool) and record.item.tls is not None

@@ -51,6 +51,7 @@ from evenload.secrets.keyring import KeyRing, ensure_key_file
 from evenload.secrets.resealing import Resealing
 from evenload.service.agents import AgentGateway
 from evenload.service.housekeeping import Housekeeping
+from evenload.service.renewals import Renewals
 from evenload.store.engine import StoreSettings, preload_driver
 from evenload.threads import Faults
 
@@ -106,7 +107,8 @@ class Server:
         )
         housekeeping = Housekeeping(foundation.context, foundation.bus, settings.pending_timeout)
         resealing = Resealing(foundation.context.uow, opened.ring)
-        self._sweeper = Sweeper((housekeeping, resealing), faults, interval=_SWEEP_INTERVAL) if keeper else None
+        sweeps = (housekeeping, resealing, Renewals(foundation.context))
+        self._sweeper = Sweeper(sweeps, faults, interval=_SWEEP_INTERVAL) if keeper else None
         self._ports = (
             PortKeeper(foundation.context.ports, foundation.clock, faults, interval=_SWEEP_INTERVAL) if keeper else None
         )

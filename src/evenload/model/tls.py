@@ -1,8 +1,10 @@
 """TLS as a listener speaks it to its clients and a pool to its members: certificates, whom each believes, versions,
 ciphers, the protocols within, and HSTS."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from enum import Enum
+from typing import Any, TypeVar
 
 from evenload.model.secret import SecretReference
 
@@ -108,6 +110,24 @@ class PoolTls:
     @property
     def secrets(self) -> tuple[TlsSecret, ...]:
         return _given(self.certificate, self.authorities, self.revocations)
+
+
+AnyTls = TypeVar("AnyTls", ListenerTls, PoolTls)
+
+
+def with_content(tls: AnyTls, fresh: Mapping[SecretReference, str]) -> AnyTls:
+    """``fresh``: the fingerprints of what is stored now, by what was used so far."""
+
+    def renewed(value: Any) -> Any:
+        match value:
+            case TlsSecret():
+                return replace(value, fingerprint=fresh.get(value.secret, value.fingerprint))
+            case tuple():
+                return tuple(map(renewed, value))
+            case _:
+                return value
+
+    return replace(tls, **{field.name: renewed(getattr(tls, field.name)) for field in fields(tls)})
 
 
 def _given(*secrets: TlsSecret | None) -> tuple[TlsSecret, ...]:

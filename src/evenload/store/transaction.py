@@ -144,6 +144,9 @@ class SqlTransaction:
     def pending_since(self, moment: datetime) -> list[str]:
         return trees.read_pending_since(self._connection, moment)
 
+    def with_tls(self) -> list[str]:
+        return trees.read_with_tls(self._connection)
+
     def agents(self) -> list[AgentRecord]:
         return agents.read_agents(self._connection)
 

@@ -212,3 +212,9 @@ def _pending_since(kinds: tuple[Kind, ...]) -> Any:
 
 def read_pending_since(connection: Connection, moment: datetime) -> list[str]:
     return list(connection.execute(_pending_since(tuple(KINDS)), {"moment": to_moment(moment)}).scalars())
+
+
+def read_with_tls(connection: Connection) -> list[str]:
+    tables = [BY_KIND[kind].table.c for kind in (Kind.LISTENER, Kind.POOL)]
+    having = (select(each.load_balancer_id.label("tree")).where(each.tls.is_not(None)) for each in tables)
+    return list(connection.execute(union(*having).order_by("tree")).scalars())

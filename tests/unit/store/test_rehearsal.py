@@ -434,4 +434,5 @@ def test_what_a_rehearsal_repeats_is_what_transactions_can_do() -> None:
         "remove_tombstones_before",
         "save_quotas",
         "update_agent",
+        "with_tls",
     }

@@ -1,0 +1,194 @@
+"""Looks at the secrets that load balancers use: content that has changed in the store comes into force, and what will
+soon be a fault is told beforehand.
+
+Traffic goes on by what is there, whatever became of the secret. ``main`` calls ``sweep`` every few seconds, from one
+thread; each use of a secret is looked at once a minute, fifty at a time, since a certificate is opened and judged then.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from evenload.interfaces import Transaction
+from evenload.model import status
+from evenload.model.balancer import Listener, Pool, Record
+from evenload.model.certificate import Authorities, Bundle, Revocations
+from evenload.model.errors import StoreUnavailable, UnusableSecret
+from evenload.model.secret import SecretReference
+from evenload.model.secret_place import SecretUse, read_used_place
+from evenload.model.tls import TlsSecret, with_content
+from evenload.model.tree import Tree
+from evenload.service.context import Context
+from evenload.service.lbaas_v1 import totals
+
+log = structlog.get_logger(__name__)
+
+EVERY = 60.0
+"""Seconds between two looks at the same use."""
+AT_ONCE = 50
+SOON = timedelta(days=14)
+_TELL_AGAIN_AFTER = timedelta(days=1)
+_GOOD = "good"
+_EXPIRED = "certificate has expired"
+
+Found = Bundle | Authorities | Revocations
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """``word``: ``good``, or what is wrong; ``details``: for people."""
+
+    word: str
+    details: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    load_balancer_id: str
+    secret: TlsSecret
+
+
+class Renewals:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._certificates = context.certificates
+        self._next = 0.0
+        self._trees: list[str] = []
+        self._uses: list[_Use] = []
+        self._told: dict[_Use, tuple[str, datetime]] = {}
+        self._seen: set[_Use] = set()
+
+    def sweep(self) -> None:
+        """Raises StoreUnavailable."""
+        if not self._uses and not self._trees:
+            now = self._context.clock.monotonic()
+            if now < self._next:
+                return
+            self._next = now + EVERY
+            self._told = {use: told for use, told in self._told.items() if use in self._seen}
+            self._seen = set()
+            with self._context.uow.read() as transaction:
+                self._trees = transaction.with_tls()
+        while self._trees and len(self._uses) < AT_ONCE:
+            self._uses += self._uses_of(self._trees.pop())
+        looked_at, self._uses = self._uses[:AT_ONCE], self._uses[AT_ONCE:]
+        changed: defaultdict[str, dict[SecretReference, str]] = defaultdict(dict)
+        for use in looked_at:
+            fingerprint = self._look(use)
+            if fingerprint is not None and fingerprint != use.secret.fingerprint:
+                changed[use.load_balancer_id][use.secret.secret] = fingerprint
+        for load_balancer_id, fresh in changed.items():
+            self._renew(load_balancer_id, fresh)
+
+    def _uses_of(self, load_balancer_id: str) -> list[_Use]:
+        with self._context.uow.read() as transaction:
+            tree = transaction.tree(load_balancer_id)
+        secrets = () if tree is None else (each for record in _with_tls(tree) for each in _secrets_of(record))
+        return [_Use(load_balancer_id, each) for each in {each.secret: each for each in secrets}.values()]
+
+    def _look(self, use: _Use) -> str | None:
+        """The fingerprint of what is stored now; None where nothing is that could be used. An expired certificate is
+        no better than the one that is there."""
+        try:
+            found = self._read(use.secret)
+        except UnusableSecret as error:
+            self._tell(use, Judgement("secret cannot be used any more", (("reason", str(error)),)))
+            return None
+        except StoreUnavailable as error:
+            self._tell(use, Judgement("secret cannot be looked at", (("reason", str(error)),)))
+            return None
+        if found is None:
+            return None
+        judgement = judge(found, self._context.now())
+        self._tell(use, judgement)
+        return None if judgement.word == _EXPIRED else found.content.fingerprint()
+
+    def _read(self, secret: TlsSecret) -> Found | None:
+        place = read_used_place(secret.id)
+        if place is None:
+            return None
+        match place.use:
+            case SecretUse.BUNDLE:
+                return self._certificates.bundle(secret.reference, place.project_id)
+            case SecretUse.AUTHORITIES:
+                return self._certificates.authorities(secret.reference, place.project_id)
+            case SecretUse.REVOCATIONS:
+                return self._certificates.revocations(secret.reference, place.project_id)
+
+    def _tell(self, use: _Use, judgement: Judgement) -> None:
+        """When it becomes otherwise, and once a day for as long as something is wrong."""
+        now = self._context.now()
+        word, moment = self._told.get(use, (_GOOD, now))
+        self._seen.add(use)
+        again = judgement.word != _GOOD and now - moment >= _TELL_AGAIN_AFTER
+        if judgement.word == word and not again:
+            return
+        self._told[use] = judgement.word, now
+        named = {"load_balancer": use.load_balancer_id, "reference": use.secret.reference, **dict(judgement.details)}
+        if judgement.word == _GOOD:
+            log.info("secret is good again", **named)
+        else:
+            log.warning(judgement.word, **named)
+
+    def _renew(self, load_balancer_id: str, fresh: Mapping[SecretReference, str]) -> None:
+        def work(transaction: Transaction) -> Sequence[str]:
+            before = transaction.tree(load_balancer_id)
+            if before is None or before.load_balancer.deleting:
+                return ()
+            edited = before
+            for record in _with_tls(before):
+                renewed = _renewed(record, fresh)
+                edited = edited if renewed == record else edited.with_record(renewed)
+            changed = [record.id for record in _with_tls(edited) if record not in _with_tls(before)]
+            if changed:
+                after = status.advance(edited, changed=changed, now=self._context.now())
+                transaction.update_tree(before, totals.kept(transaction, before, after))
+            return changed
+
+        changed = self._context.uow.write(work)
+        if changed:
+            log.info("secrets have another content now", load_balancer=load_balancer_id, users=list(changed))
+
+
+def judge(found: Found, now: datetime) -> Judgement:
+    """Pure."""
+    match found:
+        case Bundle(leaf=leaf):
+            details = (("subject", leaf.subject), ("not_after", f"{leaf.not_after:%Y-%m-%d %H:%M:%S} UTC"))
+            if leaf.not_after < now:
+                return Judgement(_EXPIRED, details)
+            return Judgement("certificate expires soon" if leaf.not_after < now + SOON else _GOOD, details)
+        case Authorities(certificates=certificates):
+            past = next((each for each in certificates if each.not_after < now), None)
+            if past is not None:
+                return Judgement("authority has expired", (("subject", past.subject),))
+        case Revocations(lists=lists):
+            late = next((each for each in lists if each.next_update is not None and each.next_update < now), None)
+            if late is not None:
+                return Judgement("list of revoked certificates is out of date", (("issuer", late.issuer),))
+    return Judgement(_GOOD)
+
+
+TlsRecord = Record[Listener] | Record[Pool]
+
+
+def _with_tls(tree: Tree) -> list[TlsRecord]:
+    records: list[TlsRecord] = [*tree.listeners.values(), *tree.pools.values()]
+    return [record for record in records if record.item.tls is not None and not record.deleting]
+
+
+def _secrets_of(record: TlsRecord) -> tuple[TlsSecret, ...]:
+    tls = record.item.tls
+    return () if tls is None else tls.secrets
+
+
+def _renewed(record: TlsRecord, fresh: Mapping[SecretReference, str]) -> TlsRecord:
+    item = record.item
+    if item.tls is None:
+        return record
+    if isinstance(item, Listener):
+        return replace(record, item=replace(item, tls=with_content(item.tls, fresh)))  # type: ignore[arg-type]
+    return replace(record, item=replace(item, tls=with_content(item.tls, fresh)))  # type: ignore[arg-type]
