@@ -62,11 +62,11 @@ PATIENCE = 180.0
 
 class Client:
     def __init__(self, machine: Machine) -> None:
-        self._machine = machine
+        self.machine = machine
 
     def open(self, address: str, port: int = 80, *, timeout: float = PATIENCE) -> Connection:
         """A connection to be kept open by the caller."""
-        connection = Connection(self._machine, address, port, timeout)
+        connection = Connection(self.machine, address, port, timeout)
         connection.connect()
         return connection
 
@@ -80,7 +80,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One request on a connection of its own."""
-        connection = Connection(self._machine, address, port, timeout)
+        connection = Connection(self.machine, address, port, timeout)
         try:
             return connection.ask(path, headers=headers)
         finally:
