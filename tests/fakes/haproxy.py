@@ -140,6 +140,7 @@ class FakeHaproxy:
                 weight=server.weight,
                 maintenance=server.maintenance,
                 up=server.up if server.checking else None,
+                tls=server.line.speaks_tls,
             )
             for key, server in self.servers.items()
         }

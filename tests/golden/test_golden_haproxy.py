@@ -12,7 +12,7 @@ from tests.golden.desired import load_desired
 from tests.unit.secrets.authority import Identity, make, revocations
 
 from evenload.model.desired import Desired
-from evenload.model.named_file import DIRECTORY
+from evenload.model.named_file import DIRECTORY, names_in
 from evenload.model.slot import SLOTS, slots_in
 from evenload.model.tickets import TICKETS
 from evenload.render.haproxy import render_files, render_haproxy
@@ -37,9 +37,10 @@ def authority() -> Identity:
 
 def judges(desired: Desired) -> dict[str, bytes]:
     """By name, files with authorities and revocations, which are of one and the same root."""
-    asking = [listener.tls for listener in desired.listeners if listener.tls is not None]
-    authorities = [each.client_authorities for each in asking]
-    revoked = [each.client_revocations for each in asking]
+    listeners = [listener.tls for listener in desired.listeners if listener.tls is not None]
+    pools = [pool.tls for pool in desired.pools if pool.tls is not None]
+    authorities = [each.client_authorities for each in listeners] + [each.authorities for each in pools]
+    revoked = [each.client_revocations for each in listeners] + [each.revocations for each in pools]
     return {
         **{each.fingerprint: authority().pem for each in authorities if each is not None},
         **{each.fingerprint: revocations(authority()) for each in revoked if each is not None},
@@ -73,8 +74,9 @@ def test_haproxy_takes_it_without_a_warning(case: Path, tmp_path: Path, bundle: 
         content = files.get(slot.fingerprint, b"").replace(OPTIONS.state_dir.encode(), str(tmp_path).encode())
         (directory / SLOTS / slot.name).write_bytes(content or bundle())
     (directory / DIRECTORY).mkdir()
-    for name, content in (files | judges(load_desired(given))).items():
-        (directory / DIRECTORY / name).write_bytes(content)
+    others = files | judges(load_desired(given))
+    for name in names_in(expected) | others.keys():
+        (directory / DIRECTORY / name).write_bytes(others.get(name) or bundle())
     (directory / TICKETS).write_text(f"{b64encode(bytes(80)).decode()}\n" * 3)
     config = tmp_path / "haproxy.cfg"
     config.write_text(expected.replace(OPTIONS.state_dir, str(tmp_path)))

@@ -13,6 +13,7 @@ from evenload.model.balancer import HealthMonitor, HttpCheck, Member, SessionPer
 from evenload.model.desired import Desired
 from evenload.model.enums import Algorithm, MonitorType, PersistenceType, PoolProtocol
 from evenload.model.rules import validate_backend_address
+from evenload.model.tls import AlpnProtocol, PoolTls
 from evenload.render.haproxy_text import Equal, Runtime, plan_difference
 from evenload.render.runtime_commands import commands, delete_leftovers, is_refusal
 
@@ -88,8 +89,9 @@ def tables(stage: Stage) -> dict[str, dict[str, str]]:
             "algorithm": Algorithm.LEAST_CONNECTIONS,
             "session_persistence": SessionPersistence(type=PersistenceType.SOURCE_IP),
         },
+        {"tls": PoolTls(ciphers="TLS_AES_128_GCM_SHA256:HIGH", alpn=(AlpnProtocol.HTTP_2,))},
     ],
-    ids=["plain", "cookie", "source", "table"],
+    ids=["plain", "cookie", "source", "table", "tls"],
 )
 def test_run_time_changes_amount_to_a_start_from_the_file(
     stage: Stage, monitor: HealthMonitor | None, pool: dict[str, object]

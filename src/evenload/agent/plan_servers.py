@@ -84,6 +84,8 @@ def leftovers_of(running: HaproxyProcess) -> frozenset[ServerKey]:
 
 
 def _same_place(line: ServerLine, state: ServerState) -> bool:
+    if line.speaks_tls is not state.tls:
+        return False
     host, _, port = line.address.rpartition(":")
     host = host.strip("[]")
     return port == str(state.port) and (host == state.address or _same_address(host, state.address))

@@ -162,6 +162,7 @@ def _server(row: dict[str, str]) -> ServerState:
         weight=int(row["srv_uweight"]),
         maintenance=maintenance,
         up=running if checked or not (running or maintenance) else None,
+        tls=row["srv_use_ssl"] == "1",
     )
 
 

@@ -48,13 +48,15 @@ class NetworkObserved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerState:
-    """A member as the running HAProxy has it. ``up`` None: no check is made of it. ``maintenance``: by the agent."""
+    """A member as the running HAProxy has it. ``up`` None: no check is made of it. ``maintenance``: by the agent.
+    ``tls``: it is spoken to in TLS."""
 
     address: str
     port: int
     weight: int
     maintenance: bool
     up: bool | None = None
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,9 +51,9 @@ def render_haproxy(
         lines = render_policies(listener, policies_in_force(desired, listener), backends_of[listener.id], directory)
         sections.append(render_frontend(desired.load_balancer, listener, options, backends_of[listener.id], lines))
     kept = kept or ServerLines()
-    backends = [render_backend(desired, group, kept) for group in groups]
+    backends = [render_backend(desired, group, options, kept) for group in groups]
     backends += [
-        render_check_backend(desired, pool, monitor, kept)
+        render_check_backend(desired, pool, monitor, options, kept)
         for pool in served
         for monitor in choose_monitors(desired, pool.id).further
     ]

@@ -12,8 +12,11 @@ from evenload.model.enums import Algorithm, PersistenceType, PoolProtocol
 from evenload.render import quoting
 from evenload.render.haproxy_checks import VETOABLE, check_words, observing_words, render_check, timeout_of
 from evenload.render.haproxy_groups import Group, choose_groups, listeners_in_service
+from evenload.render.haproxy_members import render_member_name, render_member_tls
 from evenload.render.haproxy_monitors import Monitors, check_backend, choose_monitors
 from evenload.render.haproxy_sections import milliseconds
+from evenload.render.haproxy_tls import directory_of
+from evenload.render.options import RenderOptions
 from evenload.render.server_lines import FROM_BACKUP, ServerLines
 
 PINGED = "    # Its members are pinged by the agent, which sets their health at run time."
@@ -25,7 +28,7 @@ _BALANCE = {
     # Only the consistent kind can gain and lose servers at run time, and it moves few clients when it does.
     Algorithm.SOURCE_IP: ["    balance source", "    hash-type consistent"],
 }
-_SEND_PROXY = {PoolProtocol.PROXY: ["send-proxy"], PoolProtocol.PROXYV2: ["send-proxy-v2"]}
+_SEND_PROXY = {PoolProtocol.PROXY: ("send-proxy",), PoolProtocol.PROXYV2: ("send-proxy-v2",)}
 _REUSED = ["pool-purge-delay", "5s", "pool-max-conn", "-1"]
 """HAProxy's defaults, which 2.6 gives to the servers of a file alone: without these words one that is added at run time
 keeps no connection for the next request. What is said here is what such a server would lack (tests/root compares all
@@ -35,7 +38,7 @@ _COOKIE = "SRV"
 _NO_COOKIE = f"'{_COOKIE}=; Max-Age=0; path=/'"
 
 
-def render_backend(desired: Desired, group: Group, kept: ServerLines) -> list[str]:
+def render_backend(desired: Desired, group: Group, options: RenderOptions, kept: ServerLines) -> list[str]:
     pool = group.pool
     monitors = choose_monitors(desired, pool.id)
     lines = [
@@ -51,26 +54,33 @@ def render_backend(desired: Desired, group: Group, kept: ServerLines) -> list[st
     elif _cookie(group):
         lines += _kept_by_cookie(pool)
     if monitors.native is not None:
-        lines += render_check(desired.load_balancer, monitors.native, milliseconds(group.connect))
+        lines += render_check(desired.load_balancer, pool, monitors.native, milliseconds(group.connect))
     elif monitors.pinged:
         lines.append(PINGED)
+    if pool.tls is not None and group.http:
+        lines += render_member_name()
     members = desired.members_of(pool.id)
-    render = partial(_server, pool, monitors)
-    return [*lines, *kept.of(backend_name(group), (pool, monitors), members, render)]
+    words = _spoken(desired, group, directory_of(desired.load_balancer, options))
+    render = partial(_server, pool, monitors, words)
+    return [*lines, *kept.of(backend_name(group), (pool, monitors, words), members, render)]
 
 
-def render_check_backend(desired: Desired, pool: Pool, monitor: HealthMonitor, kept: ServerLines) -> list[str]:
+def render_check_backend(
+    desired: Desired, pool: Pool, monitor: HealthMonitor, options: RenderOptions, kept: ServerLines
+) -> list[str]:
     """What checks the members of a pool for a further monitor. No frontend leads here, so nothing of how the pool is
-    used matters, but the PROXY protocol, which HAProxy speaks in the checks of a server's own port too."""
+    used matters, but the PROXY protocol and TLS, which HAProxy speaks in the checks of a server's own port too."""
     name, limit = _safe_name(check_backend(monitor)), timeout_of(monitor)
-    render = partial(_check_server, pool, monitor)
+    directory = directory_of(desired.load_balancer, options)
+    words = (*_SEND_PROXY.get(pool.protocol, ()), *render_member_tls(pool.tls, directory, http=False))
+    render = partial(_check_server, pool, monitor, words)
     return [
         f"backend {name}",
         "    mode tcp",
         f"    timeout connect {limit}s",
         f"    timeout server {limit}s",
-        *render_check(desired.load_balancer, monitor, 1000 * limit),
-        *kept.of(name, (pool, monitor), desired.members_of(pool.id), render),
+        *render_check(desired.load_balancer, pool, monitor, 1000 * limit),
+        *kept.of(name, (pool, monitor, words), desired.members_of(pool.id), render),
     ]
 
 
@@ -95,25 +105,38 @@ def keeps_table(group: Group) -> bool:
     return kept.type is PersistenceType.SOURCE_IP or (kept.type is PersistenceType.APP_COOKIE and group.http)
 
 
-def _server(pool: Pool, monitors: Monitors, member: Member, number: int) -> str:
+def _spoken(desired: Desired, group: Group, directory: str) -> tuple[str, ...]:
+    """What connections to the servers of a group begin with: the PROXY protocol, TLS."""
+    before = _SEND_PROXY.get(group.pool.protocol, ())
+    if group.pool.protocol is PoolProtocol.PROXYV2 and _heard_in_tls(desired, group):
+        before = ("send-proxy-v2-ssl-cn",)
+    return (*before, *render_member_tls(group.pool.tls, directory, http=group.http))
+
+
+def _heard_in_tls(desired: Desired, group: Group) -> bool:
+    """Whether some clients speak TLS to us; of those that do not the PROXY protocol says so."""
+    return any(each.tls is not None and each.id in group.listener_ids for each in desired.listeners)
+
+
+def _server(pool: Pool, monitors: Monitors, spoken: tuple[str, ...], member: Member, number: int) -> str:
     words = [*_place(member, number), "weight", str(quoting.number(member.weight, 0, 256, "weight"))]
     words += _state(member)
     words += _REUSED
     if member.backup:
         words.append("backup")
-    words += _SEND_PROXY.get(pool.protocol, [])
+    words += spoken
     if monitors.native is not None:
-        words += [*check_words(member, monitors.native), *_checked_by_proxy(pool, member)]
+        words += [*check_words(pool, member, monitors.native), *_checked_by_proxy(pool, member)]
         words += observing_words(monitors.native)
     if monitors.vetoing:
         words += VETOABLE
     return f"    {' '.join(words)}"
 
 
-def _check_server(pool: Pool, monitor: HealthMonitor, member: Member, number: int) -> str:
+def _check_server(pool: Pool, monitor: HealthMonitor, spoken: tuple[str, ...], member: Member, number: int) -> str:
     """Of one weight, so that a change of the member's is none of this server."""
-    words = [*_place(member, number), "weight", "1", *_state(member), *_SEND_PROXY.get(pool.protocol, [])]
-    words += [*check_words(member, monitor), *_checked_by_proxy(pool, member)]
+    words = [*_place(member, number), "weight", "1", *_state(member), *spoken]
+    words += [*check_words(pool, member, monitor), *_checked_by_proxy(pool, member)]
     return f"    {' '.join(words)}"
 
 

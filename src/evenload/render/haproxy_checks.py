@@ -2,8 +2,9 @@
 
 import hashlib
 
-from evenload.model.balancer import HealthMonitor, HttpCheck, LoadBalancer, Member
+from evenload.model.balancer import HealthMonitor, HttpCheck, LoadBalancer, Member, Pool
 from evenload.model.enums import MonitorType
+from evenload.model.tls import AlpnProtocol
 from evenload.render import quoting
 
 VETOABLE = ("agent-check", "agent-addr", "127.0.0.1", "agent-port", "1", "agent-inter", "1d")
@@ -36,12 +37,14 @@ _HELLO = _hello()
 """Any answer in TLS will do, an alert too: a server that wants a certificate of its clients, another version or a
 server name is there."""
 
+_IN_TLS = frozenset({MonitorType.HTTPS, MonitorType.TLS_HELLO})
 _SHORTEST = 1
 """Seconds between two checks where the desired state says 0: as often as we do it."""
 
 
-def render_check(load_balancer: LoadBalancer, monitor: HealthMonitor, connect: int) -> list[str]:
-    """``connect``: the backend's connect timeout in milliseconds.
+def render_check(load_balancer: LoadBalancer, pool: Pool, monitor: HealthMonitor, connect: int) -> list[str]:
+    """Where the pool's members speak TLS a TLS-HELLO monitor makes a handshake, and verifies them as their requests do.
+    ``connect``: the backend's connect timeout in milliseconds.
 
     HAProxy gives a check ``inter`` from its begin to its end where there is no ``timeout check``; with one, the
     shorter of ``inter`` and the connect timeout to connect (TLS included), and that timeout for the answer. So what
@@ -59,7 +62,7 @@ def render_check(load_balancer: LoadBalancer, monitor: HealthMonitor, connect: i
         ]
         if not exact:
             lines.append(f"    http-check expect ! hdr name-lf {_if_in_time(monitor, 'in-time')}")
-    elif monitor.type is MonitorType.TLS_HELLO:
+    elif monitor.type is MonitorType.TLS_HELLO and pool.tls is None:
         lines += ["    option tcp-check", *_timed("tcp-check", exact=exact)]
         lines += [
             f"    tcp-check send-binary {_HELLO}",
@@ -95,7 +98,9 @@ def _periods(monitor: HealthMonitor) -> str:
     return f"date(0,ms),sub(check.begun),div({1000 * timeout_of(monitor) + 1})"
 
 
-def check_words(member: Member, monitor: HealthMonitor) -> list[str]:
+def check_words(pool: Pool, member: Member, monitor: HealthMonitor) -> list[str]:
+    """HAProxy makes a check in TLS where the server speaks it, unless the check goes to another address or port: there
+    HTTP and TCP monitors are as they are called."""
     rise = quoting.number(monitor.rise, 1, 1000, "number of checks")
     fall = quoting.number(monitor.fall, 1, 1000, "number of checks")
     words = ["check", "inter", f"{_inter(monitor)}s", *_sooner(monitor), "rise", str(rise), "fall", str(fall)]
@@ -103,10 +108,16 @@ def check_words(member: Member, monitor: HealthMonitor) -> list[str]:
         words += ["addr", quoting.in_brackets(member.monitor_address)]
     if member.monitor_port is not None:
         words += ["port", str(quoting.number(member.monitor_port, 1, 65535, "port"))]
-    if monitor.type is MonitorType.HTTPS:
+    if monitor.type in _IN_TLS and pool.tls is not None:
+        words.append("check-ssl")
+    elif monitor.type is MonitorType.HTTPS:
         words += ["check-ssl", "verify", "none"]
-        if monitor.http is not None and monitor.http.domain_name is not None:
-            words += ["check-sni", quoting.host_name(monitor.http.domain_name)]
+    if pool.tls is not None and monitor.http is not None and AlpnProtocol.HTTP_2 in pool.tls.alpn:
+        # HAProxy makes no check in HTTP/2: its own fail where a member chooses that.
+        words += ["check-alpn", AlpnProtocol.HTTP_1_1.value]
+    in_tls = pool.tls is not None or monitor.type is MonitorType.HTTPS
+    if in_tls and monitor.http is not None and monitor.http.domain_name is not None:
+        words += ["check-sni", quoting.host_name(monitor.http.domain_name)]
     return words
 
 

@@ -9,8 +9,10 @@ at run time stands last in the process, wherever the next text has it. Slots lik
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
 
+from evenload.model.named_file import names_in
 from evenload.model.slot import ClearSlot, FillSlot, Slot, SlotChange, SlotKind, read_slot
 from evenload.render.former_text import former_text
 
@@ -34,6 +36,10 @@ class ServerLine:
     @property
     def checked(self) -> bool:
         return "check" in self.words
+
+    @property
+    def speaks_tls(self) -> bool:
+        return "ssl" in self.words
 
     @property
     def vetoable(self) -> bool:
@@ -160,7 +166,7 @@ def plan_difference(running: str, wanted: str) -> Difference:
     try:
         between = _servers_between(running, wanted)
         if between is not None:
-            return _plan_servers(*between, lambda: _cookie_backends(wanted))
+            return _plan_servers(*between, lambda: _cookie_backends(wanted), cache(lambda: names_in(running)))
         if without_worker(running) == without_worker(wanted):
             return Equal()
         now, then = _split_lines(running), _split_lines(wanted)
@@ -172,7 +178,9 @@ def plan_difference(running: str, wanted: str) -> Difference:
             slots = ()  # it has the same from files that are named by content
         if isinstance(slots, Reload):
             return slots
-        servers = _plan_servers(now.servers, then.servers, lambda: _cookie_backends(after))
+        servers = _plan_servers(
+            now.servers, then.servers, lambda: _cookie_backends(after), cache(lambda: names_in(running))
+        )
         if not slots or isinstance(servers, Reload):
             return servers
         return Runtime(servers.changes if isinstance(servers, Runtime) else (), slots)
@@ -210,8 +218,14 @@ def _count_equal(lines: Iterable[str], others: Iterable[str], most: int) -> int:
     return next((place for place, (line, other) in enumerate(pairs) if line != other), most)
 
 
-def _plan_servers(now: _ServerLines, then: _ServerLines, cookie_backends: Callable[[], Collection[str]]) -> Difference:
-    """From lines to lines. Raises ValueError for one that no version of ours has written."""
+def _plan_servers(
+    now: _ServerLines,
+    then: _ServerLines,
+    cookie_backends: Callable[[], Collection[str]],
+    loaded: Callable[[], Collection[str]],
+) -> Difference:
+    """From lines to lines. ``loaded``: names of the files that the process has read; it reads no others at run time.
+    Raises ValueError for a line that no version of ours has written."""
     changes: list[RuntimeChange] = []
     cookies = cookie_backends() if then.keys() - now.keys() else ()
     # Added before removed, so that a backend whose members are all exchanged is never empty.
@@ -221,6 +235,8 @@ def _plan_servers(now: _ServerLines, then: _ServerLines, cookie_backends: Callab
             continue
         server = _server_line(key[0], line)
         if standing is None:
+            if (named := names_in(line)) and not named.issubset(loaded()):
+                return Reload(f"server {server.name} needs a file that was not read")
             changes.append(AddServer(server, dynamic_cookie=server.backend in cookies))
             continue
         former = _server_line(key[0], standing)

@@ -19,7 +19,7 @@ from evenload.render.haproxy_groups import listeners_in_service
 from evenload.render.options import RenderOptions
 
 _LONGEST_AGE = 2**31 - 1
-_VERSIONS = {
+VERSIONS = {
     TlsVersion.TLS_1_0: "TLSv1.0",
     TlsVersion.TLS_1_1: "TLSv1.1",
     TlsVersion.TLS_1_2: "TLSv1.2",
@@ -44,10 +44,10 @@ def render_tls(listener: Listener, directory: str) -> str:
     if versions is None:
         raise quoting.UnsafeText("list of TLS versions")
     words = ["ssl", "crt-list", f"{directory}/{SLOTS}/{_list_name(listener)}"]
-    words += ["ssl-min-ver", _VERSIONS[versions.lowest], "ssl-max-ver", _VERSIONS[versions.highest]]
+    words += ["ssl-min-ver", VERSIONS[versions.lowest], "ssl-max-ver", VERSIONS[versions.highest]]
     ciphers = split_ciphers(tls.ciphers)
     if ciphers.others:
-        words += ["ciphers", quoting.ciphers(_strong_enough(ciphers.others, versions.lowest))]
+        words += ["ciphers", quoting.ciphers(strong_enough(ciphers.others, versions.lowest))]
     if ciphers.suites:
         words += ["ciphersuites", quoting.ciphers(ciphers.suites)]
     if shares_tickets(tls):
@@ -111,5 +111,5 @@ def _listed(owner: str, certificate: TlsSecret) -> Slot:
     return Slot(SlotKind.LISTED_CERTIFICATE, name, quoting.fingerprint(certificate.fingerprint))
 
 
-def _strong_enough(ciphers: str, lowest: TlsVersion) -> str:
+def strong_enough(ciphers: str, lowest: TlsVersion) -> str:
     return f"{ciphers}:{_ANY_STRENGTH}" if lowest in _OLD and "@SECLEVEL" not in ciphers else ciphers

@@ -115,10 +115,10 @@ def _servers(text: str) -> dict[ServerKey, ServerLine]:
 
 
 def _check_words(server: ServerLine) -> list[str]:
-    """Of its own check, without the bit for vetoes."""
+    """Of its own check and of the TLS that it is made in, without the bit for vetoes."""
     words = list(server.words)
     end = words.index(VETOABLE[0]) if server.vetoable else len(words)
-    return words[words.index("check") : end] if server.checked else []
+    return words[words.index("ssl" if server.speaks_tls else "check") : end] if server.checked else []
 
 
 def _checks(text: str) -> dict[str, list[str]]:

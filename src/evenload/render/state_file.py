@@ -82,6 +82,8 @@ def render_row(row: Row, server: ServerLine, *, stopped: bool, maintenance: bool
         "srv_fqdn": "-",
         "srv_port": port,
         "srvrecord": "-",
+        # HAProxy takes its word for it, and would speak in clear to members whose pool has come to speak TLS.
+        "srv_use_ssl": str(int(server.speaks_tls)),
         "srv_check_addr": "-",
         "srv_agent_addr": "-",
     }

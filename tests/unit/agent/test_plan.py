@@ -44,6 +44,7 @@ from evenload.model.balancer import HttpCheck
 from evenload.model.desired import Change, Desired, Gone
 from evenload.model.errors import Hopeless
 from evenload.model.observed import HaproxyObserved, Observed, ServerState
+from evenload.model.tls import PoolTls
 from evenload.payloads.documents import load_desired
 from evenload.render.options import RenderOptions
 
@@ -179,6 +180,18 @@ def test_a_server_that_somebody_deleted_needs_a_reload() -> None:
     assert observed.haproxy.process is not None
     planned = plan(make_desired(), with_process(observed, servers={}), OPTIONS)
     assert planned.change is Change.RELOAD
+
+
+def test_a_server_that_somebody_lets_speak_in_clear_needs_a_reload() -> None:
+    plain = make_desired()
+    secure = replace(plain, pools=tuple(replace(pool, tls=PoolTls()) for pool in plain.pools))
+    observed = settled(secure)
+    assert observed.haproxy.process is not None
+    servers = observed.haproxy.process.servers
+    assert servers is not None
+    assert plan(secure, observed, OPTIONS).change is Change.RELOAD
+    observed = with_process(observed, servers={key: replace(each, tls=True) for key, each in servers.items()})
+    assert plan(secure, observed, OPTIONS).change is Change.NOTHING
 
 
 def test_a_removed_server_is_deleted_when_idle_and_cut_when_overdue() -> None:

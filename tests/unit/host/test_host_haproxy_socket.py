@@ -25,15 +25,16 @@ STATISTICS = (
     "app,BACKEND,0,0,0,0,200,0,0,0,0,0,,DOWN,,,,,,,,,,\n"
 )
 STATES = (
-    "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_check_state srv_port\n"
-    "5 app 1 up 10.0.0.1 2 0 1 6 80\n"
-    "5 app 1 down 10.0.0.1 0 0 1 6 80\n"
-    "5 app 1 checking 10.0.0.1 2 0 1 7 80\n"
-    "5 app 1 unchecked ::1 2 0 256 0 80\n"
-    "5 app 1 told_down 10.0.0.1 0 0 1 0 80\n"
-    "5 app 1 maintenance 10.0.0.1 0 1 1 0 80\n"
-    "5 app 1 disabled 10.0.0.1 0 5 1 14 80\n"
-    "5 app 1 once_disabled 10.0.0.1 2 4 1 6 80\n"
+    "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_check_state srv_port"
+    " srv_use_ssl\n"
+    "5 app 1 up 10.0.0.1 2 0 1 6 80 1\n"
+    "5 app 1 down 10.0.0.1 0 0 1 6 80 0\n"
+    "5 app 1 checking 10.0.0.1 2 0 1 7 80 0\n"
+    "5 app 1 unchecked ::1 2 0 256 0 80 0\n"
+    "5 app 1 told_down 10.0.0.1 0 0 1 0 80 0\n"
+    "5 app 1 maintenance 10.0.0.1 0 1 1 0 80 0\n"
+    "5 app 1 disabled 10.0.0.1 0 5 1 14 80 0\n"
+    "5 app 1 once_disabled 10.0.0.1 2 4 1 6 80 0\n"
 )
 
 
@@ -78,6 +79,7 @@ def test_servers() -> None:
         "disabled": (True, False),
         "once_disabled": (False, True),
     }
+    assert [name for name, state in servers.items() if state.tls] == ["up"]
 
 
 @pytest.mark.parametrize("answer", ["", "Unknown command", "1\n# be_name srv_name\napp m1\n", "# be_name\napp m1 m2\n"])

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from tests.fakes.tls import some_authorities
 from tests.unit.render.desired_for_render import (
     FURTHER_MONITOR,
     HTTP_MONITOR,
@@ -17,6 +18,7 @@ from tests.unit.render.desired_for_render import (
 from evenload.model.balancer import HealthMonitor, Member, SessionPersistence
 from evenload.model.desired import Desired
 from evenload.model.enums import PersistenceType
+from evenload.model.tls import PoolTls
 from evenload.render.haproxy_text import (
     AddServer,
     Equal,
@@ -34,6 +36,19 @@ BEFORE = make_desired(member("one"), member("two", last=12), monitor=MONITOR)
 
 def difference(before: Desired, after: Desired) -> object:
     return plan_difference(text_of(before, worker=3), text_of(after, worker=7))
+
+
+def test_a_server_comes_at_run_time_where_the_files_that_it_names_were_read() -> None:
+    pools = tuple(replace(pool, tls=PoolTls(authorities=some_authorities())) for pool in BEFORE.pools)
+    secure = replace(BEFORE, pools=pools)
+    empty, one, both = (replace(secure, members=secure.members[:count]) for count in range(3))
+    assert difference(empty, one) == Reload("server one needs a file that was not read")
+    found = difference(one, both)
+    assert isinstance(found, Runtime)
+    [added] = found.changes
+    assert isinstance(added, AddServer)
+    assert added.server.speaks_tls
+    assert isinstance(difference(BEFORE, secure), Reload)
 
 
 def test_the_worker_does_not_count() -> None:

@@ -8,6 +8,7 @@ from tests.unit.render.desired_for_render import FURTHER_MONITOR, MONITOR, PING_
 from evenload.model.balancer import HealthMonitor
 from evenload.model.desired import Desired
 from evenload.model.enums import ListenerProtocol
+from evenload.model.tls import PoolTls
 from evenload.render.server_states import render_server_states
 from evenload.render.state_file import Row, parse_server_states
 
@@ -40,6 +41,18 @@ def test_a_member_that_is_down_stays_down_with_the_weight_of_the_desired_state()
 def test_a_member_that_is_up_keeps_its_distance_from_going_down() -> None:
     [row] = kept(UP, CHECKED)
     assert (row["srv_op_state"], row["srv_check_health"]) == ("2", "4")
+
+
+def test_members_are_spoken_to_as_the_next_text_says_whatever_was_spoken_before() -> None:
+    secure = replace(CHECKED, pools=tuple(replace(pool, tls=PoolTls()) for pool in CHECKED.pools))
+    for row, running, wanted, state in (
+        (UP, CHECKED, secure, "1"),
+        (DOWN, CHECKED, secure, "1"),
+        (UP, CHECKED, CHECKED, "0"),
+        (UP.replace(" - 0 0 - ", " - 1 0 - "), secure, CHECKED, "0"),
+    ):
+        answer = render_server_states(f"1\n{HEADER}\n{row}\n", text_of(running), text_of(wanted)).text
+        assert [each["srv_use_ssl"] for each in parse_server_states(answer)] == [state]
 
 
 def test_health_fits_the_new_numbers_of_checks() -> None:
