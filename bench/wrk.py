@@ -46,10 +46,14 @@ class Run:
 
 
 @contextmanager
-def loading(room: Room, url: str, *, seconds: int, close: bool) -> Iterator[Run]:
-    """``close``: a new connection for each request, instead of kept ones."""
+def loading(
+    room: Room, url: str, *, seconds: int, close: bool, connections: int = CONNECTIONS, host: str | None = None
+) -> Iterator[Run]:
+    """``close``: a new connection for each request, instead of kept ones. ``host``: the name that is asked for, where
+    it is not the URL's."""
     header = ["-H", "Connection: close"] if close else []
-    words = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(_SCRIPT), *header, url]
+    header += [] if host is None else ["-H", f"Host: {host}"]
+    words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(_SCRIPT), *header, url]
     process = subprocess.Popen(
         ["ip", "netns", "exec", room.client_namespace, *words],
         stdin=subprocess.DEVNULL,
