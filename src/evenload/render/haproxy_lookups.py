@@ -96,9 +96,10 @@ def render_lookups(
     file = NamedFile(SecretBytes("".join(lines).encode()))
     slot = Slot(SlotKind.MAP, f"{quoting.identifier(owner)}.policies", file.name)
     path = f"{directory}/{slot.name}"
-    searches = [f"    http-request set-var(txn.rank) int({NONE})"]
+    compared = len(index.groups) > 1 or index.groups[0].levels[-1].several
+    searches = [f"    http-request set-var(txn.rank) int({NONE})"] if compared else []
     for group in index.groups:
-        searches += _search(group, sources, path)
+        searches += _search(group, sources, path, "txn.rank,ifgt" if compared else "txn.rank")
     target = f"%[var(txn.rank),mod({RESULTS}),concat({_RESULT}),map_str({path})]"
     ways = {number % _WAYS for number in texts}
     its_way = f"var(txn.rank),mod({_WAYS}) -m int"
@@ -112,15 +113,16 @@ def render_lookups(
         searches=tuple(searches),
         refusals=("    http-request deny deny_status 403 if { var(txn.rank) -m int 0 }",) if refuses else (),
         redirects=tuple(redirects),
-        choices=(f"    use_backend {target} if {{ var(txn.rank) -m int lt {NONE} }}",) if 0 in ways else (),
+        # Where nothing was found it names no backend, and the default one is taken.
+        choices=(f"    use_backend {target}",) if 0 in ways else (),
         slots=(slot,),
         files=(file,),
     )
 
 
-def _search(group: Group, sources: Sources, path: str) -> list[str]:
-    """One line where each level has one text. Of several texts each is tried by an ACL that never matches: HAProxy then
-    goes on to the next one, and the lowest rank is kept."""
+def _search(group: Group, sources: Sources, path: str, rank: str) -> list[str]:
+    """``rank``: the variable that is set. One line where each level has one text. Of several texts each is tried by an
+    ACL that never matches: HAProxy then goes on to the next one, and the lowest rank is kept."""
     *ways, last = group.levels
     place = f"str({group.state})"
     for level in ways:
@@ -128,7 +130,7 @@ def _search(group: Group, sources: Sources, path: str) -> list[str]:
     condition = render_condition(group.conditions)
     if not last.several:
         place += f",concat({last.sign},{name_variable(last, sources)}),map_{_tree(last)}({path}),add(0)"  # a number
-        search = f"    http-request set-var(txn.rank,ifgt) {place}"
+        search = f"    http-request set-var({rank}) {place}"
         return [f"{search} if {condition}" if condition else search]
     lines = []
     state = str(group.state)

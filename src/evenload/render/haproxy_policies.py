@@ -81,7 +81,7 @@ def _condition_of(each: Tried, *, looked_up: bool) -> str:
     condition = render_condition(each.policy.rules)
     if not looked_up or each.policy.policy.action is PolicyAction.REJECT:
         return condition
-    return f"{{ var(txn.rank) -m int ge {each.bound} }} {condition}"
+    return f"!{{ var(txn.rank) -m int lt {each.bound} }} {condition}"  # also where nothing was found
 
 
 def _location_of(policy: L7Policy) -> str:

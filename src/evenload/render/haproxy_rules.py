@@ -33,6 +33,7 @@ _HOST = (
     "    http-request set-var(txn.host_only) var(txn.host),host_only",
 )
 """Looked up once for however many rules: a thousand of them look at one request."""
+_HOST_ONLY = "    http-request set-var(txn.host_only) req.hdr(host),lower,host_only"
 _FILE_TYPE = (
     "    http-request set-var(txn.file) path,field(-1,/)",
     "    http-request set-var(txn.type) var(txn.file),field(-1,.) if { var(txn.file) -m sub . }",
@@ -68,7 +69,9 @@ def render_variables(rules: Iterable[L7Rule], levels: Iterable[Level], sources: 
         if name in headers:
             yield f"    http-request set-var({variable}) req.fhdr({name})"
     if RuleType.HOST_NAME in types:
-        yield from _HOST
+        tried = any(rule.type is RuleType.HOST_NAME for rule in rules)
+        begins = any(level.type is RuleType.HOST_NAME and level.beginning for level in levels)
+        yield from _HOST if tried or begins else (_HOST_ONLY,)
     if RuleType.FILE_TYPE in types:
         yield from _FILE_TYPE
     if any(level.type is RuleType.PATH for level in levels):

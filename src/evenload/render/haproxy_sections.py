@@ -129,6 +129,7 @@ def render_frontend(
     if listener.timeout_tcp_inspect:
         lines.append(f"    tcp-request inspect-delay {milliseconds(listener.timeout_tcp_inspect)}")
     if http:
+        lines += _refusals(listener, policies)
         # Before any rule looks at them: nobody has a use for what a client says of its own certificate.
         lines += render_client_headers(listener)
     lines += policies.requests
@@ -139,6 +140,21 @@ def render_frontend(
     backend = backends.get(listener.default_pool_id or "")
     if backend is not None:
         lines.append(f"    default_backend {backend}")
+    return lines
+
+
+def _refusals(listener: Listener, policies: PolicyLines) -> list[str]:
+    """What HAProxy 2.6 hands to members though they may read it in another way: a body in chunks in HTTP/1.0, which has
+    none, and a host with the beginning of a path in it, which HTTP/2 can have. Where requests are judged or told of
+    their client, no member is asked to change to what passes by all that: HTTP/2, or a tunnel behind CONNECT."""
+    chunks = "{ req.ver 1.0 } { req.fhdr(transfer-encoding) -m found }"
+    path = "{ req.ver 2.0 } { req.hdr(host) -m reg '[/?#@]' }"
+    lines = [f"    http-request deny deny_status 400 if {chunks} || {path}"]
+    if policies.requests or policies.choices or listener.insert_headers:
+        lines += [
+            "    http-request deny deny_status 405 if METH_CONNECT",
+            "    http-request del-header Upgrade if { req.hdr(upgrade) -i -m str h2c }",
+        ]
     return lines
 
 
