@@ -124,7 +124,7 @@ class Launcher:
             living = self._workers.living(load_balancer_id)
             started = next((each for each in living if each.number == worker), None)
             if started is None:
-                raise HostError(f"HAProxy started and ended at once: {_alerts(ended)}")
+                raise HostError(f"HAProxy started and ended at once: {alerts_of(ended)}")
         except BaseException:
             haproxy_process.abandon(launch.process)
             self.forget(load_balancer_id, worker)
@@ -183,15 +183,24 @@ def _count_certificates(section: str) -> int:
     return section.count(" crt-list ") * len(certificates)
 
 
-def _alerts(ended: Ended) -> str:
-    """HAProxy's own words about why, without its process ids; warnings are left out where there are alerts."""
-    alerts = [match[1] for line in ended.output.splitlines() if (match := _ALERT.match(line))]
+def alerts_of(ended: Ended) -> str:
+    """HAProxy's own words about why, without its process ids; warnings are left out where there are alerts. Some of
+    3.0's take several lines."""
+    alerts: list[str] = []
+    inside = False
+    for line in ended.output.splitlines():
+        match = _ALERT.match(line)
+        inside = match is not None or (inside and not line.startswith("["))
+        if match is not None:
+            alerts.append(match[1].strip())
+        elif inside and line.strip():
+            alerts[-1] += f" {line.strip()}"
     return "; ".join(alerts) or ended.output.strip() or f"it ended with {ended.code} and said nothing"
 
 
 def _start_failure(ended: Ended) -> HostError:
     """A configuration stays wrong however often it is tried; an address that is not there yet may come."""
-    alerts = _alerts(ended)
+    alerts = alerts_of(ended)
     if any(line.startswith("config : ") for line in alerts.split("; ")):
         return InvalidConfiguration(f"HAProxy refuses the configuration: {alerts}")
     return HostError(f"HAProxy does not start: {alerts}")

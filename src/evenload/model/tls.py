@@ -3,6 +3,7 @@ ciphers, the protocols within, and HSTS."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -50,11 +51,14 @@ SUITES_OF_TLS_1_3 = frozenset(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsSecret:
     """What TLS needs of a store: a certificate with its chain and key, authorities, revocations. ``reference``: as the
-    caller wrote it; ``id`` and ``fingerprint``: of the secret, as ``SecretReference`` has them."""
+    caller wrote it; ``id`` and ``fingerprint``: of the secret, as ``SecretReference`` has them. ``subject`` and
+    ``not_after``: of a certificate, for people; None where nobody has looked yet."""
 
     reference: str
     id: str
     fingerprint: str
+    subject: str | None = None
+    not_after: datetime | None = None
 
     @property
     def secret(self) -> SecretReference:
@@ -115,13 +119,13 @@ class PoolTls:
 AnyTls = TypeVar("AnyTls", ListenerTls, PoolTls)
 
 
-def with_content(tls: AnyTls, fresh: Mapping[SecretReference, str]) -> AnyTls:
-    """``fresh``: the fingerprints of what is stored now, by what was used so far."""
+def with_content(tls: AnyTls, fresh: Mapping[SecretReference, TlsSecret]) -> AnyTls:
+    """``fresh``: what is stored now, by what was used so far. References stay as they were written."""
 
     def renewed(value: Any) -> Any:
         match value:
             case TlsSecret():
-                return replace(value, fingerprint=fresh.get(value.secret, value.fingerprint))
+                return replace(fresh.get(value.secret, value), reference=value.reference)
             case tuple():
                 return tuple(map(renewed, value))
             case _:

@@ -75,6 +75,7 @@ class Reading:
         self._now = context.now()
         self._project_id = project_id
         self._read: dict[tuple[SecretUse, str], TlsSecret] = {}
+        self._facts: dict[tuple[SecretUse, str], dict[str, Any]] = {}
         self._faults: list[UnusableSecret] = []
 
     def bundle(self, field: str, reference: str | None) -> TlsSecret | None:
@@ -83,6 +84,7 @@ class Reading:
         def read(reference: str) -> SecretBytes:
             found = self._store.bundle(reference, self._project_id)
             _require_current(found, self._now)
+            self._facts[SecretUse.BUNDLE, reference] = facts_of(found)
             return found.content
 
         return self._secret(SecretUse.BUNDLE, field, reference, read)
@@ -139,8 +141,14 @@ class Reading:
             except StoreUnavailable as error:
                 raise SecretsUnavailable(f"{reference} cannot be read: {error}", field=field) from error
             named = UsedPlace(use=use, project_id=self._project_id, place=place_of(reference)).reference(content)
-            self._read[key] = TlsSecret(reference=reference, id=named.id, fingerprint=named.fingerprint)
+            made = TlsSecret(reference=reference, id=named.id, fingerprint=named.fingerprint)
+            self._read[key] = replace(made, **self._facts.get(key, {}))
         return self._read[key]
+
+
+def facts_of(bundle: Bundle) -> dict[str, Any]:
+    """What a ``TlsSecret`` says of it to people."""
+    return {"subject": bundle.leaf.subject, "not_after": bundle.leaf.not_after}
 
 
 def _require_current(bundle: Bundle, now: datetime) -> None:

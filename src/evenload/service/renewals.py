@@ -23,6 +23,7 @@ from evenload.model.tls import TlsSecret, with_content
 from evenload.model.tree import Tree
 from evenload.service.context import Context
 from evenload.service.lbaas_v1 import totals
+from evenload.service.listener_tls import facts_of
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,7 @@ AT_ONCE = 50
 SOON = timedelta(days=14)
 _TELL_AGAIN_AFTER = timedelta(days=1)
 _GOOD = "good"
-_EXPIRED = "certificate has expired"
+_SOON = "certificate expires soon"
 
 Found = Bundle | Authorities | Revocations
 
@@ -75,13 +76,13 @@ class Renewals:
         while self._trees and len(self._uses) < AT_ONCE:
             self._uses += self._uses_of(self._trees.pop())
         looked_at, self._uses = self._uses[:AT_ONCE], self._uses[AT_ONCE:]
-        changed: defaultdict[str, dict[SecretReference, str]] = defaultdict(dict)
+        changed: defaultdict[str, dict[SecretReference, TlsSecret]] = defaultdict(dict)
         for use in looked_at:
-            fingerprint = self._look(use)
-            if fingerprint is not None and fingerprint != use.secret.fingerprint:
-                changed[use.load_balancer_id][use.secret.secret] = fingerprint
-        for load_balancer_id, fresh in changed.items():
-            self._renew(load_balancer_id, fresh)
+            fresh = self._look(use)
+            if fresh is not None and fresh != use.secret:
+                changed[use.load_balancer_id][use.secret.secret] = fresh
+        for load_balancer_id, each in changed.items():
+            self._renew(load_balancer_id, each)
 
     def _uses_of(self, load_balancer_id: str) -> list[_Use]:
         with self._context.uow.read() as transaction:
@@ -89,9 +90,9 @@ class Renewals:
         secrets = () if tree is None else (each for record in _with_tls(tree) for each in _secrets_of(record))
         return [_Use(load_balancer_id, each) for each in {each.secret: each for each in secrets}.values()]
 
-    def _look(self, use: _Use) -> str | None:
-        """The fingerprint of what is stored now; None where nothing is that could be used. An expired certificate is
-        no better than the one that is there."""
+    def _look(self, use: _Use) -> TlsSecret | None:
+        """With what is stored now; None where nothing is that could be used. What has expired is no better than what
+        is there."""
         try:
             found = self._read(use.secret)
         except UnusableSecret as error:
@@ -104,7 +105,10 @@ class Renewals:
             return None
         judgement = judge(found, self._context.now())
         self._tell(use, judgement)
-        return None if judgement.word == _EXPIRED else found.content.fingerprint()
+        if judgement.word not in (_GOOD, _SOON):
+            return None
+        fresh = replace(use.secret, fingerprint=found.content.fingerprint())
+        return replace(fresh, **facts_of(found)) if isinstance(found, Bundle) else fresh
 
     def _read(self, secret: TlsSecret) -> Found | None:
         place = read_used_place(secret.id)
@@ -133,7 +137,7 @@ class Renewals:
         else:
             log.warning(judgement.word, **named)
 
-    def _renew(self, load_balancer_id: str, fresh: Mapping[SecretReference, str]) -> None:
+    def _renew(self, load_balancer_id: str, fresh: Mapping[SecretReference, TlsSecret]) -> None:
         def work(transaction: Transaction) -> Sequence[str]:
             before = transaction.tree(load_balancer_id)
             if before is None or before.load_balancer.deleting:
@@ -149,7 +153,8 @@ class Renewals:
             return changed
 
         changed = self._context.uow.write(work)
-        if changed:
+        other = any(each.fingerprint != former.fingerprint for former, each in fresh.items())
+        if changed and other:
             log.info("secrets have another content now", load_balancer=load_balancer_id, users=list(changed))
 
 
@@ -159,8 +164,8 @@ def judge(found: Found, now: datetime) -> Judgement:
         case Bundle(leaf=leaf):
             details = (("subject", leaf.subject), ("not_after", f"{leaf.not_after:%Y-%m-%d %H:%M:%S} UTC"))
             if leaf.not_after < now:
-                return Judgement(_EXPIRED, details)
-            return Judgement("certificate expires soon" if leaf.not_after < now + SOON else _GOOD, details)
+                return Judgement("certificate has expired", details)
+            return Judgement(_SOON if leaf.not_after < now + SOON else _GOOD, details)
         case Authorities(certificates=certificates):
             past = next((each for each in certificates if each.not_after < now), None)
             if past is not None:
@@ -185,7 +190,7 @@ def _secrets_of(record: TlsRecord) -> tuple[TlsSecret, ...]:
     return () if tls is None else tls.secrets
 
 
-def _renewed(record: TlsRecord, fresh: Mapping[SecretReference, str]) -> TlsRecord:
+def _renewed(record: TlsRecord, fresh: Mapping[SecretReference, TlsSecret]) -> TlsRecord:
     item = record.item
     if item.tls is None:
         return record

@@ -179,7 +179,7 @@ def test_a_change_of_one_attribute_leaves_the_others(secured: Secured) -> None:
         "name": "x",
     }.items():
         changed = secured.change(made, **{name: value})
-        moved = within(changed, {"updated_at": None, "provisioning_status": None})
+        moved = within(changed, {"updated_at": None, "provisioning_status": None, "tls_certificates": None})
         assert changed == {**made, name: value, **moved}
         made = changed
 
@@ -465,3 +465,12 @@ def test_filters_by_what_is_asked_of_clients(secured: Secured, judging: dict[str
     ):
         assert secured.world.get(LISTENERS, query_string=query)["listeners"] == found, query
     secured.world.call("GET", LISTENERS, query_string="client_authentication=SOMETIMES", expect=400)
+
+
+def test_a_listener_shows_when_its_certificates_expire(secured: Secured) -> None:
+    shown = secured.listener(sni_container_refs=[secured.other, secured.web])["tls_certificates"]
+    assert [each["reference"] for each in shown] == [secured.web, secured.other]
+    assert shown[1]["subject"] == "CN=other.example.com"
+    until = make("other.example.com").certificate.not_valid_after_utc
+    assert shown[1]["not_after"] == until.replace(tzinfo=None).isoformat()
+    assert secured.world.listener(secured.balancer, 80)["tls_certificates"] == []

@@ -25,6 +25,7 @@ from evenload.secrets.keyring import KeyRing, new_key
 from evenload.secrets.parsing import parse_authorities, parse_revocations
 from evenload.secrets.reading import StoredCertificates
 from evenload.secrets.vault import Vault
+from evenload.service.listener_tls import facts_of
 from evenload.service.renewals import AT_ONCE, EVERY, SOON, Renewals, judge
 
 PROJECT = "project-1"
@@ -80,15 +81,17 @@ class Shop:
     def used(self, kind: PlaceKind, identifier: str, use: SecretUse = SecretUse.BUNDLE) -> TlsSecret:
         place = UsedPlace(use=use, project_id=PROJECT, place=Place(kind, identifier))
         reference = f"https://store.example/v1/{place.place}"
+        facts: dict[str, Any] = {}
         match use:
             case SecretUse.BUNDLE:
-                content = self.certificates.bundle(reference, PROJECT).content
+                found = self.certificates.bundle(reference, PROJECT)
+                content, facts = found.content, facts_of(found)
             case SecretUse.AUTHORITIES:
                 content = self.certificates.authorities(reference, PROJECT).content
             case SecretUse.REVOCATIONS:
                 content = self.certificates.revocations(reference, PROJECT).content
         secret = place.reference(content)
-        return TlsSecret(reference=reference, id=secret.id, fingerprint=secret.fingerprint)
+        return TlsSecret(reference=reference, id=secret.id, fingerprint=secret.fingerprint, **facts)
 
     def serve(self, *sni: TlsSecret, **tls: Any) -> str:
         """The listener's id; all is in force."""
@@ -150,6 +153,17 @@ def test_content_exchanged_in_the_store_comes_into_force(shop: Shop) -> None:
     shop.world.settle()
     assert shop.told() == []
     assert shop.status(listener) is ProvisioningStatus.ACTIVE
+
+
+def test_what_nobody_has_looked_at_yet_is_looked_at(shop: Shop) -> None:
+    """As an earlier version has left it."""
+    used = shop.used(PlaceKind.CONTAINER, shop.container(make("www.example", days=100)))
+    listener = shop.serve(replace(used, subject=None, not_after=None))
+    assert shop.told() == []
+    tls = shop.world.listeners.get(listener).record.item.tls
+    assert tls is not None
+    assert tls.sni == (used,)
+    assert (used.subject, used.not_after) == ("CN=www.example", NOW + timedelta(days=100))
 
 
 def test_what_was_deleted_or_has_expired_is_told_once_a_day_and_changes_nothing(shop: Shop) -> None:

@@ -66,6 +66,10 @@ _SHOWN: Mapping[Kind, Mapping[str, JsonSchema]] = {
         "l7policies": REFERENCES,
         "insert_headers": {"type": "object", "additionalProperties": {"enum": ["true", "false"]}},
         "allowed_cidrs": nullable({"type": "array", "items": TEXT}),
+        "tls_certificates": {
+            "type": "array",
+            "items": closed({"reference": TEXT, "subject": _OPTIONAL_TEXT, "not_after": _OPTIONAL_TEXT}),
+        },
     },
     Kind.POOL: {
         "session_persistence": nullable(

@@ -110,6 +110,15 @@ def _wire_of_tls(value: Any) -> Any:
     return [_wire_of_tls(each) for each in value] if isinstance(value, tuple) else _wire(value)
 
 
+def _certificates(view: AnyView) -> list[Json]:
+    """The default one first; of one that nobody has looked at yet nothing is known."""
+    tls: ListenerTls | None = view.record.item.tls  # type: ignore[attr-defined]
+    return [
+        {"reference": each.reference, "subject": each.subject, "not_after": moment(each.not_after)}
+        for each in (() if tls is None else tls.certificates)
+    ]
+
+
 def _insert_headers(view: AnyView) -> Json:
     listener = view.record.item
     on = {header.value: "true" for header in listener.insert_headers}  # type: ignore[attr-defined]
@@ -173,6 +182,7 @@ _BY_HAND: Mapping[Kind, Mapping[str, _Reader]] = {
         "client_ca_tls_container_ref": _of_tls("client_authorities", None),
         "client_authentication": _of_tls("client_authentication", ClientAuthentication.NONE.value),
         "client_crl_container_ref": _of_tls("client_revocations", None),
+        "tls_certificates": _certificates,
     },
     Kind.POOL: {
         "session_persistence": _session_persistence,
