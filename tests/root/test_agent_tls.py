@@ -6,18 +6,21 @@ import ssl
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from demo.traffic import FAILURES, Client
 from tests.certificates import make_bundle
-from tests.fakes.tls import a_certificate, a_tls
+from tests.fakes.tls import a_certificate, a_tls, some_authorities, some_revocations
 from tests.root.agent_stage import VIP, Stage, staged
 from tests.root.lab import Lab
+from tests.unit.secrets.authority import Identity, make, revocations
 from tests.waiting import NET, eventually
 
 from evenload.model.desired import Change, Desired, Outcome
 from evenload.model.enums import ListenerProtocol
 from evenload.model.secret import SecretBytes
+from evenload.model.tls import ClientAuthentication, PoolTls
 
 pytestmark = pytest.mark.root
 
@@ -37,11 +40,17 @@ def secure(stage: Stage, generation: int, content: bytes, *, ciphers: str = "ALL
     return replace(stage.put(generation, listeners=(listener,)), secrets=(certificate.secret,))
 
 
-def shown(stage: Stage) -> str | None:
-    """The certificate that a client gets, in PEM, by a connection that is also answered; None where it fails."""
+def shown(stage: Stage, by: Identity | None = None) -> str | None:
+    """The certificate that a client gets, in PEM, by a connection that is also answered; None where it fails. ``by``:
+    what the client shows of itself."""
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
     client.verify_mode = ssl.CERT_NONE
+    if by is not None:
+        file = stage.settings.state_dir / f"client-{by.certificate.serial_number}"
+        file.write_bytes(by.pem + by.key_pem())
+        client.load_cert_chain(file)
+        file.unlink()
     try:
         plain = Client(stage.client).open(VIP, 443, timeout=NET)
         with client.wrap_socket(plain.sock) as connection:
@@ -83,6 +92,50 @@ def test_keys_come_change_survive_a_death_without_the_server_and_go(stage: Stage
     assert shown(stage) is None
     assert stage.answers()
     assert keys[1] not in named_files(stage)
+
+
+def test_who_judges_clients_and_members_comes_changes_survives_a_death_without_the_server_and_goes(
+    stage: Stage,
+) -> None:
+    now = datetime.now(UTC)
+    root = make("Root", authority=True, now=now)
+    one, other = (make(name, root, now=now) for name in ("one", "other"))
+    server = make_bundle("www.example")
+    lists = revocations(root, now=now), revocations(root, one.certificate.serial_number, now=now)
+
+    def judging(generation: int, revoked: bytes) -> Desired:
+        document = secure(stage, generation, server)
+        authorities, revocations = some_authorities(root.pem), some_revocations(revoked)
+        stage.server.contents[authorities.id] = SecretBytes(root.pem)
+        stage.server.contents[revocations.id] = SecretBytes(revoked)
+        [listener], [pool] = document.listeners, document.pools
+        assert listener.tls is not None
+        judged = replace(
+            listener.tls,
+            client_authentication=ClientAuthentication.MANDATORY,
+            client_authorities=authorities,
+            client_revocations=revocations,
+        )
+        verified = PoolTls(authorities=authorities, revocations=revocations)
+        secrets = dict.fromkeys(each.secret for each in (*judged.secrets, *verified.secrets))
+        idle = replace(pool, id="idle", tls=verified)
+        document = replace(document, listeners=(replace(listener, tls=judged),), pools=(pool, idle))
+        return replace(document, secrets=tuple(secrets))
+
+    assert stage.apply(judging(1, lists[0])).change is Change.START
+    assert [shown(stage, client) is not None for client in (None, one, other)] == [False, True, True]
+    assert stage.apply(judging(2, lists[1])).change is Change.RELOAD
+    assert [shown(stage, client) is not None for client in (None, one, other)] == [False, False, True]
+    former, present = (SecretBytes(each).fingerprint() for each in lists)
+    assert present in named_files(stage)
+    stage.server.away = True
+    os.kill(stage.pid(), signal.SIGKILL)
+    assert eventually(lambda: shown(stage, other) is not None)
+    assert shown(stage, one) is None
+    stage.server.away = False
+    for generation in (3, 4):  # a reload leaves what the former process works by to the next round
+        stage.apply(stage.put(generation))
+    assert not {former, present} & named_files(stage).keys()
 
 
 def test_a_key_that_does_not_fit_is_told_by_its_place_and_the_former_one_serves_on(stage: Stage) -> None:
