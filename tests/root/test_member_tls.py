@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from tests.certificates import make_bundle
@@ -341,6 +341,73 @@ def test_a_websocket_passes_tls_on_both_sides(stage: Stage) -> None:
                 ):
                     sender.sendall(sent)
                     assert receiver.makefile("rb").read(len(sent)) == sent
+
+
+SETTINGS, HEADERS, DATA = 4, 1, 0
+END_STREAM, END_HEADERS = 1, 4
+
+
+def frame(kind: int, flags: int, payload: bytes = b"", stream: int = 1) -> bytes:
+    """RFC 9113, 4.1."""
+    return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload
+
+
+def field(name: bytes, value: bytes) -> bytes:
+    """RFC 7541, 6.2.2: a literal that is not indexed."""
+    return bytes([0, len(name)]) + name + bytes([len(value)]) + value
+
+
+def stream_in(taken: IO[bytes]) -> list[tuple[int, bytes]]:
+    """Kinds and payloads of the first stream's frames, to its end."""
+    found = []
+    while head := taken.read(9):
+        payload = taken.read(int.from_bytes(head[:3]))
+        if int.from_bytes(head[5:]) == 1 and head[3] in (HEADERS, DATA):
+            found.append((head[3], payload))
+            if head[4] & END_STREAM:
+                return found
+    raise AssertionError(f"the stream ended too early: {found}")
+
+
+def test_grpc_passes_tls_on_both_sides_with_its_trailers(stage: Stage) -> None:
+    secure = replace(
+        a_listener("app", 443),
+        protocol=ListenerProtocol.TERMINATED_HTTPS,
+        tls=a_tls(certificate=a_certificate("server", bundle(NAME))),
+    )
+    client = ssl.create_default_context()
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    client.set_alpn_protocols(["h2"])
+    context = serving(stage, site().good)
+    context.set_alpn_protocols(["h2"])
+    opening = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    kind, message = field(b"content-type", b"application/grpc"), b"\0\0\0\0\x02hi"
+    asked = b"\x83\x87\x84\x41" + bytes([len(NAME)]) + NAME.encode() + kind + field(b"te", b"trailers")
+    with stage.open(MEMBERS[0]) as listening:
+        listening.bind((MEMBERS[0], 8080))
+        listening.listen()
+        listening.settimeout(NET)
+        serve(stage, desired(member(1), listeners=[secure], pool={"tls": replace(site().tls, alpn=H2[:1])}))
+        with stage.connect(443) as raw, client.wrap_socket(raw, server_hostname=NAME) as asking:
+            request = frame(HEADERS, END_HEADERS, asked) + frame(DATA, END_STREAM, message)
+            asking.sendall(opening + frame(SETTINGS, 0, stream=0) + request)
+            taken, _ = listening.accept()
+            taken.settimeout(NET)
+            with context.wrap_socket(taken, server_side=True) as connection:
+                with connection.makefile("rb") as beginning:
+                    assert beginning.read(len(opening)) == opening
+                    connection.sendall(frame(SETTINGS, 0, stream=0))
+                    assert b"".join(payload for kind_, payload in stream_in(beginning) if kind_ == DATA) == message
+                connection.sendall(
+                    frame(HEADERS, END_HEADERS, b"\x88" + kind)
+                    + frame(DATA, 0, message)
+                    + frame(HEADERS, END_HEADERS | END_STREAM, field(b"grpc-status", b"0"))
+                )
+                with asking.makefile("rb") as answer:
+                    first, *between, last = stream_in(answer)
+    assert first[0] == last[0] == HEADERS
+    assert b"".join(payload for _, payload in between) == message
+    assert b"grpc-status\x010" in last[1]
 
 
 def head_of(connection: socket.socket) -> bytes:
