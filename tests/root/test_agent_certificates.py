@@ -5,6 +5,7 @@ import signal
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from demo.traffic import FAILURES, Client
@@ -12,6 +13,7 @@ from tests.certificates import make_bundle
 from tests.fakes.tls import a_certificate, a_tls
 from tests.root.agent_stage import ATTEMPT, VIP, Stage, staged
 from tests.root.lab import Lab
+from tests.unit.secrets.authority import make
 from tests.waiting import Repeating, eventually, grows
 
 from evenload.agent.apply import perform
@@ -215,3 +217,19 @@ def test_one_that_is_too_long_for_a_command_comes_by_a_reload(stage: Stage) -> N
     assert shake(stage) == certificate_of(long.partition(chain)[0])
     assert stage.apply(secure(stage, 3, default)).change is Change.RUNTIME
     assert shake(stage) == certificate_of(default)
+
+
+def test_an_expired_certificate_is_served_and_exchanged_like_any_other(stage: Stage) -> None:
+    """The API takes none; but each becomes one some day."""
+    good = make_bundle("www.example")
+    past = make("www.example", now=datetime.now(UTC) - timedelta(days=40), days=10)
+    expired = past.pem + past.key_pem()
+    stage.apply(secure(stage, 1, expired))
+    assert shake(stage) == certificate_of(expired)
+    restarted(stage)
+    assert shake(stage) == certificate_of(expired)
+    pid = stage.pid()
+    for generation, bundle in ((2, good), (3, expired)):
+        assert stage.apply(secure(stage, generation, bundle)).change is Change.RUNTIME
+        assert shake(stage) == certificate_of(bundle)
+    assert stage.pid() == pid

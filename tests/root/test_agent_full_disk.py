@@ -6,13 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.certificates import make_bundle
+from tests.fakes.tls import a_certificate, a_tls
 from tests.root.agent_stage import Stage, staged
 from tests.root.lab import Lab
+from tests.root.test_agent_tls import certificate_of, shown
 from tests.waiting import eventually
 
 from evenload.host.files import StateFiles
 from evenload.host.haproxy_workers import STATES
 from evenload.model.desired import Desired, Outcome
+from evenload.model.enums import ListenerProtocol
+from evenload.model.secret import SecretBytes
 
 pytestmark = pytest.mark.root
 
@@ -125,4 +130,33 @@ def test_a_change_at_run_time_is_in_force_although_it_cannot_be_written_down(sta
     stage.agent.hint(stage.id, 2)  # the next attempt may be as far away as the next resync
     assert eventually(lambda: stage.server.reports[-1].outcome is Outcome.DONE)
     assert stage.bodies() == {"1"}
+    assert stage.pid() == pid
+
+
+def secure(stage: Stage, generation: int, content: bytes) -> Desired:
+    certificate = a_certificate(f"c{generation}", content)
+    stage.server.contents[certificate.id] = SecretBytes(content)
+    tls = a_tls(certificate=certificate)
+    listener = stage.listener(port=443, protocol=ListenerProtocol.TERMINATED_HTTPS, tls=tls)
+    return replace(stage.put(generation, listeners=(listener,)), secrets=(certificate.secret,))
+
+
+@pytest.mark.parametrize("pages", [0, 1, 2, 4])
+def test_another_certificate_waits_for_room_and_comes_without_a_reload(stage: Stage, disk: Path, pages: int) -> None:
+    """With little room the file is written, or something after it is not."""
+    first, second = make_bundle("www.example"), make_bundle("www.example")
+    stage.apply(secure(stage, 1, first))
+    pid = stage.pid()
+    ballast = fill(disk, pages)
+    then = secure(stage, 2, second)
+    stage.server.put(then)
+    before = len(stage.server.reports)
+    stage.agent.hint(stage.id, 2)
+    assert eventually(lambda: len(stage.server.reports) > before)
+    assert shown(stage) in (certificate_of(first), certificate_of(second))
+    assert pages or shown(stage) == certificate_of(first)
+    ballast.unlink()
+    stage.agent.hint(stage.id, 2)
+    stage.report(2)
+    assert shown(stage) == certificate_of(second)
     assert stage.pid() == pid
