@@ -102,6 +102,19 @@ def test_whatever_is_named_exists_and_nothing_is_served(cloud: Any) -> None:
     assert [each.operating_status for each in (listener, pool)] == ["OFFLINE", "OFFLINE"]
     assert (member.operating_status, member.provisioning_status) == ("OFFLINE", "ACTIVE")
     assert (monitor.operating_status, monitor.provisioning_status) == ("ONLINE", "ACTIVE")
+    secure = cloud.load_balancer.create_listener(
+        load_balancer_id=made.id,
+        protocol="TERMINATED_HTTPS",
+        protocol_port=443,
+        default_tls_container_ref="http://nowhere/v1/secrets/1",
+        sni_container_refs=[f"http://nowhere/v1/containers/{uuid.uuid4()}"],
+        client_authentication="MANDATORY",
+        client_ca_tls_container_ref="anything",
+        client_crl_container_ref="anything else",
+    )
+    wait_for(cloud, made.id)
+    shown = cloud.load_balancer.get_listener(secure.id)
+    assert (shown.provisioning_status, shown.default_tls_container_ref) == ("ACTIVE", "http://nowhere/v1/secrets/1")
     [amphora] = cloud.load_balancer.amphorae(loadbalancer_id=made.id)
     assert (amphora.role, amphora.status, amphora.ha_ip) == ("STANDALONE", "ALLOCATED", made.vip_address)
     cloud.load_balancer.configure_amphora(amphora.id)

@@ -254,8 +254,7 @@ def make_world(
         clock=clock,
         new_id=new_id,
         find_regex_fault=find_fault_finder(),
-        certificates=stored,
-        **more,
+        **{"certificates": stored, **more},
     )
     gateway = AgentGateway(context, stored)
     gateway.register("host-1", Registration())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.api.conftest import LBAAS, World, make_world
+from tests.unit.api.conftest import LB, LBAAS, World, make_world
 from tests.unit.secrets.authority import Identity, make, revocations, site
 
 from evenload.host.ciphers import expand_ciphers
@@ -14,6 +14,7 @@ from evenload.model.certificate import Bundle
 from evenload.model.errors import StoreUnavailable
 from evenload.model.secret_place import read_used_place
 from evenload.model.tls import TlsVersion
+from evenload.secrets.noop import NoopCertificates
 from evenload.service.deployment import Allowed
 from evenload.service.tls_policy import TlsDefaults, TlsPolicy
 
@@ -474,3 +475,51 @@ def test_a_listener_shows_when_its_certificates_expire(secured: Secured) -> None
     until = make("other.example.com").certificate.not_valid_after_utc
     assert shown[1]["not_after"] == until.replace(tzinfo=None).isoformat()
     assert secured.world.listener(secured.balancer, 80)["tls_certificates"] == []
+
+
+def test_without_a_machine_every_reference_is_one(tmp_path: Path) -> None:
+    world = make_world(tmp_path, certificates=NoopCertificates())
+    secured = Secured(world)
+    asked: dict[str, Any] = {
+        "default_tls_container_ref": "anything",
+        "sni_container_refs": ["http://nowhere/1", secured.web],
+        "client_ca_tls_container_ref": "else",
+        "client_crl_container_ref": "http://nowhere/v1/secrets/11111111-2222-4333-8444-555555555555",
+        "client_authentication": "OPTIONAL",
+    }
+    made = secured.listener(**asked)
+    assert within(made, asked) == asked
+    assert within(secured.change(made, default_tls_container_ref="other"), {**asked}) == {
+        **asked,
+        "default_tls_container_ref": "other",
+    }
+    world.uow.close()
+
+
+def test_lbaas_v1_knows_nothing_of_it(secured: Secured) -> None:
+    world = secured.world
+    pool = world.v1_pool()
+    vip = world.vip(pool, secured.subnet)
+    [balancer] = [
+        each for each in world.get(f"{LBAAS}/loadbalancers")["loadbalancers"] if each["vip_port_id"] == vip["port_id"]
+    ]
+    body = {"loadbalancer_id": balancer["id"], "protocol": "TERMINATED_HTTPS", "protocol_port": 443}
+    body |= {"default_tls_container_ref": secured.web, "default_pool_id": pool["id"]}
+    made = world.post(LISTENERS, {"listener": body}, user=MEMBER)
+    shown = {name: world.get(f"{LB}/{name}", user=MEMBER)[name] for name in ("vips", "pools")}
+    assert [each["id"] for each in shown["vips"]] == [vip["id"]]
+    assert [(each["id"], each["vip_id"], each["protocol"]) for each in shown["pools"]] == [
+        (pool["id"], vip["id"], "HTTP")
+    ]
+    assert "TERMINATED_HTTPS" not in str(shown)
+    world.call("GET", f"{LB}/vips/{made['id']}", user=MEMBER, expect=404)
+    world.call("GET", f"{LB}/pools/{pool['id']}/stats", user=MEMBER, expect=200)
+    changed = world.call("PUT", f"{LB}/vips/{vip['id']}", {"vip": {"name": "x"}}, user=MEMBER, expect=200)
+    assert changed["vip"]["name"] == "x"
+    for protocol in ("TERMINATED_HTTPS",):
+        wrong = {"vip": {"pool_id": world.v1_pool()["id"], "subnet_id": secured.subnet["id"], "protocol": protocol}}
+        wrong["vip"]["protocol_port"] = 443
+        kind, _ = world.v1_error("POST", f"{LB}/vips", wrong, user=MEMBER, expect=400)
+        assert kind == "InvalidInput"
+    world.call("DELETE", f"{LB}/vips/{vip['id']}", user=MEMBER, expect=204)
+    assert secured.show(made)["default_tls_container_ref"] == secured.web

@@ -6,6 +6,9 @@ import pytest
 
 from evenload.host.settings import VifDriver
 from evenload.main.settings import SettingsError, read_settings
+from evenload.model.tls import AlpnProtocol, TlsVersion
+from evenload.service.deployment import Allowed
+from evenload.service.tls_policy import TlsDefaults
 
 
 def written(tmp_path: Path, text: str) -> list[str]:
@@ -34,6 +37,9 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
             "[networks]\nbridge_mappings = lan:br-lan,dmz:br-dmz\nvlan_ranges = dmz:100:199\n"
             "[agent]\ninterface_driver = openvswitch\nresync_interval = 5\n"
             "[api]\nlbaas_v1_providers = HAProxy,lb,haproxy\n"
+            "minimum_tls_version = TLSv1.2\ndefault_listener_tls_versions = TLSv1.3\nallow_ping_health_monitors = no\n"
+            "default_pool_ciphers = HIGH:!AES128-SHA\ndefault_pool_alpn_protocols = http/1.1\n"
+            "tls_cipher_prohibit_list = RC4-SHA:AES128-SHA\n"
             "provider_aliases = Amphora,evenload,amphora\n[quotas]\nquota_vip = 3\n",
         )
     )
@@ -45,6 +51,11 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
     assert settings.api.lbaas_v1_providers == ("haproxy", "lb")
     assert settings.api.providers == ("evenload", "amphora")
     assert settings.quotas.v1["vip"] == 3
+    assert settings.tls.minimum is TlsVersion.TLS_1_2
+    assert settings.tls.listeners == TlsDefaults(versions=(TlsVersion.TLS_1_3,))
+    assert settings.tls.pools == TlsDefaults(ciphers="HIGH:!AES128-SHA", alpn=(AlpnProtocol.HTTP_1_1,))
+    assert settings.tls.prohibited == {"RC4-SHA", "AES128-SHA"}
+    assert settings.allowed == Allowed(ping_health_monitors=False)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +69,17 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
         ("[networks]\nvlan_ranges = physnet1:6:5\n", "vlan_ranges"),
         ("[api]\nauth_strategy = trust\n", "auth_strategy"),
         ("[api]\nbind_port = 65536\n", "bind_port"),
+        ("[api]\nminimum_tls_version = SSLv3\n", "minimum_tls_version"),
+        ("[api]\nminimum_tls_version = TLSv1.3\n", "default_listener_tls_versions: .*TLSv1.2 < TLSv1.3"),
+        ("[api]\ndefault_pool_tls_versions = TLSv9\n", "default_pool_tls_versions"),
+        ("[api]\ndefault_listener_tls_versions =\n", "default_listener_tls_versions: At least one"),
+        ("[api]\ndefault_listener_alpn_protocols = h3\n", "default_listener_alpn_protocols"),
+        ("[api]\ndefault_pool_ciphers = CHEESE\n", "default_pool_ciphers: .*none that is known"),
+        ("[api]\ndefault_listener_ciphers = A B\n", "default_listener_ciphers"),
+        (
+            "[api]\ntls_cipher_prohibit_list = RC4-SHA:ECDHE-RSA-AES128-GCM-SHA256\n",
+            "default_listener_ciphers: .*prohibited by an administrator: ECDHE-RSA-AES128-GCM-SHA256",
+        ),
         ("[api]\nbind_prot = 9877\n", r"evenload.conf: \[api\] bind_prot: there is no such setting"),
         ("[api]\nbind-port = 9877\n", "bind-port"),
         ("[agent]\nstate_path = /srv\n", r"\[agent\] state_path"),
