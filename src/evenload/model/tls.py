@@ -100,10 +100,12 @@ class ListenerTls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolTls:
-    """``certificate``: shown to members that ask for one. ``authorities``: members are verified by them, less what
+    """``enabled`` False: members are spoken to in clear, and all of this is kept for later. ``certificate``: shown to
+    members that ask for one. ``authorities``: members are verified by them, less what
     ``revocations`` take back; without them any certificate will do. ``ciphers`` None: what the TLS library likes.
     ``alpn``: offered to members; without any, HTTP/1.1 is spoken unasked."""
 
+    enabled: bool = True
     certificate: TlsSecret | None = None
     authorities: TlsSecret | None = None
     revocations: TlsSecret | None = None
@@ -113,7 +115,8 @@ class PoolTls:
 
     @property
     def secrets(self) -> tuple[TlsSecret, ...]:
-        return _given(self.certificate, self.authorities, self.revocations)
+        """All that are in force."""
+        return _given(self.certificate, self.authorities, self.revocations) if self.enabled else ()
 
 
 AnyTls = TypeVar("AnyTls", ListenerTls, PoolTls)

@@ -2,17 +2,17 @@
 
 ``item`` holds fields of the model's dataclass (without ids and parents), ``record`` those of ``Record`` that a caller
 may set: name, description, tags. Mappings rather than a second set of dataclasses, so that a new field of the model is
-not repeated here; a listener's ``tls`` is a mapping of what was given of it, with references as they were sent, until
-it is prepared (``listener_tls``). The facades have checked types and ranges, the service checks the rules across fields
-and objects.
+not repeated here; a listener's or a pool's ``tls`` is a mapping of what was given of it, with references as they were
+sent, until it is prepared (``tls_drafts``). The facades have checked types and ranges, the service checks the rules
+across fields and objects.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Generic
 
 from evenload.interfaces import VipRequest
-from evenload.model.tls import ListenerTls
+from evenload.model.tls import AnyTls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +24,13 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedTls:
-    """``given``: the fields of ListenerTls that were given; ``base``: what those are added to where there is none."""
+class PreparedTls(Generic[AnyTls]):
+    """``given``: the fields that were given; ``base``: what those are added to where there is none."""
 
-    base: ListenerTls
+    base: AnyTls
     given: Mapping[str, Any]
 
-    def merged(self, present: ListenerTls | None) -> ListenerTls:
+    def merged(self, present: AnyTls | None) -> AnyTls:
         return replace(present or self.base, **self.given)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from evenload.model.balancer import LoadBalancer
+from evenload.model.balancer import LoadBalancer, Pool
 from evenload.model.desired import Desired, DesiredPort
 from evenload.model.secret import SecretReference
 from evenload.model.tree import Tree
@@ -10,6 +10,8 @@ from evenload.model.tree import Tree
 
 def build_desired(tree: Tree, port: DesiredPort, secrets: tuple[SecretReference, ...] = ()) -> Desired:
     """Everything but what is being deleted."""
+    carried = tree.carried()
+    carried["pools"] = tuple(map(_in_force, carried["pools"]))
     return Desired(
         generation=tree.generation,
         project_id=tree.load_balancer.project_id,
@@ -17,8 +19,13 @@ def build_desired(tree: Tree, port: DesiredPort, secrets: tuple[SecretReference,
         port=port,
         secrets=secrets,
         edition=tree.edition,
-        **tree.carried(),
+        **carried,
     )
+
+
+def _in_force(pool: Pool) -> Pool:
+    """Without TLS that is only kept for later."""
+    return replace(pool, tls=None) if pool.tls is not None and not pool.tls.enabled else pool
 
 
 def _for_agents(item: LoadBalancer) -> LoadBalancer:

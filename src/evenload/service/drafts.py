@@ -65,6 +65,8 @@ def new_listener(identifier: str, load_balancer_id: str, draft: Changes) -> List
 
 def new_pool(identifier: str, load_balancer_id: str, draft: Changes) -> Pool:
     given = dict(draft.item)
+    if isinstance(prepared := given.get("tls"), PreparedTls):
+        given["tls"] = prepared.merged(None)
     if "session_persistence" in given:
         given["session_persistence"] = merged_persistence(None, given["session_persistence"])
     return Pool(id=identifier, load_balancer_id=load_balancer_id, **completed(Pool, given))
@@ -87,7 +89,7 @@ def changed(record: Record[R], changes: Changes) -> Record[R]:
     item = record.item
     if isinstance(item, Pool) and "session_persistence" in given:
         given["session_persistence"] = merged_persistence(item.session_persistence, given["session_persistence"])
-    if isinstance(item, Listener) and isinstance(prepared := given.get("tls"), PreparedTls):
+    if isinstance(item, Listener | Pool) and isinstance(prepared := given.get("tls"), PreparedTls):
         given["tls"] = prepared.merged(item.tls)
     if isinstance(item, HealthMonitor) and "http" in given:
         given["http"] = merged_http(item, given["http"])

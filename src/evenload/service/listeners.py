@@ -15,9 +15,9 @@ from evenload.service import drafts, guards, l7_guards
 from evenload.service.commands import Changes, ListenerDraft
 from evenload.service.context import Context
 from evenload.service.lbaas_v1 import totals
-from evenload.service.listener_tls import asks_for_tls, with_tls
 from evenload.service.plans import PlannedPools, drafts_of, plan_listener
 from evenload.service.quotas import wanted_by
+from evenload.service.tls_drafts import asks_for_tls, with_all_tls, with_tls
 from evenload.service.views import view_of
 
 
@@ -104,13 +104,13 @@ class Listeners:
     def _prepared(self, load_balancer_id: str, draft: ListenerDraft) -> ListenerDraft:
         """Before the transaction, since the port provider and the store of secrets may take their time."""
         named = [member.item.get("subnet_id") for pool in draft.pools for member in pool.members]
-        if not any(named) and not asks_for_tls(draft):
+        if not any(named) and not any(map(asks_for_tls, (draft, *draft.pools))):
             return draft
         with self._context.uow.read() as transaction:
             project_id = guards.read_tree(transaction, Kind.LOAD_BALANCER, load_balancer_id).load_balancer.project_id
         if any(named):
             self._context.ports.check_subnets(named, project_id, every_project=False)
-        return with_tls(self._context, draft, draft.item["protocol"], project_id)
+        return with_all_tls(self._context, draft, project_id)
 
 
 def _require_parts(tree: Tree, made: Sequence[AnyRecord]) -> None:

@@ -21,10 +21,10 @@ from evenload.service.commands import BalancerDraft, Changes
 from evenload.service.context import Context
 from evenload.service.homes import hold_agents, take_agent
 from evenload.service.lbaas_v1 import templates
-from evenload.service.listener_tls import with_tls
 from evenload.service.plans import drafts_of, hosted_at, plan_tree
 from evenload.service.quotas import wanted_by
 from evenload.service.scheduler import choose_agent, choose_new_homes
+from evenload.service.tls_drafts import with_all_tls, with_pool_tls
 from evenload.service.views import view_of
 
 log = structlog.get_logger(__name__)
@@ -44,8 +44,9 @@ class LoadBalancers:
         # Whatever needs no transaction is done before the writer's turn: others wait for that.
         context.allowed.require(drafts_of(draft))
         choice = self._choice(draft)
-        listeners = tuple(with_tls(context, each, each.item["protocol"], project_id) for each in draft.listeners)
-        draft = replace(draft, item={**draft.item, **choice.fields}, listeners=listeners)
+        listeners = tuple(with_all_tls(context, each, project_id) for each in draft.listeners)
+        pools = tuple(with_pool_tls(context, each, project_id) for each in draft.pools)
+        draft = replace(draft, item={**draft.item, **choice.fields}, listeners=listeners, pools=pools)
         planned = plan_tree(context.new_id(), draft, drafts.Birth(project_id, 1, now), context.new_id)
         for listener in planned.listeners.values():
             for pool_id in pools_used_by(listener.item):

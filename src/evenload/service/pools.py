@@ -16,6 +16,7 @@ from evenload.service.context import Context
 from evenload.service.lbaas_v1 import templates
 from evenload.service.plans import drafts_of, plan_pool
 from evenload.service.quotas import wanted_by
+from evenload.service.tls_drafts import asks_for_tls, with_pool_tls
 from evenload.service.views import view_of
 
 
@@ -28,7 +29,7 @@ class Pools:
         for part in drafts_of(draft):
             guards.require_tags(part)
         self._context.allowed.require(drafts_of(draft))
-        self._check_subnets(load_balancer_id, listener_id, draft)
+        draft = self._prepared(load_balancer_id, listener_id, draft)
         now = self._context.now()
 
         def work(transaction: Transaction) -> View[Record[Pool]]:
@@ -59,6 +60,9 @@ class Pools:
 
     def update(self, identifier: str, changes: Changes) -> View[Record[Pool]]:
         guards.require_tags(changes)
+        if asks_for_tls(changes):
+            found = self.get(identifier).record
+            changes = with_pool_tls(self._context, changes, found.project_id, found.item.tls)
 
         def work(transaction: Transaction) -> View[Record[Pool]]:
             before = guards.read_tree(transaction, Kind.POOL, identifier)
@@ -98,13 +102,16 @@ class Pools:
         with self._context.uow.read() as transaction:
             return cast(Page[Record[Pool]], transaction.find(Kind.POOL, query))
 
-    def _check_subnets(self, load_balancer_id: str | None, listener_id: str | None, draft: PoolDraft) -> None:
-        """Before the transaction, since the port provider may take its time."""
+    def _prepared(self, load_balancer_id: str | None, listener_id: str | None, draft: PoolDraft) -> PoolDraft:
+        """Before the transaction, since the port provider and the store of secrets may take their time."""
         named = [member.item.get("subnet_id") for member in draft.members]
+        if not any(named) and not asks_for_tls(draft):
+            return draft
+        with self._context.uow.read() as transaction:
+            project_id = _read_parent(transaction, load_balancer_id, listener_id).load_balancer.project_id
         if any(named):
-            with self._context.uow.read() as transaction:
-                project_id = _read_parent(transaction, load_balancer_id, listener_id).load_balancer.project_id
             self._context.ports.check_subnets(named, project_id, every_project=False)
+        return with_pool_tls(self._context, draft, project_id)
 
 
 def _read_parent(transaction: Transaction, load_balancer_id: str | None, listener_id: str | None) -> Tree:

@@ -32,7 +32,7 @@ def _of_listener(tls: ListenerTls | None) -> dict[str, Any]:
 
 def _of_pool(tls: PoolTls | None) -> dict[str, Any]:
     return {
-        "tls_enabled": tls is not None,
+        "tls_enabled": tls is not None and tls.enabled,
         "tls_certificate": _reference(tls, "certificate"),
         "tls_authorities": _reference(tls, "authorities"),
         "tls_revocations": _reference(tls, "revocations"),

@@ -1,16 +1,15 @@
 """``openstack loadbalancer pool …``, ``member …`` and ``healthmonitor …``."""
 
-from tests.e2e.commands.stage import UNSUPPORTED, Stage
+from tests.e2e.commands.stage import Stage
 
-_TLS = (
+from evenload.service.tls_policy import CIPHERS
+
+_UNSTORED = (
     ("--tls-container-ref http://store/1", "tls_container_ref"),
     ("--ca-tls-container-ref http://store/1", "ca_tls_container_ref"),
     ("--crl-container-ref http://store/1", "crl_container_ref"),
-    ("--enable-tls", "tls_enabled"),
-    ("--tls-ciphers ECDHE-RSA-AES128-GCM-SHA256", "tls_ciphers"),
-    ("--tls-version TLSv1.3", "tls_versions"),
-    ("--alpn-protocol http/1.1", "alpn_protocols"),
 )
+"""Options that name what is not stored, and by which name they are refused."""
 _NO_MONITOR: dict[str, object] = {"domain_name": None, "http_version": None, "name": "", "tags": []}
 
 
@@ -31,9 +30,10 @@ def pools(stage: Stage) -> None:
     persistence = pool["session_persistence"]
     assert (persistence["type"], persistence["cookie_name"]) == ("APP_COOKIE", "session")
     stage.read("loadbalancer listener show cmd-l", default_pool_id=pool["id"])
-    for option, name in _TLS:
-        stage.refused(f"{create} --loadbalancer cmd-lb {option}", "(HTTP 501)", UNSUPPORTED, name)
-        stage.refused(f"loadbalancer pool set {option} cmd-p", "(HTTP 501)", UNSUPPORTED, name)
+    for option, name in _UNSTORED:
+        stage.refused(f"{create} --loadbalancer cmd-lb {option}", "(HTTP 400)", name)
+        stage.refused(f"loadbalancer pool set {option} cmd-p", "(HTTP 400)", name)
+    _in_tls(stage, f"{create} --name cmd-t --loadbalancer cmd-lb --wait")
     for protocol in ("UDP", "SCTP"):
         line = f"loadbalancer pool create --protocol {protocol} --lb-algorithm ROUND_ROBIN --loadbalancer cmd-lb"
         stage.refused(line, "(HTTP 501)", f"protocol '{protocol}'")
@@ -76,6 +76,40 @@ def pools(stage: Stage) -> None:
     stage.say("loadbalancer pool delete --wait cmd-p", "loadbalancer pool delete --wait cmd-a")
     stage.say("loadbalancer pool delete --wait cmd-b")
     stage.lists("loadbalancer pool list", [])
+
+
+def _in_tls(stage: Stage, create: str) -> None:
+    """Leaves none."""
+    stored = stage.stored
+    asked = {
+        "tls_enabled": True,
+        "tls_container_ref": stored.certificate,
+        "ca_tls_container_ref": stored.authorities,
+        "crl_container_ref": stored.revocations,
+        "tls_ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "tls_versions": ["TLSv1.2"],
+        "alpn_protocols": ["http/1.1"],
+    }
+    options = (
+        f"--enable-tls --tls-container-ref {stored.certificate} --ca-tls-container-ref {stored.authorities}"
+        f" --crl-container-ref {stored.revocations} --tls-ciphers ECDHE-ECDSA-AES128-GCM-SHA256"
+        " --tls-version TLSv1.2 --alpn-protocol http/1.1"
+    )
+    stage.read(f"{create} {options}", **asked, provisioning_status="ACTIVE")
+    stage.say(
+        "loadbalancer pool unset --tls-container-ref --ca-tls-container-ref --crl-container-ref --tls-versions"
+        " --tls-ciphers --alpn-protocols --wait cmd-t"
+    )
+    stage.read(
+        "loadbalancer pool show cmd-t",
+        tls_enabled=True, tls_container_ref=None, ca_tls_container_ref=None, crl_container_ref=None,
+        tls_ciphers=CIPHERS, tls_versions=["TLSv1.2", "TLSv1.3"], alpn_protocols=["h2", "http/1.1", "http/1.0"],
+    )  # fmt: skip
+    stage.say(f"loadbalancer pool set {options} --wait cmd-t")
+    stage.read("loadbalancer pool show cmd-t", **asked)
+    stage.say("loadbalancer pool set --disable-tls --wait cmd-t")
+    stage.read("loadbalancer pool show cmd-t", **{**asked, "tls_enabled": False})
+    stage.say("loadbalancer pool delete --wait cmd-t")
 
 
 def members(stage: Stage) -> None:

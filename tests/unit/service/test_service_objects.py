@@ -79,7 +79,7 @@ def test_listener_port_space_is_shared_and_freed_at_once(world: World, lb: str) 
 
 def test_listener_rules_name_the_field(world: World, lb: str) -> None:
     for draft, field in [
-        (a_listener(443, ListenerProtocol.HTTPS, insert_headers=("X",)), "insert_headers"),
+        (a_listener(443, ListenerProtocol.HTTPS, insert_headers=(InsertedHeader.X_FORWARDED_FOR,)), "insert_headers"),
         (a_listener(80, allowed_cidrs=("2001:db8::/32",)), "allowed_cidrs"),
     ]:
         with pytest.raises(Invalid) as caught:

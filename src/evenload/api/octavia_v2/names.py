@@ -23,7 +23,16 @@ TRANSLATED: Mapping[Kind, Mapping[str, str]] = {
         "client_ca_tls_container_ref": "client_authorities",
         "client_crl_container_ref": "client_revocations",
     },
-    Kind.POOL: {"lb_algorithm": "algorithm", "loadbalancer_id": "load_balancer_id"},
+    Kind.POOL: {
+        "lb_algorithm": "algorithm",
+        "loadbalancer_id": "load_balancer_id",
+        "tls_container_ref": "certificate",
+        "ca_tls_container_ref": "authorities",
+        "crl_container_ref": "revocations",
+        "tls_ciphers": "ciphers",
+        "tls_versions": "versions",
+        "alpn_protocols": "alpn",
+    },
     Kind.MEMBER: {"protocol_port": "port"},
     Kind.HEALTH_MONITOR: {
         "max_retries": "rise",
@@ -33,6 +42,13 @@ TRANSLATED: Mapping[Kind, Mapping[str, str]] = {
     },
     Kind.L7_POLICY: {"position": "place"},
     Kind.L7_RULE: {},
+}
+
+# Of the TLS of pools that a request makes with something else.
+_OF_POOLS_WITHIN = {
+    "member_certificate": "tls_container_ref",
+    "authorities": "ca_tls_container_ref",
+    "revocations": "crl_container_ref",
 }
 
 # What the service's complaints name by a word of the model that no attribute has for itself.
@@ -52,9 +68,10 @@ _COMPLAINTS: Mapping[Kind, Mapping[str, str]] = {
         "alpn": "alpn_protocols",
         "client_authorities": "client_ca_tls_container_ref",
         "client_revocations": "client_crl_container_ref",
+        **_OF_POOLS_WITHIN,
     },
-    Kind.LISTENER: {},
-    Kind.POOL: {"cookie_name": "session_persistence.cookie_name"},
+    Kind.LISTENER: _OF_POOLS_WITHIN,
+    Kind.POOL: {"cookie_name": "session_persistence.cookie_name", **_OF_POOLS_WITHIN},
     Kind.MEMBER: {},
     Kind.HEALTH_MONITOR: {"http": "http_method"},
     Kind.L7_POLICY: {},

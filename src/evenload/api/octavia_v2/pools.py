@@ -1,5 +1,7 @@
 """``/pools``."""
 
+from typing import cast
+
 import falcon
 
 from evenload.api.attributes import Given
@@ -7,6 +9,7 @@ from evenload.api.context import Facade
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.present import AnyView
 from evenload.api.octavia_v2.resources import Collection, ObjectItem, answer_one, rule
+from evenload.model.balancer import Pool
 from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
 from evenload.service.listeners import Listeners
@@ -49,7 +52,7 @@ class PoolItem(ObjectItem):
         self._service = service
 
     def update(self, given: Given, view: AnyView) -> AnyView:
-        return self._service.update(view.record.item.id, translate.pool_changes(given))
+        return self._service.update(view.record.item.id, translate.pool_changes(given, cast(Pool, view.record.item)))
 
     def delete(self, request: falcon.Request, id: str) -> None:
         self._service.delete(id)

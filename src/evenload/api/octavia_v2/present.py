@@ -20,7 +20,7 @@ from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict
 from evenload.model.query import Relations, View
-from evenload.model.tls import ClientAuthentication, ListenerTls, TlsSecret
+from evenload.model.tls import ClientAuthentication, ListenerTls, PoolTls, TlsSecret
 from evenload.model.tree import Tree, kind_of
 
 AnyView = View[AnyRecord]
@@ -95,10 +95,10 @@ def _session_persistence(view: AnyView) -> Json | None:
 
 
 def _of_tls(name: str, absent: Any) -> _Reader:
-    """``absent``: where the listener terminates no TLS."""
+    """Of a listener, or of a pool. ``absent``: where it has none."""
 
     def read(view: AnyView) -> Any:
-        tls: ListenerTls | None = view.record.item.tls  # type: ignore[attr-defined]
+        tls: ListenerTls | PoolTls | None = view.record.item.tls  # type: ignore[attr-defined]
         return absent if tls is None else _wire_of_tls(getattr(tls, name))
 
     return read
@@ -189,6 +189,13 @@ _BY_HAND: Mapping[Kind, Mapping[str, _Reader]] = {
         "loadbalancers": _load_balancers,
         "listeners": lambda view: _ids(view.relations.listener_ids),
         "members": lambda view: _ids(view.relations.member_ids),
+        "tls_enabled": _of_tls("enabled", False),
+        "tls_container_ref": _of_tls("certificate", None),
+        "ca_tls_container_ref": _of_tls("authorities", None),
+        "crl_container_ref": _of_tls("revocations", None),
+        "tls_ciphers": _of_tls("ciphers", None),
+        "tls_versions": _of_tls("versions", []),
+        "alpn_protocols": _of_tls("alpn", []),
         "healthmonitor_id": lambda view: view.relations.monitor_id,
     },
     Kind.MEMBER: {

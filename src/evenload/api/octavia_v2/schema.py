@@ -91,10 +91,10 @@ _TAGS = record("tags", fields.TAGS, null=())
 _ADMIN_STATE_UP = item("admin_state_up", fields.TRUTH, null=False)
 # Octavia takes them on children for the sake of old clients; they must say what holds anyway.
 _PROJECT = (own("project_id", fields.PROJECT), own("tenant_id", fields.PROJECT))
-_POOL_TLS_POLICY = (
-    nowhere("tls_ciphers", text(2048)),
-    nowhere("tls_versions", listing(text(32), 16), shown=[]),
-    nowhere("alpn_protocols", listing(text(32), 16), shown=[]),
+_TLS_POLICY = (
+    own("tls_ciphers", fields.CIPHERS, put=In.OPTIONAL, null=None),
+    own("tls_versions", _TLS_VERSIONS, put=In.OPTIONAL, null=None),
+    own("alpn_protocols", _ALPN, put=In.OPTIONAL, null=None),
 )
 
 
@@ -175,11 +175,11 @@ def _pool(presence: In) -> tuple[Attribute, ...]:
         item("protocol", _POOL_PROTOCOL, post=presence, put=In.NEVER, null=Null.REFUSED),
         item("lb_algorithm", _ALGORITHM, post=presence, null=Null.REFUSED),
         own("session_persistence", _nested(SESSION_PERSISTENCE), put=In.OPTIONAL, null=None),
-        nowhere("tls_enabled", fields.TRUTH, shown=False, null=False),
-        nowhere("tls_container_ref", text()),
-        nowhere("ca_tls_container_ref", text()),
-        nowhere("crl_container_ref", text()),
-        *_POOL_TLS_POLICY,
+        own("tls_enabled", fields.TRUTH, put=In.OPTIONAL, null=Null.REFUSED),
+        own("tls_container_ref", fields.REFERENCE, put=In.OPTIONAL, null=None),
+        own("ca_tls_container_ref", fields.REFERENCE, put=In.OPTIONAL, null=None),
+        own("crl_container_ref", fields.REFERENCE, put=In.OPTIONAL, null=None),
+        *_TLS_POLICY,
     )
 
 
@@ -267,9 +267,7 @@ _LISTENER = (
     own("client_ca_tls_container_ref", fields.REFERENCE, put=In.OPTIONAL, null=None),
     own("client_authentication", choice(ClientAuthentication), put=In.OPTIONAL, null=ClientAuthentication.NONE),
     own("client_crl_container_ref", fields.REFERENCE, put=In.OPTIONAL, null=None),
-    own("tls_ciphers", fields.CIPHERS, put=In.OPTIONAL, null=None),
-    own("tls_versions", _TLS_VERSIONS, put=In.OPTIONAL, null=None),
-    own("alpn_protocols", _ALPN, put=In.OPTIONAL, null=None),
+    *_TLS_POLICY,
     own("hsts_max_age", integer(0, _MAX_INTEGER), put=In.OPTIONAL, null=None),
     own("hsts_include_subdomains", fields.TRUTH, put=In.OPTIONAL, null=False),
     own("hsts_preload", fields.TRUTH, put=In.OPTIONAL, null=False),

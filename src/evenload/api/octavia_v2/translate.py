@@ -14,10 +14,10 @@ from evenload.api.attributes import Given, chosen_project
 from evenload.api.fields import shown
 from evenload.api.octavia_v2 import schema
 from evenload.interfaces import VipRequest
-from evenload.model.balancer import HealthMonitor, Listener
+from evenload.model.balancer import HealthMonitor, Listener, Pool
 from evenload.model.enums import InsertedHeader, ListenerProtocol, MonitorType
 from evenload.model.errors import Invalid
-from evenload.model.tls import ClientAuthentication
+from evenload.model.tls import ClientAuthentication, PoolTls
 from evenload.service.commands import BalancerDraft, Changes, Draft, ListenerDraft, PolicyDraft, PoolDraft, PoolName
 
 _HTTP_FIELDS = ("method", "url_path", "expected_codes", "version", "domain_name")
@@ -26,6 +26,10 @@ _TLS_FIELDS = (
     *("hsts_max_age", "hsts_include_subdomains", "hsts_preload"),
     *("client_authentication", "client_authorities", "client_revocations"),
 )
+_POOL_TLS_FIELDS = {
+    "tls_enabled": "enabled",
+    **{name: name for name in ("certificate", "authorities", "revocations", "ciphers", "versions", "alpn")},
+}
 _NO_TLS = (None, (), ClientAuthentication.NONE)
 _HTTP_TYPES = frozenset({MonitorType.HTTP, MonitorType.HTTPS})
 
@@ -171,15 +175,15 @@ def pool_draft(given: Given, project_id: str) -> PoolDraft:
     require_project(given.own, project_id)
     monitor = given.own.get("healthmonitor")
     return PoolDraft(
-        item=_new_persistence(given),
+        item={**_new_persistence(given), **_pool_tls(given, None)},
         record=given.record,
         members=tuple(_nested_member(each, project_id) for each in given.own.get("members", ())),
         monitor=None if monitor is None else _nested_monitor(monitor, project_id),
     )
 
 
-def pool_changes(given: Given) -> Changes:
-    return Changes(item=_with_persistence(given), record=given.record)
+def pool_changes(given: Given, pool: Pool) -> Changes:
+    return Changes(item={**_with_persistence(given), **_pool_tls(given, pool.tls)}, record=given.record)
 
 
 def member_drafts(bodies: Sequence[BaseModel], project_id: str) -> list[Draft]:
@@ -210,6 +214,14 @@ def _tls(given: Given, protocol: ListenerProtocol) -> dict[str, Any]:
     """The parts of TLS that were given. Where it does not end here, what answers show of them asks for nothing."""
     parts = {name: given.own[name] for name in _TLS_FIELDS if name in given.own}
     if not protocol.terminates_tls:
+        parts = {name: value for name, value in parts.items() if value is not False and value not in _NO_TLS}
+    return {"tls": parts} if parts else {}
+
+
+def _pool_tls(given: Given, present: PoolTls | None) -> dict[str, Any]:
+    """The same of a pool; ``present``: what it has."""
+    parts = {model: given.own[name] for name, model in _POOL_TLS_FIELDS.items() if name in given.own}
+    if present is None and not parts.get("enabled"):
         parts = {name: value for name, value in parts.items() if value is not False and value not in _NO_TLS}
     return {"tls": parts} if parts else {}
 

@@ -1,4 +1,5 @@
-"""The TLS of a listener from what a caller gave: references become secrets, what is left out the deployment's default.
+"""The TLS of listeners and pools from what a caller gave: references become secrets, what is left out the deployment's
+default.
 
 Before the transaction: the store of secrets may take its time, or be away. What comes out is merged with what the
 listener has inside of it (``drafts``).
@@ -14,8 +15,8 @@ from evenload.model.enums import ListenerProtocol
 from evenload.model.errors import Invalid, SecretsUnavailable, StoreUnavailable, UnusableSecret, UnusableSecrets
 from evenload.model.secret import SecretBytes
 from evenload.model.secret_place import SecretUse, UsedPlace, place_of
-from evenload.model.tls import ListenerTls, TlsSecret
-from evenload.service.commands import Changes, PreparedTls
+from evenload.model.tls import ListenerTls, PoolTls, TlsSecret
+from evenload.service.commands import Changes, ListenerDraft, PoolDraft, PoolName, PreparedTls
 from evenload.service.context import Context
 from evenload.service.tls_policy import TlsDefaults, TlsPolicy
 
@@ -24,7 +25,7 @@ _POLICY = ("ciphers", "versions", "alpn")
 
 
 def asks_for_tls(changes: Changes) -> bool:
-    """Whether something has to be prepared, for which the project must be known."""
+    """Whether something has to be prepared, for which the project must be known; of the object itself."""
     return isinstance(changes.item.get("tls"), Mapping)
 
 
@@ -53,6 +54,38 @@ def with_tls(
                 chosen[name] = tuple(secret for secret in each if secret is not None)
     reading.finish()
     return replace(changes, item={**changes.item, "tls": PreparedTls(base=base, given=chosen)})
+
+
+def with_pool_tls(context: Context, changes: D, project_id: str, present: PoolTls | None = None) -> D:
+    """The same of a pool."""
+    given = changes.item.get("tls")
+    if not isinstance(given, Mapping):
+        return changes
+    if given.get("alpn") == ():
+        raise Invalid("ALPN protocols are at least one, each of them once.", field="alpn")
+    defaults = context.tls.pools
+    chosen = chosen_policy(context.tls, defaults, given)
+    # Whatever else is given, a pool that nobody said it of speaks no TLS.
+    base = present or PoolTls(enabled=False, ciphers=defaults.ciphers, versions=defaults.versions, alpn=defaults.alpn)
+    reading = Reading(context, project_id)
+    chosen |= reading.judges(given, base.authorities, base.revocations, "")
+    if "certificate" in given:
+        chosen["certificate"] = reading.bundle("member_certificate", given["certificate"])
+    reading.finish()
+    return replace(changes, item={**changes.item, "tls": PreparedTls(base=base, given=chosen)})
+
+
+def with_all_tls(context: Context, draft: ListenerDraft, project_id: str) -> ListenerDraft:
+    """A listener's, and that of the pools that are made with it."""
+
+    def of(pool: PoolDraft | PoolName | None) -> PoolDraft | PoolName | None:
+        return with_pool_tls(context, pool, project_id) if isinstance(pool, PoolDraft) else pool
+
+    own = with_tls(context, draft, draft.item["protocol"], project_id)
+    if not any(map(asks_for_tls, draft.pools)):
+        return own
+    policies = tuple(replace(each, redirect_pool=of(each.redirect_pool)) for each in own.policies)
+    return replace(own, default_pool=of(own.default_pool), policies=policies)
 
 
 def chosen_policy(policy: TlsPolicy, defaults: TlsDefaults, given: Mapping[str, Any]) -> dict[str, Any]:
