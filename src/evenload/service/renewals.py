@@ -23,7 +23,7 @@ from evenload.model.tls import TlsSecret, with_content
 from evenload.model.tree import Tree
 from evenload.service.context import Context
 from evenload.service.lbaas_v1 import totals
-from evenload.service.listener_tls import facts_of
+from evenload.service.tls_drafts import facts_of
 
 log = structlog.get_logger(__name__)
 

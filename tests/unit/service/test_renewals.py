@@ -25,8 +25,8 @@ from evenload.secrets.keyring import KeyRing, new_key
 from evenload.secrets.parsing import parse_authorities, parse_revocations
 from evenload.secrets.reading import StoredCertificates
 from evenload.secrets.vault import Vault
-from evenload.service.listener_tls import facts_of
 from evenload.service.renewals import AT_ONCE, EVERY, SOON, Renewals, judge
+from evenload.service.tls_drafts import facts_of
 
 PROJECT = "project-1"
 DAY = 86400.0

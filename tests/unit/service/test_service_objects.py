@@ -11,6 +11,7 @@ from evenload.model.balancer import HttpCheck, SessionPersistence
 from evenload.model.desired import Desired, Outcome
 from evenload.model.enums import (
     Algorithm,
+    InsertedHeader,
     ListenerProtocol,
     MonitorType,
     OperatingStatus,
