@@ -17,6 +17,7 @@ from types import FrameType
 from bench import parts
 from bench.parts import (
     api,
+    certificates,
     commits,
     create,
     growth,
@@ -54,6 +55,7 @@ PARTS = {
     "listener": Part("POST of a listener to its first 200", listener.measure),
     "member": Part("a member added, a weight changed, to the moment it is in force", member.measure),
     "reloads": Part("fifty reloads under load, three times", reloads.measure),
+    "certificates": Part("a certificate exchanged, to its first handshake", certificates.measure),
     "traffic": Part("requests through members of the file and of run time, against a bare HAProxy", traffic.measure),
     "policies": Part("requests through L7 policies, against a HAProxy that has them by hand", policies.measure),
     "short": Part("short connections to one member for a minute, as many as the machine makes", short.measure),
