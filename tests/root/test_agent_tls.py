@@ -5,6 +5,7 @@ import signal
 import ssl
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -68,9 +69,12 @@ def certificate_of(bundle: bytes) -> str:
 
 
 def named_files(stage: Stage) -> dict[str, int]:
-    """Modes by name."""
-    directory = stage.settings.state_dir / stage.id / "files"
-    return {each.name: stat.S_IMODE(each.stat().st_mode) for each in directory.iterdir()}
+    """Modes by name; the agent may be at work on others meanwhile."""
+    found = {}
+    for each in (stage.settings.state_dir / stage.id / "files").iterdir():
+        with suppress(FileNotFoundError):
+            found[each.name] = stat.S_IMODE(each.stat().st_mode)
+    return found
 
 
 def test_keys_come_change_survive_a_death_without_the_server_and_go(stage: Stage) -> None:
