@@ -47,6 +47,8 @@ class ListenerProtocol(Enum):
     TCP = "TCP"
     TERMINATED_HTTPS = "TERMINATED_HTTPS"
     """TLS ends at the load balancer, which speaks plain HTTP to members."""
+    PROMETHEUS = "PROMETHEUS"
+    """The load balancer's own numbers, at ``/metrics``; it has neither pools nor L7 policies."""
 
     @property
     def speaks_http(self) -> bool:

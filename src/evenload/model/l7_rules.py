@@ -6,10 +6,10 @@ What a regular expression is, HAProxy's own library says: that is asked apart.
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from evenload.model.enums import Comparison, PolicyAction, RuleType
+from evenload.model.enums import Comparison, ListenerProtocol, PolicyAction, RuleType
 from evenload.model.errors import Conflict, ProtocolMismatch, Unsupported
 from evenload.model.l7 import REDIRECTS, L7Policy, L7Rule
-from evenload.model.rules import COMPATIBLE, Violation
+from evenload.model.rules import CHILDLESS, COMPATIBLE, Violation
 from evenload.model.tree import Tree
 
 MOST_RULES = 50
@@ -60,6 +60,9 @@ def validate_policy(tree: Tree, policy: L7Policy) -> list[Violation]:
 
 def _faults_of(tree: Tree, policy: L7Policy) -> Iterator[Violation]:
     protocol = tree.listeners[policy.listener_id].item.protocol
+    if protocol is ListenerProtocol.PROMETHEUS:
+        yield Violation(detail=CHILDLESS, field=None)
+        return
     if not protocol.speaks_http:
         yield Violation(detail=f"L7 policies on a {protocol.value} listener", field=None, error=Unsupported)
     field = TARGETS.get(policy.action)

@@ -45,6 +45,7 @@ PORT_SPACES = {
     ListenerProtocol.HTTPS: "tcp",
     ListenerProtocol.TCP: "tcp",
     ListenerProtocol.TERMINATED_HTTPS: "tcp",
+    ListenerProtocol.PROMETHEUS: "tcp",
 }
 """Listeners of one load balancer may share a port only across these."""
 
@@ -55,9 +56,11 @@ COMPATIBLE = {
     ListenerProtocol.HTTP: frozenset({PoolProtocol.HTTP, PoolProtocol.PROXY, PoolProtocol.PROXYV2}),
     ListenerProtocol.HTTPS: frozenset({PoolProtocol.HTTPS, PoolProtocol.PROXY, PoolProtocol.PROXYV2, PoolProtocol.TCP}),
     ListenerProtocol.TERMINATED_HTTPS: frozenset({PoolProtocol.HTTP, PoolProtocol.PROXY, PoolProtocol.PROXYV2}),
+    ListenerProtocol.PROMETHEUS: frozenset(),
 }
 """Which pool may stand under which listener (Octavia v2, user guide, "Protocol combinations")."""
 
+CHILDLESS = "Protocol PROMETHEUS listeners cannot have child objects."
 HTTP_CHECKS = frozenset({MonitorType.HTTP, MonitorType.HTTPS})
 HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "CONNECT", "PATCH"})
 
@@ -424,6 +427,8 @@ def _is_address(text: str) -> bool:
 
 
 def _mismatch(listener: Listener, pool: Pool, field: str) -> Violation:
+    if listener.protocol is ListenerProtocol.PROMETHEUS:
+        return Violation(detail=CHILDLESS, field=field)
     return Violation(
         detail=f"A listener with protocol {listener.protocol.value} cannot have a pool with protocol "
         f"{pool.protocol.value}.",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from evenload.model.balancer import Listener, LoadBalancer
-from evenload.model.enums import InsertedHeader
+from evenload.model.enums import InsertedHeader, ListenerProtocol
 from evenload.model.flavor import MAX_THREADS, PLAIN, FlavorValues
 from evenload.render import quoting
 from evenload.render.haproxy_clients import render_client_headers, shares_sessions
@@ -16,6 +16,12 @@ LOCAL_PEER = "evenload"
 LONGEST = 2_073_600_000
 """Milliseconds (24 days) that stand for "no limit": HAProxy warns of a timeout that is missing or 0."""
 
+_EXPORTER = (
+    "    http-request deny deny_status 405 unless METH_GET",
+    "    http-request use-service prometheus-exporter if { path /metrics }",
+    "    http-request return status 404",
+)
+"""Of this process, hence of this load balancer alone."""
 _HEADER = 30_000
 """Milliseconds that a client has for the header of a request at least, where no pause in it is too long."""
 _CIDRS_A_LINE = 16
@@ -106,7 +112,8 @@ def render_frontend(
 ) -> list[str]:
     """``backends``: names of the listener's, by pool. Where its default pool has none the listener answers 503, or
     closes connections where it speaks no HTTP."""
-    http = listener.protocol.speaks_http
+    exports = listener.protocol is ListenerProtocol.PROMETHEUS
+    http = listener.protocol.speaks_http or exports
     lines = [f"frontend {quoting.identifier(listener.id)}", f"    mode {'http' if http else 'tcp'}"]
     directory = directory_of(load_balancer, options)
     tls = render_tls(listener, directory)
@@ -128,6 +135,8 @@ def render_frontend(
     lines += _admission(listener)
     if listener.timeout_tcp_inspect:
         lines.append(f"    tcp-request inspect-delay {milliseconds(listener.timeout_tcp_inspect)}")
+    if exports:
+        return [*lines, *_EXPORTER]
     if http:
         lines += _refusals(listener, policies)
         # Before any rule looks at them: nobody has a use for what a client says of its own certificate.

@@ -133,7 +133,7 @@ def _created(stage: Stage) -> str:
     create = "loadbalancer listener create --protocol HTTP --protocol-port 81 cmd-lb"
     for option, name in _TLS:
         stage.refused(f"{create} {option}", "(HTTP 400)", name)
-    for protocol in ("UDP", "SCTP", "PROMETHEUS"):
+    for protocol in ("UDP", "SCTP"):
         line = f"loadbalancer listener create --protocol {protocol} --protocol-port 82 cmd-lb"
         stage.refused(line, "(HTTP 501)", f"protocol '{protocol}'")
     stage.refused(f"{create} --timeout-tcp-inspect -1", "timeout_tcp_inspect")

@@ -45,7 +45,6 @@ def test_the_good_bodies_are_good(furnished: Furnished, wrapper: str) -> None:
     [
         ("listener", {"protocol": "UDP"}),
         ("listener", {"protocol": "SCTP"}),
-        ("listener", {"protocol": "PROMETHEUS"}),
         ("listener", {"tls_versions": ["SSLv3"]}),
         ("pool", {"protocol": "UDP"}),
         ("pool", {"protocol": "SCTP"}),

@@ -36,6 +36,7 @@ DONE: list[tuple[str, str, dict[str, Any]]] = [
     ("v2.17", "TLS listener", {"tls_versions": ["TLSv1.3"]}),
     ("v2.20", "TLS listener", {"alpn_protocols": ["h2"]}),
     ("v2.27", "TLS listener", {"hsts_max_age": 1, "hsts_include_subdomains": True, "hsts_preload": True}),
+    ("v2.25", "listener", {"protocol": "PROMETHEUS"}),
 ]
 REFUSED: list[tuple[str, str, dict[str, Any]]] = [
     ("v2.2", "listener", {"protocol": "UDP"}),
@@ -48,7 +49,6 @@ REFUSED: list[tuple[str, str, dict[str, Any]]] = [
     ("v2.23", "listener", {"protocol": "SCTP"}),
     ("v2.23", "pool", {"protocol": "SCTP"}),
     ("v2.23", "healthmonitor", {"type": "SCTP"}),
-    ("v2.25", "listener", {"protocol": "PROMETHEUS"}),
     ("v2.30", "member", {"request_sriov": True}),
 ]
 FOREIGN: list[tuple[str, str, dict[str, Any]]] = [

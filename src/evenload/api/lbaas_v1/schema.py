@@ -14,6 +14,7 @@ from evenload.model.balancer import HealthMonitor, Listener, Member, Pool, Sessi
 from evenload.model.enums import Algorithm, ListenerProtocol, MonitorType, PersistenceType, PoolProtocol
 from evenload.service.quotas import QuotaSettings
 
+_NEWER = (ListenerProtocol.TERMINATED_HTTPS, ListenerProtocol.PROMETHEUS)
 _MAX_INTEGER = 2**31 - 1
 _MAX_SECONDS = 86_400
 
@@ -50,7 +51,7 @@ VIP = Schema(
         own("subnet_id", fields.UUID, post=In.REQUIRED, null=Null.REFUSED),
         own("address", fields.ADDRESS_AS_SENT),
         _fixed("protocol_port", fields.PORT_NUMBER),
-        _fixed("protocol", choice(ListenerProtocol, without=(ListenerProtocol.TERMINATED_HTTPS,))),
+        _fixed("protocol", choice(ListenerProtocol, without=_NEWER)),
         own("pool_id", fields.UUID, post=In.REQUIRED, put=In.OPTIONAL, null=Null.REFUSED),
         own("session_persistence", _PERSISTENCE, put=In.OPTIONAL, null=None),
         _settable("connection_limit", integer(-1, _MAX_INTEGER)),

@@ -73,7 +73,7 @@ _CIDR_LIST = listing(fields.CIDR)
 _CIDRS = FieldType(Annotated[_CIDR_LIST.annotation, AfterValidator(fields.unique)], json=_CIDR_LIST.json)
 _LISTENER_PROTOCOL = choice(
     ListenerProtocol,
-    ("UDP", "SCTP", "PROMETHEUS"),
+    ("UDP", "SCTP"),
 )
 _POOL_PROTOCOL = choice(PoolProtocols, ("UDP", "SCTP"))
 _ALGORITHM = choice(Algorithm, ("SOURCE_IP_PORT",))
