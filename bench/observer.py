@@ -47,6 +47,10 @@ class Observer:
             kind="http", address=address, port=port, body=body, timeout=timeout,
         )  # fmt: skip
 
+    def watch_https(self, address: str, port: int, timeout: float = 10.0) -> None:
+        """For the first 200 of a GET in TLS."""
+        self._watch(f"a 200 in TLS of {address} port {port}", kind="https", address=address, port=port, timeout=timeout)
+
     def watch_runtime(self, socket: Path, command: str, pattern: str, timeout: float = 10.0) -> None:
         """For an answer of HAProxy's runtime socket that matches."""
         self._watch(
