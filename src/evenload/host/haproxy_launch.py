@@ -179,7 +179,8 @@ def choose_extra_patience(text: str) -> float:
 
 
 def _count_certificates(section: str) -> int:
-    certificates = [slot for slot in slots_in(section).values() if slot.kind is not SlotKind.CERTIFICATE_LIST]
+    kinds = (SlotKind.CERTIFICATE, SlotKind.LISTED_CERTIFICATE)
+    certificates = [slot for slot in slots_in(section).values() if slot.kind in kinds]
     return section.count(" crt-list ") * len(certificates)
 
 

@@ -94,6 +94,7 @@ def test_a_start_may_take_longer_the_more_certificates_there_are() -> None:
     def frontend(name: str, certificates: int, binds: int = 1) -> str:
         lists = Slot(SlotKind.CERTIFICATE_LIST, f"{name}.list", "a" * 64)
         each = [Slot(SlotKind.LISTED_CERTIFICATE, f"{name}.certificate-{n}", "b" * 64) for n in range(certificates)]
+        each.append(Slot(SlotKind.MAP, f"{name}.map", "c" * 64))
         bind = f"    bind :443 ssl crt-list /state/{LB}/slots/{name}.list alpn h2"
         return "\n".join([f"frontend {name}", *[bind] * binds, *(slot.line for slot in (lists, *each))])
 
