@@ -1,6 +1,8 @@
 """Follows references to what is stored, and reads it: Certificates and SecretStore over whatever keeps secrets."""
 
-from collections.abc import Mapping
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from evenload.model.certificate import Authorities, Bundle, Revocations, SecretFault
@@ -9,6 +11,8 @@ from evenload.model.secret import SecretBytes
 from evenload.model.secret_place import Place, PlaceKind, SecretUse, read_place, read_used_place
 from evenload.secrets.parsing import parse_authorities, parse_parts, parse_revocations, parse_single, require_signed
 
+MOST_OPENED = 1000
+"""Some five kilobytes each."""
 _PARTS = ("certificate", "private_key", "intermediates")
 _PASSPHRASE = "private_key_passphrase"
 
@@ -24,8 +28,14 @@ class Keeper(Protocol):
 
 
 class StoredCertificates:
+    """Whether the project may read it, and what it holds, is asked each time; only what was opened before is not opened
+    anew where the content is the same: to test a RSA key takes sixty milliseconds, and an agent asks right after the
+    request that named it."""
+
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
+        self._lock = threading.Lock()
+        self._opened: OrderedDict[tuple[tuple[str, str], ...], Bundle] = OrderedDict()
 
     def bundle(self, reference: str, project_id: str) -> Bundle:
         return self._bundle(_place(reference), project_id)
@@ -56,7 +66,8 @@ class StoredCertificates:
 
     def _bundle(self, place: Place, project_id: str) -> Bundle:
         if place.kind is PlaceKind.SECRET:
-            return parse_single(self._payload(place, project_id))
+            content = self._payload(place, project_id)
+            return self._open({"": content}, lambda: parse_single(content))
         named = self._keeper.parts(place.id, project_id)
         if named is None:
             raise _unreadable(place)
@@ -68,12 +79,29 @@ class StoredCertificates:
         certificate = found.get("certificate")
         if certificate is None:
             raise UnusableSecret(SecretFault.NO_CERTIFICATE, f"{place} has no secret called certificate.")
-        return parse_parts(
-            certificate=certificate,
-            private_key=found.get("private_key"),
-            intermediates=found.get("intermediates"),
-            passphrase=found.get(_PASSPHRASE),
+        return self._open(
+            found,
+            lambda: parse_parts(
+                certificate=certificate,
+                private_key=found.get("private_key"),
+                intermediates=found.get("intermediates"),
+                passphrase=found.get(_PASSPHRASE),
+            ),
         )
+
+    def _open(self, parts: Mapping[str, SecretBytes], parse: Callable[[], Bundle]) -> Bundle:
+        key = tuple((name, content.fingerprint()) for name, content in parts.items())
+        with self._lock:
+            found = self._opened.get(key)
+            if found is not None:
+                self._opened.move_to_end(key)
+                return found
+        made = parse()
+        with self._lock:
+            self._opened[key] = made
+            if len(self._opened) > MOST_OPENED:
+                self._opened.popitem(last=False)
+        return made
 
     def _single(self, place: Place, project_id: str) -> SecretBytes:
         if place.kind is not PlaceKind.SECRET:

@@ -148,3 +148,50 @@ def test_places_are_read_back(kind: PlaceKind, id: object, use: SecretUse, proje
 def test_any_text_is_a_place_or_none(text: str) -> None:
     assert read_place(text) is None
     assert read_used_place(text) is None
+
+
+def test_what_was_opened_is_not_opened_again(keeper: FakeKeeper, certificates: StoredCertificates) -> None:
+    single = keeper.add(SITE.server.pem + SITE.server.key_pem())
+    same = keeper.add(SITE.server.pem + SITE.server.key_pem())
+    reference = f"{BASE}/secrets/{single}"
+    found = certificates.bundle(reference, "blue")
+    assert certificates.bundle(reference, "blue") is found
+    assert certificates.bundle(f"{BASE}/secrets/{same}", "blue") is found
+    # Who may, what it holds and whether it is there is asked each time.
+    with pytest.raises(UnusableSecret):
+        certificates.bundle(reference, "red")
+    keeper.secrets[single] = SITE.foreign.pem + SITE.foreign.key_pem()
+    assert certificates.bundle(reference, "blue").leaf.subject == "CN=Foreign"
+    keeper.secrets[single] = SITE.server.pem + SITE.foreign.key_pem()
+    for _ in range(2):
+        with pytest.raises(UnusableSecret):
+            certificates.bundle(reference, "blue")
+    keeper.away = True
+    with pytest.raises(StoreUnavailable):
+        certificates.bundle(f"{BASE}/secrets/{same}", "blue")
+    keeper.away = False
+    del keeper.secrets[same]
+    with pytest.raises(UnusableSecret):
+        certificates.bundle(f"{BASE}/secrets/{same}", "blue")
+
+
+def test_a_passphrase_that_is_wrong_opens_nothing_that_the_right_one_has(
+    keeper: FakeKeeper, certificates: StoredCertificates
+) -> None:
+    parts = {"certificate": keeper.add(SITE.server.pem), "private_key": keeper.add(SITE.server.key_pem(word=WORD))}
+    reference = f"{BASE}/containers/{identifier(99)}"
+    keeper.containers[identifier(99)] = {**parts, "private_key_passphrase": keeper.add(WORD)}
+    assert certificates.bundle(reference, "blue").leaf.subject == "CN=www.example.com"
+    for wrong in ({}, {"private_key_passphrase": keeper.add(b"wrong")}):
+        keeper.containers[identifier(99)] = {**parts, **wrong}
+        with pytest.raises(UnusableSecret):
+            certificates.bundle(reference, "blue")
+
+
+def test_no_more_is_kept_than_it_says(keeper: FakeKeeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evenload.secrets.reading.MOST_OPENED", 2)
+    certificates = StoredCertificates(keeper)
+    made = [keeper.add(each.pem + each.key_pem()) for each in (SITE.server, SITE.foreign, SITE.root)]
+    first = [certificates.bundle(f"{BASE}/secrets/{each}", "blue") for each in made]
+    again = [certificates.bundle(f"{BASE}/secrets/{each}", "blue") for each in reversed(made)]
+    assert [one is other for one, other in zip(first, reversed(again), strict=True)] == [False, True, True]
