@@ -310,6 +310,7 @@ def test_every_column_is_known_to_the_store(world: World) -> None:
                 "SOURCE_IP",
                 "PING",
                 "REJECT",
+                "NONE",
                 "PATH",
                 "EQUAL_TO",
                 "blue",

@@ -51,6 +51,7 @@ def test_a_listener_with_its_defaults(world: World) -> None:
         "hsts_max_age": None,
         "hsts_include_subdomains": False,
         "hsts_preload": False,
+        "tls_certificates": [],
         "tags": [],
         "l7policies": [],
         "loadbalancers": [{"id": balancer["id"]}],
