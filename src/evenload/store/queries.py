@@ -96,11 +96,16 @@ _HIDDEN = frozenset(
 _TAG = tables.OBJECT_TAGS.c
 _OWN = tables.LOAD_BALANCERS.c
 _THESE = select(*LOAD_BALANCERS.columns).where(_OWN.id.in_(bindparam("ids", expanding=True)))
+_THIS = select(_OWN.id, _OWN.revision).where(_OWN.id == bindparam("identifier"), _OWN.port_id.is_not(None))
 _AT_ONCE = 900
 """Bound parameters of one statement; SQLite's own limit was 999 for long."""
 
 
-def read_view(connection: Connection, kind: Kind, identifier: str) -> View[AnyRecord] | None:
+def read_view(connection: Connection, kind: Kind, identifier: str, kept: ViewCache) -> View[AnyRecord] | None:
+    """``kept``: as for ``read_page``."""
+    if kind is Kind.LOAD_BALANCER:
+        chosen = connection.execute(_THIS, {"identifier": identifier}).first()
+        return None if chosen is None else next(iter(_load_balancers(connection, [(chosen[0], chosen[1])], kept)), None)
     rows = BY_KIND[kind]
     row = connection.execute(rows.by_id, {"identifier": identifier}).first()
     return None if row is None else _views(connection, kind, rows, [row])[0]

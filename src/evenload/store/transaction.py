@@ -110,7 +110,7 @@ class SqlTransaction:
                 self._cache.keep(after, writing.revision)
 
     def view(self, kind: Kind, identifier: str) -> View[AnyRecord] | None:
-        return queries.read_view(self._connection, kind, identifier)
+        return queries.read_view(self._connection, kind, identifier, self._views)
 
     def find(self, kind: Kind, query: Query) -> Page[AnyRecord]:
         return queries.read_page(self._connection, kind, query, self._views)

@@ -18,10 +18,10 @@ from evenload.service.load_balancers import LoadBalancers
 class LoadBalancerCollection(Collection):
     kind = Kind.LOAD_BALANCER
 
-    def __init__(self, facade: Facade, service: LoadBalancers) -> None:
+    def __init__(self, facade: Facade, service: LoadBalancers, shown: Shown) -> None:
         super().__init__(facade, service)
         self._service = service
-        self._shown = Shown()
+        self._shown = shown
 
     def show(self, view: AnyView) -> Encoded:
         return self._shown.text(view)
@@ -45,9 +45,13 @@ class LoadBalancerCollection(Collection):
 class LoadBalancerItem(ObjectItem):
     kind = Kind.LOAD_BALANCER
 
-    def __init__(self, facade: Facade, service: LoadBalancers) -> None:
+    def __init__(self, facade: Facade, service: LoadBalancers, shown: Shown) -> None:
         super().__init__(facade, service)
         self._service = service
+        self._shown = shown
+
+    def show(self, view: AnyView) -> Encoded:
+        return self._shown.text(view)
 
     def update(self, given: Given, view: AnyView) -> AnyView:
         return self._service.update(view.record.item.id, plain(given))

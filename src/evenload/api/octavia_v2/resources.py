@@ -132,7 +132,11 @@ class ObjectItem(ABC):
     def on_get(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
         view = self._keeps.get(id)
         self._facade.require(request, rule(self.kind, "get_one"), view.record.project_id)
-        answer_one(request, response, view)
+        answer_one(request, response, view, show=self.show)
+
+    def show(self, view: AnyView) -> Any:
+        """The whole object for an answer."""
+        return present(view)
 
     def on_put(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
         body = self._facade.body(request)
@@ -159,9 +163,18 @@ def plain(given: Given) -> Changes:
 # ------------------------------------------------------------------------------------------------------------ answers
 
 
-def answer_one(request: falcon.Request, response: falcon.Response, view: AnyView, status: int = 200) -> None:
+def answer_one(
+    request: falcon.Request,
+    response: falcon.Response,
+    view: AnyView,
+    status: int = 200,
+    *,
+    show: Callable[[AnyView], Any] = present,
+) -> None:
+    """``show``: where every attribute is wanted."""
     wanted = read_fields(parameters_of(request)) if request.method == "GET" else None
-    answer(response, {WORDS[kind_of(view.record.item)][0]: present(view, wanted)}, status)
+    shown = show(view) if wanted is None else present(view, wanted)
+    answer(response, {WORDS[kind_of(view.record.item)][0]: shown}, status)
 
 
 def read_wanted(facade: Facade, request: falcon.Request, kind: Kind, parent: Mapping[str, str] | None = None) -> Wanted:

@@ -36,6 +36,7 @@ from evenload.api.octavia_v2.offers import (
 from evenload.api.octavia_v2.pools import PoolCollection, PoolItem
 from evenload.api.octavia_v2.providers import ProviderCapabilities, ProviderCollection, ProviderItem
 from evenload.api.octavia_v2.quotas import QuotaCollection, QuotaDefaults, QuotaItem
+from evenload.api.octavia_v2.shown import Shown
 from evenload.api.services import Services
 from evenload.service.capabilities import FLAVOR, ZONE
 
@@ -44,12 +45,13 @@ PREFIX = "/v2"
 
 def add_routes(app: "falcon.App[Any, Any]", facade: Facade, services: Services) -> None:
     balancers, listeners, pools = services.load_balancers, services.listeners, services.pools
+    shown = Shown()
     status = LoadBalancerStatus(facade, balancers)
     flavors, flavor_profiles = of_offers(services.flavors), of_profiles(services.flavors)
     zones, zone_profiles = of_offers(services.zones), of_profiles(services.zones)
     resources: dict[str, object] = {
-        "/loadbalancers": LoadBalancerCollection(facade, balancers),
-        "/loadbalancers/{id}": LoadBalancerItem(facade, balancers),
+        "/loadbalancers": LoadBalancerCollection(facade, balancers, shown),
+        "/loadbalancers/{id}": LoadBalancerItem(facade, balancers, shown),
         "/loadbalancers/{id}/stats": LoadBalancerStatistics(facade, balancers),
         "/loadbalancers/{id}/status": status,
         "/loadbalancers/{id}/statuses": status,
