@@ -88,6 +88,7 @@ def read_tls(api: Any) -> TlsPolicy:
         try:
             policy.require_ciphers(defaults.ciphers)
             policy.require_versions(defaults.versions)
+            policy.require_suites({"ciphers": defaults.ciphers}, defaults)
         except Invalid as error:
             raise ValueError(_complaint(kind, str(error.field), error.detail)) from error
     return policy

@@ -114,6 +114,9 @@ def _faults_of_rule(rule: L7Rule) -> Iterator[tuple[str, str]]:
             yield "key", f"{kind} needs a key."
         elif not _TOKEN.fullmatch(rule.key):
             yield "key", f"the key of {kind} has at most 255 characters, and no blank or separator."
+        elif rule.type is RuleType.COOKIE and rule.key.startswith("$"):
+            # HAProxy takes such a pair for an attribute of the cookie before it, as RFC 2109 had them.
+            yield "key", f"the key of {kind} does not begin with $: no cookie of that name is ever looked at."
     elif rule.key is not None:
         yield "key", f"{kind} has no key."
     allowed = _COMPARISONS.get(rule.type)

@@ -46,6 +46,8 @@ SUITES_OF_TLS_1_3 = frozenset(
     }
 )
 """RFC 8446, B.4: all there are. TLS libraries keep them apart from the ciphers of earlier versions."""
+SUITES_BY_DEFAULT = frozenset({"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"})
+"""OpenSSL's own, where a list names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

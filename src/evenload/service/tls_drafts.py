@@ -5,7 +5,7 @@ Before the transaction: the store of secrets may take its time, or be away. What
 listener has inside of it (``drafts``).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -15,13 +15,14 @@ from evenload.model.enums import ListenerProtocol
 from evenload.model.errors import Invalid, SecretsUnavailable, StoreUnavailable, UnusableSecret, UnusableSecrets
 from evenload.model.secret import SecretBytes
 from evenload.model.secret_place import SecretUse, UsedPlace, place_of
-from evenload.model.tls import ListenerTls, PoolTls, TlsSecret
+from evenload.model.tls import ClientAuthentication, ListenerTls, PoolTls, TlsSecret
 from evenload.service.commands import Changes, ListenerDraft, PoolDraft, PoolName, PreparedTls
 from evenload.service.context import Context
 from evenload.service.tls_policy import TlsDefaults, TlsPolicy
 
 D = TypeVar("D", bound=Changes)
 _POLICY = ("ciphers", "versions", "alpn")
+_NOBODY = ClientAuthentication.NONE
 
 
 def asks_for_tls(changes: Changes) -> bool:
@@ -43,6 +44,9 @@ def with_tls(
     chosen = chosen_policy(context.tls, defaults, given)
     base = ListenerTls(ciphers=defaults.ciphers, versions=defaults.versions, alpn=defaults.alpn)
     base = present or base
+    context.tls.require_suites(chosen, base)
+    if given.get("client_authentication", _NOBODY) is not _NOBODY and base.client_authentication is _NOBODY:
+        given = _coming_into_force(given, base, ("client_authorities", "client_revocations"))
     reading = Reading(context, project_id)
     chosen |= reading.judges(given, base.client_authorities, base.client_revocations, "client_")
     for name, value in given.items():
@@ -67,12 +71,23 @@ def with_pool_tls(context: Context, changes: D, project_id: str, present: PoolTl
     chosen = chosen_policy(context.tls, defaults, given)
     # Whatever else is given, a pool that nobody said it of speaks no TLS.
     base = present or PoolTls(enabled=False, ciphers=defaults.ciphers, versions=defaults.versions, alpn=defaults.alpn)
+    context.tls.require_suites(chosen, base)
+    if given.get("enabled") and not base.enabled:
+        given = _coming_into_force(given, base, ("authorities", "revocations", "certificate"))
     reading = Reading(context, project_id)
     chosen |= reading.judges(given, base.authorities, base.revocations, "")
     if "certificate" in given:
         chosen["certificate"] = reading.bundle("member_certificate", given["certificate"])
     reading.finish()
     return replace(changes, item={**changes.item, "tls": PreparedTls(base=base, given=chosen)})
+
+
+def _coming_into_force(
+    given: Mapping[str, Any], there: ListenerTls | PoolTls, names: Sequence[str]
+) -> Mapping[str, Any]:
+    """With the references that are there and were of no use yet: what they lead to may have gone meanwhile."""
+    secrets: dict[str, TlsSecret | None] = {name: getattr(there, name) for name in names}
+    return {**{name: each.reference for name, each in secrets.items() if each is not None}, **given}
 
 
 def with_all_tls(context: Context, draft: ListenerDraft, project_id: str) -> ListenerDraft:

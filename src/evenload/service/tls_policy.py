@@ -3,11 +3,12 @@
 Named after Octavia's settings; whoever changes them leaves what is there as it is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from evenload.model.errors import Invalid
-from evenload.model.tls import AlpnProtocol, TlsVersion, split_ciphers
+from evenload.model.tls import SUITES_BY_DEFAULT, AlpnProtocol, ListenerTls, PoolTls, TlsVersion, split_ciphers
 
 CIPHERS = ":".join(
     (
@@ -63,6 +64,20 @@ class TlsPolicy:
         if rejected:
             raise Invalid(
                 f"These ciphers have been prohibited by an administrator: {', '.join(rejected)}", field="ciphers"
+            )
+
+    def require_suites(self, chosen: Mapping[str, Any], there: ListenerTls | PoolTls | TlsDefaults) -> None:
+        """Raises Invalid where ciphers or versions are chosen that leave TLS 1.3 to the suites of the TLS library, and
+        one of these is prohibited. ``there``: what holds where nothing is chosen."""
+        if chosen.keys().isdisjoint(("ciphers", "versions")):
+            return
+        ciphers, versions = (chosen.get(name, getattr(there, name)) for name in ("ciphers", "versions"))
+        rejected = sorted(self.prohibited & SUITES_BY_DEFAULT)
+        if rejected and TlsVersion.TLS_1_3 in versions and not split_ciphers(ciphers or "").suites:
+            raise Invalid(
+                "Without a suite of TLS 1.3 in the list all that are usual hold, of which an administrator has "
+                f"prohibited {', '.join(rejected)}: name those that are wanted, or leave TLSv1.3 out.",
+                field="ciphers",
             )
 
     def require_versions(self, versions: Sequence[TlsVersion]) -> None:

@@ -99,6 +99,17 @@ def test_tls_that_is_switched_off_is_kept_and_in_force_nowhere(secured: Secured,
     assert {each.id.partition("/")[0] for each in desired.secrets} == {"bundle", "authorities", "revocations"}  # type: ignore[union-attr]
 
 
+def test_what_comes_into_force_is_looked_at_first(secured: Secured, asked: dict[str, Any]) -> None:
+    """References that were of no use yet may lead nowhere any more."""
+    made = secured.world.pool(secured.balancer, **{**asked, "tls_enabled": False})
+    for name in ("crl_container_ref", "ca_tls_container_ref", "tls_container_ref"):
+        secured.world.call("DELETE", f"/v1{asked[name].partition('/v1')[2]}", user=MEMBER, expect=204)
+        assert f"{name}: " in change(secured, made, 400, tls_enabled=True)
+    assert change(secured, made, name="x")["tls_enabled"] is False
+    nothing: dict[str, Any] = dict.fromkeys(("crl_container_ref", "ca_tls_container_ref", "tls_container_ref"))
+    assert change(secured, made, tls_enabled=True, **nothing)["tls_enabled"] is True
+
+
 def test_what_makes_no_sense(secured: Secured, asked: dict[str, Any]) -> None:
     made = secured.world.pool(secured.balancer, **asked)
     foreign = secured.store_text(site().foreign.pem.decode())

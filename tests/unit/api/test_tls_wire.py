@@ -108,6 +108,9 @@ def ruled(tmp_path: Path) -> Iterator[Secured]:
     world.uow.close()
 
 
+_SUITE, _CIPHER = "TLS_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"
+
+
 def within(answer: Any, expected: dict[str, Any]) -> dict[str, Any]:
     return {name: answer[name] for name in expected}
 
@@ -361,6 +364,33 @@ def test_the_settings_of_an_administrator(ruled: Secured) -> None:
     assert ruled.change(made, tls_ciphers=None)["tls_ciphers"] == "ECDHE-RSA-AES128-GCM-SHA256"
 
 
+def test_no_prohibited_suite_comes_in_by_saying_nothing_of_suites(tmp_path: Path) -> None:
+    """A list that names no suite of TLS 1.3 leaves all usual ones to the TLS library."""
+    defaults = TlsDefaults(ciphers=f"{_SUITE}:{_CIPHER}")
+    prohibited = frozenset({"TLS_AES_256_GCM_SHA384"})
+    policy = TlsPolicy(prohibited=prohibited, expand=expand_ciphers, listeners=defaults, pools=defaults)
+    world = make_world(tmp_path, tls=policy)
+    secured = Secured(world)
+    made = secured.listener()
+    words = "tls_ciphers: Without a suite of TLS 1.3 in the list all that are usual hold"
+    pool = {"loadbalancer_id": secured.balancer["id"], "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+    for ciphers, versions, wrong in (
+        (_CIPHER, ["TLSv1.2", "TLSv1.3"], True),
+        (_CIPHER, ["TLSv1.3"], True),
+        (_CIPHER, ["TLSv1.2"], False),
+        (f"{_SUITE}:{_CIPHER}", ["TLSv1.2", "TLSv1.3"], False),
+    ):
+        given = {"tls_ciphers": ciphers, "tls_versions": versions}
+        answer = secured.change(made, 400 if wrong else 200, **given)
+        assert not wrong or words in answer
+        body = {"pool": {**pool, "tls_enabled": True, **given}}
+        answer = world.call("POST", f"{LBAAS}/pools", body, user=MEMBER, expect=400 if wrong else 201)
+        assert not wrong or words in answer["faultstring"]
+    secured.change(made, tls_ciphers=_CIPHER, tls_versions=["TLSv1.2"])
+    assert words in secured.change(made, 400, tls_versions=["TLSv1.2", "TLSv1.3"])
+    world.uow.close()
+
+
 def test_what_an_administrator_has_switched_off(tmp_path: Path) -> None:
     off = Allowed(tls_terminated_listeners=False, ping_health_monitors=False)
     world = make_world(tmp_path, allowed=off)
@@ -417,6 +447,19 @@ def test_certificates_of_clients(secured: Secured, judging: dict[str, Any]) -> N
     assert secured.change(made, client_authentication=None)["client_authentication"] == "NONE"
     assert secured.change(made, client_ca_tls_container_ref=None)["client_ca_tls_container_ref"] is None
     assert within(secured.change(made, **judging), judging) == judging
+
+
+def test_what_comes_into_force_is_looked_at_first(secured: Secured, judging: dict[str, Any]) -> None:
+    """References that were of no use yet may lead nowhere any more."""
+    made = secured.listener(**{**judging, "client_authentication": "NONE"})
+    for name in ("client_crl_container_ref", "client_ca_tls_container_ref"):
+        path = judging[name].partition("/v1")[2]
+        secured.world.call("DELETE", f"/v1{path}", user=MEMBER, expect=204)
+        fault = secured.change(made, 400, client_authentication="MANDATORY")
+        assert f"{name}: " in fault
+    assert secured.change(made, name="x")["client_authentication"] == "NONE"
+    nothing = {"client_ca_tls_container_ref": None, "client_crl_container_ref": None}
+    assert within(secured.change(made, **nothing), nothing) == nothing
 
 
 def test_certificates_of_clients_need_authorities(secured: Secured, judging: dict[str, Any]) -> None:

@@ -23,6 +23,8 @@ FINE = L7Rule(id="r", policy_id="y", type=RuleType.PATH, compare_type=Comparison
         ({"type": RuleType.HEADER, "key": "X-Test"}, None),
         ({"type": RuleType.HEADER}, "key"),
         ({"type": RuleType.COOKIE}, "key"),
+        ({"type": RuleType.COOKIE, "key": "a$"}, None),
+        ({"type": RuleType.COOKIE, "key": "$a"}, "key"),  # HAProxy never looks at such a cookie
         ({"type": RuleType.SSL_DN_FIELD}, "key"),
         ({"type": RuleType.SSL_DN_FIELD, "key": "CN"}, None),
         *(({"type": RuleType.HEADER, "key": key}, "key") for key in ("a b", "a:", 'a"', "a,b", "a(", "é", "a\n", "")),
