@@ -8,6 +8,7 @@ import re
 
 _LOGGED = "Its host could not make the change; the operator's log has the reason."
 _SILENT = re.compile(r"The agent .+ has not been heard of since (.+ UTC)\..*", re.DOTALL)
+_SECRET = re.compile(r"cannot fetch the secret \S*?((?:secrets|containers)/[0-9a-f-]{36})\b.*", re.DOTALL)
 _KNOWN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.DOTALL), sentence)
     for pattern, sentence in (
@@ -41,6 +42,9 @@ def reason_for_owner(fault: str | None) -> str | None:
     silent = _SILENT.fullmatch(fault)
     if silent is not None:
         return f"Its host has not been heard of since {silent[1]}."
+    secret = _SECRET.fullmatch(fault)
+    if secret is not None:
+        return f"{secret[1]}, which it names, cannot be read: deleted or replaced meanwhile, or the store is away."
     for pattern, sentence in _KNOWN:
         if pattern.fullmatch(fault):
             return sentence

@@ -47,6 +47,12 @@ LOGGED = "Its host could not make the change; the operator's log has the reason.
             "=",
         ),
         ("this host has no bridge for the physical network 'dc1' (it has: physnet1); add it to bridge_mappings", None),
+        (
+            "cannot fetch the secret authorities/default/secrets/0b2c93d6-1111-4222-8333-444455556666: secrets/x "
+            "cannot be read: there is none at /var/lib",
+            "secrets/0b2c93d6-1111-4222-8333-444455556666, which it names, cannot be read: deleted or replaced "
+            "meanwhile, or the store is away.",
+        ),
         ("no spare for worker 3: there is one of that number", LOGGED),
         ("whatever comes to edge-7 later", LOGGED),
     ],
