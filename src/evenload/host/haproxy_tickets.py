@@ -24,6 +24,7 @@ _KEY_SIZE = 80
 _PERIOD = 8 * 3600
 """Seconds. HAProxy takes no ticket that is older than five minutes."""
 _DONE = "TLS ticket key updated!"
+_WITHOUT_FILE = "unable to locate referenced filename"
 
 
 class Tickets:
@@ -54,7 +55,8 @@ class Tickets:
         HostError where it does not answer."""
         answer = conversation.ask(f"set ssl tls-key {self._files.path(load_balancer_id, TICKETS)} {key}")
         if answer != _DONE:
-            log.info("HAProxy takes no key of tickets", load_balancer=load_balancer_id, reason=answer)
+            tell = log.debug if _WITHOUT_FILE in answer else log.info
+            tell("HAProxy takes no key of tickets", load_balancer=load_balancer_id, reason=answer)
 
 
 def _make_key() -> str:

@@ -52,7 +52,10 @@ def find_pool_tls_faults(tls: PoolTls | None) -> tuple[TlsFault, ...]:
 def _pool_faults(tls: PoolTls) -> Iterator[TlsFault]:
     yield from _common(tls, tls.ciphers)
     if tls.revocations is not None and tls.authorities is None:
-        yield TlsFault(detail="A list of revoked certificates needs the authorities that sign it.", field="revocations")
+        yield TlsFault(
+            detail="A list of revoked certificates needs the authorities that sign it (ca_tls_container_ref).",
+            field="revocations",
+        )
 
 
 def _common(tls: ListenerTls | PoolTls, ciphers: str | None) -> Iterator[TlsFault]:
@@ -71,12 +74,13 @@ def _of_clients(tls: ListenerTls) -> Iterator[TlsFault]:
         return
     if tls.client_authentication is not ClientAuthentication.NONE:
         yield TlsFault(
-            detail="Certificates of clients can be asked for where authorities are given that sign them.",
+            detail="Certificates of clients need the authorities that sign them (client_ca_tls_container_ref).",
             field="client_authentication",
         )
     if tls.client_revocations is not None:
         yield TlsFault(
-            detail="A list of revoked certificates needs the authorities that sign it.", field="client_revocations"
+            detail="A list of revoked certificates needs the authorities that sign it (client_ca_tls_container_ref).",
+            field="client_revocations",
         )
 
 

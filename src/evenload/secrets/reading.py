@@ -119,12 +119,16 @@ def _place(reference: str) -> Place:
     found = read_place(reference)
     if found is None:
         raise UnusableSecret(
-            SecretFault.UNREADABLE, "It is no reference to a secret or container: …/v1/secrets/<id> is expected."
+            SecretFault.UNREADABLE,
+            "It is no reference to a secret or container: …/v1/secrets/<id> or …/v1/containers/<id> is expected,"
+            " not a name.",
         )
     return found
 
 
 def _unreadable(place: Place) -> UnusableSecret:
     return UnusableSecret(
-        SecretFault.UNREADABLE, f"Could not retrieve {place}: there is none that the project may read."
+        SecretFault.UNREADABLE,
+        f"Could not retrieve {place}: there is none that the project may read. It was deleted, has expired, or"
+        " is another project's.",
     )

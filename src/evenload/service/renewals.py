@@ -7,7 +7,7 @@ thread; each use of a secret is looked at once a minute, fifty at a time, since 
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -48,8 +48,11 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class _Use:
+    """``users``: the ids of the listeners and pools. Others make no other use of it."""
+
     load_balancer_id: str
     secret: TlsSecret
+    users: tuple[str, ...] = field(compare=False)
 
 
 class Renewals:
@@ -87,8 +90,13 @@ class Renewals:
     def _uses_of(self, load_balancer_id: str) -> list[_Use]:
         with self._context.uow.read() as transaction:
             tree = transaction.tree(load_balancer_id)
-        secrets = () if tree is None else (each for record in _with_tls(tree) for each in _secrets_of(record))
-        return [_Use(load_balancer_id, each) for each in {each.secret: each for each in secrets}.values()]
+        if tree is None:
+            return []
+        users: defaultdict[SecretReference, dict[str, TlsSecret]] = defaultdict(dict)
+        for record in _with_tls(tree):
+            for each in _secrets_of(record):
+                users[each.secret][record.id] = each
+        return [_Use(load_balancer_id, [*of.values()][-1], tuple(of)) for of in users.values()]
 
     def _look(self, use: _Use) -> TlsSecret | None:
         """With what is stored now; None where nothing is that could be used. What has expired is no better than what
@@ -131,7 +139,12 @@ class Renewals:
         if judgement.word == word and not again:
             return
         self._told[use] = judgement.word, now
-        named = {"load_balancer": use.load_balancer_id, "reference": use.secret.reference, **dict(judgement.details)}
+        named = {
+            "load_balancer": use.load_balancer_id,
+            "users": list(use.users),
+            "reference": use.secret.reference,
+            **dict(judgement.details),
+        }
         if judgement.word == _GOOD:
             log.info("secret is good again", **named)
         else:

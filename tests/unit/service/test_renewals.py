@@ -177,6 +177,7 @@ def test_what_was_deleted_or_has_expired_is_told_once_a_day_and_changes_nothing(
     [told] = shop.look()
     assert (told["event"], told["log_level"]) == ("secret cannot be used any more", "warning")
     assert told["reference"].endswith(place)
+    assert told["users"] == [listener]
     assert "there is none" in told["reason"]
     assert shop.told() == []
     shop.world.clock.advance(DAY)
