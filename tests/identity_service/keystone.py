@@ -150,14 +150,16 @@ class Keystone:
 
     def offer(self, kind: str, url: str, region: str = "RegionOne") -> str:
         """A service and its endpoint in the catalog; returns the endpoint's id."""
+        if all(each["id"] != region for each in self.ask("GET", "regions")["regions"]):
+            self.make("region", id=region)
         found = self.ask("GET", f"services?type={kind}")["services"]
         service = found[0]["id"] if found else self.make("service", type=kind, name=kind)
         return self.make("endpoint", url=url, service_id=service, interface="public", region_id=region)
 
     @contextmanager
-    def offered(self, kind: str, url: str) -> Iterator[None]:
+    def offered(self, kind: str, url: str, region: str = "RegionOne") -> Iterator[None]:
         """A service in the catalog for that long."""
-        endpoint = self.offer(kind, url)
+        endpoint = self.offer(kind, url, region)
         try:
             yield
         finally:

@@ -193,7 +193,10 @@ class Schema:
         try:
             return model.model_validate(inner)
         except ValidationError as error:
-            raise refusal(error, self.wrapper) from error
+            raise self._refusal(error, model) from error
+
+    def _refusal(self, error: ValidationError, model: type[BaseModel]) -> Invalid:
+        return refusal(error, self.wrapper)
 
     def _json(self, presence: Callable[[Attribute], In], *, creation: bool) -> JsonSchema:
         """What may stand under the wrapper key."""
@@ -218,6 +221,19 @@ class Schema:
         config = ConfigDict(extra="forbid", hide_input_in_errors=True)
         name = f"{self.wrapper.title().replace('_', '')}{suffix}"
         return create_model(name, __config__=config, **definitions)
+
+
+class NeutronSchema(Schema):
+    """Refuses in Neutron's words an attribute that is known and may not stand in a body; Octavia calls it unknown."""
+
+    def _refusal(self, error: ValidationError, model: type[BaseModel]) -> Invalid:
+        refused = super()._refusal(error, model)
+        name = refused.field
+        if name not in self.attributes or name in model.model_fields:
+            return refused
+        if model is self.update:
+            return Invalid(f"Cannot update read-only attribute {name}", field=name)
+        return Invalid(f"Attribute '{name}' not allowed in POST", field=name)
 
 
 def nullable(json: JsonSchema) -> JsonSchema:

@@ -136,6 +136,9 @@ def test_a_port_from_creation_to_deletion(world: World) -> None:
     assert "10.1.0.77" in error["message"]
     path = f"/v2.0/ports/{made['id']}"
     assert world.call("PUT", path, {"port": {"name": "p"}}, expect=200)["port"]["name"] == "p"
+    for fixed in ("fixed_ips", "network_id", "mac_address"):
+        closed = world.call("PUT", path, {"port": {fixed: made[fixed]}}, expect=400)["NeutronError"]
+        assert closed["message"] == f"Cannot update read-only attribute {fixed}"
     world.call("DELETE", path, expect=204)
     world.call("GET", path, expect=404)
 

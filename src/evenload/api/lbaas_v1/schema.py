@@ -6,7 +6,7 @@ where HAProxy would refuse what it let through: port 0, a delay of 0, any text a
 """
 
 from evenload.api import fields
-from evenload.api.attributes import Attribute, In, Null, Schema, item, own, record
+from evenload.api.attributes import Attribute, In, NeutronSchema, Null, item, own, record
 from evenload.api.fields import FieldType, choice, integer, listing, text
 from evenload.api.lbaas_v1 import names
 from evenload.interfaces import AgentRecord
@@ -35,13 +35,13 @@ _NAMED = (
 )
 _UP = _settable("admin_state_up", fields.TRUTH)
 
-SESSION_PERSISTENCE = Schema(
+SESSION_PERSISTENCE = NeutronSchema(
     "session_persistence",
     SessionPersistence,
     (item("type", choice(PersistenceType), null=Null.REFUSED), item("cookie_name", fields.COOKIE_NAME)),
 )
 _PERSISTENCE = FieldType(SESSION_PERSISTENCE.create, json=SESSION_PERSISTENCE.json_create)
-VIP = Schema(
+VIP = NeutronSchema(
     "vip",
     Listener,
     (
@@ -58,7 +58,7 @@ VIP = Schema(
     ),
     translated=names.VIP,
 )
-POOL = Schema(
+POOL = NeutronSchema(
     "pool",
     Pool,
     (
@@ -73,7 +73,7 @@ POOL = Schema(
     ),
     translated=names.POOL,
 )
-MEMBER = Schema(
+MEMBER = NeutronSchema(
     "member",
     Member,
     (
@@ -86,7 +86,7 @@ MEMBER = Schema(
     ),
     translated=names.MEMBER,
 )
-HEALTH_MONITOR = Schema(
+HEALTH_MONITOR = NeutronSchema(
     "health_monitor",
     HealthMonitor,
     (
@@ -103,10 +103,10 @@ HEALTH_MONITOR = Schema(
     translated=names.HEALTH_MONITOR,
 )
 # Whatever the id is: one that is none is not found.
-ASSOCIATION = Schema(
+ASSOCIATION = NeutronSchema(
     "health_monitor", HealthMonitor, (*_PROJECT, own("id", text(), post=In.REQUIRED, null=Null.REFUSED))
 )
-AGENT = Schema(
+AGENT = NeutronSchema(
     "agent",
     AgentRecord,
     (
@@ -114,7 +114,7 @@ AGENT = Schema(
         own("description", fields.DESCRIPTION, post=In.NEVER, put=In.OPTIONAL, null=Null.REFUSED),
     ),
 )
-QUOTA = Schema(
+QUOTA = NeutronSchema(
     "quota",
     QuotaSettings,
     tuple(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, create_model
 
 from evenload.api import fields
-from evenload.api.attributes import Attribute, In, Null, Schema, nowhere, own
+from evenload.api.attributes import Attribute, In, NeutronSchema, Null, nowhere, own
 from evenload.api.fields import FieldType, choice, integer, listing, text
 from evenload.model.enums import NetworkType
 from evenload.model.network import Network, Port, Subnet
@@ -58,7 +58,7 @@ _COMMON = (
 )
 _UP = _settable("admin_state_up", fields.TRUTH, null=Null.REFUSED)
 
-NETWORK = Schema(
+NETWORK = NeutronSchema(
     "network",
     Network,
     (
@@ -85,7 +85,7 @@ NETWORK = Schema(
     translated=NETWORK_NAMES,
 )
 
-SUBNET = Schema(
+SUBNET = NeutronSchema(
     "subnet",
     Subnet,
     (
@@ -109,7 +109,7 @@ SUBNET = Schema(
     ),
 )
 
-PORT = Schema(
+PORT = NeutronSchema(
     "port",
     Port,
     (
