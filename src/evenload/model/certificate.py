@@ -29,6 +29,8 @@ class SecretFault(enum.Enum):
     CHAIN_UNREADABLE = "intermediates unreadable"
     NO_REVOCATIONS = "no list of revoked certificates"
     EXPIRED = "expired"
+    NO_ROOT = "no root"
+    """By these authorities nobody can be verified: every chain has to end in one that has signed itself."""
     REVOCATIONS_FOREIGN = "list of other authorities"
 
 
@@ -75,9 +77,11 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorities:
-    """Certificates by which others are verified, in the order of the content (PEM)."""
+    """Certificates by which others are verified, in the order of the content (PEM). ``roots``: those among them that
+    have signed themselves."""
 
     certificates: tuple[Certificate, ...]
+    roots: tuple[Certificate, ...]
     content: SecretBytes
 
 

@@ -25,6 +25,8 @@ _EXPORTER = (
 _HEADER = 30_000
 """Milliseconds that a client has for the header of a request at least, where no pause in it is too long."""
 _CIDRS_A_LINE = 16
+_CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+"""What no value has (RFC 9110, 5.5). Of CR and LF, with which HAProxy ends each here, it refuses others itself."""
 _SESSIONS = 1000
 """Of TLS, kept to be resumed by clients that take no ticket."""
 
@@ -153,12 +155,14 @@ def render_frontend(
 
 
 def _refusals(listener: Listener, policies: PolicyLines) -> list[str]:
-    """What HAProxy 2.6 hands to members though they may read it in another way: a body in chunks in HTTP/1.0, which has
-    none, and a host with the beginning of a path in it, which HTTP/2 can have. Where requests are judged or told of
-    their client, no member is asked to change to what passes by all that: HTTP/2, or a tunnel behind CONNECT."""
+    """What HAProxy 2.6 hands to members though they may read it in another way: control characters in a field, zero
+    bytes among them, a body in chunks in HTTP/1.0, which has none, and a host with the beginning of a path in it,
+    which HTTP/2 can have. Where requests are judged or told of their client, no member is asked to change to what
+    passes by all that: HTTP/2, or a tunnel behind CONNECT."""
+    controls = f"{{ req.hdrs -m reg '{_CONTROLS}' }}"
     chunks = "{ req.ver 1.0 } { req.fhdr(transfer-encoding) -m found }"
     path = "{ req.ver 2.0 } { req.hdr(host) -m reg '[/?#@]' }"
-    lines = [f"    http-request deny deny_status 400 if {chunks} || {path}"]
+    lines = [f"    http-request deny deny_status 400 if {controls} || {chunks} || {path}"]
     if policies.requests or policies.choices or listener.insert_headers:
         lines += [
             "    http-request deny deny_status 405 if METH_CONNECT",

@@ -28,7 +28,7 @@ class NoopCertificates:
         return Bundle(leaf=_CERTIFICATE, chain=(), missing_issuer=None, content=_content(reference))
 
     def authorities(self, reference: str, project_id: str) -> Authorities:
-        return Authorities(certificates=(_CERTIFICATE,), content=_content(reference))
+        return Authorities(certificates=(_CERTIFICATE,), roots=(_CERTIFICATE,), content=_content(reference))
 
     def revocations(self, reference: str, project_id: str) -> Revocations:
         return Revocations(lists=(), content=_content(reference))

@@ -14,7 +14,7 @@ from evenload.model.certificate import Authorities, Bundle, Revocations, SecretF
 from evenload.model.errors import UnusableSecret
 from evenload.model.secret import SecretBytes
 from evenload.secrets import pem
-from evenload.secrets.chain import name_of, order_chain
+from evenload.secrets.chain import is_issued_by, name_of, order_chain
 from evenload.secrets.effort import is_excessive
 from evenload.secrets.facts import describe, describe_list, pem_of, require_strength
 from evenload.secrets.keys import Key, canonical, fits, is_key, read_key, usable
@@ -72,7 +72,12 @@ def parse_authorities(content: SecretBytes) -> Authorities:
         raise UnusableSecret(SecretFault.NO_CERTIFICATE, "There is no certificate in it.")
     if len(found) > _MOST_AUTHORITIES:
         raise UnusableSecret(SecretFault.TOO_MANY, f"There are more than {_MOST_AUTHORITIES} certificates in it.")
-    return Authorities(certificates=tuple(describe(each) for each in found), content=SecretBytes(pem_of(found)))
+    described = {each: describe(each) for each in found}
+    return Authorities(
+        certificates=tuple(described.values()),
+        roots=tuple(facts for each, facts in described.items() if is_issued_by(each, each)),
+        content=SecretBytes(pem_of(found)),
+    )
 
 
 def parse_revocations(content: SecretBytes) -> Revocations:

@@ -6,7 +6,7 @@ thread; each use of a secret is looked at once a minute, fifty at a time, since 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -19,7 +19,7 @@ from evenload.model.certificate import Authorities, Bundle, Revocations
 from evenload.model.errors import StoreUnavailable, UnusableSecret
 from evenload.model.secret import SecretReference
 from evenload.model.secret_place import SecretUse, read_used_place
-from evenload.model.tls import TlsSecret, with_content
+from evenload.model.tls import ListenerTls, PoolTls, TlsSecret, with_content
 from evenload.model.tree import Tree
 from evenload.service.context import Context
 from evenload.service.lbaas_v1 import totals
@@ -48,11 +48,18 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """``users``: the ids of the listeners and pools. Others make no other use of it."""
+    """``users``: the ids of the listeners and pools; ``tls``: theirs. Others make no other use of it."""
 
     load_balancer_id: str
     secret: TlsSecret
     users: tuple[str, ...] = field(compare=False)
+    tls: tuple[ListenerTls | PoolTls, ...] = field(compare=False)
+
+    @property
+    def companions(self) -> tuple[TlsSecret, ...]:
+        """Of authorities what they have taken back, and the other way round."""
+        found = [each for tls in self.tls for each in _beside(self.secret, tls)]
+        return tuple({each.secret: each for each in found}.values())
 
 
 class Renewals:
@@ -81,9 +88,9 @@ class Renewals:
         looked_at, self._uses = self._uses[:AT_ONCE], self._uses[AT_ONCE:]
         changed: defaultdict[str, dict[SecretReference, TlsSecret]] = defaultdict(dict)
         for use in looked_at:
-            fresh = self._look(use)
-            if fresh is not None and fresh != use.secret:
-                changed[use.load_balancer_id][use.secret.secret] = fresh
+            for secret, fresh in self._look(use).items():
+                if fresh != secret:
+                    changed[use.load_balancer_id][secret.secret] = fresh
         for load_balancer_id, each in changed.items():
             self._renew(load_balancer_id, each)
 
@@ -93,30 +100,62 @@ class Renewals:
         if tree is None:
             return []
         users: defaultdict[SecretReference, dict[str, TlsSecret]] = defaultdict(dict)
+        tls: dict[str, ListenerTls | PoolTls] = {}
         for record in _with_tls(tree):
             for each in _secrets_of(record):
                 users[each.secret][record.id] = each
-        return [_Use(load_balancer_id, [*of.values()][-1], tuple(of)) for of in users.values()]
+            if record.item.tls is not None:
+                tls[record.id] = record.item.tls
+        return [
+            _Use(load_balancer_id, [*of.values()][-1], tuple(of), tuple(tls[each] for each in of))
+            for of in users.values()
+        ]
 
-    def _look(self, use: _Use) -> TlsSecret | None:
-        """With what is stored now; None where nothing is that could be used. What has expired is no better than what
-        is there."""
+    def _look(self, use: _Use) -> Mapping[TlsSecret, TlsSecret]:
+        """What is stored now, of what goes with it, too, where it has changed; nothing where it could not be used. What
+        has expired is no better than what is there."""
         try:
             found = self._read(use.secret)
+            if found is None:
+                return {}
+            judgement = judge(found, self._context.now())
+            fresh = _fresh(use.secret, found)
+            renewed = {use.secret: fresh}
+            if judgement.word in (_GOOD, _SOON) and fresh.fingerprint != use.secret.fingerprint:
+                judgement = self._judge_users(use, fresh) or judgement
+                renewed |= self._companions(use, found)
         except UnusableSecret as error:
             self._tell(use, Judgement("secret cannot be used any more", (("reason", str(error)),)))
-            return None
+            return {}
         except StoreUnavailable as error:
             self._tell(use, Judgement("secret cannot be looked at", (("reason", str(error)),)))
-            return None
-        if found is None:
-            return None
-        judgement = judge(found, self._context.now())
+            return {}
         self._tell(use, judgement)
-        if judgement.word not in (_GOOD, _SOON):
+        return renewed if judgement.word in (_GOOD, _SOON) else {}
+
+    def _judge_users(self, use: _Use, fresh: TlsSecret) -> Judgement | None:
+        """Whether a listener would have a certificate for which it has no cipher."""
+        listeners = (tls for tls in use.tls if isinstance(tls, ListenerTls))
+        if all(self._context.tls.fits(tls, fresh) for tls in listeners):
             return None
-        fresh = replace(use.secret, fingerprint=found.content.fingerprint())
-        return replace(fresh, **facts_of(found)) if isinstance(found, Bundle) else fresh
+        details = (("subject", fresh.subject or ""), ("key", fresh.key or ""))
+        return Judgement("certificate has a key that no cipher of its listener is for", details)
+
+    def _companions(self, use: _Use, found: Found) -> dict[TlsSecret, TlsSecret]:
+        """As they are stored now. Raises UnusableSecret where a list is none of its authorities': by such a pair nobody
+        would be let in, so both stay as they are until the other is exchanged, too."""
+        renewed: dict[TlsSecret, TlsSecret] = {}
+        for each in use.companions:
+            match found, self._read(each):
+                case (Revocations() as lists, Authorities() as authorities) | (
+                    Authorities() as authorities,
+                    Revocations() as lists,
+                ):
+                    self._certificates.verify(lists, authorities)
+                    other = authorities if found is lists else lists
+                    if judge(other, self._context.now()).word == _GOOD:
+                        renewed[each] = _fresh(each, other)
+        return renewed
 
     def _read(self, secret: TlsSecret) -> Found | None:
         place = read_used_place(secret.id)
@@ -171,6 +210,24 @@ class Renewals:
             log.info("secrets have another content now", load_balancer=load_balancer_id, users=list(changed))
 
 
+def _fresh(secret: TlsSecret, found: Found) -> TlsSecret:
+    fresh = replace(secret, fingerprint=found.content.fingerprint())
+    return replace(fresh, **facts_of(found)) if isinstance(found, Bundle) else fresh
+
+
+def _beside(secret: TlsSecret, tls: ListenerTls | PoolTls) -> Iterator[TlsSecret]:
+    authorities, revocations = (
+        (tls.client_authorities, tls.client_revocations)
+        if isinstance(tls, ListenerTls)
+        else (tls.authorities, tls.revocations)
+    )
+    if authorities is not None and revocations is not None:
+        if authorities.secret == secret.secret:
+            yield revocations
+        elif revocations.secret == secret.secret:
+            yield authorities
+
+
 def judge(found: Found, now: datetime) -> Judgement:
     """Pure."""
     match found:
@@ -179,6 +236,8 @@ def judge(found: Found, now: datetime) -> Judgement:
             if leaf.not_after < now:
                 return Judgement("certificate has expired", details)
             return Judgement(_SOON if leaf.not_after < now + SOON else _GOOD, details)
+        case Authorities(certificates=certificates, roots=()):
+            return Judgement("no root is among the authorities", (("subject", certificates[0].subject),))
         case Authorities(certificates=certificates):
             past = next((each for each in certificates if each.not_after < now), None)
             if past is not None:

@@ -57,7 +57,9 @@ def with_tls(
                 each = (reading.bundle(f"sni[{place}]", reference) for place, reference in enumerate(value))
                 chosen[name] = tuple(secret for secret in each if secret is not None)
     reading.finish()
-    return replace(changes, item={**changes.item, "tls": PreparedTls(base=base, given=chosen)})
+    prepared = PreparedTls(base=base, given=chosen)
+    context.tls.require_fitting(prepared.merged(base))
+    return replace(changes, item={**changes.item, "tls": prepared})
 
 
 def with_pool_tls(context: Context, changes: D, project_id: str, present: PoolTls | None = None) -> D:
@@ -196,7 +198,7 @@ class Reading:
 
 def facts_of(bundle: Bundle) -> dict[str, Any]:
     """What a ``TlsSecret`` says of it to people."""
-    return {"subject": bundle.leaf.subject, "not_after": bundle.leaf.not_after}
+    return {"subject": bundle.leaf.subject, "not_after": bundle.leaf.not_after, "key": bundle.leaf.key}
 
 
 def _require_current(bundle: Bundle, now: datetime) -> None:
@@ -211,7 +213,14 @@ def _require_current(bundle: Bundle, now: datetime) -> None:
 
 
 def _require_living(authorities: Authorities, now: datetime) -> None:
-    """Raises UnusableSecret where all have expired."""
+    """Raises UnusableSecret where all have expired, and where none is a root: HAProxy's TLS library takes no
+    certificate whose chain does not end in one, be it the certificate of the list itself."""
+    if not authorities.roots:
+        raise UnusableSecret(
+            SecretFault.NO_ROOT,
+            f"The certificate of {authorities.certificates[0].subject} is no root (it has not signed itself), and there"
+            " is none beside it: nobody can be verified by it. Store the root with it.",
+        )
     last = max(authorities.certificates, key=lambda each: each.not_after)
     if last.not_after < now:
         raise UnusableSecret(

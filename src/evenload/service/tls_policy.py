@@ -7,8 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evenload.model.ciphers import Cipher, Signer, is_for
 from evenload.model.errors import Invalid
-from evenload.model.tls import SUITES_BY_DEFAULT, AlpnProtocol, ListenerTls, PoolTls, TlsVersion, split_ciphers
+from evenload.model.tls import (
+    SUITES_BY_DEFAULT,
+    AlpnProtocol,
+    ListenerTls,
+    PoolTls,
+    TlsSecret,
+    TlsVersion,
+    choose_versions,
+    split_ciphers,
+)
 
 CIPHERS = ":".join(
     (
@@ -21,15 +31,19 @@ CIPHERS = ":".join(
 )
 """OWASP's "cipher suite B", as Octavia has it."""
 
-ExpandCiphers = Callable[[str], frozenset[str] | None]
+ExpandCiphers = Callable[[str], frozenset[Cipher] | None]
 """The ciphers that a list for TLS 1.2 and earlier amounts to; None: no cipher at all."""
 
 _IN_ORDER = tuple(TlsVersion)
 
 
-def expand_by_words(ciphers: str) -> frozenset[str] | None:
-    """Where no TLS library can be asked: a list is its words."""
-    return frozenset(ciphers.split(":"))
+def expand_by_words(ciphers: str) -> frozenset[Cipher] | None:
+    """Where no TLS library can be asked: a list is its words, and each says by its name which key it is for."""
+    signers = (("ECDSA", Signer.CURVE), ("RSA", Signer.RSA))
+    return frozenset(
+        Cipher(name=word, signer=next((signer for name, signer in signers if name in word), Signer.UNKNOWN))
+        for word in ciphers.split(":")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +69,19 @@ class TlsPolicy:
         """Raises Invalid for a list without any cipher, and where one of its ciphers is prohibited: also by a word that
         stands for several."""
         split = split_ciphers(ciphers)
-        found: frozenset[str] | None = frozenset()
+        found: frozenset[Cipher] | None = frozenset()
         if split.others:
             found = self.expand(split.others)
         if found is None:
             raise Invalid("The list of ciphers holds none that is known.", field="ciphers")
-        rejected = sorted(self.prohibited & {*found, *split.suites.split(":")})
+        bare = sorted(cipher.name for cipher in found if not cipher.protects)
+        if bare:
+            raise Invalid(
+                "These ciphers do not show who the server is, or do not encrypt: "
+                f"{', '.join(bare)}. With !aNULL:!eNULL in the list they are left out of words such as HIGH.",
+                field="ciphers",
+            )
+        rejected = sorted(self.prohibited & {*(cipher.name for cipher in found), *split.suites.split(":")})
         if rejected:
             raise Invalid(
                 f"These ciphers have been prohibited by an administrator: {', '.join(rejected)}", field="ciphers"
@@ -79,6 +100,23 @@ class TlsPolicy:
                 f"prohibited {', '.join(rejected)}: name those that are wanted, or leave TLSv1.3 out.",
                 field="ciphers",
             )
+
+    def require_fitting(self, tls: ListenerTls) -> None:
+        """Raises Invalid where no client could agree on a cipher with one of the certificates."""
+        for secret in tls.certificates:
+            if not self.fits(tls, secret):
+                raise Invalid(
+                    f"No cipher of the list is for a key such as that of {secret.subject or secret.reference} "
+                    f"({secret.key}) in these TLS versions: every handshake would fail.",
+                    field="ciphers",
+                )
+
+    def fits(self, tls: ListenerTls, certificate: TlsSecret) -> bool:
+        """Whether clients can agree on a cipher with that certificate. TLS 1.3 has its suites for every key."""
+        versions = choose_versions(tls)
+        if certificate.key is None or versions is None or versions.highest is TlsVersion.TLS_1_3:
+            return True
+        return is_for(certificate.key, self.expand(split_ciphers(tls.ciphers).others) or (), versions.highest)
 
     def require_versions(self, versions: Sequence[TlsVersion]) -> None:
         if self.minimum is None:

@@ -98,7 +98,7 @@ def secured(world: World) -> Secured:
 def ruled(tmp_path: Path) -> Iterator[Secured]:
     """With settings of its own, as an administrator may have made them."""
     policy = TlsPolicy(
-        listeners=TlsDefaults(ciphers="ECDHE-RSA-AES128-GCM-SHA256", versions=(TlsVersion.TLS_1_2,)),
+        listeners=TlsDefaults(ciphers="ECDHE-ECDSA-AES128-GCM-SHA256", versions=(TlsVersion.TLS_1_2,)),
         minimum=TlsVersion.TLS_1_2,
         prohibited=frozenset({"AES128-SHA", "TLS_AES_128_CCM_SHA256"}),
         expand=expand_ciphers,
@@ -207,6 +207,71 @@ def test_what_makes_no_sense(secured: Secured, given: dict[str, Any], words: str
     made = secured.listener()
     assert secured.change(made, 400, **given) == fault
     assert secured.show(made)["updated_at"] is None
+
+
+CURVES, RSA = "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"
+
+
+def test_ciphers_of_which_none_is_for_the_key(ruled: Secured) -> None:
+    """In every handshake it would be found that there is none."""
+    curve = ruled.store(make("curve.example.com"))
+    rsa = ruled.store(make("rsa.example.com", kind="rsa2048"))
+    only_2 = {"tls_versions": ["TLSv1.2"]}
+    words = "tls_ciphers: No cipher of the list is for a key such as that of CN={} ({}) in these TLS versions"
+    fault = ruled.refused(default_tls_container_ref=rsa, tls_ciphers=CURVES, **only_2)
+    assert words.format("rsa.example.com", "RSA 2048") in fault
+    fault = ruled.refused(default_tls_container_ref=curve, tls_ciphers=f"{RSA}:AES128-GCM-SHA256", **only_2)
+    assert words.format("curve.example.com", "EC secp256r1") in fault
+    made = ruled.listener(default_tls_container_ref=curve, tls_ciphers=CURVES, **only_2)
+    for change in ({"default_tls_container_ref": rsa}, {"sni_container_refs": [rsa]}):
+        assert words.format("rsa.example.com", "RSA 2048") in ruled.change(made, 400, **change)
+    assert words.format("curve.example.com", "EC secp256r1") in ruled.change(made, 400, tls_ciphers=RSA)
+    # TLS 1.3 has suites for every key.
+    assert ruled.change(made, tls_versions=["TLSv1.2", "TLSv1.3"], tls_ciphers=f"{RSA}:TLS_AES_128_GCM_SHA256")
+    assert words.format("curve.example.com", "EC secp256r1") in ruled.change(made, 400, **only_2)
+    assert ruled.change(made, tls_ciphers=f"{RSA}:{CURVES}", sni_container_refs=[rsa], **only_2)
+
+
+def test_ciphers_of_later_versions(tmp_path: Path) -> None:
+    world = make_world(tmp_path, tls=TlsPolicy(expand=expand_ciphers))
+    secured = Secured(world)
+    old = {"default_tls_container_ref": secured.web, "tls_versions": ["TLSv1", "TLSv1.1"]}
+    assert "tls_ciphers: No cipher of the list is for a key" in secured.refused(**old, tls_ciphers=CURVES)
+    assert secured.listener(**old, tls_ciphers="ECDHE-ECDSA-AES128-SHA")
+    world.uow.close()
+
+
+@pytest.mark.parametrize(
+    ("ciphers", "named"),
+    [
+        ("aNULL", "ADH-AES128-GCM-SHA256"),
+        ("HIGH", "AECDH-AES128-SHA"),
+        ("NULL-SHA256:AES128-SHA256", "NULL-SHA256. "),
+        (f"{CURVES}:ADH-AES128-SHA:@SECLEVEL=0", "ADH-AES128-SHA. "),
+        ("eNULL:!aNULL", "ECDHE-RSA-NULL-SHA"),
+    ],
+)
+def test_ciphers_that_protect_nobody(ruled: Secured, ciphers: str, named: str) -> None:
+    fault = ruled.refused(default_tls_container_ref=ruled.web, tls_ciphers=ciphers)
+    assert fault.startswith("Validation failure: tls_ciphers: These ciphers do not show who the server is, or do not")
+    assert named in fault
+    made = ruled.listener(tls_ciphers=CURVES)
+    assert ruled.change(made, 400, tls_ciphers=ciphers) == fault
+    pool = {"loadbalancer_id": ruled.balancer["id"], "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+    body = {"pool": {**pool, "tls_enabled": True, "tls_ciphers": ciphers}}
+    assert named in ruled.world.call("POST", f"{LBAAS}/pools", body, user=MEMBER, expect=400)["faultstring"]
+
+
+def test_booleans_are_those_of_octavia(secured: Secured) -> None:
+    """Its library takes 0 and 1 for them, too."""
+    made = secured.listener(hsts_max_age=1, hsts_preload=1, hsts_include_subdomains="on")
+    assert (made["hsts_preload"], made["hsts_include_subdomains"]) == (True, True)
+    for value, shown in ((0, False), (1, True), ("off", False), ("t", True), (False, False)):
+        changed = secured.change(made, hsts_preload=value, hsts_include_subdomains=value)
+        assert (changed["hsts_preload"], changed["hsts_include_subdomains"]) == (shown, shown)
+    strange: tuple[Any, ...] = (2, -1, 0.0, 1.5, "", "maybe", [], {})
+    for value in strange:
+        assert "hsts_preload" in secured.change(made, 400, hsts_preload=value), value
 
 
 def test_what_haproxy_cannot_do(secured: Secured) -> None:
@@ -349,19 +414,19 @@ def test_filters_and_order(secured: Secured) -> None:
 
 def test_the_settings_of_an_administrator(ruled: Secured) -> None:
     made = ruled.listener()
-    assert made["tls_ciphers"] == "ECDHE-RSA-AES128-GCM-SHA256"
+    assert made["tls_ciphers"] == "ECDHE-ECDSA-AES128-GCM-SHA256"
     assert made["tls_versions"] == ["TLSv1.2"]
     for given, words in (
         ({"tls_versions": ["TLSv1.1", "TLSv1.2"]}, "less than the minimum: TLSv1.1 < TLSv1.2"),
         ({"tls_ciphers": "AES128-SHA:AES256-SHA"}, "prohibited by an administrator: AES128-SHA"),
-        ({"tls_ciphers": "ALL"}, "prohibited by an administrator: AES128-SHA"),
+        ({"tls_ciphers": "ALL:!aNULL"}, "prohibited by an administrator: AES128-SHA"),
         ({"tls_ciphers": "TLS_AES_128_CCM_SHA256"}, "prohibited by an administrator: TLS_AES_128_CCM_SHA256"),
         ({"tls_ciphers": "CHEESE"}, "tls_ciphers: The list of ciphers holds none that is known."),
     ):
         assert words in ruled.change(made, 400, **given)
         assert words in ruled.refused(default_tls_container_ref=ruled.web, **given)
-    assert ruled.change(made, tls_ciphers="ALL:-AES128-SHA")["tls_ciphers"] == "ALL:-AES128-SHA"
-    assert ruled.change(made, tls_ciphers=None)["tls_ciphers"] == "ECDHE-RSA-AES128-GCM-SHA256"
+    assert ruled.change(made, tls_ciphers="ALL:!aNULL:-AES128-SHA")["tls_ciphers"] == "ALL:!aNULL:-AES128-SHA"
+    assert ruled.change(made, tls_ciphers=None)["tls_ciphers"] == "ECDHE-ECDSA-AES128-GCM-SHA256"
 
 
 def test_no_prohibited_suite_comes_in_by_saying_nothing_of_suites(tmp_path: Path) -> None:
@@ -472,6 +537,29 @@ def test_certificates_of_clients_need_authorities(secured: Secured, judging: dic
     fault = secured.change(made, 400, client_ca_tls_container_ref=None, client_authentication="NONE")
     assert fault.startswith("Validation failure: client_crl_container_ref: ")
     assert within(secured.show(made), judging) == judging
+
+
+def test_authorities_by_whom_nobody_can_be_verified(secured: Secured, judging: dict[str, Any]) -> None:
+    """HAProxy's TLS library follows every chain to one that has signed itself (test_client_certificates)."""
+    root = make("A Root", authority=True)
+    middle = make("A Middle", root, authority=True)
+    leaf, alone = make("leaf.example", middle), make("alone.example")
+    web = {"default_tls_container_ref": secured.web, "client_authentication": "MANDATORY"}
+    for number, (stored, lacking) in enumerate(
+        (([leaf], leaf), ([middle], middle), ([leaf, middle], leaf), ([middle, root], None), ([alone], None))
+    ):
+        reference = secured.store_text(b"".join(each.pem for each in stored).decode())
+        given = {**web, "client_ca_tls_container_ref": reference}
+        if lacking is None:
+            assert secured.listener(9000 + number, **given)
+            continue
+        fault = secured.refused(**given)
+        name = lacking.certificate.subject.rfc4514_string()
+        assert f"client_ca_tls_container_ref: The certificate of {name} is no root" in fault
+        made = secured.listener(9000 + number, **judging)
+        assert "is no root" in secured.change(
+            made, 400, client_crl_container_ref=None, client_ca_tls_container_ref=reference
+        )
 
 
 def test_revocations_are_those_of_the_authorities(secured: Secured, judging: dict[str, Any]) -> None:

@@ -77,7 +77,9 @@ def test_no_version_is_without_a_row(world: World) -> None:
 
 def stored(furnished: Furnished) -> str:
     """The reference of a certificate with its key."""
-    text = (site().server.pem + site().server.key_pem()).decode()
+    text = (
+        site().server.pem + site().server.key_pem() + site().lower.pem + site().upper.pem + site().root.pem
+    ).decode()
     body = {"payload": text, "payload_content_type": "text/plain"}
     made = furnished.world.call("POST", "/v1/secrets", body, user="blue:member", expect=201)
     return str(made["secret_ref"])

@@ -13,17 +13,17 @@ from tests.unit.secrets.authority import Identity, make, revocations
 from tests.unit.service.conftest import World
 
 from evenload.interfaces import UnitOfWork
-from evenload.model.certificate import Bundle
+from evenload.model.certificate import Authorities, Bundle, Revocations
 from evenload.model.enums import ListenerProtocol, ProvisioningStatus
 from evenload.model.errors import StoreUnavailable
 from evenload.model.secret import SecretBytes
 from evenload.model.secret_limits import SecretLimits
 from evenload.model.secret_place import Place, PlaceKind, SecretUse, UsedPlace
 from evenload.model.stored_secret import ContainerType, NamedSecret
-from evenload.model.tls import ClientAuthentication, PoolTls, TlsSecret
+from evenload.model.tls import ClientAuthentication, PoolTls, TlsSecret, TlsVersion
 from evenload.secrets.keyring import KeyRing, new_key
 from evenload.secrets.parsing import parse_authorities, parse_revocations
-from evenload.secrets.reading import StoredCertificates
+from evenload.secrets.reading import Keeper, StoredCertificates
 from evenload.secrets.vault import Vault
 from evenload.service.renewals import AT_ONCE, EVERY, SOON, Renewals, judge
 from evenload.service.tls_drafts import facts_of
@@ -38,6 +38,19 @@ class Away(StoredCertificates):
 
     away = False
     reads = 0
+
+    def __init__(self, keeper: Keeper) -> None:
+        super().__init__(keeper)
+        self.instead: dict[str, bytes] = {}
+        """By what a reference ends with: what a store whose secrets may be exchanged has in it now."""
+
+    def authorities(self, reference: str, project_id: str) -> Authorities:
+        found = self.instead.get(reference[-36:])
+        return super().authorities(reference, project_id) if found is None else parse_authorities(SecretBytes(found))
+
+    def revocations(self, reference: str, project_id: str) -> Revocations:
+        found = self.instead.get(reference[-36:])
+        return super().revocations(reference, project_id) if found is None else parse_revocations(SecretBytes(found))
 
     def bundle(self, reference: str, project_id: str) -> Bundle:
         self.reads += 1
@@ -158,12 +171,12 @@ def test_content_exchanged_in_the_store_comes_into_force(shop: Shop) -> None:
 def test_what_nobody_has_looked_at_yet_is_looked_at(shop: Shop) -> None:
     """As an earlier version has left it."""
     used = shop.used(PlaceKind.CONTAINER, shop.container(make("www.example", days=100)))
-    listener = shop.serve(replace(used, subject=None, not_after=None))
+    listener = shop.serve(replace(used, subject=None, not_after=None, key=None))
     assert shop.told() == []
     tls = shop.world.listeners.get(listener).record.item.tls
     assert tls is not None
     assert tls.sni == (used,)
-    assert (used.subject, used.not_after) == ("CN=www.example", NOW + timedelta(days=100))
+    assert (used.subject, used.key, used.not_after) == ("CN=www.example", "EC secp256r1", NOW + timedelta(days=100))
 
 
 def test_what_was_deleted_or_has_expired_is_told_once_a_day_and_changes_nothing(shop: Shop) -> None:
@@ -235,6 +248,51 @@ def test_authorities_and_pools_are_looked_after_as_well(shop: Shop) -> None:
     assert shop.used(PlaceKind.CONTAINER, shown).secret in desired.secrets  # type: ignore[union-attr]
 
 
+def judged(shop: Shop, listener: str) -> list[str]:
+    tls = shop.world.listeners.get(listener).record.item.tls
+    assert tls is not None
+    return [each.fingerprint for each in (tls.client_authorities, tls.client_revocations) if each is not None]
+
+
+def test_a_list_comes_into_force_with_the_authorities_that_signed_it_or_not_at_all(shop: Shop) -> None:
+    """By authorities and a list of others nobody would be let in."""
+    root, other = make("Root", authority=True), make("Root", authority=True)
+    authorities, revoked = shop.secret(root.pem), shop.secret(revocations(root, 1, now=NOW))
+    listener = shop.serve(
+        shop.used(PlaceKind.CONTAINER, shop.container(make("www.example"))),
+        client_authentication=ClientAuthentication.MANDATORY,
+        client_authorities=shop.used(PlaceKind.SECRET, authorities, SecretUse.AUTHORITIES),
+        client_revocations=shop.used(PlaceKind.SECRET, revoked, SecretUse.REVOCATIONS),
+    )
+    before = judged(shop, listener)
+    shop.certificates.instead[revoked] = revocations(other, 1, now=NOW)
+    [told] = shop.look()
+    assert told["event"] == "secret cannot be used any more"
+    assert "is not signed by one of the authorities" in told["reason"]
+    assert judged(shop, listener) == before
+    shop.certificates.instead[authorities] = other.pem
+    assert shop.told() == ["secret is good again", "secrets have another content now"]
+    assert [each != former for each, former in zip(judged(shop, listener), before, strict=True)] == [True, True]
+    shop.world.settle()
+    shop.certificates.instead[authorities] = root.pem
+    assert shop.told() == ["secret cannot be used any more"]
+    shop.certificates.instead[authorities] = other.pem + root.pem
+    assert shop.told() == ["secret is good again", "secrets have another content now"]
+
+
+def test_a_certificate_of_whose_key_the_listener_has_no_cipher_never_comes_into_force(shop: Shop) -> None:
+    container = shop.container(make("www.example"))
+    curves = {"ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256", "versions": (TlsVersion.TLS_1_2,)}
+    listener = shop.serve(shop.used(PlaceKind.CONTAINER, container), **curves)
+    before = shop.fingerprints(listener)
+    shop.exchange(container, make("www.example", kind="rsa2048"))
+    [told] = shop.look()
+    assert (told["event"], told["key"]) == ("certificate has a key that no cipher of its listener is for", "RSA 2048")
+    assert shop.fingerprints(listener) == before
+    shop.exchange(container, make("www.example"))
+    assert shop.told() == ["secret is good again", "secrets have another content now"]
+
+
 def test_many_are_looked_at_in_turns_and_none_twice_in_a_minute(shop: Shop) -> None:
     used = [shop.used(PlaceKind.CONTAINER, shop.container(make(f"{n}.example"))) for n in range(AT_ONCE // 2)]
     for _ in range(3):
@@ -275,6 +333,8 @@ def test_authorities_and_lists_are_told_of_when_they_are_past() -> None:
     authorities = parse_authorities(SecretBytes(root.pem))
     lists = parse_revocations(SecretBytes(revocations(root, 1, now=NOW)))
     assert [judge(each, NOW).word for each in (authorities, lists)] == ["good", "good"]
+    lower = parse_authorities(SecretBytes(make("Lower", root, authority=True).pem))
+    assert judge(lower, NOW).word == "no root is among the authorities"
     later = NOW + timedelta(days=300)
     assert [judge(each, later).word for each in (authorities, lists)] == [
         "authority has expired",
