@@ -68,6 +68,9 @@ class Interrupted:
     def read(self) -> AbstractContextManager[Transaction]:
         return self._store.read()
 
+    def look(self, question: Callable[[Transaction], T]) -> T:
+        return self._store.look(question)
+
     def write(self, work: Callable[[Transaction], T]) -> T:
         def counted(transaction: Transaction) -> T:
             self.tries += 1

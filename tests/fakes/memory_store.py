@@ -468,6 +468,10 @@ class MemoryStore:
     def read(self) -> Iterator[MemoryTransaction]:
         yield MemoryTransaction(self._state, writing=False)
 
+    def look(self, question: Callable[[Transaction], T]) -> T:
+        with self.read() as transaction:
+            return question(transaction)
+
     def write(self, work: Callable[[Transaction], T]) -> T:
         """One writer at a time, so that whoever is overtaken has not read what it writes: running the work again does
         not help then, but it is run again all the same, as the real store does."""

@@ -26,6 +26,10 @@ class WatchedStore:
         with self._inside(), self._within.read() as transaction:
             yield transaction
 
+    def look(self, question: Callable[[Transaction], T]) -> T:
+        with self._inside():
+            return self._within.look(question)
+
     def write(self, work: Callable[[Transaction], T]) -> T:
         if self.failure is not None:
             raise self.failure

@@ -57,8 +57,8 @@ class LoadBalancers:
         l7_guards.require_rules((record.item for record in planned.rules.values()), context.find_regex_fault)
         wanted = wanted_by(kind_of(record.item) for record in planned.records())
 
-        with context.uow.read() as reader:
-            choose_agent(reader.agents(), now=now, alive_for=context.agent_down_time, zone=choice.zone.hosts)
+        agents = context.uow.look(lambda reader: reader.agents())
+        choose_agent(agents, now=now, alive_for=context.agent_down_time, zone=choice.zone.hosts)
         context.ports.check_subnets(
             [each.item.subnet_id for each in planned.members.values()],
             project_id,
@@ -147,12 +147,12 @@ class LoadBalancers:
         self._context.uow.write(work)
 
     def get(self, identifier: str) -> View[Record[LoadBalancer]]:
-        with self._context.uow.read() as transaction:
-            return cast(View[Record[LoadBalancer]], guards.read_view(transaction, Kind.LOAD_BALANCER, identifier))
+        view = self._context.uow.look(lambda reader: guards.read_view(reader, Kind.LOAD_BALANCER, identifier))
+        return cast(View[Record[LoadBalancer]], view)
 
     def list(self, query: Query) -> Page[Record[LoadBalancer]]:
-        with self._context.uow.read() as transaction:
-            return cast(Page[Record[LoadBalancer]], transaction.find(Kind.LOAD_BALANCER, query))
+        page = self._context.uow.look(lambda reader: reader.find(Kind.LOAD_BALANCER, query))
+        return cast(Page[Record[LoadBalancer]], page)
 
     def statistics(self, identifier: str) -> Statistics:
         """The sum of its listeners."""
@@ -161,8 +161,7 @@ class LoadBalancers:
             return sum(map(totals_of, transaction.counts(identifier).values()), Statistics())
 
     def tree(self, identifier: str) -> Tree:
-        with self._context.uow.read() as transaction:
-            return guards.read_tree(transaction, Kind.LOAD_BALANCER, identifier)
+        return self._context.uow.look(lambda reader: guards.read_tree(reader, Kind.LOAD_BALANCER, identifier))
 
 
 def _read_living(transaction: Transaction, identifier: str) -> Tree:

@@ -2,13 +2,14 @@
 
 Used by ``main`` (for unit_of_work.py and migrate.py) and by tests. Connections are kept open and prepared once each:
 write-ahead log, foreign keys, a bounded wait for other processes. Transactions are begun by unit_of_work.py, not by
-the driver.
+the driver: a connection commits each statement by itself until it is told to begin one.
 """
 
 import contextlib
 import importlib
 import os
 import pkgutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,32 +55,46 @@ def open_engine(settings: StoreSettings) -> Engine:
     return engine
 
 
-_LOCK_WAITS = {
-    "postgresql": "SET lock_timeout = '{milliseconds}ms'",
-    "mysql": "SET SESSION innodb_lock_wait_timeout = {seconds}",
-    "mariadb": "SET SESSION innodb_lock_wait_timeout = {seconds}",
+_MARIADB = (
+    "SET SESSION innodb_lock_wait_timeout = {seconds}",
+    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+)
+_PREPARATIONS: Mapping[str, Sequence[str]] = {
+    "postgresql": ("SET lock_timeout = '{milliseconds}ms'",),
+    "mysql": _MARIADB,
+    "mariadb": _MARIADB,
 }
-"""By backend. The servers' own defaults are to wait for ever, and for 50 seconds."""
+"""By backend. The servers' own defaults are to wait for locks for ever, and for 50 seconds."""
 
 
 def _open_server(url: URL, settings: StoreSettings) -> Engine:
-    """A database with a server. Who waits for another's lock is refused after ``busy_timeout``."""
-    engine = create_engine(url, pool_pre_ping=True)
-    milliseconds = max(1, round(settings.busy_timeout * 1000))
-    statement = _LOCK_WAITS.get(url.get_backend_name(), "").format(
-        milliseconds=milliseconds, seconds=max(1, round(settings.busy_timeout))
+    """A database with a server. Who waits for another's lock is refused after ``busy_timeout``.
+
+    A connection is not asked whether it still stands before it is used: unit_of_work.py takes another one where
+    nothing was done yet."""
+    engine = create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_use_lifo=True,
+        pool_reset_on_return=None,  # unit_of_work.py has ended what it had begun
     )
+    milliseconds = max(1, round(settings.busy_timeout * 1000))
+    seconds = max(1, round(settings.busy_timeout))
+    statements = [
+        statement.format(milliseconds=milliseconds, seconds=seconds)
+        for statement in _PREPARATIONS.get(url.get_backend_name(), ())
+    ]
 
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
         try:
-            cursor.execute(statement)
+            for statement in statements:
+                cursor.execute(statement)
         finally:
             cursor.close()
         connection.commit()  # PostgreSQL takes a setting back with its transaction
 
-    if statement:
-        event.listen(engine, "connect", prepare)
+    event.listen(engine, "connect", prepare)
     return engine
 
 

@@ -55,7 +55,7 @@ class Migrations:
             # SQLite changes a table by making another and dropping it, which must not take the children of its rows
             # along.
             connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if sqlite else "BEGIN")
         try:
             self._perform(connection, sqlite=sqlite)
             if sqlite:

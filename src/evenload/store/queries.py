@@ -38,6 +38,7 @@ from evenload.model.query import SCOPES, Page, Query, Value, View
 from evenload.store import tables
 from evenload.store.mapping import to_moment
 from evenload.store.relations import read_relations
+from evenload.store.single import Lookup, require_several
 from evenload.store.trees import BY_KIND, LOAD_BALANCERS, RecordTable
 from evenload.store.view_cache import ViewCache
 
@@ -96,7 +97,9 @@ _HIDDEN = frozenset(
 _TAG = tables.OBJECT_TAGS.c
 _OWN = tables.LOAD_BALANCERS.c
 _THESE = select(*LOAD_BALANCERS.columns).where(_OWN.id.in_(bindparam("ids", expanding=True)))
-_THIS = select(_OWN.id, _OWN.revision).where(_OWN.id == bindparam("identifier"), _OWN.port_id.is_not(None))
+_THIS = Lookup(
+    select(_OWN.id, _OWN.revision).where(_OWN.id == bindparam("identifier"), _OWN.port_id.is_not(None)), "identifier"
+)
 _AT_ONCE = 900
 """Bound parameters of one statement; SQLite's own limit was 999 for long."""
 
@@ -104,7 +107,7 @@ _AT_ONCE = 900
 def read_view(connection: Connection, kind: Kind, identifier: str, kept: ViewCache) -> View[AnyRecord] | None:
     """``kept``: as for ``read_page``."""
     if kind is Kind.LOAD_BALANCER:
-        chosen = connection.execute(_THIS, {"identifier": identifier}).first()
+        chosen = _THIS.row(connection, identifier)
         return None if chosen is None else next(iter(_load_balancers(connection, [(chosen[0], chosen[1])], kept)), None)
     rows = BY_KIND[kind]
     row = connection.execute(rows.by_id, {"identifier": identifier}).first()
@@ -121,7 +124,10 @@ def read_page(connection: Connection, kind: Kind, query: Query, kept: ViewCache)
     if not any(key.column is rows.table.c.id for key in keys):
         keys.append(_Key(rows.table.c.id, query.reverse))
     conditions = [*_conditions(kind, query)]
-    marker = None if query.marker is None else _marker(connection, kind, keys, query)
+    marker = None
+    if query.marker is not None:
+        require_several(connection)
+        marker = _marker(connection, kind, keys, query)
     if kind is Kind.LOAD_BALANCER:
         found = _choose_load_balancers(connection, conditions, keys, marker, query.limit)
         return _page(query, found, lambda chosen: _load_balancers(connection, chosen, kept))

@@ -33,6 +33,10 @@ class TreeCache:
         self._kept: OrderedDict[str, tuple[int, Tree]] = OrderedDict()
         self._records = 0
 
+    def holds(self, load_balancer_id: str) -> bool:
+        """Whether it is worth asking for its revision."""
+        return load_balancer_id in self._kept
+
     def get(self, load_balancer_id: str, revision: int) -> Tree | None:
         with self._lock:
             kept = self._kept.get(load_balancer_id)

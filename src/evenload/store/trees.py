@@ -19,6 +19,7 @@ from evenload.store import placements, tables
 from evenload.store.lbaas_v1 import V1_COLUMNS
 from evenload.store.mapping import RowCodec, to_moment
 from evenload.store.prepared import DriverInsert, DriverStatement, driver_delete, driver_insert, driver_update
+from evenload.store.single import Lookup, require_several
 from evenload.store.tree_cache import TreeCache, count_children, new_edition
 
 _PENDING = (
@@ -101,7 +102,9 @@ class RecordTable(Generic[T]):
 
 
 LOAD_BALANCERS = RecordTable(LoadBalancer, tables.LOAD_BALANCERS, ("tree_generation", "revision"))
-_REVISION = select(tables.LOAD_BALANCERS.c.revision).where(tables.LOAD_BALANCERS.c.id == bindparam("tree"))
+_SELECT_REVISION = select(tables.LOAD_BALANCERS.c.revision).where(tables.LOAD_BALANCERS.c.id == bindparam("tree"))
+_REVISION = Lookup(_SELECT_REVISION, "tree")
+_REVISION_LOCKED = Lookup(_SELECT_REVISION.with_for_update(), "tree")
 
 BY_KIND: dict[Kind, RecordTable[Any]] = {
     Kind.LOAD_BALANCER: LOAD_BALANCERS,
@@ -133,17 +136,22 @@ def read_tree(
 ) -> Tree | None:
     """``lock``: nobody else changes the tree until the transaction ends, on databases that lock rows. ``most``: raises
     TooLarge for a tree with more children than that, having read no more of them."""
+    if cache.holds(load_balancer_id):
+        found = (_REVISION_LOCKED if lock else _REVISION).row(connection, load_balancer_id)
+        if found is None:
+            return None
+        kept = cache.get(load_balancer_id, found[0])
+        if kept is not None:
+            if most is not None and count_children(kept) > most:
+                raise TooLarge
+            return kept
+    require_several(connection)
     left = None if most is None else iter(range(most))
     key = {"tree": load_balancer_id}
     row = connection.execute(LOAD_BALANCERS.of_tree_locked if lock else LOAD_BALANCERS.of_tree, key).first()
     if row is None:
         return None
     generation, revision = row[-2:]
-    kept = cache.get(load_balancer_id, revision)
-    if kept is not None:
-        if most is not None and count_children(kept) > most:
-            raise TooLarge
-        return kept
     tree = Tree(
         load_balancer=LOAD_BALANCERS.decode(row),
         generation=generation,
@@ -183,7 +191,8 @@ def _read_children(
 
 def read_revision(connection: Connection, load_balancer_id: str) -> int | None:
     """Another one after every change of the tree's rows, or of what was counted for its listeners; None: it is gone."""
-    return cast("int | None", connection.execute(_REVISION, {"tree": load_balancer_id}).scalar())
+    found = _REVISION.row(connection, load_balancer_id)
+    return None if found is None else cast(int, found[0])
 
 
 def read_owner(connection: Connection, kind: Kind, identifier: str) -> str | None:

@@ -10,12 +10,13 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Generic, cast
 
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError
 
 from evenload.interfaces import AgentBus, T, Transaction
 from evenload.model.desired import Desired, Gone
@@ -28,6 +29,7 @@ from evenload.store.claims import Claim, Claims, Taken
 from evenload.store.hints import Hint
 from evenload.store.refusals import translated
 from evenload.store.rehearsal import NotForeseeable, Outdated, Rehearsal
+from evenload.store.single import MoreThanOne, Refused, Single
 from evenload.store.transaction import SqlTransaction
 from evenload.store.tree_cache import TreeCache, count_children
 from evenload.store.trees import TooLarge
@@ -43,6 +45,19 @@ RECORDS_IN_A_TURN = 200
 _REHEARSALS = 4
 _RECORDS_IN_A_SNAPSHOT = 200
 """Of a larger load balancer the agent fetches the document: who made the change is not to wait while it is written."""
+
+_READING = {
+    "sqlite": ("BEGIN",),
+    "postgresql": ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",),
+}
+_WRITING = {
+    "postgresql": ("BEGIN ISOLATION LEVEL READ COMMITTED",),
+    "mysql": ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION"),
+    "mariadb": ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION"),
+}
+"""By dialect, what begins a transaction. In a writing one, what is read after a lock was waited for is what is there by
+then; see docs/adr/0016."""
+_OTHERS = ("START TRANSACTION",)
 
 Describe = Callable[[Transaction, Tree], Desired]
 """What an agent is told of a tree that it has to serve. Raises EvenloadError."""
@@ -105,12 +120,33 @@ class SqlUnitOfWork:
 
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
-        with translated(), self._engine.connect() as connection:
-            if self._sqlite:
-                connection.exec_driver_sql("BEGIN")
-            else:
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        with translated(), self._begun(_READING.get(self._engine.dialect.name, _OTHERS)) as connection:
             yield SqlTransaction(connection, self._trees, self._views, writing=False)
+            connection.commit()  # after a rollback the driver of PostgreSQL would prepare its statements anew
+
+    def look(self, question: Callable[[Transaction], T]) -> T:
+        try:
+            with translated(), Single(self._engine) as connection:
+                return question(SqlTransaction(connection, self._trees, self._views, writing=False))
+        except (MoreThanOne, Refused):
+            pass
+        with self.read() as transaction:
+            return question(transaction)
+
+    @contextmanager
+    def _begun(self, words: Sequence[str]) -> Iterator[Connection]:
+        """A connection in a transaction that was begun so. Of one that is gone, as when the database has been started
+        anew, this is the first to know; all are made anew then."""
+        with ExitStack() as stack:
+            connection = stack.enter_context(self._engine.connect())
+            try:
+                _execute_all(connection, words)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                connection = stack.enter_context(self._engine.connect())
+                _execute_all(connection, words)
+            yield connection
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         return self._write(work)
@@ -146,9 +182,10 @@ class SqlUnitOfWork:
         document: Desired | Difference | Gone = Gone(load_balancer_id=hint.load_balancer_id, generation=hint.generation)
         try:
             if tree is not None or self._database is None:
-                with self.read() as transaction:
-                    self._database = self._database or transaction.identity()
-                    document = document if tree is None else self._describe(transaction, tree)
+                if self._database is None:
+                    with self.read() as transaction:
+                        self._database = transaction.identity()
+                document = document if tree is None else self._described(self._describe, tree)
         except EvenloadError:  # the change is committed; what stands in the way of a fetch is told to who fetches
             return None
         if large and before is not None and isinstance(document, Desired):
@@ -156,6 +193,9 @@ class SqlUnitOfWork:
             if document.size > _RECORDS_IN_A_SNAPSHOT:
                 return None
         return None if self._database is None else Snapshot(document=document, moment=moment, database=self._database)
+
+    def _described(self, describe: Describe, tree: Tree) -> Desired:
+        return self.look(lambda transaction: describe(transaction, tree))
 
     def _attempt(self, work: Callable[[SqlTransaction], T]) -> _Turn[T]:
         """On SQLite what is too large for a turn is rehearsed before it. What others overtake again and again is done
@@ -181,13 +221,10 @@ class SqlUnitOfWork:
             return Rehearsal(snapshot, claim.require).run(cast(Callable[[Transaction], T], work))
 
     def _in_turn(self, work: Callable[[SqlTransaction], T], *, most: int | None = None) -> _Turn[T]:
-        with self._alone(), translated(), self._engine.connect() as connection:
+        with self._alone(), translated(), self._begun(_WRITING.get(self._engine.dialect.name, ())) as connection:
             if self._log is not None:
                 self._begin_alone(connection)
                 self._log.begin()
-            else:
-                # What is read after a lock was waited for is what is there by then; see docs/adr/0016.
-                connection = connection.execution_options(isolation_level="READ COMMITTED")
             before = _changes(connection)
             transaction = SqlTransaction(connection, self._trees, self._views, writing=True, most=most)
             result = work(transaction)
@@ -228,6 +265,11 @@ class SqlUnitOfWork:
             yield
         finally:
             self._here.writes = False
+
+
+def _execute_all(connection: Connection, words: Sequence[str]) -> None:
+    for each in words:
+        connection.exec_driver_sql(each)
 
 
 def _changes(connection: Connection) -> int:

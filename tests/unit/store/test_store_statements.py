@@ -166,3 +166,28 @@ def test_the_database_itself_hands_no_address_out_twice(store: SqlUnitOfWork, en
     for statement in (twice.format(subnet.id), again):
         with engine.connect() as connection, pytest.raises(Exception, match="UNIQUE constraint failed"):
             connection.exec_driver_sql(statement)
+
+
+def test_what_has_not_changed_is_looked_at_by_one_statement_and_no_transaction(
+    store: SqlUnitOfWork, engine: Engine
+) -> None:
+    tree = a_tree()
+    page = Query(sort=(("name", False),), limit=10)
+    store.write(lambda transaction: transaction.insert_tree(tree))
+    questions: list[Callable[[Transaction], object]] = [
+        lambda transaction: transaction.tree(tree.id),
+        lambda transaction: transaction.view(Kind.LOAD_BALANCER, tree.id),
+        lambda transaction: transaction.find(Kind.LOAD_BALANCER, page),
+        lambda transaction: transaction.agents(),
+    ]
+    for question in questions:
+        store.look(question)
+    with engine.connect() as connection:  # the one that is used again
+        driver = connection.connection.driver_connection
+        assert driver is not None
+    for question in questions:
+        said: list[str] = []
+        driver.set_trace_callback(said.append)
+        store.look(question)
+        driver.set_trace_callback(None)
+        assert [statement.partition(" ")[0] for statement in said] == ["SELECT"]
