@@ -8,12 +8,13 @@ from evenload.model.tls import ListenerTls, TlsSecret
 CIPHERS = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
 
 
-def a_certificate(name: str = "web", content: bytes | None = None) -> TlsSecret:
+def a_certificate(name: str = "web", content: bytes | None = None, **facts: Any) -> TlsSecret:
     """Without ``content`` there is none that has its fingerprint."""
     return TlsSecret(
         reference=f"https://secrets.example/v1/containers/{name}",
         id=f"bundle/project/containers/{name.replace('*', 'wildcard')}",
         fingerprint=hashlib.sha256(name.encode() if content is None else content).hexdigest(),
+        **facts,
     )
 
 

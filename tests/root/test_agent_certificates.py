@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from demo.traffic import FAILURES, Client
@@ -33,9 +34,11 @@ def stage(lab: Lab) -> Iterator[Stage]:
         yield stage
 
 
-def secure(stage: Stage, generation: int, default: bytes, named: Sequence[tuple[str, bytes]] = ()) -> Desired:
-    """``named``: by what the reference names. The server has all of them."""
-    certificates = [a_certificate(name, content) for name, content in (("default", default), *named)]
+def secure(
+    stage: Stage, generation: int, default: bytes, named: Sequence[tuple[str, bytes]] = (), **facts: Any
+) -> Desired:
+    """``named``: by what the reference names. The server has all of them. ``facts``: of all."""
+    certificates = [a_certificate(name, content, **facts) for name, content in (("default", default), *named)]
     for certificate, content in zip(certificates, (default, *(content for _, content in named)), strict=True):
         stage.server.contents[certificate.id] = SecretBytes(content)
     tls = a_tls(certificate=certificates[0], sni=tuple(certificates[1:]), ciphers="ALL:!aNULL")
@@ -125,6 +128,26 @@ def test_certificates_by_name_come_are_exchanged_and_go_in_the_same_process(stag
     assert asking.bad == []
     assert stage.pid() == pid
     assert len(list((stage.settings.state_dir / stage.id / "slots").iterdir())) == 2
+
+
+def test_of_certificates_of_one_name_the_first_answers_now_and_after_a_restart(stage: Stage) -> None:
+    default, first, second, renewed = (make_bundle("shop.example", common_name=f"{number}") for number in range(4))
+    facts = {"names": ("shop.example",), "key": "EC secp256r1"}
+    www = make_bundle("www.example")
+    generations = iter(range(1, 100))
+    for start, named, answers in [
+        (www, [("first", first)], first),
+        (www, [("second", second), ("first", first)], second),
+        (www, [("first", first), ("second", second)], first),
+        (www, [("first", renewed), ("second", second)], renewed),
+        (www, [("second", second), ("first", renewed)], second),
+        (default, [("second", second), ("first", renewed)], default),
+    ]:
+        stage.apply(secure(stage, next(generations), start, named, **facts))
+        assert shake(stage, "shop.example") == certificate_of(answers)
+        if named[0] == ("second", second) and start is www:
+            restarted(stage)
+            assert shake(stage, "shop.example") == certificate_of(answers)
 
 
 def files_of(stage: Stage) -> tuple[dict[str, str], set[str]]:

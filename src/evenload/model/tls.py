@@ -54,7 +54,8 @@ SUITES_BY_DEFAULT = frozenset({"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384
 class TlsSecret:
     """What TLS needs of a store: a certificate with its chain and key, authorities, revocations. ``reference``: as the
     caller wrote it; ``id`` and ``fingerprint``: of the secret, as ``SecretReference`` has them. ``subject`` and
-    ``not_after``: of a certificate, for people; ``key``: such as ``RSA 2048``. None where nobody has looked yet."""
+    ``not_after``: of a certificate, for people; ``key``: such as ``RSA 2048``; ``names``: those that clients may ask
+    for. None and empty where nobody has looked yet."""
 
     reference: str
     id: str
@@ -62,6 +63,7 @@ class TlsSecret:
     subject: str | None = None
     not_after: datetime | None = None
     key: str | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def secret(self) -> SecretReference:

@@ -6,6 +6,8 @@ thousand do not go into a line. HAProxy takes the names that each is for from th
 wildcards, and the first of the list for all others.
 """
 
+from collections import defaultdict
+
 from evenload.model.balancer import Listener, LoadBalancer
 from evenload.model.desired import Desired
 from evenload.model.named_file import NamedFile
@@ -74,7 +76,24 @@ def render_slots(listener: Listener, directory: str) -> list[str]:
         return []
     certificates = _certificate_slots(listener)
     names = SlotKind.CERTIFICATE_LIST, _list_name(listener), _certificate_list(listener, directory).name
-    return [slot.line for slot in (Slot(*names), *certificates)]
+    return [*_render_precedence(listener), *(slot.line for slot in (Slot(*names), *certificates))]
+
+
+def _render_precedence(listener: Listener) -> list[str]:
+    """A comment with the certificates that are not alone with a name and a kind of key, in order. HAProxy answers by
+    the one that it has had for the longest time: whatever changes of these is another skeleton, so that a new process
+    reads all in their order."""
+    certificates = () if listener.tls is None else listener.tls.certificates
+    users: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for each in certificates:
+        kind = (each.key or "").partition(" ")[0]
+        for name in dict.fromkeys(each.names):
+            users[name, kind].append(each.fingerprint)
+    shared = {fingerprint for several in users.values() if len(several) > 1 for fingerprint in several}
+    if not shared:
+        return []
+    ordered = (quoting.fingerprint(each.fingerprint) for each in certificates if each.fingerprint in shared)
+    return [f"    # certificates of the same names, the first one answers: {' '.join(ordered)}"]
 
 
 def render_certificate_lists(desired: Desired, options: RenderOptions) -> tuple[NamedFile, ...]:

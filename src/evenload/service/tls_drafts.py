@@ -198,7 +198,8 @@ class Reading:
 
 def facts_of(bundle: Bundle) -> dict[str, Any]:
     """What a ``TlsSecret`` says of it to people."""
-    return {"subject": bundle.leaf.subject, "not_after": bundle.leaf.not_after, "key": bundle.leaf.key}
+    leaf = bundle.leaf
+    return {"subject": leaf.subject, "not_after": leaf.not_after, "key": leaf.key, "names": leaf.server_names}
 
 
 def _require_current(bundle: Bundle, now: datetime) -> None:

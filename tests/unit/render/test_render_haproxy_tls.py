@@ -13,9 +13,10 @@ from evenload.model.desired import Desired
 from evenload.model.enums import ListenerProtocol
 from evenload.model.named_file import names_in
 from evenload.model.slot import slots_in
-from evenload.model.tls import ClientAuthentication, ListenerTls, TlsVersion
+from evenload.model.tls import ClientAuthentication, ListenerTls, TlsSecret, TlsVersion
 from evenload.model.tls_faults import find_tls_faults
 from evenload.render.haproxy import render_haproxy
+from evenload.render.haproxy_text import Reload, Runtime, plan_difference
 from evenload.render.haproxy_tls import render_certificate_lists
 from evenload.render.options import RenderOptions
 from evenload.render.quoting import UnsafeText
@@ -48,6 +49,31 @@ def test_five_thousand_names_stand_in_one_file_and_not_in_a_bind_line() -> None:
 def crt_list_in(text: str) -> str:
     _, _, rest = text.partition(" crt-list ")
     return rest.split()[0]
+
+
+def test_certificates_of_one_name_come_and_change_by_a_reload_alone() -> None:
+    """HAProxy answers by the one that it has had for the longest time, a new process by the first of the list."""
+    names = ("www.example", "*.example")
+    first, second = (a_certificate(f"{n}", names=names[:n], key="EC secp256r1") for n in (1, 2))
+    alone = a_certificate("alone", names=("alone.example",), key="EC secp256r1")
+    other_key = a_certificate("rsa", names=names, key="RSA 2048")
+
+    def text(*certificates: TlsSecret) -> str:
+        return render_haproxy(serving(a_tls(certificate=None, sni=certificates)), OPTIONS, 1)
+
+    def change(before: str, after: str) -> type[object]:
+        return type(plan_difference(before, after))
+
+    both = text(alone, first, second)
+    assert f"the first one answers: {first.fingerprint} {second.fingerprint}\n" in both
+    assert change(text(alone, first), both) is Reload
+    assert change(both, text(alone, second, first)) is Reload
+    assert change(both, text(alone, replace(first, fingerprint="a" * 64), second)) is Reload
+    assert change(both, text(alone, first)) is Reload
+    assert change(both, text(replace(alone, fingerprint="a" * 64), first, second)) is Runtime
+    # Clients say which kind of key they can do with.
+    assert change(text(alone, first), text(alone, first, other_key)) is Runtime
+    assert "answers" not in text(alone, first, other_key)
 
 
 def test_another_certificate_is_another_text_and_the_same_list_of_places() -> None:

@@ -171,11 +171,12 @@ def test_content_exchanged_in_the_store_comes_into_force(shop: Shop) -> None:
 def test_what_nobody_has_looked_at_yet_is_looked_at(shop: Shop) -> None:
     """As an earlier version has left it."""
     used = shop.used(PlaceKind.CONTAINER, shop.container(make("www.example", days=100)))
-    listener = shop.serve(replace(used, subject=None, not_after=None, key=None))
+    listener = shop.serve(replace(used, subject=None, not_after=None, key=None, names=()))
     assert shop.told() == []
     tls = shop.world.listeners.get(listener).record.item.tls
     assert tls is not None
     assert tls.sni == (used,)
+    assert used.names == ("www.example",)
     assert (used.subject, used.key, used.not_after) == ("CN=www.example", "EC secp256r1", NOW + timedelta(days=100))
 
 
