@@ -18,6 +18,7 @@ Key = tuple[str, str]
 
 _SECTIONS = frozenset({"global", "defaults", "peers", "frontend", "backend"})
 _CERTIFICATES = frozenset({SlotKind.CERTIFICATE, SlotKind.LISTED_CERTIFICATE})
+_EXCHANGED = frozenset({SlotKind.MAP, SlotKind.AUTHORITIES, SlotKind.REVOCATIONS})
 _STATE_FIELDS = (
     "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight"
     " srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state"
@@ -125,7 +126,7 @@ class FakeHaproxy:
                 if name not in self.slots and not change.comes:
                     raise HostError("Can't replace a certificate which is not referenced by the configuration!")
                 self.slots[name] = slot.fingerprint
-            case FillSlot(slot) if kind is SlotKind.MAP and name in self.slots and slot.fingerprint in files:
+            case FillSlot(slot) if kind in _EXCHANGED and name in self.slots and slot.fingerprint in files:
                 self.slots[name] = slot.fingerprint
             case ClearSlot() if kind is SlotKind.LISTED_CERTIFICATE:
                 self.slots.pop(name, None)

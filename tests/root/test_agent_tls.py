@@ -103,14 +103,16 @@ def test_who_judges_clients_and_members_comes_changes_survives_a_death_without_t
 ) -> None:
     now = datetime.now(UTC)
     root = make("Root", authority=True, now=now)
+    strange_root = make("Another", authority=True, now=now)
     one, other = (make(name, root, now=now) for name in ("one", "other"))
+    strange = make("strange", strange_root, now=now)
     server = make_bundle("www.example")
     lists = revocations(root, now=now), revocations(root, one.certificate.serial_number, now=now)
 
-    def judging(generation: int, revoked: bytes) -> Desired:
+    def judging(generation: int, revoked: bytes, believed: bytes = root.pem) -> Desired:
         document = secure(stage, generation, server)
-        authorities, revocations = some_authorities(root.pem), some_revocations(revoked)
-        stage.server.contents[authorities.id] = SecretBytes(root.pem)
+        authorities, revocations = some_authorities(believed), some_revocations(revoked)
+        stage.server.contents[authorities.id] = SecretBytes(believed)
         stage.server.contents[revocations.id] = SecretBytes(revoked)
         [listener], [pool] = document.listeners, document.pools
         assert listener.tls is not None
@@ -128,7 +130,30 @@ def test_who_judges_clients_and_members_comes_changes_survives_a_death_without_t
 
     assert stage.apply(judging(1, lists[0])).change is Change.START
     assert [shown(stage, client) is not None for client in (None, one, other)] == [False, True, True]
-    assert stage.apply(judging(2, lists[1])).change is Change.RELOAD
+    pid = stage.pid()
+    for generation, (revoked, believed, good) in enumerate(
+        (
+            (lists[1], root.pem, (False, True, False)),
+            (lists[1], root.pem + strange_root.pem, (False, True, False)),
+            (lists[0], root.pem + strange_root.pem, (True, True, False)),
+            (lists[1], root.pem + strange_root.pem, (False, True, False)),
+            (lists[1], root.pem, (False, True, False)),
+        ),
+        start=2,
+    ):
+        assert stage.apply(judging(generation, revoked, believed)).change is Change.RUNTIME
+        assert tuple(shown(stage, client) is not None for client in (one, other, strange)) == good
+        assert shown(stage) is None
+        assert stage.pid() == pid
+        directory = stage.settings.state_dir / stage.id / "slots"
+        listener = stage.listener().id
+        assert (directory / f"{listener}.authorities").read_bytes() == believed
+        assert (directory / f"{listener}.revocations").read_bytes() == revoked
+    # Both at once would be a pair that lets nobody in, for a moment.
+    theirs = revocations(strange_root, now=now)
+    assert stage.apply(judging(8, theirs, strange_root.pem)).change is Change.RELOAD
+    assert [shown(stage, client) is not None for client in (one, other, strange)] == [False, False, True]
+    assert stage.apply(judging(9, lists[1])).change is Change.RELOAD
     assert [shown(stage, client) is not None for client in (None, one, other)] == [False, False, True]
     former, present = (SecretBytes(each).fingerprint() for each in lists)
     assert present in named_files(stage)
@@ -137,7 +162,7 @@ def test_who_judges_clients_and_members_comes_changes_survives_a_death_without_t
     assert eventually(lambda: shown(stage, other) is not None)
     assert shown(stage, one) is None
     stage.server.away = False
-    for generation in (3, 4):  # a reload leaves what the former process works by to the next round
+    for generation in (10, 11):  # a reload leaves what the former process works by to the next round
         stage.apply(stage.put(generation))
     assert not {former, present} & named_files(stage).keys()
 

@@ -1,6 +1,7 @@
 """Changes of slots (model/slot.py) in a running HAProxy: one dialog for each kind, judged by the answers.
 
-HAProxy keeps what is sent to it in a transaction, one at a time for all certificates, until that is committed; one that
+HAProxy keeps what is sent to it in a transaction, one at a time for all certificates, for all authorities and for all
+lists of what these have taken back, until that is committed; one that
 an agent left open when it was killed is found by the answer, and ended. An answer about another certificate than ours
 means that our content went into that one's transaction.
 """
@@ -17,10 +18,11 @@ from evenload.model.secret import SecretBytes
 from evenload.model.slot import ClearSlot, FillSlot, Slot, SlotChange, SlotKind, list_of, slots_in
 
 _CERTIFICATES = (SlotKind.CERTIFICATE, SlotKind.LISTED_CERTIFICATE)
+_WORDS = {SlotKind.AUTHORITIES: "ca-file", SlotKind.REVOCATIONS: "crl-file"}
 _VERSION = re.compile(r"New version created: ([0-9]+)")
 _BYTES_OF_A_MAP = LONGEST_COMMAND * 3 // 4
 """In one command, beside the command itself."""
-_OPEN = re.compile(r"Transaction (?:created|updated) for certificate (\S+)!")
+_OPEN = re.compile(r"[Tt]ransaction (?:created|updated) for (?:certificate|CA|CRL) (\S+)!")
 _OTHER = re.compile(r"The ongoing transaction is about '(\S+)' but")
 _THERE = "already exists!"
 _NOT_THERE = ("doesn't exist!", "does not exist!", "can't be found in crt-list")
@@ -48,6 +50,8 @@ class SlotTalk:
         match change:
             case FillSlot(slot) if slot.kind in _CERTIFICATES:
                 self._fill_certificate(slot, comes=change.comes)
+            case FillSlot(slot) if slot.kind in _WORDS:
+                self._replace(self._path(slot.name), self._content(slot.fingerprint), _WORDS[slot.kind])
             case FillSlot(slot) if slot.kind is SlotKind.MAP:
                 self._fill_map(slot)
             case ClearSlot(Slot(SlotKind.LISTED_CERTIFICATE, name, _)):
@@ -89,20 +93,21 @@ class SlotTalk:
         if comes and _USED not in self._conversation.ask(f"show ssl cert {path}"):
             self._expect(f"add ssl crt-list {self._path(list_of(slot.name))} {path}", _ENDING)
 
-    def _replace(self, path: str, content: SecretBytes) -> None:
-        command = f"set ssl cert {path}"
+    def _replace(self, path: str, content: SecretBytes, word: str = "cert") -> None:
+        """``word``: what HAProxy calls its kind."""
+        command = f"set ssl {word} {path}"
         answer = self._conversation.ask(command, content)
         stale = _other(answer, path)
         if stale is not None:
-            self._conversation.ask(f"abort ssl cert {stale}")
+            self._conversation.ask(f"abort ssl {word} {stale}")
             answer = self._conversation.ask(command, content)
         opened = _OPEN.search(answer)
         if opened is None or opened[1] != path:
             raise _refusal(command, answer)
-        commit = f"commit ssl cert {path}"
+        commit = f"commit ssl {word} {path}"
         answer = self._conversation.ask(commit)
         if not answer.endswith(_ENDING):
-            self._conversation.ask(f"abort ssl cert {path}")
+            self._conversation.ask(f"abort ssl {word} {path}")
             raise _refusal(commit, answer)
 
     def _clear_certificate(self, path: str, certificates: str) -> None:

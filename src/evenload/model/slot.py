@@ -1,4 +1,4 @@
-"""Files whose content changes while a process works by them: certificates, lists of certificates, maps.
+"""Files whose content changes while a process works by them: certificates, who judges those of clients, lists, maps.
 
 A slot is a stable path, ``slots/<name>`` in the state directory: a link to the file that has the content, which is
 named by its fingerprint as any other. A configuration text names slots where content may change at run time, and has
@@ -31,6 +31,10 @@ class SlotKind(Enum):
     """The same; it comes to the list of its listener and goes from there at run time."""
     CERTIFICATE_LIST = "certificate-list"
     """HAProxy reads it at the start alone. What changes of it later are the certificates listed."""
+    AUTHORITIES = "authorities"
+    """That sign the certificates of clients; there as long as what names it in the text is."""
+    REVOCATIONS = "revocations"
+    """What these have taken back."""
     MAP = "map"
     """Lines of a name and a value; they change all at once."""
 
@@ -70,9 +74,14 @@ class ClearSlot:
 SlotChange = FillSlot | ClearSlot
 
 
+def owner_of(name: str) -> str:
+    """What has the slot of that name."""
+    return name.partition(".")[0]
+
+
 def list_of(name: str) -> str:
     """The name of the slot with the list that a listed certificate's slot belongs to."""
-    return f"{name.partition('.')[0]}.list"
+    return f"{owner_of(name)}.list"
 
 
 def read_slot(line: str) -> Slot | None:

@@ -12,6 +12,7 @@ from evenload.model.slot import SLOTS, SlotKind, read_slot
 from evenload.model.tickets import TICKETS
 
 _TICKETS = re.compile(rf" tls-ticket-keys /\S*/{re.escape(TICKETS)}")
+_CERTIFICATES = (SlotKind.CERTIFICATE, SlotKind.LISTED_CERTIFICATE)
 _LIST = re.compile(rf" crt-list (/\S*)/{SLOTS}/\S+")
 
 
@@ -27,7 +28,7 @@ def _former_section(section: str) -> str:
         slot = read_slot(line)
         if slot is None:
             lines.append(line)
-        elif slot.kind is not SlotKind.CERTIFICATE_LIST:
+        elif slot.kind in _CERTIFICATES:
             fingerprints.append(slot.fingerprint)
     lines = [_TICKETS.sub("", line) for line in lines]
     return _LIST.sub(lambda found: f" crt-list {_list_path(found[1], fingerprints)}", "\n".join(lines))

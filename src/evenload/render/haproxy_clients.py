@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from evenload.model.balancer import Listener
 from evenload.model.enums import InsertedHeader
-from evenload.model.named_file import DIRECTORY
+from evenload.model.slot import SLOTS, Slot, SlotKind
 from evenload.model.tls import ClientAuthentication, ListenerTls
 from evenload.render import quoting
 
@@ -22,6 +22,7 @@ _WORDS = {
     ClientAuthentication.OPTIONAL: ("verify", "optional", "ca-ignore-err", "all", "crt-ignore-err", "all"),
     ClientAuthentication.MANDATORY: ("verify", "required"),
 }
+_FILES = {SlotKind.AUTHORITIES: "ca-file", SlotKind.REVOCATIONS: "crl-file"}
 _H = InsertedHeader
 _HEADERS = {
     _H.X_SSL_CLIENT_HAS_CERT: ("ssl_c_used", ""),
@@ -36,16 +37,30 @@ _HEADERS = {
 """What each is set to, and if what."""
 
 
-def render_client_words(tls: ListenerTls, directory: str) -> list[str]:
+def render_client_words(listener: Listener, directory: str) -> list[str]:
     """``directory``: where the load balancer's files lie."""
-    if tls.client_authentication is ClientAuthentication.NONE:
+    tls = listener.tls
+    if tls is None or tls.client_authentication is ClientAuthentication.NONE:
         return []
-    if tls.client_authorities is None:
+    slots = judging_slots(listener)
+    if not any(slot.kind is SlotKind.AUTHORITIES for slot in slots):
         raise quoting.UnsafeText("authority of client certificates")
-    words = ["ca-file", f"{directory}/{DIRECTORY}/{quoting.fingerprint(tls.client_authorities.fingerprint)}"]
-    if tls.client_revocations is not None:
-        words += ["crl-file", f"{directory}/{DIRECTORY}/{quoting.fingerprint(tls.client_revocations.fingerprint)}"]
+    words = [word for slot in slots for word in (_FILES[slot.kind], f"{directory}/{SLOTS}/{slot.name}")]
     return [*words, *_WORDS[tls.client_authentication]]
+
+
+def judging_slots(listener: Listener) -> tuple[Slot, ...]:
+    """With who judges the certificates of clients."""
+    tls = listener.tls
+    if tls is None or tls.client_authentication is ClientAuthentication.NONE:
+        return ()
+    owner = quoting.identifier(listener.id)
+    given = {SlotKind.AUTHORITIES: tls.client_authorities, SlotKind.REVOCATIONS: tls.client_revocations}
+    return tuple(
+        Slot(kind, f"{owner}.{kind.value}", quoting.fingerprint(secret.fingerprint))
+        for kind, secret in given.items()
+        if secret is not None
+    )
 
 
 def render_client_headers(listener: Listener) -> list[str]:

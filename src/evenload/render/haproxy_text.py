@@ -7,13 +7,14 @@ at run time stands last in the process, wherever the next text has it. Slots lik
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 
 from evenload.model.named_file import names_in
-from evenload.model.slot import ClearSlot, FillSlot, Slot, SlotChange, SlotKind, read_slot
+from evenload.model.slot import ClearSlot, FillSlot, Slot, SlotChange, SlotKind, owner_of, read_slot
 from evenload.render.former_text import former_text
 
 _STATS_SOCKET = re.compile(r"^(    stats socket \S*/haproxy-)[0-9]+(\.sock )", re.MULTILINE)
@@ -268,12 +269,30 @@ def _plan_slots(now: Mapping[str, Slot], then: Mapping[str, Slot]) -> tuple[Slot
         if standing is None and slot.kind not in _COMES_AND_GOES:
             return Reload(f"{slot.kind.value} {name} came")
         changes.append(FillSlot(slot, comes=comes and slot.kind in _COMES_AND_GOES))
+    many = _is_dear(changes, then)
+    if many is not None:
+        return Reload(many)
     gone = [slot for name, slot in now.items() if name not in then]
     lasting = next((slot for slot in gone if slot.kind not in _COMES_AND_GOES), None)
     if lasting is not None:
         return Reload(f"{lasting.kind.value} {lasting.name} went")
     changes += map(ClearSlot, gone)
     return tuple(changes) if len(changes) <= SLOTS_AT_ONCE else Reload(f"{len(changes)} files changed")
+
+
+_JUDGING = (SlotKind.AUTHORITIES, SlotKind.REVOCATIONS)
+
+
+def _is_dear(changes: Iterable[SlotChange], slots: Mapping[str, Slot]) -> str | None:
+    """Why a new process is better for clients whose certificates are judged otherwise: between two exchanges a list
+    would be none of the authorities', and nobody let in; and with each HAProxy makes all certificates of the listener
+    anew."""
+    judged = Counter(owner_of(change.slot.name) for change in changes if change.slot.kind in _JUDGING)
+    if any(count > 1 for count in judged.values()):
+        return "authorities changed with what they have taken back"
+    if judged and sum(owner_of(name) in judged for name in slots) > SLOTS_AT_ONCE:
+        return "authorities of many certificates changed"
+    return None
 
 
 def _server_line(backend: str, line: str) -> ServerLine:

@@ -16,7 +16,7 @@ from evenload.model.slot import SLOTS, Slot, SlotKind
 from evenload.model.tickets import TICKETS
 from evenload.model.tls import TlsSecret, TlsVersion, choose_versions, split_ciphers
 from evenload.render import quoting
-from evenload.render.haproxy_clients import render_client_words, shares_tickets
+from evenload.render.haproxy_clients import judging_slots, render_client_words, shares_tickets
 from evenload.render.haproxy_groups import listeners_in_service
 from evenload.render.options import RenderOptions
 
@@ -55,7 +55,7 @@ def render_tls(listener: Listener, directory: str) -> str:
     if shares_tickets(tls):
         words += ["tls-ticket-keys", f"{directory}/{TICKETS}"]
     words += ["alpn", ",".join(protocol.value for protocol in tls.alpn)]
-    words += render_client_words(tls, directory)
+    words += render_client_words(listener, directory)
     return f" {' '.join(words)}"
 
 
@@ -76,7 +76,10 @@ def render_slots(listener: Listener, directory: str) -> list[str]:
         return []
     certificates = _certificate_slots(listener)
     names = SlotKind.CERTIFICATE_LIST, _list_name(listener), _certificate_list(listener, directory).name
-    return [*_render_precedence(listener), *(slot.line for slot in (Slot(*names), *certificates))]
+    return [
+        *_render_precedence(listener),
+        *(slot.line for slot in (Slot(*names), *certificates, *judging_slots(listener))),
+    ]
 
 
 def _render_precedence(listener: Listener) -> list[str]:

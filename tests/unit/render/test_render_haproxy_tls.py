@@ -93,6 +93,27 @@ def test_the_text_names_the_files_of_those_who_judge_clients_where_anybody_is_as
     assert not names_in(render_haproxy(serving(idle), OPTIONS, 1)) & judges
 
 
+def test_who_judges_clients_changes_at_run_time_but_not_with_its_list_and_not_for_many_certificates() -> None:
+    def text(authorities: bytes, revoked: bytes | None = b"", certificates: int = 1) -> str:
+        tls = a_tls(
+            sni=tuple(a_certificate(f"site-{number}") for number in range(certificates)),
+            client_authentication=ClientAuthentication.OPTIONAL,
+            client_authorities=some_authorities(authorities),
+            client_revocations=None if revoked is None else some_revocations(revoked),
+        )
+        return render_haproxy(serving(tls), OPTIONS, 1)
+
+    def change(before: str, after: str) -> type[object]:
+        return type(plan_difference(before, after))
+
+    before = text(b"a", b"a")
+    assert change(before, text(b"b", b"a")) is change(before, text(b"a", b"b")) is Runtime
+    assert change(before, text(b"b", b"b")) is change(before, text(b"a", None)) is Reload
+    assert change(text(b"a", None), before) is Reload
+    assert change(text(b"a", b"a", 400), text(b"b", b"a", 400)) is Runtime
+    assert change(text(b"a", b"a", 600), text(b"b", b"a", 600)) is Reload
+
+
 def test_sessions_are_kept_for_all_where_no_listener_asks_for_certificates() -> None:
     plain, judging = serving(a_tls()), serving(a_tls(**JUDGED))
     assert "tune.ssl.cachesize 1000\n" in render_haproxy(plain, OPTIONS, 1)
