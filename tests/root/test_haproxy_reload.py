@@ -530,3 +530,21 @@ def test_a_connection_outlives_a_hundred_changes(stage: Stage) -> None:
                 assert eventually(lambda: len(stage.haproxy._workers.living(stage.id)) == 2)
         slow.gate.set()
         assert held.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+def test_changes_that_come_faster_than_looks_leave_few_workers_and_lose_no_number(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody looks at the numbers between these changes, and nobody waits for that."""
+    monkeypatch.setattr(haproxy_crew, "PATIENCE", 0.0)
+    stage.backend(1)
+    documents = [desired(member(1), monitor=replace(MONITOR, delay=60, timeout=timeout)) for timeout in (1, 2)]
+    stage.start(documents[0])
+    for number in range(1, 13):
+        assert stage.get() == "backend 1"
+        stage.reload(documents[number % 2])
+    assert eventually(lambda: len(stage.haproxy._workers.living(stage.id)) <= 2 + succession.FEW_FINISHING)
+    found = stage.haproxy.read_statistics(stage.id)
+    totals = [row.statistics.total_connections for rows in found.values() for row in rows if row.server == "FRONTEND"]
+    assert sum(totals) == 12
+    assert not stage.haproxy.read_statistics(stage.id).keys() & {1, 2, 3}  # once

@@ -17,7 +17,7 @@ from evenload.host.succession import Answer, Worker, are_many, choose_dead, choo
 from evenload.model.errors import HostError
 
 PATIENCE = 2.0
-_PAUSE = 0.05
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.005, 0.2
 _JUST_NOW = 1.0
 """Seconds for which nobody waits for an answer again that a process has just failed to give."""
 
@@ -75,11 +75,12 @@ class Crew:
         self._cuts.end(load_balancer_id, worker.pid, reason)
 
     def _await_ends(self, load_balancer_id: str) -> list[Worker]:
-        """The living, the newest last. Where they are many, some have a moment to end: one without a connection does
-        when its last numbers have been read, at the next look of whoever reads them."""
-        deadline = time.monotonic() + PATIENCE
+        """The living, the newest last. Where they are many, those that lose their connections have a moment to end."""
+        deadline, pause = time.monotonic() + PATIENCE, _SHORTEST_PAUSE
         while are_many(living := self.sweep(load_balancer_id)) and time.monotonic() < deadline:
-            time.sleep(_PAUSE)
+            self._last_words.let_idle_go(load_balancer_id)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
         return living
 
     def converse(self, load_balancer_id: str, worker: Worker) -> Conversation:

@@ -1,12 +1,16 @@
 """Conversations with workers that are finishing.
 
 Such a worker takes no new conversation, and does not end while one begun before lasts: its last counters are read
-through it.
+through it. Where changes follow each other faster than the looks at the counters, those without a connection are let go
+ahead of the next look, which then gets what they said.
 """
 
 import threading
 
-from evenload.host.haproxy_runtime import Conversation
+from evenload.host.haproxy_runtime import STATISTICS, Conversation
+from evenload.host.haproxy_table import Rows, parse_statistics
+from evenload.host.succession import connections_of
+from evenload.model.errors import HostError
 
 
 class LastWords:
@@ -14,6 +18,7 @@ class LastWords:
 
     def __init__(self) -> None:
         self._conversations: dict[tuple[str, int], Conversation] = {}
+        self._said: dict[tuple[str, int], Rows] = {}
         self._lock = threading.Lock()
 
     def keep(self, load_balancer_id: str, number: int, conversation: Conversation) -> None:
@@ -23,6 +28,34 @@ class LastWords:
     def get(self, load_balancer_id: str, number: int) -> Conversation | None:
         with self._lock:
             return self._conversations.get((load_balancer_id, number))
+
+    def count(self, load_balancer_id: str) -> int:
+        """How many of its workers are held by a conversation."""
+        with self._lock:
+            return sum(owner == load_balancer_id for owner, _ in self._conversations)
+
+    def let_idle_go(self, load_balancer_id: str) -> None:
+        """Reads the last numbers of the workers that have no connection left, for ``said``, and lets them end."""
+        with self._lock:
+            held = [(key, each) for key, each in self._conversations.items() if key[0] == load_balancer_id]
+        for key, conversation in held:
+            try:
+                rows = parse_statistics(conversation.ask(STATISTICS))
+            except (HostError, ValueError):  # the next look shows it again, and says what to think of it
+                return
+            if connections_of(rows):
+                continue
+            with self._lock:
+                if self._conversations.get(key) is not conversation:
+                    continue
+                self._said[key] = rows
+            self.hang_up(*key, conversation)
+
+    def said(self, load_balancer_id: str) -> dict[int, Rows]:
+        """The numbers of those that were let go since this was asked last, by worker."""
+        with self._lock:
+            keys = [key for key in self._said if key[0] == load_balancer_id]
+            return {key[1]: self._said.pop(key) for key in keys}
 
     def renumber(self, load_balancer_id: str, number: int, other: int) -> None:
         """The worker has another number now."""
@@ -44,6 +77,7 @@ class LastWords:
     def hang_up_all(self, load_balancer_id: str) -> None:
         with self._lock:
             numbers = [number for owner, number in self._conversations if owner == load_balancer_id]
+            self._said = {key: rows for key, rows in self._said.items() if key[0] != load_balancer_id}
         for number in numbers:
             self.hang_up(load_balancer_id, number)
 

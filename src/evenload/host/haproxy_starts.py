@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from evenload.host import succession
 from evenload.host.files import StateFiles
 from evenload.host.haproxy_arguments import Takeover
 from evenload.host.haproxy_crew import Crew
@@ -133,6 +134,8 @@ class Starts:
             raise
         with self._lock:
             former = self._former.pop(load_balancer_id)
+        if self._last_words.count(load_balancer_id) >= succession.FEW_FINISHING:
+            self._last_words.let_idle_go(load_balancer_id)
         if former.last_words is not None:
             self._last_words.keep(load_balancer_id, former.worker.number, former.last_words)
         if former.handover.ended:

@@ -58,7 +58,7 @@ class StatisticsReader:
 
     def read(self, load_balancer_id: str) -> dict[int, Rows]:
         """By worker; those that do not answer are missing. A finishing worker without connections is let go when its
-        last numbers have been read."""
+        last numbers have been read, or was let go before and is here once more."""
         with self._lock:
             site = self._sites.get(load_balancer_id)
             if site is None:
@@ -74,7 +74,7 @@ class StatisticsReader:
                     found[number] = self._read_awake(load_balancer_id, site, number, serves=number == serving)
                 except (HostError, ValueError) as error:
                     log.debug("no statistics", load_balancer=load_balancer_id, worker=number, reason=str(error))
-            return found
+            return found | self._last_words.said(load_balancer_id)
 
     def ask_ahead(self, load_balancer_ids: Iterable[str]) -> None:
         """Asks the workers that serve, so that they answer beside each other while none of them is waited for: a thread

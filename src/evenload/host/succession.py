@@ -6,8 +6,11 @@ from enum import Enum
 
 from evenload.model.desired import ProxyStatistics
 
+FEW_FINISHING = 4
+"""Workers of one load balancer that may wait for the next look at their numbers. Where changes come faster, those
+without a connection give them at once, and end."""
 MANY_FINISHING = 16
-"""Workers of one load balancer. From here on a further reload waits for a moment: those without a connection end
+"""Workers of one load balancer. From here on a further reload waits for a moment: those that lose their connections end
 meanwhile, and what is asked for meanwhile is folded into that reload."""
 FINISHING_AT_MOST = 128
 """3 MiB or more each: who changes a load balancer every second and keeps a connection open to each former worker must
