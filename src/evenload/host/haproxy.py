@@ -41,7 +41,7 @@ from evenload.render.runtime_commands import shut_by
 
 log = structlog.get_logger(__name__)
 
-_OLDEST = (2, 6)
+_OLDEST, _OLDEST_STAPLING = (2, 6), (2, 8)
 _VERSION = re.compile(r"version ([0-9]+)\.([0-9]+)")
 _CLOSING_TIMEOUT = 1.0
 
@@ -291,6 +291,11 @@ class Haproxy:
             raise Hopeless(f"{self._settings.binary} is no HAProxy")
         if (int(match[1]), int(match[2])) < _OLDEST:
             raise Hopeless(f"{self._settings.binary} is HAProxy {match[1]}.{match[2]}; 2.6 is the oldest that will do")
+        if self._settings.ocsp_update and (int(match[1]), int(match[2])) < _OLDEST_STAPLING:
+            raise Hopeless(
+                f"{self._settings.binary} is HAProxy {match[1]}.{match[2]}, which renews no OCSP staples:"
+                " [haproxy] ocsp_update needs 2.8 (Debian 13 has 3.0)"
+            )
 
 
 def _sessions(conversation: Conversation, servers: Collection[tuple[str, str]]) -> int:

@@ -13,7 +13,8 @@ class VifDriver(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HaproxySettings:
     """``user`` and ``group`` are what the process drops to; ``chroot`` an empty directory, made if missing.
-    ``log_socket``: the path within it at which something else may have put a socket of syslog."""
+    ``log_socket``: the path within it at which something else may have put a socket of syslog. ``ocsp_update``: the
+    binary has to be able to renew OCSP staples."""
 
     binary: str = "/usr/sbin/haproxy"
     user: str = "haproxy"
@@ -21,6 +22,7 @@ class HaproxySettings:
     chroot: Path = Path("/var/lib/evenload/empty")
     start_timeout: float = 10.0
     log_socket: str | None = None
+    ocsp_update: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

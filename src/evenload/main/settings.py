@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,18 @@ _HAPROXY = [
         default=0,
         min=0,
         help="Seconds that connections may outlive a change of a listener or the end of a member; 0: no limit.",
+    ),
+    cfg.BoolOpt(
+        "ocsp_update",
+        default=False,
+        help="Ask the responders of certificates, from the load balancer's network, whether these are good, and show "
+        "clients the answers (OCSP staples). HAProxy 2.8 or newer.",
+    ),
+    cfg.ListOpt(
+        "ocsp_nameservers",
+        default=[],
+        help="Addresses of name servers for responders, reachable from the load balancers' networks. Default: the "
+        "host's.",
     ),
 ]
 _SECRETS = [
@@ -501,6 +514,7 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
                 group=conf.haproxy.group,
                 chroot=chroot,
                 log_socket=_log_socket(conf.haproxy.log_socket),
+                ocsp_update=conf.haproxy.ocsp_update,
             ),
             openvswitch=OpenvswitchSettings(
                 connection=conf.openvswitch.connection,
@@ -518,8 +532,17 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
             open_files=read_open_files_limit(),
             hard_stop_after=conf.haproxy.hard_stop_after,
             log_socket=_log_socket(conf.haproxy.log_socket),
+            ocsp_update=conf.haproxy.ocsp_update,
+            nameservers=_nameservers(conf.haproxy.ocsp_nameservers),
         ),
     )
+
+
+def _nameservers(addresses: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_address(each)) for each in addresses)
+    except ValueError as error:
+        raise SettingsError(f"[haproxy] ocsp_nameservers: {error}") from error
 
 
 def _zone(name: str) -> str:

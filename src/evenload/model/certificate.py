@@ -37,7 +37,8 @@ class SecretFault(enum.Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """What one says of itself. ``subject`` and ``issuer``: RFC 4514; ``dns_names`` in lower case, ``*.`` in front of a
-    wildcard; ``fingerprint``: SHA-256 of the DER, hexadecimal; ``key``: such as ``RSA 2048``."""
+    wildcard; ``fingerprint``: SHA-256 of the DER, hexadecimal; ``key``: such as ``RSA 2048``; ``responder``: where its
+    authority says by OCSP whether it is still good."""
 
     subject: str
     issuer: str
@@ -49,6 +50,7 @@ class Certificate:
     serial: int
     fingerprint: str
     key: str
+    responder: str | None = None
 
     @property
     def server_names(self) -> tuple[str, ...]:
@@ -73,6 +75,11 @@ class Bundle:
     chain: tuple[Certificate, ...]
     missing_issuer: str | None
     content: SecretBytes
+
+    @property
+    def stapling(self) -> bool:
+        """Whether a server can ask for the answer of OCSP that it shows with it: for that it needs the issuer."""
+        return self.leaf.responder is not None and bool(self.chain)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

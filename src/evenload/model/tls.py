@@ -55,7 +55,8 @@ class TlsSecret:
     """What TLS needs of a store: a certificate with its chain and key, authorities, revocations. ``reference``: as the
     caller wrote it; ``id`` and ``fingerprint``: of the secret, as ``SecretReference`` has them. ``subject`` and
     ``not_after``: of a certificate, for people; ``key``: such as ``RSA 2048``; ``names``: those that clients may ask
-    for. None and empty where nobody has looked yet."""
+    for; ``stapling``: whether a server can ask by OCSP whether it is good. None, empty and False where nobody has
+    looked yet."""
 
     reference: str
     id: str
@@ -64,6 +65,7 @@ class TlsSecret:
     not_after: datetime | None = None
     key: str | None = None
     names: tuple[str, ...] = ()
+    stapling: bool = False
 
     @property
     def secret(self) -> SecretReference:

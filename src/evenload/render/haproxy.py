@@ -21,6 +21,7 @@ from evenload.render.haproxy_sections import (
     render_frontend,
     render_global,
     render_peers,
+    render_resolvers,
 )
 from evenload.render.haproxy_tls import directory_of, render_certificate_lists
 from evenload.render.options import RenderOptions
@@ -45,6 +46,8 @@ def render_haproxy(
         render_global(desired.load_balancer, options, worker, connections, listeners),
         render_defaults(desired.load_balancer, options),
     ]
+    if options.ocsp_update and options.nameservers:
+        sections.append(render_resolvers(options))
     if any(keeps_table(group) for group in groups):
         sections.append(render_peers())
     for listener in listeners:

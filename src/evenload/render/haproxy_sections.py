@@ -96,6 +96,15 @@ def render_defaults(load_balancer: LoadBalancer, options: RenderOptions) -> list
     ]
 
 
+def render_resolvers(options: RenderOptions) -> list[str]:
+    """By which HAProxy finds the responders of OCSP; it makes a section of this name itself else, of the host's."""
+    lines = [
+        f"    nameserver server{number} {quoting.address_and_port(address, 53)}"
+        for number, address in enumerate(options.nameservers)
+    ]
+    return ["resolvers default", *lines]
+
+
 def render_peers() -> list[str]:
     """Stick tables outlive a reload by being taught to the new process, through the loopback of the namespace.
 
@@ -120,7 +129,7 @@ def render_frontend(
     directory = directory_of(load_balancer, options)
     tls = render_tls(listener, directory)
     lines += [f"    {_bind(vip.address, listener.port)}{tls}" for vip in load_balancer.vips]
-    lines += [*render_slots(listener, directory), *(slot.line for slot in policies.slots)]
+    lines += [*render_slots(listener, directory, options), *(slot.line for slot in policies.slots)]
     lines.append(f"    maxconn {limit_of(listener, load_balancer, options)}")
     if (load_balancer.flavor or PLAIN).log and options.log_socket:
         lines.append(f"    option {'httplog' if http else 'tcplog'}")

@@ -7,6 +7,7 @@ wildcards, and the first of the list for all others.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from evenload.model.balancer import Listener, LoadBalancer
 from evenload.model.desired import Desired
@@ -70,16 +71,21 @@ def render_hsts(listener: Listener) -> list[str]:
     return [f"    http-after-response set-header Strict-Transport-Security '{'; '.join(parts)}'"]
 
 
-def render_slots(listener: Listener, directory: str) -> list[str]:
-    """A comment for each slot of the listener, which says what is in it."""
+def render_slots(listener: Listener, directory: str, options: RenderOptions) -> list[str]:
+    """A comment for each slot of the listener, which says what is in it; before these what of them a new process alone
+    brings into force."""
     if listener.tls is None:
         return []
-    certificates = _certificate_slots(listener)
-    names = SlotKind.CERTIFICATE_LIST, _list_name(listener), _certificate_list(listener, directory).name
-    return [
-        *_render_precedence(listener),
-        *(slot.line for slot in (Slot(*names), *certificates, *judging_slots(listener))),
-    ]
+    certificates = _certificate_slots(listener, options)
+    names = SlotKind.CERTIFICATE_LIST, _list_name(listener), _certificate_list(listener, directory, options).name
+    slots = (Slot(*names), *certificates, *judging_slots(listener))
+    return [*_render_precedence(listener), *_render_stapling(certificates), *(slot.line for slot in slots)]
+
+
+def _render_stapling(certificates: Mapping[Slot, bool]) -> list[str]:
+    """HAProxy reads in the list alone whose staples it is to renew."""
+    stapled = [slot.name for slot, stapled in certificates.items() if stapled]
+    return [f"    # certificates with OCSP staples: {' '.join(stapled)}"] if stapled else []
 
 
 def _render_precedence(listener: Listener) -> list[str]:
@@ -103,28 +109,35 @@ def render_certificate_lists(desired: Desired, options: RenderOptions) -> tuple[
     """The contents of the slots with lists that the load balancer's text has."""
     directory = directory_of(desired.load_balancer, options)
     listeners = [listener for listener in listeners_in_service(desired) if listener.tls is not None]
-    return tuple(_certificate_list(listener, directory) for listener in listeners)
+    return tuple(_certificate_list(listener, directory, options) for listener in listeners)
 
 
 def _list_name(listener: Listener) -> str:
     return f"{quoting.identifier(listener.id)}.list"
 
 
-def _certificate_list(listener: Listener, directory: str) -> NamedFile:
+def _certificate_list(listener: Listener, directory: str, options: RenderOptions) -> NamedFile:
     """By the slots' names: it stays as it is when their content changes."""
-    lines = [f"{directory}/{SLOTS}/{slot.name}\n" for slot in _certificate_slots(listener)]
+    lines = [
+        f"{directory}/{SLOTS}/{slot.name}{' [ocsp-update on]' if stapled else ''}\n"
+        for slot, stapled in _certificate_slots(listener, options).items()
+    ]
     return NamedFile(SecretBytes("".join(lines).encode()))
 
 
-def _certificate_slots(listener: Listener) -> tuple[Slot, ...]:
-    """The default one first."""
+def _certificate_slots(listener: Listener, options: RenderOptions) -> dict[Slot, bool]:
+    """The default one first; and whether its staples are renewed."""
     certificates = () if listener.tls is None else listener.tls.certificates
     if not certificates:
         raise quoting.UnsafeText("list of certificates")
     owner = quoting.identifier(listener.id)
     default = Slot(SlotKind.CERTIFICATE, f"{owner}.default", quoting.fingerprint(certificates[0].fingerprint))
     others = (_listed(owner, each) for each in certificates[1:])
-    return tuple({slot.name: slot for slot in (default, *others)}.values())
+    found = {
+        slot.name: (slot, options.ocsp_update and each.stapling)
+        for slot, each in zip((default, *others), certificates, strict=True)
+    }
+    return dict(found.values())
 
 
 def _listed(owner: str, certificate: TlsSecret) -> Slot:

@@ -8,7 +8,9 @@ class RenderOptions:
     """``state_dir`` holds one directory per load balancer. ``maxconn``: connections of a listener with limit -1, and
     of the whole process at most ``process_maxconn``, and no more than ``open_files`` (what one process may have open
     on that host, None for no limit) allow. ``hard_stop_after`` in seconds bounds a finishing worker, 0 for no
-    bound. ``log_socket``: path of a syslog socket, as seen within the chroot, None for none."""
+    bound. ``log_socket``: path of a syslog socket, as seen within the chroot, None for none.
+    ``ocsp_update``: HAProxy asks the authorities' responders and shows clients the answers, by the names that
+    ``nameservers`` (addresses) know, or the host's where there are none."""
 
     state_dir: str
     user: str = "haproxy"
@@ -19,3 +21,5 @@ class RenderOptions:
     open_files: int | None = None
     hard_stop_after: int = 0
     log_socket: str | None = None
+    ocsp_update: bool = False
+    nameservers: tuple[str, ...] = ()

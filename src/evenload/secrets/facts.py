@@ -7,7 +7,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from evenload.model.certificate import Certificate, RevocationList, SecretFault
 from evenload.model.errors import UnusableSecret
@@ -34,6 +34,7 @@ def describe(certificate: x509.Certificate) -> Certificate:
             serial=certificate.serial_number,
             fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
             key=_key(certificate),
+            responder=_responder(certificate),
         )
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         raise UnusableSecret(SecretFault.NO_CERTIFICATE, "A certificate in it cannot be read.") from None
@@ -83,6 +84,15 @@ def _alternative_names(certificate: x509.Certificate) -> tuple[tuple[str, ...], 
     dns = (_text(name).lower() for name in names.get_values_for_type(x509.DNSName))
     addresses = (str(address) for address in names.get_values_for_type(x509.IPAddress))
     return tuple(dict.fromkeys(dns)), tuple(dict.fromkeys(addresses))
+
+
+def _responder(certificate: x509.Certificate) -> str | None:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    except x509.ExtensionNotFound:
+        return None
+    places = (each.access_location for each in found if each.access_method == AuthorityInformationAccessOID.OCSP)
+    return next((_text(each.value) for each in places if isinstance(each, x509.UniformResourceIdentifier)), None)
 
 
 def _key(certificate: x509.Certificate) -> str:

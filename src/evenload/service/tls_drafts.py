@@ -199,7 +199,8 @@ class Reading:
 def facts_of(bundle: Bundle) -> dict[str, Any]:
     """What a ``TlsSecret`` says of it to people."""
     leaf = bundle.leaf
-    return {"subject": leaf.subject, "not_after": leaf.not_after, "key": leaf.key, "names": leaf.server_names}
+    facts = {"subject": leaf.subject, "not_after": leaf.not_after, "key": leaf.key, "names": leaf.server_names}
+    return {**facts, "stapling": bundle.stapling}
 
 
 def _require_current(bundle: Bundle, now: datetime) -> None:

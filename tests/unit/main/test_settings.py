@@ -38,7 +38,7 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
             "[agent]\ninterface_driver = openvswitch\nresync_interval = 5\n"
             "[api]\nlbaas_v1_providers = HAProxy,lb,haproxy\n"
             "minimum_tls_version = TLSv1.2\ndefault_listener_tls_versions = TLSv1.3\nallow_ping_health_monitors = no\n"
-            "default_pool_ciphers = HIGH:!AES128-SHA\ndefault_pool_alpn_protocols = http/1.1\n"
+            "default_pool_ciphers = HIGH:!aNULL:!AES128-SHA\ndefault_pool_alpn_protocols = http/1.1\n"
             "tls_cipher_prohibit_list = RC4-SHA:AES128-SHA\n"
             "provider_aliases = Amphora,evenload,amphora\n[quotas]\nquota_vip = 3\n",
         )
@@ -53,7 +53,7 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
     assert settings.quotas.v1["vip"] == 3
     assert settings.tls.minimum is TlsVersion.TLS_1_2
     assert settings.tls.listeners == TlsDefaults(versions=(TlsVersion.TLS_1_3,))
-    assert settings.tls.pools == TlsDefaults(ciphers="HIGH:!AES128-SHA", alpn=(AlpnProtocol.HTTP_1_1,))
+    assert settings.tls.pools == TlsDefaults(ciphers="HIGH:!aNULL:!AES128-SHA", alpn=(AlpnProtocol.HTTP_1_1,))
     assert settings.tls.prohibited == {"RC4-SHA", "AES128-SHA"}
     assert settings.allowed == Allowed(ping_health_monitors=False)
 

@@ -114,6 +114,33 @@ def test_who_judges_clients_changes_at_run_time_but_not_with_its_list_and_not_fo
     assert change(text(b"a", b"a", 600), text(b"b", b"a", 600)) is Reload
 
 
+def test_staples_are_renewed_where_an_operator_says_so_of_certificates_that_can_have_them() -> None:
+    able, unable = a_certificate("able", stapling=True), a_certificate("unable")
+    stapling = replace(OPTIONS, ocsp_update=True, nameservers=("192.0.2.53", "2001:db8::53"))
+
+    def text(options: RenderOptions, *certificates: TlsSecret) -> str:
+        return render_haproxy(serving(a_tls(certificate=None, sni=certificates)), options, 1)
+
+    both = serving(a_tls(certificate=able, sni=(unable,)))
+    [file] = render_certificate_lists(both, stapling)
+    first, second = file.content.expose().decode().splitlines()
+    assert first.endswith(".default [ocsp-update on]")
+    assert second.endswith(".certificate-unable")
+    assert b"ocsp" not in render_certificate_lists(both, OPTIONS)[0].content.expose()
+    resolvers = "resolvers default\n    nameserver server0 192.0.2.53:53\n    nameserver server1 [2001:db8::53]:53\n"
+    assert resolvers in text(stapling, able)
+    assert "resolvers" not in text(replace(stapling, nameservers=()), able) + text(OPTIONS, able)
+    # HAProxy reads in its list alone whose staples it renews.
+    for before, after in (
+        (text(OPTIONS, able), text(replace(OPTIONS, ocsp_update=True), able)),
+        (text(stapling, unable, able), text(stapling, unable)),
+        (text(stapling, unable), text(stapling, able)),
+    ):
+        assert type(plan_difference(before, after)) is Reload
+    renewed = replace(able, fingerprint="a" * 64)
+    assert type(plan_difference(text(stapling, able), text(stapling, renewed))) is Runtime
+
+
 def test_sessions_are_kept_for_all_where_no_listener_asks_for_certificates() -> None:
     plain, judging = serving(a_tls()), serving(a_tls(**JUDGED))
     assert "tune.ssl.cachesize 1000\n" in render_haproxy(plain, OPTIONS, 1)

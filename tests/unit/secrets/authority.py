@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs7,
     pkcs12,
 )
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from evenload.model.secret import SecretBytes
 
@@ -81,8 +81,9 @@ def make(
     days: int = 365,
     authority: bool = False,
     now: datetime = NOW,
+    responder: str | None = None,
 ) -> Identity:
-    """Valid from a day before ``now`` until so many days after it."""
+    """Valid from a day before ``now`` until so many days after it. ``responder``: of OCSP."""
     key = key or make_key(kind)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     signer = issuer.key if issuer else key
@@ -99,6 +100,12 @@ def make(
     if names:
         values = [x509.IPAddress(ip_address(each)) if each[0].isdigit() else x509.DNSName(each) for each in names]
         builder = builder.add_extension(x509.SubjectAlternativeName(values), critical=False)
+    if responder is not None:
+        place = x509.UniformResourceIdentifier(responder)
+        builder = builder.add_extension(
+            x509.AuthorityInformationAccess([x509.AccessDescription(AuthorityInformationAccessOID.OCSP, place)]),
+            critical=False,
+        )
     plain = isinstance(signer, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey)
     return Identity(builder.sign(signer, None if plain else hashes.SHA256()), key)
 
