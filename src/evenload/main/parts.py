@@ -90,6 +90,7 @@ def build_foundation(settings: Settings, bus: AgentBus, upgrade: Callable[[Engin
         certificates=NoopCertificates() if settings.agent_noop else stored,
         tls=settings.tls,
         allowed=settings.allowed,
+        networking=settings.networking,
     )
     return Foundation(
         engine=engine,

@@ -22,11 +22,13 @@ from evenload.api.settings import ApiSettings, PolicySettings
 from evenload.host.preflight import read_open_files_limit
 from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSettings, VifDriver
 from evenload.main.database_place import DATABASE, DIRECTORY
+from evenload.main.networking_settings import NETWORKING_OPTIONS, read_networking
 from evenload.main.tls_settings import ALLOWING, TLS_OPTIONS, read_allowed, read_tls
 from evenload.model.registration import DEFAULT_ZONE
 from evenload.model.secret_limits import SecretLimits
 from evenload.render.options import RenderOptions
 from evenload.service.deployment import Allowed
+from evenload.service.networking import Networking
 from evenload.service.networks import NetworkSettings
 from evenload.service.quotas import RESOURCES, QuotaSettings
 from evenload.service.scheduler import AGENT_DOWN_TIME
@@ -277,6 +279,7 @@ _GROUPS: list[tuple[str | None, list[cfg.Opt]]] = [
     ("secrets", _SECRETS),
     ("database", _DATABASE),
     ("networks", _NETWORKS),
+    ("networking", NETWORKING_OPTIONS),
     ("ports", _PORTS),
     ("agent", _AGENT),
     ("openvswitch", _OPENVSWITCH),
@@ -345,6 +348,7 @@ class Settings:
     policy: PolicySettings
     tls: TlsPolicy
     allowed: Allowed
+    networking: Networking
     quotas: QuotaSettings
     secrets: SecretSettings
     networks: NetworkSettings
@@ -473,6 +477,7 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
         ),
         tls=read_tls(conf.api),
         allowed=read_allowed(conf.api),
+        networking=read_networking(conf.networking),
         quotas=QuotaSettings(
             v1={resource: conf.quotas[f"quota_{resource}"] for resource in QuotaSettings().v1},
             octavia={name: conf.quotas[f"default_{word}_quota"] for word, name in _OCTAVIA_QUOTAS.items()},

@@ -114,6 +114,11 @@ def validate_backend_address(address: str, field: str) -> list[Violation]:
     return [Violation(detail=f"The address {address} {reason}.", field=field)] if reason else []
 
 
+def addresses_in(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
+    """The address itself and every IPv4 address that it is another form of."""
+    return [address] if isinstance(address, IPv4Address) else [address, *_embedded(address)]
+
+
 def canonical_address(address: str) -> str:
     """The one text form of an address; what is none stays as it is, for the rules to refuse."""
     try:

@@ -34,13 +34,6 @@ class Choice:
     fields: Mapping[str, object] = field(default_factory=dict)
     zone: ZoneValues = ANYWHERE
 
-    def require_network(self, network_id: str) -> None:
-        """Raises Invalid where the zone has no VIPs on that network."""
-        if self.zone.networks and network_id not in self.zone.networks:
-            raise Invalid(
-                "Supplied VIP network_id is not allowed by the configuration of this deployment.", field="network_id"
-            )
-
 
 def choose_offers(context: Context, transaction: CataloguePart, draft: BalancerDraft) -> Choice:
     """A flavor's provider wins where the draft names none. Raises Invalid."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from evenload.interfaces import Certificates, Clock, UnitOfWork
 from evenload.model.l7_rules import FindFault, find_fault_by_python
 from evenload.service.deployment import Allowed
+from evenload.service.networking import Networking
 from evenload.service.quotas import Limits, QuotaSettings, octavia_limits
 from evenload.service.scheduler import AGENT_DOWN_TIME
 from evenload.service.secrets import NoCertificates
@@ -22,7 +23,8 @@ class Context:
     """``limits``: of Octavia's API. ``providers``: the names under which it knows this provider, the own one first.
     ``agent_down_time``: silence after which an agent counts as away, for whatever follows from that.
     ``find_regex_fault``: what HAProxy would say of a regular expression. ``certificates``: what references to secrets
-    stand for; ``tls``, ``allowed``: what the deployment lets callers of Octavia's API have."""
+    stand for; ``tls``, ``allowed``: what the deployment lets callers of Octavia's API have; ``networking``: and of both
+    APIs, where."""
 
     uow: UnitOfWork
     ports: VipPorts
@@ -35,6 +37,7 @@ class Context:
     certificates: Certificates = field(default_factory=NoCertificates)
     tls: TlsPolicy = field(default_factory=TlsPolicy)
     allowed: Allowed = field(default_factory=Allowed)
+    networking: Networking = field(default_factory=Networking)
 
     def now(self) -> datetime:
         return self.clock.now()

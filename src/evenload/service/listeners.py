@@ -31,6 +31,7 @@ class Listeners:
             guards.require_tags(part)
         context = self._context
         context.allowed.require(drafts_of(draft))
+        context.networking.require_addresses(drafts_of(draft))
         draft = self._prepared(load_balancer_id, draft)
         now = context.now()
 

@@ -43,6 +43,8 @@ class LoadBalancers:
         now = context.now()
         # Whatever needs no transaction is done before the writer's turn: others wait for that.
         context.allowed.require(drafts_of(draft))
+        context.networking.require_way(draft.vip)
+        context.networking.require_addresses(drafts_of(draft))
         choice = self._choice(draft)
         listeners = tuple(with_all_tls(context, each, project_id) for each in draft.listeners)
         pools = tuple(with_pool_tls(context, each, project_id) for each in draft.pools)
@@ -71,7 +73,7 @@ class LoadBalancers:
                     choose_offers(context, transaction, draft)
                 context.limits.require_room(transaction, project_id, wanted)
                 port = claim(transaction)
-                choice.require_network(port.network_id)
+                context.networking.require_network(port.network_id, choice.zone.networks)
                 chosen = take_agent(context, transaction, choice.zone.hosts)
                 made = hosted_at(planned, port, chosen.name)
                 guards.require(rules.validate_vip(made))

@@ -28,6 +28,7 @@ class Members:
 
     def create(self, pool_id: str, draft: Draft, *, every_project: bool = False) -> View[Record[Member]]:
         guards.require_tags(draft)
+        self._context.networking.require_addresses([draft])
         self._check_subnets(pool_id, [draft.item.get("subnet_id")], every_project=every_project)
         now = self._context.now()
 
@@ -48,6 +49,7 @@ class Members:
 
     def update(self, pool_id: str, member_id: str, changes: Changes) -> View[Record[Member]]:
         guards.require_tags(changes)
+        self._context.networking.require_addresses([changes])
         self._check_subnets(pool_id, [changes.item.get("subnet_id")], every_project=False)
 
         def work(transaction: Transaction) -> View[Record[Member]]:
@@ -78,6 +80,7 @@ class Members:
         created, and the others deleted unless ``additive_only``. Where nothing differs, nothing is written."""
         for draft in given:
             guards.require_tags(draft)
+        self._context.networking.require_addresses(given)
         self._check_subnets(pool_id, [draft.item.get("subnet_id") for draft in given], every_project=every_project)
         now = self._context.now()
 

@@ -29,6 +29,7 @@ class Pools:
         for part in drafts_of(draft):
             guards.require_tags(part)
         self._context.allowed.require(drafts_of(draft))
+        self._context.networking.require_addresses(drafts_of(draft))
         draft = self._prepared(load_balancer_id, listener_id, draft)
         now = self._context.now()
 

@@ -1,5 +1,6 @@
 """Settings: defaults, files, and what is refused by name."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from evenload.host.settings import VifDriver
 from evenload.main.settings import SettingsError, read_settings
 from evenload.model.tls import AlpnProtocol, TlsVersion
 from evenload.service.deployment import Allowed
+from evenload.service.networking import Networking
 from evenload.service.tls_policy import TlsDefaults
 
 
@@ -35,6 +37,8 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
             tmp_path,
             "[DEFAULT]\nstate_path = /srv/lb\nhost = edge-1\n"
             "[networks]\nbridge_mappings = lan:br-lan,dmz:br-dmz\nvlan_ranges = dmz:100:199\n"
+            "[networking]\nallow_vip_port_id = no\nvalid_vip_networks = AAA,b\n"
+            "reserved_ips = 192.0.2.0/24,2001:db8::1\n"
             "[agent]\ninterface_driver = openvswitch\nresync_interval = 5\n"
             "[api]\nlbaas_v1_providers = HAProxy,lb,haproxy\n"
             "minimum_tls_version = TLSv1.2\ndefault_listener_tls_versions = TLSv1.3\nallow_ping_health_monitors = no\n"
@@ -56,6 +60,11 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
     assert settings.tls.pools == TlsDefaults(ciphers="HIGH:!aNULL:!AES128-SHA", alpn=(AlpnProtocol.HTTP_1_1,))
     assert settings.tls.prohibited == {"RC4-SHA", "AES128-SHA"}
     assert settings.allowed == Allowed(ping_health_monitors=False)
+    assert settings.networking == Networking(
+        ways=frozenset({"vip_network_id", "vip_subnet_id"}),
+        vip_networks=frozenset({"aaa", "b"}),
+        reserved=(ip_network("192.0.2.0/24"), ip_network("2001:db8::1")),
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,6 +74,11 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
         ("[networks]\nbridge_mappings = a:br-of-more-than-15\n", "br-of-more-than-15"),
         ("[api]\nthreads = abc\n", r"threads in .*/evenload\.conf is not valid"),
         ("[networks]\nvlan_ranges = physnet1:5\n", "vlan_ranges"),
+        ("[networking]\nreserved_ips = 10.0.0.1/24\n", r"\[networking\] reserved_ips: 10.0.0.1/24 has host bits set"),
+        (
+            "[networking]\nallow_vip_port_id = no\nallow_vip_subnet_id = no\nallow_vip_network_id = no\n",
+            r"\[networking\] .*allow_vip_port_id: one way at least",
+        ),
         ("[networks]\nvlan_ranges = other:5:6\n", "vlan_ranges"),
         ("[networks]\nvlan_ranges = physnet1:6:5\n", "vlan_ranges"),
         ("[api]\nauth_strategy = trust\n", "auth_strategy"),

@@ -24,6 +24,7 @@ class V1Members:
         self._limits = limits
 
     def create(self, pool_id: str, draft: Draft) -> Record[Member]:
+        self._context.networking.require_addresses([draft])
         now = self._context.now()
 
         def work(transaction: Transaction) -> Record[Member]:

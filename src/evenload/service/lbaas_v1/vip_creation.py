@@ -67,6 +67,7 @@ class VipCreation:
         )
         try:
             with self._context.ports.reserved(load_balancer_id, project_id, request) as reservation:
+                self._context.networking.require_network(reservation.port.network_id)
                 yield reservation
         except AddressTaken as taken:
             address = canonical_address(draft.address or "")
