@@ -31,6 +31,7 @@ MTU = 1500
 class Room:
     lab: Lab
     client: Machine
+    backends: tuple[Machine, ...]
 
     @property
     def client_namespace(self) -> str:
@@ -50,14 +51,16 @@ def furnished() -> Iterator[Room]:
     with Lab() as lab:
         client = lab.machine("client", f"{GATEWAY}/{PREFIX_LENGTH}", f"{GATEWAY6}/64")
         _widen_port_range(client)
+        backends = []
         for number, address in enumerate(BACKENDS, start=1):
             name = f"backend{number}"
             machine = lab.machine(name, f"{address}/{PREFIX_LENGTH}")
+            backends.append(machine)
             config = lab.directory / f"{name}.cfg"
             config.write_text(_backend_config(name, address))
             backend = lab.spawn(name, ["haproxy", "-db", "-f", str(config)], machine=machine)
             _await_listening(machine, backend)
-        yield Room(lab=lab, client=client)
+        yield Room(lab=lab, client=client, backends=tuple(backends))
 
 
 def vips(first: int) -> Iterator[str]:

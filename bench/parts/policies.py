@@ -4,14 +4,12 @@ With 1, 10 and 100 of them against a HAProxy in the very same namespace that has
 with 1,000 against one of our own listeners that has but one. Each request is for the last policy.
 """
 
-import textwrap
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
-from bench.room import BACKEND_PORT, BACKENDS, Room, namespace_path
+from bench.bare import bare
+from bench.room import BACKEND_PORT, BACKENDS, Room
 from bench.rows import Goal, Row, ratios, row
 from bench.service import LBAAS, Service
 from bench.wrk import CONNECTIONS, loading
@@ -34,7 +32,7 @@ def measure(room: Room, service: Service) -> list[Row]:
         ports = {count: _OURS + place for place, count in enumerate((*_COUNTS, _MANY))}
         for count, port in ports.items():
             _make_listener(service, balancer, pool_id, count, port)
-        with _bare(room, balancer["id"], vip):
+        with bare(room, balancer["id"], "policies", _sections(vip, _COUNTS)):
             for place, count in enumerate(_COUNTS):
                 rows += _compare(room, vip, count, ports[count], _BARE + place)
                 service.await_active([balancer["id"]])  # and the connection to the API is kept
@@ -126,44 +124,20 @@ def _policy(number: int, pool_id: str) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _bare(room: Room, identifier: str, vip: str) -> Iterator[None]:
-    config = room.lab.directory / "policies.cfg"
-    config.write_text(_bare_config(vip, _COUNTS))
-    inside = replace(room.client, name="policies", namespace=namespace_path(identifier))
-    process = room.lab.spawn("policies", ["haproxy", "-db", "-f", str(config)], machine=inside)
-    try:
-        yield
-    finally:
-        process.stop()
-
-
-def _bare_config(vip: str, counts: Sequence[int]) -> str:
-    head = textwrap.dedent(
-        f"""\
-        global
-            nbthread 1
-            maxconn 2000
-            httpclient.ssl.verify none
-        defaults
-            mode http
-            timeout client 50s
-            timeout connect 5s
-            timeout server 50s
-        backend standing
-            server one {_MEMBER}:{BACKEND_PORT}
-        backend chosen
-            server one {_MEMBER}:{BACKEND_PORT}
-        """
-    )
-    frontends = []
+def _sections(vip: str, counts: Sequence[int]) -> str:
+    lines = [
+        "backend standing",
+        f"    server one {_MEMBER}:{BACKEND_PORT}",
+        "backend chosen",
+        f"    server one {_MEMBER}:{BACKEND_PORT}",
+    ]
     for place, count in enumerate(counts):
-        lines = [f"frontend web{count}", f"    bind {vip}:{_BARE + place}"]
+        lines += [f"frontend web{count}", f"    bind {vip}:{_BARE + place}"]
         for number in range(count):
             lines += [
                 f"    acl host{number} hdr(host) -i {_host(number)}",
                 f"    acl path{number} path_beg {_path(number)}",
                 f"    use_backend chosen if host{number} path{number}",
             ]
-        frontends.append("\n".join([*lines, "    default_backend standing", ""]))
-    return head + "".join(frontends)
+        lines.append("    default_backend standing")
+    return "\n".join([*lines, ""])

@@ -5,13 +5,10 @@ may treat the two differently, a user's traffic must not. Round by round, so tha
 both.
 """
 
-import textwrap
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 
-from bench.room import BACKEND_PORT, BACKENDS, Room, namespace_path
+from bench.bare import bare
+from bench.room import BACKEND_PORT, BACKENDS, Room
 from bench.rows import Goal, Row, ratios, row
 from bench.service import LBAAS, Service
 from bench.wrk import loading
@@ -25,7 +22,10 @@ _MEMBER, _OTHER = BACKENDS
 
 def measure(room: Room, service: Service) -> list[Row]:
     rows = []
-    with service.balancer("traffic", [_MEMBER]) as balancer, _bare(room, balancer["id"], balancer["vip_address"]):
+    with (
+        service.balancer("traffic", [_MEMBER]) as balancer,
+        bare(room, balancer["id"], "bare", _sections(balancer["vip_address"])),
+    ):
         rows += _compare(room, "traffic-file-member", balancer["vip_address"])
         _exchange(service, f"{LBAAS}/pools/{balancer['pool_id']}/members", balancer["id"])
         rows += _compare(room, "traffic-run-time-member", balancer["vip_address"])
@@ -67,30 +67,9 @@ def _exchange(service: Service, members: str, identifier: str) -> None:
         service.await_active([identifier])
 
 
-@contextmanager
-def _bare(room: Room, identifier: str, vip: str) -> Iterator[None]:
-    config = room.lab.directory / "bare.cfg"
-    config.write_text(
-        textwrap.dedent(
-            f"""\
-            global
-                nbthread 1
-                maxconn 2000
-                httpclient.ssl.verify none
-            defaults
-                mode http
-                timeout client 50s
-                timeout connect 5s
-                timeout server 50s
-            listen web
-                bind {vip}:{_BARE_PORT}
-                server one {_MEMBER}:{BACKEND_PORT}
-            """
-        )
-    )
-    inside = replace(room.client, name="bare", namespace=namespace_path(identifier))
-    process = room.lab.spawn("bare", ["haproxy", "-db", "-f", str(config)], machine=inside)
-    try:
-        yield
-    finally:
-        process.stop()
+def _sections(vip: str) -> str:
+    return f"""\
+        listen web
+            bind {vip}:{_BARE_PORT}
+            server one {_MEMBER}:{BACKEND_PORT}
+        """
