@@ -14,8 +14,8 @@ _APART = ("evenload.store.migrat", "evenload.api.auth.keystone")
 _PACKAGES = ("api", "bus", "model", "payloads", "ports", "render", "secrets", "service", "store")
 _LAZY = (
     # the standard library's
-    "concurrent.futures.thread", "email.parser", "http.client", "linecache", "sqlite3.dbapi2", "stringprep",
-    "traceback", "unicodedata", "zipfile",
+    "concurrent.futures.thread", "email.parser", "http.client", "linecache", "stringprep", "traceback",
+    "unicodedata", "zipfile",
     # what the library for certificates asks for when it opens the first key or PKCS12
     "cryptography.hazmat.backends.openssl.backend",
     *(f"encodings.{name}" for name in (

@@ -99,14 +99,26 @@ def _open_server(url: URL, settings: StoreSettings) -> Engine:
 
 
 def preload_driver(settings: StoreSettings) -> None:
-    """Imports all that this database will need; opens nothing. Quiet about what ``open_engine`` will refuse."""
+    """Imports all that this database will need; opens nothing. Quiet about what ``open_engine`` will refuse. What a
+    driver has chosen of its own parts is there when it is."""
     try:
         driver = make_url(settings.url).get_dialect().import_dbapi()
     except (ArgumentError, ImportError):
         return
     for module in pkgutil.walk_packages(getattr(driver, "__path__", ()), f"{driver.__name__}."):
-        with contextlib.suppress(ImportError):  # parts for other programs than this
-            importlib.import_module(module.name)
+        if not module.name.startswith(_PARTS_IN_RESERVE):
+            with contextlib.suppress(ImportError):  # parts for other programs than this
+                importlib.import_module(module.name)
+
+
+_PARTS_IN_RESERVE = (
+    "psycopg.pq.",
+    "psycopg._py_transformer",
+    "psycopg.crdb",
+    "psycopg.types.numpy",
+    "psycopg.types.shapely",
+)
+"""For a machine without the compiled ones, for another database, for other programs: with a second libpq, 4 MiB."""
 
 
 def ensure_private_file(path: Path) -> None:
