@@ -26,6 +26,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -38,7 +39,7 @@ from evenload.model.query import SCOPES, Page, Query, Value, View
 from evenload.store import tables
 from evenload.store.mapping import to_moment
 from evenload.store.relations import read_relations
-from evenload.store.single import Lookup, require_several
+from evenload.store.single import Lookup, ask_aside, require_several
 from evenload.store.trees import BY_KIND, LOAD_BALANCERS, RecordTable
 from evenload.store.view_cache import ViewCache
 
@@ -126,7 +127,6 @@ def read_page(connection: Connection, kind: Kind, query: Query, kept: ViewCache)
     conditions = [*_conditions(kind, query)]
     marker = None
     if query.marker is not None:
-        require_several(connection)
         marker = _marker(connection, kind, keys, query)
     if kind is Kind.LOAD_BALANCER:
         found = _choose_load_balancers(connection, conditions, keys, marker, query.limit)
@@ -165,12 +165,15 @@ def _choose_load_balancers(
 
     No index has keys in both directions: all that have the same first key would be sorted then, and of some keys most
     load balancers have the same. So those alone are asked for at first that have the first key which comes next, in
-    the order of the other keys, which an index has; mostly they fill the page.
+    the order of the other keys, which an index has; mostly they fill the page. So, too, behind one without a first
+    key: no comparison of rows says what follows it.
     """
     chosen = select(_OWN.id, _OWN.revision).where(*conditions)
     first, *others = keys
-    if limit is not None and any(key.descending != first.descending for key in others):
+    mixed = any(key.descending != first.descending for key in others)
+    if limit is not None and (mixed or (marker is not None and marker[0] is None)):
         if marker is None:
+            require_several(connection)
             value = connection.execute(select(first.column).where(*conditions).order_by(first.order()).limit(1)).first()
             same = chosen if value is None else chosen.where(first.equal(value[0]))
         else:
@@ -231,7 +234,7 @@ def _conditions(kind: Kind, query: Query) -> Iterator[ColumnElement[bool]]:
         if kind is Kind.POOL and name == "monitor_id":
             yield _has_monitor(values)
         else:
-            yield _any_of(_column(kind, name), name, values)
+            yield _any_of(_column(kind, name), name, values, indexed=kind is Kind.LOAD_BALANCER)
     if query.tags:
         yield identifier.in_(_tagged_with_all(query.tags))
     if query.tags_any:
@@ -279,11 +282,13 @@ def _has_monitor(values: Sequence[Value]) -> ColumnElement[bool]:
     return or_(false(), *alternatives)
 
 
-def _any_of(column: Column[Any], name: str, values: Sequence[Value]) -> ColumnElement[bool]:
+def _any_of(column: Column[Any], name: str, values: Sequence[Value], *, indexed: bool = False) -> ColumnElement[bool]:
+    """``indexed``: the table's texts have indexes in the order of bytes, which PostgreSQL uses where it is told so."""
     wanted = [_bound(column, name, value) for value in values if value is not None]
     alternatives: list[ColumnElement[bool]] = []
     if wanted:
-        alternatives.append(column.in_(wanted))
+        bytewise = indexed and isinstance(column.type, String) and not column.unique
+        alternatives.append(_Bytewise(column).in_(wanted) if bytewise else column.in_(wanted))
     if None in values:
         alternatives.append(column.is_(None))
     return or_(false(), *alternatives)
@@ -381,7 +386,8 @@ class _Key:
         return self._sorted.desc() if self.descending else self._sorted.asc()
 
     def equal(self, value: Any) -> ColumnElement[bool]:
-        return self.column.is_(None) if value is None else self.column == self._literal(value)
+        same: ColumnElement[bool] = self._sorted == self._literal(value)
+        return self.column.is_(None) if value is None else same
 
     def beyond(self, value: Any) -> ColumnElement[bool]:
         if value is None:
@@ -398,6 +404,13 @@ class _Key:
         found: ColumnElement[bool] = self._sorted <= same if self.descending else self._sorted >= same
         return found
 
+    def told_by_value(self, value: Any) -> bool:
+        """Whether a comparison with the value says all of what is behind it: it says nothing of NULL."""
+        return value is not None and not (self.descending and self.column.nullable)
+
+    def sides(self, value: Any) -> tuple[ColumnElement[Any], BindParameter[Any]]:
+        return self._sorted, self._literal(value)
+
     def _literal(self, value: Any) -> BindParameter[Any]:
         """As a parameter also where it is true or false, which SQLAlchemy would otherwise not compare by order."""
         return literal(value, self.column.type)
@@ -409,24 +422,31 @@ def _marker(connection: Connection, kind: Kind, keys: Sequence[_Key], query: Que
     statement = select(*(key.column for key in keys)).where(BY_KIND[kind].table.c.id == query.marker)
     for name in SCOPES & query.filters.keys():
         statement = statement.where(_any_of(_column(kind, name), name, query.filters[name]))
-    row = connection.execute(statement).first()
+    row = ask_aside(connection, statement).first()
     if row is None:
         raise Invalid(f"There is no object {query.marker!r} for a page to follow.", field="marker")
     return list(row)
 
 
 def _beyond(keys: Sequence[_Key], values: Sequence[Any]) -> Iterator[ColumnElement[bool]]:
-    """Behind the marker: a later first key, or an equal first and a later second one, and so on. That the first key is
-    not an earlier one follows from it; said by itself, it is where an index begins to be read."""
+    """Behind the marker: a later first key, or an equal first and a later second one, and so on. Where all keys have
+    one direction that is a comparison of rows, by which SQLite and PostgreSQL find the place in an index. That the
+    first key is not an earlier one follows from it; said by itself, it is where an index of MariaDB begins to be
+    read."""
+    first, value = keys[0], values[0]
+    if first.told_by_value(value):
+        yield first.at_least(value)
+    told = all(key.told_by_value(value) for key, value in zip(keys, values, strict=True))
+    if told and len({key.descending for key in keys}) == 1:
+        ours, theirs = zip(*(key.sides(value) for key, value in zip(keys, values, strict=True)), strict=True)
+        yield tuple_(*ours) < tuple_(*theirs) if first.descending else tuple_(*ours) > tuple_(*theirs)
+        return
     alternatives: list[ColumnElement[bool]] = []
     same: ColumnElement[bool] = true()
     for key, value in zip(keys, values, strict=True):
         alternatives.append(and_(same, key.beyond(value)))
         same = and_(same, key.equal(value))
     yield or_(*alternatives)
-    first, value = keys[0], values[0]
-    if value is not None and not (first.descending and first.column.nullable):
-        yield first.at_least(value)
 
 
 def _views(connection: Connection, kind: Kind, rows: RecordTable[Any], found: Sequence[Any]) -> list[View[AnyRecord]]:

@@ -53,6 +53,10 @@ class Single(Connection):
         self._begin()
         return super().execute(*arguments, **keywords)
 
+    def aside(self, statement: Select[Any]) -> Any:
+        """What says where to begin, and is no part of the answer: it may be of a moment before."""
+        return super().execute(statement)
+
     def look_up(self, text: str, given: Given) -> tuple[Any, ...] | None:
         """Raises Refused."""
         self._begin()
@@ -72,6 +76,11 @@ class Single(Connection):
         if self._asked:
             raise MoreThanOne
         self._asked = True
+
+
+def ask_aside(connection: Connection, statement: Select[Any]) -> Any:
+    """As ``Single.aside``; in a transaction as all else."""
+    return connection.aside(statement) if isinstance(connection, Single) else connection.execute(statement)
 
 
 def require_several(connection: Connection) -> None:

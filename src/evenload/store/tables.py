@@ -128,7 +128,8 @@ def _check() -> list["Column[object]"]:
 def _lists() -> Iterator[Index]:
     """Of load balancers, by each field that a list is filtered or sorted by. What follows the field is the order of
     lists beneath it, and whether it is one (a pool of LBaaS v1 that stands alone has no port), so that a page is cut
-    from the index alone, however many there are. PostgreSQL uses them for filters, since it sorts texts otherwise."""
+    from the index alone, however many there are. PostgreSQL's are in the order of bytes (migration 0021), as its lists
+    are, and what compares with a text there has to say so (queries.py)."""
     order = ("created_at", "id", "port_id")
     yield Index("ix_load_balancers_list", *order)
     for name in LISTED:
