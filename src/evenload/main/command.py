@@ -1,5 +1,6 @@
 """The command ``evenload``: alone it supervises both roles; ``evenload server`` and ``evenload agent`` are one each.
-``evenload agent --adopt-database`` lets the next start work with another database than before.
+``evenload agent --adopt-database`` lets the next start work with another database than before; ``evenload backup FILE``
+and ``evenload restore FILE`` write the database to a file and bring it back.
 
 Imports only what the role needs: the supervisor stays light, and the agent knows no database.
 """
@@ -27,6 +28,10 @@ def run(arguments: Sequence[str]) -> int:
             if _ADOPT in rest:
                 return agent_role.adopt_database([word for word in rest if word != _ADOPT])
             return agent_role.run(rest)
+        case [("backup" | "restore") as action, *rest]:
+            from evenload.main import backups
+
+            return backups.run(action, rest)
         case _:
             from evenload.main.supervisor import Supervisor
 

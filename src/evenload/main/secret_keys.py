@@ -5,13 +5,12 @@
 whoever starts the service; the database is asked by a child that has become the server's user.
 """
 
-import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from evenload.host.privileges import Account, become
+from evenload.host.privileges import Account
 from evenload.main.accounts import find_account
+from evenload.main.as_user import ask_as
 from evenload.main.parts import open_database
 from evenload.main.settings import Settings, SettingsError, read_settings
 from evenload.model.errors import EvenloadError
@@ -69,27 +68,19 @@ def choose_kept(ring: KeyRing, numbers: Mapping[str, int]) -> Sequence[str]:
 def _ask_child(settings: Settings, account: Account | None) -> dict[str, int]:
     """How many secrets need each key. Raises EvenloadError."""
     preload_driver(StoreSettings(url=settings.database))
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        answer = b""
+
+    def read() -> dict[str, int]:
+        engine = open_database(settings)
         try:
-            if account is not None:
-                become(account)
-            engine = open_database(settings)
             with engine.connect() as connection:
-                answer = json.dumps(read_sealing_keys(connection)).encode()
-            engine.dispose()
-            os.write(writing, answer)
+                return read_sealing_keys(connection)
         finally:
-            os._exit(0 if answer else 1)
-    os.close(writing)
-    with open(reading, "rb") as file:
-        content = file.read()
-    os.waitpid(child, 0)
-    if not content:
-        raise EvenloadError("the database could not be read; start the service once, or run evenload-migrate")
-    found: dict[str, int] = json.loads(content)
+            engine.dispose()
+
+    try:
+        found: dict[str, int] = ask_as(account, read)
+    except EvenloadError as error:
+        raise EvenloadError(f"{error}; start the service once, or run evenload-migrate") from error
     return found
 
 

@@ -31,25 +31,28 @@ class Migrations:
         """The schema that this version works with."""
         return self._scripts.get_current_head()
 
-    def upgrade(self, engine: Engine) -> None:
+    def upgrade(self, engine: Engine, *, to: str | None = None) -> None:
         """All of it or nothing, where the database can undo DDL (SQLite and PostgreSQL can). May be repeated.
 
-        Raises EvenloadError where the database is unusable or was made by a later version.
+        ``to``: another schema than the newest. Raises EvenloadError where the database is unusable or was made by a
+        later version.
         """
+        if to is not None and to not in self._known:
+            raise EvenloadError(f"This version does not know the schema {to}.")
         try:
             with engine.connect() as connection:
                 found = _revision(connection)
                 connection.rollback()
-                if found == self.newest:
+                if found == (to or self.newest):
                     return
                 if found is not None and found not in self._known:
                     raise EvenloadError(f"The database has schema {found}, which this version does not know.")
-                self._run(connection)
+                self._run(connection, to or "head")
         except SQLAlchemyError as error:
             words = getattr(error, "orig", None) or error  # the driver's own, without statement and advice
             raise EvenloadError(f"The database's schema could not be upgraded: {words}") from error
 
-    def _run(self, connection: Connection) -> None:
+    def _run(self, connection: Connection, to: str) -> None:
         sqlite = connection.dialect.name == "sqlite"
         if sqlite:
             # SQLite changes a table by making another and dropping it, which must not take the children of its rows
@@ -57,7 +60,7 @@ class Migrations:
             connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if sqlite else "BEGIN")
         try:
-            self._perform(connection, sqlite=sqlite)
+            self._perform(connection, to, sqlite=sqlite)
             if sqlite:
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
                 if broken:
@@ -68,11 +71,11 @@ class Migrations:
             if sqlite:
                 connection.exec_driver_sql("PRAGMA foreign_keys = ON")
 
-    def _perform(self, connection: Connection, *, sqlite: bool) -> None:
+    def _perform(self, connection: Connection, to: str, *, sqlite: bool) -> None:
         """What migrations/env.py does for the ``alembic`` command."""
 
         def steps(revision: str, _context: object) -> object:
-            return self._scripts._upgrade_revs("head", revision)
+            return self._scripts._upgrade_revs(to, revision)
 
         with EnvironmentContext(self._config, self._scripts, fn=steps) as environment:
             environment.configure(
