@@ -41,7 +41,7 @@ from evenload.render.runtime_commands import shut_by
 
 log = structlog.get_logger(__name__)
 
-_OLDEST, _OLDEST_STAPLING = (2, 6), (2, 8)
+_OLDEST, _OLDEST_STAPLING, _OLDEST_QUIC = (2, 6), (2, 8), (3, 0)
 _VERSION = re.compile(r"version ([0-9]+)\.([0-9]+)")
 _CLOSING_TIMEOUT = 1.0
 
@@ -285,12 +285,18 @@ class Haproxy:
         self._statistics.close()
 
     def _check_version(self) -> None:
-        ended = haproxy_process.run([self._settings.binary, "-v"], None, self._settings.start_timeout)
+        ended = haproxy_process.run([self._settings.binary, "-vv"], None, self._settings.start_timeout)
         match = _VERSION.search(ended.output)
         if ended.code != 0 or match is None:
             raise Hopeless(f"{self._settings.binary} is no HAProxy")
         if (int(match[1]), int(match[2])) < _OLDEST:
             raise Hopeless(f"{self._settings.binary} is HAProxy {match[1]}.{match[2]}; 2.6 is the oldest that will do")
+        if self._settings.http_3 and not (" +QUIC " in ended.output and (int(match[1]), int(match[2])) >= _OLDEST_QUIC):
+            raise Hopeless(
+                f"{self._settings.binary} is HAProxy {match[1]}.{match[2]}"
+                f"{'' if ' +QUIC ' in ended.output else ', built without QUIC (haproxy -vv)'}:"
+                " [haproxy] http_3 needs 3.0 with QUIC (Debian 13 has it)"
+            )
         if self._settings.ocsp_update and (int(match[1]), int(match[2])) < _OLDEST_STAPLING:
             raise Hopeless(
                 f"{self._settings.binary} is HAProxy {match[1]}.{match[2]}, which renews no OCSP staples:"

@@ -14,7 +14,7 @@ class VifDriver(Enum):
 class HaproxySettings:
     """``user`` and ``group`` are what the process drops to; ``chroot`` an empty directory, made if missing.
     ``log_socket``: the path within it at which something else may have put a socket of syslog. ``ocsp_update``: the
-    binary has to be able to renew OCSP staples."""
+    binary has to be able to renew OCSP staples; ``http_3``: it has to have QUIC."""
 
     binary: str = "/usr/sbin/haproxy"
     user: str = "haproxy"
@@ -23,6 +23,7 @@ class HaproxySettings:
     start_timeout: float = 10.0
     log_socket: str | None = None
     ocsp_update: bool = False
+    http_3: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

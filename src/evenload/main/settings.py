@@ -251,6 +251,12 @@ _HAPROXY = [
         help="Ask the responders of certificates, from the load balancer's network, whether these are good, and show "
         "clients the answers (OCSP staples). HAProxy 2.8 or newer.",
     ),
+    cfg.BoolOpt(
+        "http_3",
+        default=False,
+        help="Let listeners speak HTTP/3 where callers name h3 among their ALPN protocols. A HAProxy with QUIC, 3.0 or "
+        "newer, on every host.",
+    ),
     cfg.ListOpt(
         "ocsp_nameservers",
         default=[],
@@ -475,7 +481,7 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
             file=Path(conf.oslo_policy.policy_file) if conf.oslo_policy.policy_file else None,
             enforce_new_defaults=conf.oslo_policy.enforce_new_defaults,
         ),
-        tls=read_tls(conf.api),
+        tls=read_tls(conf.api, http_3=conf.haproxy.http_3),
         allowed=read_allowed(conf.api),
         networking=read_networking(conf.networking),
         quotas=QuotaSettings(
@@ -520,6 +526,7 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
                 chroot=chroot,
                 log_socket=_log_socket(conf.haproxy.log_socket),
                 ocsp_update=conf.haproxy.ocsp_update,
+                http_3=conf.haproxy.http_3,
             ),
             openvswitch=OpenvswitchSettings(
                 connection=conf.openvswitch.connection,

@@ -7,8 +7,8 @@ from oslo_config import cfg
 from evenload.host.ciphers import expand_ciphers
 from evenload.model.enums import ListenerProtocol
 from evenload.model.errors import Invalid
-from evenload.model.tls import AlpnProtocol, ListenerTls, TlsVersion
-from evenload.model.tls_faults import find_tls_faults
+from evenload.model.tls import AlpnProtocol, ListenerTls, PoolTls, TlsVersion
+from evenload.model.tls_faults import find_pool_tls_faults, find_tls_faults
 from evenload.service.deployment import Allowed
 from evenload.service.tls_policy import CIPHERS, TlsDefaults, TlsPolicy
 
@@ -75,19 +75,22 @@ def read_allowed(api: Any) -> Allowed:
     )
 
 
-def read_tls(api: Any) -> TlsPolicy:
-    """``api``: the section. Raises ValueError, naming the setting, for defaults that callers could not ask for."""
+def read_tls(api: Any, *, http_3: bool) -> TlsPolicy:
+    """``api``: the section; ``http_3``: whether the hosts can do it. Raises ValueError, naming the setting, for
+    defaults that callers could not ask for."""
     policy = TlsPolicy(
         listeners=_read_defaults(api, "listener"),
         pools=_read_defaults(api, "pool"),
         minimum=TlsVersion(api.minimum_tls_version) if api.minimum_tls_version else None,
         prohibited=frozenset(filter(None, api.tls_cipher_prohibit_list.split(":"))),
         expand=expand_ciphers,
+        http_3=http_3,
     )
     for kind, defaults in (("listener", policy.listeners), ("pool", policy.pools)):
         try:
             policy.require_ciphers(defaults.ciphers)
             policy.require_versions(defaults.versions)
+            policy.require_protocols(defaults.alpn)
             policy.require_suites({"ciphers": defaults.ciphers}, defaults)
         except Invalid as error:
             raise ValueError(_complaint(kind, str(error.field), error.detail)) from error
@@ -102,7 +105,11 @@ def _read_defaults(api: Any, kind: str) -> TlsDefaults:
         alpn=tuple(map(AlpnProtocol, api[f"default_{kind}_alpn_protocols"])),
     )
     tls = ListenerTls(ciphers=defaults.ciphers, versions=defaults.versions, alpn=defaults.alpn)
-    for fault in find_tls_faults(ListenerProtocol.TERMINATED_HTTPS, tls):
+    pool = PoolTls(ciphers=defaults.ciphers, versions=defaults.versions, alpn=defaults.alpn)
+    of_kind = (
+        find_tls_faults(ListenerProtocol.TERMINATED_HTTPS, tls) if kind == "listener" else find_pool_tls_faults(pool)
+    )
+    for fault in of_kind:
         if fault.field in _NAMES:
             raise ValueError(_complaint(kind, fault.field, fault.detail))
     return defaults

@@ -20,6 +20,8 @@ class TlsVersion(Enum):
 
 
 class AlpnProtocol(Enum):
+    HTTP_3 = "h3"
+    """Over QUIC, by UDP at the listener's port; answers over TCP tell of it."""
     HTTP_2 = "h2"
     HTTP_1_1 = "http/1.1"
     HTTP_1_0 = "http/1.0"
@@ -90,6 +92,10 @@ class ListenerTls:
     client_authentication: ClientAuthentication = ClientAuthentication.NONE
     client_authorities: TlsSecret | None = None
     client_revocations: TlsSecret | None = None
+
+    @property
+    def speaks_quic(self) -> bool:
+        return AlpnProtocol.HTTP_3 in self.alpn
 
     @property
     def certificates(self) -> tuple[TlsSecret, ...]:

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from evenload.model.enums import ListenerProtocol
 from evenload.model.errors import Invalid, Rejected, Unsupported
-from evenload.model.tls import ClientAuthentication, ListenerTls, PoolTls, choose_versions, split_ciphers
+from evenload.model.tls import (
+    AlpnProtocol,
+    ClientAuthentication,
+    ListenerTls,
+    PoolTls,
+    TlsVersion,
+    choose_versions,
+    split_ciphers,
+)
 
 CIPHERS = re.compile(r"[A-Za-z0-9+!:@=_.-]{1,2048}")
 """Octavia's characters of a list of ciphers; none of them means anything to HAProxy."""
@@ -39,6 +47,10 @@ def _faults(protocol: ListenerProtocol, tls: ListenerTls | None) -> Iterator[Tls
         yield TlsFault(detail="ALPN protocols are at least one, each of them once.", field="alpn")
     yield from _common(tls, tls.ciphers)
     yield from _of_clients(tls)
+    if tls.speaks_quic and len(tls.alpn) == 1:
+        yield TlsFault(detail="h3 needs h2 or http/1.1 beside it: by these clients learn of it.", field="alpn")
+    if tls.speaks_quic and TlsVersion.TLS_1_3 not in tls.versions:
+        yield TlsFault(detail="h3 needs TLSv1.3.", field="alpn")
     if tls.hsts_max_age is None and (tls.hsts_include_subdomains or tls.hsts_preload):
         yield TlsFault(detail="HSTS needs a maximum age.", field="hsts_max_age")
     if tls.hsts_max_age is not None and tls.hsts_max_age < 0:
@@ -51,6 +63,8 @@ def find_pool_tls_faults(tls: PoolTls | None) -> tuple[TlsFault, ...]:
 
 def _pool_faults(tls: PoolTls) -> Iterator[TlsFault]:
     yield from _common(tls, tls.ciphers)
+    if AlpnProtocol.HTTP_3 in tls.alpn:
+        yield TlsFault(detail="HAProxy speaks no h3 to members.", field="alpn", error=Unsupported)
     if tls.revocations is not None and tls.authorities is None:
         yield TlsFault(
             detail="A list of revoked certificates needs the authorities that sign it (ca_tls_container_ref).",

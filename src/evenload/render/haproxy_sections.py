@@ -1,6 +1,6 @@
 """The sections of a HAProxy configuration other than backends, one function each, returning lines. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from evenload.model.balancer import Listener, LoadBalancer
 from evenload.model.enums import InsertedHeader, ListenerProtocol
@@ -9,7 +9,7 @@ from evenload.render import quoting
 from evenload.render.haproxy_clients import render_client_headers, shares_sessions
 from evenload.render.haproxy_policies import PolicyLines
 from evenload.render.haproxy_room import PIPES_AT_MOST, limit_of
-from evenload.render.haproxy_tls import directory_of, render_hsts, render_slots, render_tls
+from evenload.render.haproxy_tls import directory_of, render_alternative, render_hsts, render_slots, render_tls
 from evenload.render.options import RenderOptions
 
 LOCAL_PEER = "evenload"
@@ -27,6 +27,12 @@ _HEADER = 30_000
 _CIDRS_A_LINE = 16
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 """What no value has (RFC 9110, 5.5). Of CR and LF, with which HAProxy ends each here, it refuses others itself."""
+_QUIC = (
+    # Over a TLS library without an interface for QUIC: Debian's OpenSSL. There is no resumption ahead of the handshake.
+    "    limited-quic",
+    # Each connection has a socket of its own, at the listener's port, so that it stays with its process at a reload.
+    "    setcap cap_net_bind_service",
+)
 _SESSIONS = 1000
 """Of TLS, kept to be resumed by clients that take no ticket."""
 
@@ -36,7 +42,7 @@ def render_global(
     options: RenderOptions,
     worker: int,
     connections: int,
-    listeners: Iterable[Listener] = (),
+    listeners: Sequence[Listener] = (),
 ) -> list[str]:
     """``listeners``: those in service."""
     flavor = load_balancer.flavor or PLAIN
@@ -55,6 +61,7 @@ def render_global(
         # Without it HAProxy reads the system's CA certificates at each start, for an HTTP client that is never used.
         "    httpclient.ssl.verify none",
         f"    tune.ssl.cachesize {_SESSIONS if shares_sessions(listeners) else 0}",
+        *(_QUIC if any(each.tls is not None and each.tls.speaks_quic for each in listeners) else ()),
         f"    server-state-file {directory}/servers.state",
         render_stats_socket(directory, worker),
     ]
@@ -129,6 +136,9 @@ def render_frontend(
     directory = directory_of(load_balancer, options)
     tls = render_tls(listener, directory)
     lines += [f"    {_bind(vip.address, listener.port)}{tls}" for vip in load_balancer.vips]
+    if listener.tls is not None and listener.tls.speaks_quic:
+        quic = render_tls(listener, directory, quic=True)
+        lines += [f"    {_bind_quic(vip.address, listener.port)}{quic}" for vip in load_balancer.vips]
     lines += [*render_slots(listener, directory, options), *(slot.line for slot in policies.slots)]
     lines.append(f"    maxconn {limit_of(listener, load_balancer, options)}")
     if (load_balancer.flavor or PLAIN).log and options.log_socket:
@@ -155,7 +165,7 @@ def render_frontend(
     lines += policies.requests
     if http:
         lines += _inserted_headers(listener)
-        lines += render_hsts(listener)
+        lines += [*render_hsts(listener), *render_alternative(listener)]
     lines += policies.choices
     backend = backends.get(listener.default_pool_id or "")
     if backend is not None:
@@ -186,6 +196,11 @@ def _bind(address: str, port: int) -> str:
     the former one is reset."""
     place = quoting.address_and_port(address, port)
     return f"bind {place} v6only" if place.startswith("[") else f"bind {place}"
+
+
+def _bind_quic(address: str, port: int) -> str:
+    place = quoting.address_and_port(address, port)
+    return f"bind quic6@{place}" if place.startswith("[") else f"bind quic4@{place}"
 
 
 def milliseconds(value: int) -> int:

@@ -15,7 +15,7 @@ from evenload.model.named_file import NamedFile
 from evenload.model.secret import SecretBytes
 from evenload.model.slot import SLOTS, Slot, SlotKind
 from evenload.model.tickets import TICKETS
-from evenload.model.tls import TlsSecret, TlsVersion, choose_versions, split_ciphers
+from evenload.model.tls import AlpnProtocol, TlsSecret, TlsVersion, choose_versions, split_ciphers
 from evenload.render import quoting
 from evenload.render.haproxy_clients import judging_slots, render_client_words, shares_tickets
 from evenload.render.haproxy_groups import listeners_in_service
@@ -38,8 +38,8 @@ def directory_of(load_balancer: LoadBalancer, options: RenderOptions) -> str:
     return f"{quoting.path(options.state_dir.rstrip('/'))}/{quoting.identifier(load_balancer.id)}"
 
 
-def render_tls(listener: Listener, directory: str) -> str:
-    """What follows the address in a bind line: nothing without TLS."""
+def render_tls(listener: Listener, directory: str, *, quic: bool = False) -> str:
+    """What follows the address in a bind line: nothing without TLS. ``quic``: the line is for HTTP/3."""
     tls = listener.tls
     if tls is None:
         return ""
@@ -55,9 +55,16 @@ def render_tls(listener: Listener, directory: str) -> str:
         words += ["ciphersuites", quoting.ciphers(ciphers.suites)]
     if shares_tickets(tls):
         words += ["tls-ticket-keys", f"{directory}/{TICKETS}"]
-    words += ["alpn", ",".join(protocol.value for protocol in tls.alpn)]
+    words += ["alpn", ",".join(each.value for each in tls.alpn if (each is AlpnProtocol.HTTP_3) is quic)]
     words += render_client_words(listener, directory)
     return f" {' '.join(words)}"
+
+
+def render_alternative(listener: Listener) -> list[str]:
+    """Tells clients of HTTP/3 (RFC 7838), for a day."""
+    if listener.tls is None or not listener.tls.speaks_quic:
+        return []
+    return [f"    http-after-response set-header Alt-Svc 'h3=\":{listener.port}\"; ma=86400'"]
 
 
 def render_hsts(listener: Listener) -> list[str]:

@@ -114,6 +114,8 @@ def chosen_policy(policy: TlsPolicy, defaults: TlsDefaults, given: Mapping[str, 
         policy.require_ciphers(given["ciphers"])
     if given.get("versions") is not None:
         policy.require_versions(given["versions"])
+    if given.get("alpn") is not None:
+        policy.require_protocols(given["alpn"])
     return chosen
 
 

@@ -57,13 +57,15 @@ class TlsDefaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsPolicy:
-    """``minimum``: the lowest version that may be asked for; ``prohibited``: ciphers that may not."""
+    """``minimum``: the lowest version that may be asked for; ``prohibited``: ciphers that may not. ``http_3``: the
+    hosts' HAProxy can speak it."""
 
     listeners: TlsDefaults = TlsDefaults()
     pools: TlsDefaults = TlsDefaults()
     minimum: TlsVersion | None = None
     prohibited: frozenset[str] = frozenset()
     expand: ExpandCiphers = expand_by_words
+    http_3: bool = False
 
     def require_ciphers(self, ciphers: str) -> None:
         """Raises Invalid for a list without any cipher, and where one of its ciphers is prohibited: also by a word that
@@ -117,6 +119,14 @@ class TlsPolicy:
         if certificate.key is None or versions is None or versions.highest is TlsVersion.TLS_1_3:
             return True
         return is_for(certificate.key, self.expand(split_ciphers(tls.ciphers).others) or (), versions.highest)
+
+    def require_protocols(self, alpn: Sequence[AlpnProtocol]) -> None:
+        if AlpnProtocol.HTTP_3 in alpn and not self.http_3:
+            raise Invalid(
+                "h3 cannot be had in this deployment: it needs a HAProxy with QUIC on the hosts, such as Debian 13's,"
+                " and [haproxy] http_3 = true.",
+                field="alpn",
+            )
 
     def require_versions(self, versions: Sequence[TlsVersion]) -> None:
         if self.minimum is None:

@@ -209,6 +209,32 @@ def test_what_makes_no_sense(secured: Secured, given: dict[str, Any], words: str
     assert secured.show(made)["updated_at"] is None
 
 
+def test_http_3_where_the_hosts_can_do_it(secured: Secured, tmp_path: Path) -> None:
+    words = "alpn_protocols: h3 cannot be had in this deployment: it needs a HAProxy with QUIC on the hosts"
+    asked = {"alpn_protocols": ["h3", "h2", "http/1.1"]}
+    assert words in secured.refused(default_tls_container_ref=secured.web, **asked)
+    assert words in secured.change(secured.listener(), 400, **asked)
+    pool = {"loadbalancer_id": secured.balancer["id"], "protocol": "HTTP", "lb_algorithm": "ROUND_ROBIN"}
+    assert (
+        words
+        in secured.world.call("POST", f"{LBAAS}/pools", {"pool": pool | asked}, user=MEMBER, expect=400)["faultstring"]
+    )
+    (tmp_path / "able").mkdir()
+    world = make_world(tmp_path / "able", tls=TlsPolicy(http_3=True))
+    able = Secured(world)
+    made = able.listener(**asked)
+    assert made["alpn_protocols"] == asked["alpn_protocols"]
+    for given, fault in (
+        ({"alpn_protocols": ["h3"]}, "alpn_protocols: h3 needs h2 or http/1.1 beside it"),
+        ({"tls_versions": ["TLSv1.2"]}, "alpn_protocols: h3 needs TLSv1.3."),
+    ):
+        assert fault in able.change(made, 400, **given)
+    pool["loadbalancer_id"] = able.balancer["id"]
+    fault = world.call("POST", f"{LBAAS}/pools", {"pool": pool | asked}, user=MEMBER, expect=501)["faultstring"]
+    assert "HAProxy speaks no h3 to members" in fault
+    world.uow.close()
+
+
 CURVES, RSA = "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"
 
 

@@ -13,7 +13,7 @@ from evenload.model.desired import Desired
 from evenload.model.enums import ListenerProtocol
 from evenload.model.named_file import names_in
 from evenload.model.slot import slots_in
-from evenload.model.tls import ClientAuthentication, ListenerTls, TlsSecret, TlsVersion
+from evenload.model.tls import AlpnProtocol, ClientAuthentication, ListenerTls, TlsSecret, TlsVersion
 from evenload.model.tls_faults import find_tls_faults
 from evenload.render.haproxy import render_haproxy
 from evenload.render.haproxy_text import Reload, Runtime, plan_difference
@@ -139,6 +139,20 @@ def test_staples_are_renewed_where_an_operator_says_so_of_certificates_that_can_
         assert type(plan_difference(before, after)) is Reload
     renewed = replace(able, fingerprint="a" * 64)
     assert type(plan_difference(text(stapling, able), text(stapling, renewed))) is Runtime
+
+
+def test_http_3_has_lines_and_words_of_its_own() -> None:
+    alpn = (AlpnProtocol.HTTP_3, AlpnProtocol.HTTP_2, AlpnProtocol.HTTP_1_1)
+    text = render_haproxy(serving(a_tls(alpn=alpn)), OPTIONS, 1)
+    lines = [line.split() for line in text.splitlines()]
+    [tcp, quic] = [line for line in lines if line[:1] == ["bind"]]
+    assert tcp[tcp.index("alpn") + 1] == "h2,http/1.1"
+    assert quic[quic.index("alpn") + 1] == "h3"
+    assert quic[1] == f"quic4@{tcp[1]}"
+    assert ["limited-quic"] in lines
+    assert """    http-after-response set-header Alt-Svc 'h3=":443"; ma=86400'\n""" in text
+    plain = render_haproxy(serving(a_tls()), OPTIONS, 1)
+    assert not any(word in plain for word in ("quic", "Alt-Svc", "h3", "setcap"))
 
 
 def test_sessions_are_kept_for_all_where_no_listener_asks_for_certificates() -> None:
