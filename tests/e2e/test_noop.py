@@ -37,11 +37,11 @@ ORDINARY = (
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     directory = tmp_path_factory.mktemp("noop")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as probe, socket.create_server(("127.0.0.1", 0)) as other:
+        port, metrics = probe.getsockname()[1], other.getsockname()[1]
     config = directory / "evenload.conf"
     config.write_text(
-        f"[DEFAULT]\nstate_path = {directory}/state\n[api]\nbind_port = {port}\n"
+        f"[DEFAULT]\nstate_path = {directory}/state\n[api]\nbind_port = {port}\n[server]\nmetrics_port = {metrics}\n"
         "[agent]\nhost = noop\n[ports]\nprovider = noop\n"
     )
     state = directory / "state"
@@ -54,6 +54,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     try:
         assert eventually(lambda: process.poll() is not None or has_agent(port))
         assert process.poll() is None, "the service ended"
+        with urlopen(f"http://127.0.0.1:{metrics}/metrics") as answer:
+            assert b"evenload_tls_certificates_left_out 0.0\n" in answer.read()
         yield connect(f"http://127.0.0.1:{port}")
     finally:
         process.terminate()

@@ -43,3 +43,8 @@ def preload_policy_checks(*, external: bool) -> None:
         _checks.get_extensions()
     else:
         _checks.extension_checks = {}
+
+
+def preload_metrics() -> None:
+    """Where an operator has asked for them: half a megabyte that others need not have."""
+    import evenload.main.metrics  # noqa: F401

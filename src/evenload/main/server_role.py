@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -38,7 +38,7 @@ from evenload.main.listening import listen_tcp
 from evenload.main.operator_files import check_readable, show_to_group
 from evenload.main.parts import Foundation, build_foundation, build_identity, build_services
 from evenload.main.port_keeper import PortKeeper
-from evenload.main.preload import preload, preload_policy_checks
+from evenload.main.preload import preload, preload_metrics, preload_policy_checks
 from evenload.main.role import Begun, Serve, refuse, run_role, tied_to
 from evenload.main.run_path import SERVER_SOCKET, ensure_run_path, hint_path
 from evenload.main.schema_check import Upgrade, choose_upgrade
@@ -54,6 +54,9 @@ from evenload.service.housekeeping import Housekeeping
 from evenload.service.renewals import Renewals
 from evenload.store.engine import StoreSettings, preload_driver
 from evenload.threads import Faults
+
+if TYPE_CHECKING:
+    from evenload.main.metrics import Metrics
 
 _SWEEP_INTERVAL = 5.0
 _AGENT_PATIENCE = 3.0
@@ -109,6 +112,7 @@ class Server:
         resealing = Resealing(foundation.context.uow, opened.ring)
         sweeps = (housekeeping, resealing, Renewals(foundation.context))
         self._sweeper = Sweeper(sweeps, faults, interval=_SWEEP_INTERVAL) if keeper else None
+        self._metrics = _metrics_of(settings, foundation) if keeper else None
         self._ports = (
             PortKeeper(foundation.context.ports, foundation.clock, faults, interval=_SWEEP_INTERVAL) if keeper else None
         )
@@ -125,6 +129,8 @@ class Server:
         if self._ports is not None:
             self._ports.start()
         self._http.start()
+        if self._metrics is not None:
+            self._metrics.start()
         _log.info("serving", address=self._http.url, auth=self._settings.serving.auth_strategy, user=os.getuid())
 
     def stop(self) -> None:
@@ -139,6 +145,8 @@ class Server:
             if self._ports is not None:
                 stack.callback(self._ports.stop)
             stack.callback(self._http.stop)
+            if self._metrics is not None:
+                stack.callback(self._metrics.stop)
 
     def _await_agent(self) -> None:
         """It may register with another process than this one."""
@@ -166,6 +174,8 @@ def _serve(begun: Begun) -> int:
     with ExitStack() as stack:
         preload_policy_checks(external=settings.policy.file is not None)
         preload_driver(StoreSettings(url=settings.database))
+        if settings.server.metrics is not None:
+            preload_metrics()
         opened = _open(begun, stack)
         if settings.serving.workers == 1:
             _work(settings, opened, control, begun.ended, keeper=True)
@@ -266,6 +276,14 @@ def _drop(account: Account | None, control: Control) -> None:
         become(account)  # which undoes the tie
     if not tied_to(control):
         raise EvenloadError("the supervisor is gone")
+
+
+def _metrics_of(settings: Settings, foundation: Foundation) -> "Metrics | None":
+    if settings.server.metrics is None:
+        return None
+    from evenload.main.metrics import Metrics
+
+    return Metrics(settings.server.metrics, foundation.context.uow, foundation.clock.monotonic)
 
 
 def _queue_for(

@@ -64,6 +64,10 @@ _SERVER = [
         min=1,
         help="Seconds of silence after which an agent counts as away: nothing new is given to it, what waits fails.",
     ),
+    cfg.HostAddressOpt(
+        "metrics_host", default="127.0.0.1", help="Address of /metrics, where everybody may ask who reaches it."
+    ),
+    cfg.IntOpt("metrics_port", default=0, min=0, max=65535, help="Port of /metrics for Prometheus; 0: none is served."),
 ]
 _API = [
     cfg.HostAddressOpt("bind_host", default="127.0.0.1", help="Address on which the API listens."),
@@ -321,10 +325,11 @@ class ServingSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
     """``user``: what the server becomes where root starts it. ``agent_down_time``: silence after which an agent counts
-    as away."""
+    as away. ``metrics``: host and port, None for none."""
 
     user: str
     agent_down_time: timedelta
+    metrics: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -455,7 +460,11 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
         debug=conf.debug,
         database=conf.database.connection or f"sqlite:///{state_path / DIRECTORY / DATABASE}",
         host_name=conf.host or socket.gethostname(),
-        server=ServerSettings(user=conf.server.user, agent_down_time=timedelta(seconds=conf.server.agent_down_time)),
+        server=ServerSettings(
+            user=conf.server.user,
+            agent_down_time=timedelta(seconds=conf.server.agent_down_time),
+            metrics=(str(conf.server.metrics_host), conf.server.metrics_port) if conf.server.metrics_port else None,
+        ),
         serving=ServingSettings(
             host=str(conf.api.bind_host),
             port=conf.api.bind_port,
