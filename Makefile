@@ -51,9 +51,9 @@ bench:  ## measures what was promised, as ratios in one run (as root; ONLY=name 
 
 UV_LOCK = uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	--python-version 3.11
-lock:  ## renews the lock files: ours, the clients, Keystone (needs uv)
+lock:  ## renews the lock files: ours, the clients, Keystone, Barbican (needs uv)
 	$(UV_LOCK) --extra dev pyproject.toml -o requirements.lock
-	for input in tests/clients/*.in tests/identity_service/*.in; do $(UV_LOCK) "$$input" -o "$${input%.in}.lock" || exit; done
+	for input in tests/clients/*.in tests/identity_service/*.in tests/key_manager/*.in; do $(UV_LOCK) "$$input" -o "$${input%.in}.lock" || exit; done
 	$(UV_LOCK) --no-deps tests/clients/collections/ansible.in -o tests/clients/collections/ansible.lock
 
 clean:  ## removes the virtual environments, caches and build products

@@ -4,24 +4,13 @@ It begins with the template's database: the user admin with all rights, and the 
 uses it makes projects, users and roles of his own.
 """
 
-import http.client
-import json
-import os
-import shutil
-import signal
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo.service import free_port
-from tests.waiting import NET, eventually
+from tests.foreign_service import Answer, ForeignService, in_memory
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = ROOT / ".clients" / "keystone"
 ADMIN_PASSWORD = "admin's password"
 DOMAIN = "default"
 _CONFIGURATION = """\
@@ -41,71 +30,21 @@ password_hash_rounds = 4
 _SERVE = Path(__file__).with_name("serve.py")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: Any
-
-
-class Keystone:
+class Keystone(ForeignService):
     """``token_seconds``: how long tokens are good that are issued from the next start on."""
 
     def __init__(self, directory: Path) -> None:
-        template = ENVIRONMENT / "template"
-        assert (template / "complete").exists(), f"{ENVIRONMENT} is missing: run tools/setup test"
-        shutil.copytree(template, directory, dirs_exist_ok=True)
-        self._directory = directory
-        self._port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__("keystone", directory, _SERVE, "/v3/")
         self._admin: str | None = None
         self._roles: dict[str, str] = {}
         self.token_seconds = 3600
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/v3"
+        return f"http://127.0.0.1:{self.port}/v3"
 
-    def start(self) -> None:
-        """Returns when it answers."""
-        (self._directory / "keystone.conf").write_text(_CONFIGURATION.format(self=self, at=self._directory))
-        command = [str(ENVIRONMENT / "bin" / "python"), "-P", str(_SERVE), str(self._directory), str(self._port)]
-        with self.log.open("ab") as log:
-            self._process = process = subprocess.Popen(command, stdout=log, stderr=log)
-        answers = eventually(lambda: process.poll() is not None or self._answers())
-        assert process.poll() is None, f"Keystone ended: {self.tail()}"
-        assert answers, f"Keystone does not answer: {self.tail()}"
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    @contextmanager
-    def away(self) -> Iterator[None]:
-        self.stop()
-        try:
-            yield
-        finally:
-            self.start()
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """It takes connections, and says nothing."""
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self._process.pid, signal.SIGCONT)
-
-    @property
-    def log(self) -> Path:
-        return self._directory / "keystone.log"
-
-    def tail(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+    def configuration(self) -> str:
+        return _CONFIGURATION.format(self=self, at=self._directory)
 
     # Asking
 
@@ -113,17 +52,9 @@ class Keystone:
         self, method: str, path: str, body: Any = None, *, token: str | None = None, subject: str | None = None
     ) -> Answer:
         """``subject``: the token that is asked about."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=NET)
-        headers = {"Content-Type": "application/json", "X-Auth-Token": token, "X-Subject-Token": subject}
+        headers = {"X-Auth-Token": token, "X-Subject-Token": subject}
         sent = {name: value for name, value in headers.items() if value is not None}
-        try:
-            connection.request(method, f"/v3/{path}", json.dumps(body) if body is not None else None, sent)
-            response = connection.getresponse()
-            content = response.read()
-            found = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, found, json.loads(content) if content else None)
-        finally:
-            connection.close()
+        return self.request(method, f"/v3/{path}", body, sent)
 
     def make(self, kind: str, **attributes: Any) -> str:
         """An object by the administrator; returns its id. ``kind``: the word for one of it."""
@@ -184,18 +115,11 @@ class Keystone:
             self.ask("PUT", f"projects/{project}/users/{user}/roles/{self.role(role)}")
         return user
 
-    def _answers(self) -> bool:
-        try:
-            return self.call("GET", "").status == 200
-        except OSError:
-            return False
-
 
 @contextmanager
 def running_keystone() -> Iterator[Keystone]:
-    memory = Path("/dev/shm")  # what is lost with the machine need not go to a disk
-    with tempfile.TemporaryDirectory(prefix="evenload-keystone-", dir=memory if memory.is_dir() else None) as directory:
-        keystone = Keystone(Path(directory))
+    with in_memory("keystone") as directory:
+        keystone = Keystone(directory)
         try:
             keystone.start()
             keystone.offer("identity", keystone.url)
