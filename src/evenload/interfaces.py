@@ -24,6 +24,7 @@ from evenload.model.desired import (
     Unreadable,
 )
 from evenload.model.enums import Kind
+from evenload.model.errors import UnusableSecret
 from evenload.model.held_port import HeldPort
 from evenload.model.named_file import NamedFile
 from evenload.model.network import Network, Port, Subnet
@@ -454,6 +455,14 @@ class Certificates(Protocol):
 
     def verify(self, revocations: Revocations, authorities: Authorities) -> None:
         """Raises UnusableSecret for a list that none of the authorities has signed."""
+
+
+class SecretAccess(Protocol):
+    """Where secrets are kept by a service that knows callers by their tokens."""
+
+    def admit(self, token: str, references: Sequence[str]) -> dict[str, UnusableSecret]:
+        """Whether the caller may read what he names, and the service with his consent. The faults by reference; of what
+        is no reference nothing is said. Raises StoreUnavailable where nobody could look."""
 
 
 # ---------------------------------------------------------------------------------------------------------------- bus

@@ -59,7 +59,9 @@ class Barbican(ForeignService):
 
     def register(self) -> None:
         """Its user, who may ask Keystone."""
-        self.keystone.user("barbican", PASSWORD, self.keystone.make("project", name=self.project, domain_id=DOMAIN), "service")
+        self.keystone.user(
+            "barbican", PASSWORD, self.keystone.make("project", name=self.project, domain_id=DOMAIN), "service"
+        )
 
 
 @contextmanager

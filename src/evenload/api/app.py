@@ -24,13 +24,21 @@ from evenload.api.octavia_v2 import routes as octavia_routes
 from evenload.api.policy import Policy
 from evenload.api.services import Services
 from evenload.api.settings import ApiSettings
+from evenload.interfaces import SecretAccess
 
 _SUFFIX = ".json"
 _SHORT, _LONG = "/v2", "/v2.0"
 
 
-def build_app(services: Services, identity: Identity, policy: Policy, settings: ApiSettings) -> "falcon.App[Any, Any]":
-    facade = Facade(policy=policy, settings=settings)
+def build_app(
+    services: Services,
+    identity: Identity,
+    policy: Policy,
+    settings: ApiSettings,
+    secret_access: SecretAccess | None = None,
+) -> "falcon.App[Any, Any]":
+    """``secret_access``: where others than this service say who may read a secret."""
+    facade = Facade(policy=policy, settings=settings, secret_access=secret_access)
     app = falcon.App(middleware=_Requests(identity), cors_enable=False, router=Router())
     app.req_options.strip_url_path_trailing_slash = True
     Errors(settings.provider).install(app)
@@ -47,7 +55,8 @@ def build_app(services: Services, identity: Identity, policy: Policy, settings: 
     octavia_routes.add_routes(app, facade, services)
     network_routes.add_routes(app, facade, services.networks)
     lbaas_v1_routes.add_routes(app, facade, services.v1)
-    key_manager_routes.add_routes(app, facade, services.vault)
+    if services.vault is not None:
+        key_manager_routes.add_routes(app, facade, services.vault)
     # Asked for as /openapi.json. With the last route all are compiled: 0.1 s that the first caller need not wait for.
     app.add_route("/openapi", openapi.OpenApi(_described), compile=True)
     return app

@@ -3,6 +3,7 @@
 One ``Facade`` is made by ``app`` and given to every resource of every facade.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -15,7 +16,8 @@ from evenload.api.encoding import encode
 from evenload.api.paging import Parameters
 from evenload.api.policy import Policy
 from evenload.api.settings import ApiSettings
-from evenload.model.errors import Invalid
+from evenload.interfaces import SecretAccess
+from evenload.model.errors import Invalid, SecretsUnavailable, StoreUnavailable, UnusableSecrets
 
 _MAX_PARAMETERS = 200
 
@@ -24,6 +26,7 @@ _MAX_PARAMETERS = 200
 class Facade:
     policy: Policy
     settings: ApiSettings
+    secret_access: SecretAccess | None = None
 
     def require(self, request: falcon.Request, rule: str, project_id: str | None) -> None:
         """Raises Forbidden."""
@@ -31,6 +34,20 @@ class Facade:
 
     def allows(self, request: falcon.Request, rule: str, project_id: str | None) -> bool:
         return self.policy.allows(rule, caller_of(request), project_id)
+
+    def admit(self, request: falcon.Request, named: Sequence[tuple[str, str]]) -> None:
+        """Whether the caller himself may read the secrets that he names, field and reference each. Raises
+        UnusableSecrets, SecretsUnavailable."""
+        if self.secret_access is None or not named:
+            return
+        token = request.get_header("X-Auth-Token") or ""
+        try:
+            faults = self.secret_access.admit(token, [reference for _, reference in named])
+        except StoreUnavailable as error:
+            field, reference = named[0]
+            raise SecretsUnavailable(f"{reference} cannot be read: {error}", field=field) from error
+        if faults:
+            raise UnusableSecrets(tuple(faults[each].about(field) for field, each in named if each in faults))
 
     def body(self, request: falcon.Request) -> Any:
         return read_json(request, self.settings.max_body_bytes)

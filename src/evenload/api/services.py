@@ -49,5 +49,6 @@ class Services:
     zones: Catalogue[ZoneProfile, Zone]
     amphorae: Amphorae
     networks: Networks
-    vault: Vault
+    vault: Vault | None
+    """None: Barbican has its place, and /v1 is its."""
     v1: V1Services

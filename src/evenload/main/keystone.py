@@ -33,11 +33,7 @@ def open_keystone(files: Sequence[Path]) -> tuple["KeystoneValidator", list[Path
 
     from evenload.api.auth.keystone import GROUP, KeystoneValidator, register_options
 
-    for name in _LATE:
-        try:
-            importlib.import_module(name)
-        except ImportError:
-            sys.modules[name] = None  # type: ignore[assignment]  # Python's own way of saying: not to be imported
+    import_late()
     conf = cfg.ConfigOpts()
     options = register_options(conf)
     conf([], project="evenload", default_config_files=[str(file) for file in files], default_config_dirs=[])
@@ -53,10 +49,10 @@ def open_keystone(files: Sequence[Path]) -> tuple["KeystoneValidator", list[Path
     except exceptions.NoMatchingPlugin as error:
         raise SettingsError(f"[{section}] auth_type: {error}") from error
     conf.register_opts(plugin, group=section)
-    known = {GROUP: _names(options)}
-    known[section] = known.get(section, set()) | _names(common) | _names(plugin)
+    known = {GROUP: names_of(options)}
+    known[section] = known.get(section, set()) | names_of(common) | names_of(plugin)
     for file in files:
-        _refuse_unknown(file, known)
+        refuse_unknown(file, known)
     _refuse_meaningless(own)
     if own.cafile is None:
         conf.set_default("cafile", ssl.get_default_verify_paths().cafile, group=GROUP)
@@ -64,7 +60,16 @@ def open_keystone(files: Sequence[Path]) -> tuple["KeystoneValidator", list[Path
     return KeystoneValidator(conf, lambda: datetime.now(UTC)), named
 
 
-def _names(options: Sequence[cfg.Opt]) -> set[str]:
+def import_late() -> None:
+    """What there is of it, and a note of what there is not."""
+    for name in _LATE:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            sys.modules[name] = None  # type: ignore[assignment]  # Python's own way of saying: not to be imported
+
+
+def names_of(options: Sequence[cfg.Opt]) -> set[str]:
     """In every spelling."""
     return {
         spelt
@@ -75,7 +80,7 @@ def _names(options: Sequence[cfg.Opt]) -> set[str]:
     }
 
 
-def _refuse_unknown(file: Path, known: dict[str, set[str]]) -> None:
+def refuse_unknown(file: Path, known: dict[str, set[str]]) -> None:
     for section, values in read_sections(file).items():
         for name in values:
             if section in known and name not in known[section]:

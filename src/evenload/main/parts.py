@@ -24,7 +24,7 @@ from evenload.ports.ipam import Ipam
 from evenload.ports.noop import NoopPorts
 from evenload.secrets.keyring import KeyRing
 from evenload.secrets.noop import NoopCertificates
-from evenload.secrets.reading import StoredCertificates
+from evenload.secrets.reading import Keeper, StoredCertificates
 from evenload.secrets.vault import Vault
 from evenload.service.agent_registry import AgentRegistry
 from evenload.service.amphorae import Amphorae
@@ -64,8 +64,15 @@ class Foundation:
     secrets: SecretStore
 
 
-def build_foundation(settings: Settings, bus: AgentBus, upgrade: Callable[[Engine], None], ring: KeyRing) -> Foundation:
-    """``upgrade`` brings the database to this version's schema. Raises EvenloadError where the database is unusable."""
+def build_foundation(
+    settings: Settings,
+    bus: AgentBus,
+    upgrade: Callable[[Engine], None],
+    ring: KeyRing,
+    keeper: Keeper | None = None,
+) -> Foundation:
+    """``upgrade`` brings the database to this version's schema; ``keeper`` keeps secrets in place of the vault. Raises
+    EvenloadError where the database is unusable."""
     engine = open_database(settings)
     upgrade(engine)
     clock, source, new_id = SystemClock(), random.SystemRandom(), Identifiers()
@@ -77,7 +84,7 @@ def build_foundation(settings: Settings, bus: AgentBus, upgrade: Callable[[Engin
     provider = NoopPorts() if settings.ports_noop else Ipam(uow, clock, new_id, source)
     ports = VipPorts(uow, provider, clock, new_id)
     vault = Vault(uow, ring, clock, new_id, settings.secrets.limits)
-    stored = StoredCertificates(vault)
+    stored = StoredCertificates(keeper or vault)
     context = Context(
         uow=uow,
         ports=ports,
@@ -132,7 +139,7 @@ def build_services(settings: Settings, foundation: Foundation) -> Services:
         zones=Catalogue(context, ZONES),
         amphorae=Amphorae(context, balancers),
         networks=Networks(context.uow, settings.networks, foundation.clock, foundation.new_id, foundation.source),
-        vault=foundation.vault,
+        vault=foundation.vault if settings.secrets.barbican is None else None,
         v1=_lbaas_v1(settings, context),
     )
 

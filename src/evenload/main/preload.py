@@ -9,8 +9,8 @@ import pkgutil
 
 from oslo_policy import _checks
 
-_APART = ("evenload.store.migrat", "evenload.api.auth.keystone")
-"""See main/schema_check.py and main/keystone.py."""
+_APART = ("evenload.store.migrat", "evenload.api.auth.keystone", "evenload.secrets.barbican")
+"""See main/schema_check.py, main/keystone.py and main/barbican.py."""
 _PACKAGES = ("api", "bus", "model", "payloads", "ports", "render", "secrets", "service", "store")
 _LAZY = (
     # the standard library's

@@ -42,6 +42,19 @@ KEYSTONE = """
 #service_token_roles = service
 #service_token_roles_required = true
 """
+SERVICE_AUTH = """
+[service_auth]
+
+# Only for [secrets] cert_manager = barbican: the user who reads there, the options of the keystoneauth1 plugin that
+# auth_type names, as in Octavia. Where this section is not there, it is the user of [keystone_authtoken].
+#auth_type = password
+#auth_url = http://127.0.0.1:5000/v3
+#username = evenload
+#user_domain_name = Default
+#project_name = service
+#project_domain_name = Default
+#password =
+"""
 
 
 def render_sample() -> str:
@@ -52,7 +65,7 @@ def render_sample() -> str:
         for opt in opts:
             lines += ["", *textwrap.wrap(_explained(opt), 116, initial_indent="# ", subsequent_indent="# ")]
             lines.append(f"#{opt.name} = {_default(opt.default)}".rstrip())
-    return "\n".join(lines) + "\n" + KEYSTONE
+    return "\n".join(lines) + "\n" + KEYSTONE + SERVICE_AUTH
 
 
 def _explained(opt: Any) -> str:

@@ -27,6 +27,7 @@ from evenload.bus.hints import HintSender
 from evenload.bus.socket_server import SocketGateway
 from evenload.host.privileges import Account, become
 from evenload.main.accounts import find_account
+from evenload.main.barbican import open_barbican
 from evenload.main.control import Control
 from evenload.main.database_place import DIRECTORY, ensure_database_place
 from evenload.main.garbage import GarbageCollection
@@ -57,8 +58,10 @@ from evenload.threads import Faults
 
 if TYPE_CHECKING:
     from evenload.main.metrics import Metrics
+    from evenload.secrets.barbican import Barbican
 
 _SWEEP_INTERVAL = 5.0
+_QUESTIONS_AT_ONCE = 4
 _AGENT_PATIENCE = 3.0
 _LOOK_EVERY = 0.05
 
@@ -69,7 +72,7 @@ _log = structlog.get_logger(__name__)
 class Opened:
     """What was opened before the change of user. ``agents``: the user ids that an agent may have; ``upgrade`` brings
     the database to this version's schema; ``validator``: of tokens, where callers have any; ``ring``: the keys for
-    secrets at rest, of a file that only root can read."""
+    secrets at rest, of a file that only root can read; ``barbican``: where secrets are kept there."""
 
     validator: Validator | None
     listener: socket.socket
@@ -77,6 +80,7 @@ class Opened:
     agents: frozenset[int]
     upgrade: Upgrade
     ring: KeyRing
+    barbican: "Barbican | None" = None
 
 
 class Server:
@@ -98,6 +102,7 @@ class Server:
             identity,
             Policy(settings.policy, monotonic=foundation.clock.monotonic),
             settings.api,
+            opened.barbican if not settings.agent_noop else None,
         )
         serving = settings.serving
         self._http = HttpServer(
@@ -110,9 +115,13 @@ class Server:
         )
         housekeeping = Housekeeping(foundation.context, foundation.bus, settings.pending_timeout)
         resealing = Resealing(foundation.context.uow, opened.ring)
-        sweeps = (housekeeping, resealing, Renewals(foundation.context))
+        elsewhere = opened.barbican is not None and not settings.agent_noop
+        renewals = Renewals(foundation.context, at_once=_QUESTIONS_AT_ONCE if elsewhere else 1)
+        sweeps = (housekeeping, resealing) if elsewhere else (housekeeping, resealing, renewals)
         self._sweeper = Sweeper(sweeps, faults, interval=_SWEEP_INTERVAL) if keeper else None
         self._metrics = _metrics_of(settings, foundation) if keeper else None
+        # Who asks somebody else keeps nobody waiting.
+        self._renewer = Sweeper((renewals,), faults, interval=_SWEEP_INTERVAL) if keeper and elsewhere else None
         self._ports = (
             PortKeeper(foundation.context.ports, foundation.clock, faults, interval=_SWEEP_INTERVAL) if keeper else None
         )
@@ -126,6 +135,8 @@ class Server:
             self._await_agent()
         if self._sweeper is not None:
             self._sweeper.start()
+        if self._renewer is not None:
+            self._renewer.start()
         if self._ports is not None:
             self._ports.start()
         self._http.start()
@@ -142,6 +153,8 @@ class Server:
                 stack.callback(self._bus.stop)
             if self._sweeper is not None:
                 stack.callback(self._sweeper.stop)
+            if self._renewer is not None:
+                stack.callback(self._renewer.stop)
             if self._ports is not None:
                 stack.callback(self._ports.stop)
             stack.callback(self._http.stop)
@@ -181,7 +194,7 @@ def _serve(begun: Begun) -> int:
             _work(settings, opened, control, begun.ended, keeper=True)
             return 0
         hints = HintSender(hint_path(settings.run_path), "", Faults())
-        build_foundation(settings, hints, opened.upgrade, opened.ring).engine.dispose()
+        build_foundation(settings, hints, opened.upgrade, opened.ring, opened.barbican).engine.dispose()
         gc.freeze()  # what the workers share stays shared
 
         def work(number: int) -> int:
@@ -197,6 +210,10 @@ def _open(begun: Begun, stack: ExitStack) -> Opened:
     validator, read_later = None, _operator_files(settings)
     if serving.auth_strategy == "keystone":
         validator, named = open_keystone(settings.files)
+        read_later += named
+    barbican = None
+    if settings.secrets.barbican is not None:
+        barbican, named = open_barbican(settings.secrets.barbican, settings.files)
         read_later += named
     listener = socket.socket(fileno=given["http"]) if "http" in given else listen_tcp(serving.host, serving.port)
     stack.enter_context(listener)
@@ -214,7 +231,15 @@ def _open(begun: Begun, stack: ExitStack) -> Opened:
         check_readable([settings.state_path / DIRECTORY, *read_later], account)
     stack.enter_context(StateDirectory(settings.state_path / DIRECTORY, mode=0o700))
     agents = frozenset({0} if account is not None else {0, os.getuid()})
-    return Opened(validator=validator, listener=listener, bus=bus, agents=agents, upgrade=upgrade, ring=ring)
+    return Opened(
+        validator=validator,
+        listener=listener,
+        bus=bus,
+        agents=agents,
+        upgrade=upgrade,
+        ring=ring,
+        barbican=barbican,
+    )
 
 
 def _work(
@@ -229,7 +254,7 @@ def _work(
     with ExitStack() as stack:
         faults = Faults()
         hints = HintSender(hint_path(settings.run_path), settings.host_name, faults)
-        foundation = build_foundation(settings, hints, opened.upgrade, opened.ring)
+        foundation = build_foundation(settings, hints, opened.upgrade, opened.ring, opened.barbican)
         stack.callback(foundation.engine.dispose)
         server = Server(settings, foundation, opened, faults, keeper=keeper)
         stack.callback(server.stop)

@@ -36,8 +36,8 @@ from evenload.service.tls_policy import TlsPolicy
 
 DEFAULT_STATE = "/var/lib/evenload"
 DEFAULT_RUN = "/run/evenload"
-KEYSTONE = "keystone_authtoken"
-"""The section whose settings are those of a library, known only where that is imported."""
+KEYSTONE, SERVICE_AUTH = "keystone_authtoken", "service_auth"
+"""The sections whose settings are those of a library, known only where that is imported."""
 
 _DEFAULT = [
     cfg.StrOpt("state_path", default=DEFAULT_STATE, help="Directory for the database and the load balancers' state."),
@@ -270,6 +270,36 @@ _HAPROXY = [
 ]
 _SECRETS = [
     cfg.StrOpt(
+        "cert_manager",
+        default="builtin",
+        choices=[
+            ("builtin", "the store of this service itself, which answers at /v1"),
+            ("barbican", "Barbican, by the user of [service_auth]; callers have Keystone's tokens"),
+        ],
+        help="What keeps the secrets that listeners and pools name.",
+    ),
+    cfg.URIOpt(
+        "endpoint",
+        default=None,
+        schemes=["http", "https"],
+        help="Barbican: its address. Default: that of the type key-manager in Keystone's catalog.",
+    ),
+    cfg.StrOpt("region_name", default=None, help="Barbican: region in the catalog. Default: any."),
+    cfg.StrOpt(
+        "endpoint_type",
+        default="public",
+        choices=["public", "internal", "admin"],
+        help="Barbican: which of its addresses in the catalog.",
+    ),
+    cfg.StrOpt(
+        "ca_certificates_file",
+        default=None,
+        help="Barbican: authorities of its and Keystone's certificates. Default: those of the system.",
+    ),
+    cfg.FloatOpt(
+        "timeout", default=5.0, min=0.1, max=60.0, help="Barbican: seconds for which an answer is waited for."
+    ),
+    cfg.StrOpt(
         "key_file",
         default=None,
         help="Keys by which secrets are encrypted in the database, a line each; made where there is none, readable by "
@@ -333,11 +363,23 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BarbicanSettings:
+    """``endpoint`` None: the catalog's. ``authorities`` None: the system's. ``timeout``: seconds."""
+
+    endpoint: str | None
+    region_name: str | None
+    interface: str
+    authorities: Path | None
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SecretSettings:
-    """``key_file``: the keys of secrets at rest."""
+    """``key_file``: the keys of secrets at rest. ``barbican`` None: secrets are kept here."""
 
     key_file: Path
     limits: SecretLimits
+    barbican: BarbicanSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -422,10 +464,11 @@ def _refuse_unknown(path: Path) -> None:
             for older in opt.deprecated_opts:
                 known[older.group or group or "DEFAULT"].add(older.name or opt.name)
     sections = read_sections(path)
-    others = {KEYSTONE, *sections.get(KEYSTONE, {}).get("auth_section", ())}
+    others = {KEYSTONE, SERVICE_AUTH}
+    others |= {other for name in (KEYSTONE, SERVICE_AUTH) for other in sections.get(name, {}).get("auth_section", ())}
     for section, values in sections.items():
         if section in others:
-            continue  # its names are the library's: main/keystone.py
+            continue  # its names are the library's: main/keystone.py, main/barbican.py
         names = known.get(section) or known.get(section.lower())  # oslo.config has groups in any case
         if names is None:
             raise SettingsError(f"{path}: there is no section [{section}]")
@@ -505,6 +548,7 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
                 consumers=conf.secrets.quota_consumers,
                 payload_bytes=conf.secrets.max_payload_bytes,
             ),
+            barbican=_barbican(conf, files),
         ),
         networks=NetworkSettings(
             default_physical_network=default_network,
@@ -564,6 +608,32 @@ def _nameservers(addresses: Sequence[str]) -> tuple[str, ...]:
         return tuple(str(ip_address(each)) for each in addresses)
     except ValueError as error:
         raise SettingsError(f"[haproxy] ocsp_nameservers: {error}") from error
+
+
+_OF_BARBICAN = ("endpoint", "region_name", "endpoint_type", "ca_certificates_file", "timeout")
+
+
+def _barbican(conf: Any, files: Sequence[Path]) -> BarbicanSettings | None:
+    own = conf.secrets
+    if own.cert_manager != "barbican":
+        for section, values in ((section, values) for path in files for section, values in read_sections(path).items()):
+            names = [name for name in _OF_BARBICAN if section == "secrets" and name in values]
+            if names or section == SERVICE_AUTH:
+                place = f"[{section}] {names[0]}" if names else f"[{section}]"
+                raise SettingsError(f"{place}: goes with [secrets] cert_manager = barbican alone")
+        return None
+    if conf.api.auth_strategy != "keystone":
+        raise SettingsError(
+            "[secrets] cert_manager: barbican goes with [api] auth_strategy = keystone alone; whether a caller may read"
+            " what he names, Barbican says by his token"
+        )
+    return BarbicanSettings(
+        endpoint=own.endpoint,
+        region_name=own.region_name,
+        interface=own.endpoint_type,
+        authorities=Path(own.ca_certificates_file) if own.ca_certificates_file else None,
+        timeout=own.timeout,
+    )
 
 
 def _zone(name: str) -> str:

@@ -198,6 +198,10 @@ class SecretsUnavailable(StoreUnavailable):
         self.field = field
 
 
+class KeeperUnavailable(StoreUnavailable):
+    """Whoever keeps secrets did not answer, or no credentials open it: that holds for all that is kept there."""
+
+
 class Unconfirmed(StoreUnavailable):
     """The exception to that: the change was made and is seen by everybody, but the disk did not confirm that it has it.
 

@@ -13,12 +13,14 @@ from evenload.secrets.parsing import parse_authorities, parse_parts, parse_revoc
 
 MOST_OPENED = 1000
 """Some five kilobytes each."""
-_PARTS = ("certificate", "private_key", "intermediates")
 _PASSPHRASE = "private_key_passphrase"
+PARTS = ("certificate", "private_key", "intermediates", _PASSPHRASE)
+"""What is read of a container."""
 
 
 class Keeper(Protocol):
-    """Whatever keeps secrets. Both raise StoreUnavailable where nobody could look."""
+    """Whatever keeps secrets. Both raise StoreUnavailable where nobody could look, and UnusableSecret where more can be
+    said than that there is none."""
 
     def payload(self, identifier: str, project_id: str) -> SecretBytes | None:
         """None where there is none, or the project may not read it."""
@@ -72,9 +74,7 @@ class StoredCertificates:
         if named is None:
             raise _unreadable(place)
         found = {
-            name: self._payload(Place(PlaceKind.SECRET, named[name]), project_id)
-            for name in (*_PARTS, _PASSPHRASE)
-            if name in named
+            name: self._payload(Place(PlaceKind.SECRET, named[name]), project_id) for name in PARTS if name in named
         }
         certificate = found.get("certificate")
         if certificate is None:

@@ -1,12 +1,14 @@
 """Looks at the secrets that load balancers use: content that has changed in the store comes into force, and what will
 soon be a fault is told beforehand.
 
-Traffic goes on by what is there, whatever became of the secret. ``main`` calls ``sweep`` every few seconds, from one
+Traffic goes on by what is there, whatever became of the secret. Where nobody can be asked, that is told once, and the
+next look comes a minute later. ``main`` calls ``sweep`` every few seconds, from one
 thread; each use of a secret is looked at once a minute, fifty at a time, since a certificate is opened and judged then.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -16,7 +18,7 @@ from evenload.interfaces import Transaction
 from evenload.model import status
 from evenload.model.balancer import Listener, Pool, Record
 from evenload.model.certificate import Authorities, Bundle, Revocations
-from evenload.model.errors import StoreUnavailable, UnusableSecret
+from evenload.model.errors import KeeperUnavailable, StoreUnavailable, UnusableSecret
 from evenload.model.secret import SecretReference
 from evenload.model.secret_place import SecretUse, read_used_place
 from evenload.model.tls import ListenerTls, PoolTls, TlsSecret, with_content
@@ -46,6 +48,10 @@ class Judgement:
     details: tuple[tuple[str, str], ...] = ()
 
 
+Looked = tuple[Judgement, Mapping[TlsSecret, TlsSecret]]
+"""What is to be told, and what is stored now in place of what is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Use:
     """``users``: the ids of the listeners and pools; ``tls``: theirs. Others make no other use of it."""
@@ -63,7 +69,11 @@ class _Use:
 
 
 class Renewals:
-    def __init__(self, context: Context) -> None:
+    """``at_once``: questions, where somebody else keeps the secrets."""
+
+    def __init__(self, context: Context, *, at_once: int = 1) -> None:
+        self._at_once = at_once
+        self._away = False
         self._context = context
         self._certificates = context.certificates
         self._next = 0.0
@@ -87,8 +97,9 @@ class Renewals:
             self._uses += self._uses_of(self._trees.pop())
         looked_at, self._uses = self._uses[:AT_ONCE], self._uses[AT_ONCE:]
         changed: defaultdict[str, dict[SecretReference, TlsSecret]] = defaultdict(dict)
-        for use in looked_at:
-            for secret, fresh in self._look(use).items():
+        for use, (judgement, renewed) in self._look_at(looked_at):
+            self._tell(use, judgement)
+            for secret, fresh in renewed.items():
                 if fresh != secret:
                     changed[use.load_balancer_id][secret.secret] = fresh
         for load_balancer_id, each in changed.items():
@@ -111,27 +122,46 @@ class Renewals:
             for of in users.values()
         ]
 
-    def _look(self, use: _Use) -> Mapping[TlsSecret, TlsSecret]:
+    def _look_at(self, uses: Sequence[_Use]) -> list[tuple[_Use, Looked]]:
+        """What is stored now, or what kept us from it. Nothing of any where nobody could be asked: the round ends."""
+        try:
+            if self._at_once == 1 or len(uses) < 2:
+                looked = [self._look(use) for use in uses]
+            else:
+                with ThreadPoolExecutor(self._at_once, thread_name_prefix="renewals") as pool:
+                    looked = list(pool.map(self._look, uses))
+        except KeeperUnavailable as error:
+            self._trees, self._uses = [], []
+            if not self._away:
+                log.warning("the store of secrets cannot be asked; traffic goes on", reason=str(error))
+            self._away = True
+            self._seen |= set(self._told)  # what was wrong before is told no second time after that
+            return []
+        if self._away and uses:
+            log.info("the store of secrets answers again")
+            self._away = False
+        return list(zip(uses, looked, strict=True))
+
+    def _look(self, use: _Use) -> Looked:
         """What is stored now, of what goes with it, too, where it has changed; nothing where it could not be used. What
-        has expired is no better than what is there."""
+        has expired is no better than what is there. Raises KeeperUnavailable."""
         try:
             found = self._read(use.secret)
             if found is None:
-                return {}
+                return Judgement(_GOOD), {}
             judgement = judge(found, self._context.now())
             fresh = _fresh(use.secret, found)
             renewed = {use.secret: fresh}
             if judgement.word in (_GOOD, _SOON) and fresh.fingerprint != use.secret.fingerprint:
                 judgement = self._judge_users(use, fresh) or judgement
                 renewed |= self._companions(use, found)
+        except KeeperUnavailable:
+            raise
         except UnusableSecret as error:
-            self._tell(use, Judgement("secret cannot be used any more", (("reason", str(error)),)))
-            return {}
+            return Judgement("secret cannot be used any more", (("reason", str(error)),)), {}
         except StoreUnavailable as error:
-            self._tell(use, Judgement("secret cannot be looked at", (("reason", str(error)),)))
-            return {}
-        self._tell(use, judgement)
-        return renewed if judgement.word in (_GOOD, _SOON) else {}
+            return Judgement("secret cannot be looked at", (("reason", str(error)),)), {}
+        return judgement, renewed if judgement.word in (_GOOD, _SOON) else {}
 
     def _judge_users(self, use: _Use, fresh: TlsSecret) -> Judgement | None:
         """Whether a listener would have a certificate for which it has no cipher."""

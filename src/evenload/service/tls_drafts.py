@@ -105,6 +105,24 @@ def with_all_tls(context: Context, draft: ListenerDraft, project_id: str) -> Lis
     return replace(own, default_pool=of(own.default_pool), policies=policies)
 
 
+def named_secrets(changes: Changes, *, of_pool: bool = False) -> list[tuple[str, str]]:
+    """Field and reference of every secret that a listener or a pool, and what is made with it, names."""
+    named: list[tuple[str, str | None]] = []
+    tls = changes.item.get("tls")
+    given: Mapping[str, Any] = tls if isinstance(tls, Mapping) else {}
+    for name, value in given.items():
+        match name:
+            case "sni":
+                named += [(f"sni[{place}]", reference) for place, reference in enumerate(value or ())]
+            case "certificate" if of_pool:
+                named.append(("member_certificate", value))
+            case "certificate" | "authorities" | "revocations" | "client_authorities" | "client_revocations":
+                named.append((name, value))
+    for each in changes.pools if isinstance(changes, ListenerDraft) else ():
+        named += named_secrets(each, of_pool=True)
+    return [(field, reference) for field, reference in named if reference is not None]
+
+
 def chosen_policy(policy: TlsPolicy, defaults: TlsDefaults, given: Mapping[str, Any]) -> dict[str, Any]:
     """None in place of ciphers, versions or protocols is the deployment's default."""
     chosen = {

@@ -15,7 +15,7 @@ from tests.unit.service.conftest import World
 from evenload.interfaces import UnitOfWork
 from evenload.model.certificate import Authorities, Bundle, Revocations
 from evenload.model.enums import ListenerProtocol, ProvisioningStatus
-from evenload.model.errors import StoreUnavailable
+from evenload.model.errors import KeeperUnavailable, StoreUnavailable
 from evenload.model.secret import SecretBytes
 from evenload.model.secret_limits import SecretLimits
 from evenload.model.secret_place import Place, PlaceKind, SecretUse, UsedPlace
@@ -37,6 +37,7 @@ class Away(StoredCertificates):
     """A store that may be away."""
 
     away = False
+    closed = False
     reads = 0
 
     def __init__(self, keeper: Keeper) -> None:
@@ -54,6 +55,8 @@ class Away(StoredCertificates):
 
     def bundle(self, reference: str, project_id: str) -> Bundle:
         self.reads += 1
+        if self.closed:
+            raise KeeperUnavailable("nobody answers")
         if self.away:
             raise StoreUnavailable("no route to the store")
         return super().bundle(reference, project_id)
@@ -305,6 +308,23 @@ def test_many_are_looked_at_in_turns_and_none_twice_in_a_minute(shop: Shop) -> N
         assert shop.certificates.reads == expected
     shop.look()
     assert shop.certificates.reads == len(used) * 3 + AT_ONCE
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_where_nobody_can_be_asked_that_is_told_once_and_nobody_is_asked_on(shop: Shop, at_once: int) -> None:
+    context = replace(shop.world.context, certificates=shop.certificates)
+    shop.renewals = Renewals(context, at_once=at_once)
+    used = [shop.used(PlaceKind.CONTAINER, shop.container(make(f"{n}.example"))) for n in range(AT_ONCE)]
+    for _ in range(2):
+        shop.serve(*used)
+    assert shop.told() == []
+    shop.certificates.closed, shop.certificates.reads = True, 0
+    assert shop.told() == ["the store of secrets cannot be asked; traffic goes on"]
+    assert 1 <= shop.certificates.reads <= AT_ONCE
+    assert shop.told() == []
+    shop.certificates.closed = False
+    assert shop.told() == ["the store of secrets answers again"]
+    assert shop.told() == []
 
 
 def test_a_load_balancer_that_is_being_deleted_is_left_alone(shop: Shop) -> None:

@@ -13,6 +13,7 @@ from evenload.model.balancer import Listener
 from evenload.model.enums import Kind
 from evenload.service.listeners import Listeners
 from evenload.service.load_balancers import LoadBalancers
+from evenload.service.tls_drafts import named_secrets
 
 
 class ListenerCollection(Collection):
@@ -28,9 +29,9 @@ class ListenerCollection(Collection):
         parent = self._load_balancers.get(given.own["load_balancer_id"]).record
         self._facade.require(request, rule(self.kind, "post"), parent.project_id)
         translate.require_project(given.own, parent.project_id)
-        answer_one(
-            request, response, self._service.create(parent.id, translate.listener_draft(given, parent.project_id)), 201
-        )
+        draft = translate.listener_draft(given, parent.project_id)
+        self._facade.admit(request, named_secrets(draft))
+        answer_one(request, response, self._service.create(parent.id, draft), 201)
 
 
 class ListenerItem(ObjectItem):
@@ -43,6 +44,9 @@ class ListenerItem(ObjectItem):
     def update(self, given: Given, view: AnyView) -> AnyView:
         listener = cast(Listener, view.record.item)
         return self._service.update(listener.id, translate.listener_changes(given, listener))
+
+    def named_secrets(self, given: Given, view: AnyView) -> list[tuple[str, str]]:
+        return named_secrets(translate.listener_changes(given, cast(Listener, view.record.item)))
 
     def delete(self, request: falcon.Request, id: str) -> None:
         self._service.delete(id)

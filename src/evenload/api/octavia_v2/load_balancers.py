@@ -13,6 +13,7 @@ from evenload.api.octavia_v2.shown import Shown
 from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
 from evenload.service.load_balancers import LoadBalancers
+from evenload.service.tls_drafts import named_secrets
 
 
 class LoadBalancerCollection(Collection):
@@ -39,6 +40,9 @@ class LoadBalancerCollection(Collection):
             project,
             every_project=self._facade.allows(request, "get_subnet:global", project),
         )
+        named = [each for listener in draft.listeners for each in named_secrets(listener)]
+        named += [each for pool in draft.pools for each in named_secrets(pool, of_pool=True)]
+        self._facade.admit(request, named)
         answer(response, {"loadbalancer": present_tree(self._service.create(project, draft))}, 201)
 
 

@@ -15,6 +15,7 @@ from evenload.model.errors import Invalid
 from evenload.service.listeners import Listeners
 from evenload.service.load_balancers import LoadBalancers
 from evenload.service.pools import Pools
+from evenload.service.tls_drafts import named_secrets
 
 
 class PoolCollection(Collection):
@@ -33,6 +34,7 @@ class PoolCollection(Collection):
         project = self._project(load_balancer_id, listener_id)
         self._facade.require(request, rule(self.kind, "post"), project)
         draft = translate.pool_draft(given, project)
+        self._facade.admit(request, named_secrets(draft, of_pool=True))
         view = self._service.create(load_balancer_id=load_balancer_id, listener_id=listener_id, draft=draft)
         answer_one(request, response, view, 201)
 
@@ -53,6 +55,9 @@ class PoolItem(ObjectItem):
 
     def update(self, given: Given, view: AnyView) -> AnyView:
         return self._service.update(view.record.item.id, translate.pool_changes(given, cast(Pool, view.record.item)))
+
+    def named_secrets(self, given: Given, view: AnyView) -> list[tuple[str, str]]:
+        return named_secrets(translate.pool_changes(given, cast(Pool, view.record.item)), of_pool=True)
 
     def delete(self, request: falcon.Request, id: str) -> None:
         self._service.delete(id)

@@ -129,6 +129,10 @@ class ObjectItem(ABC):
     def update(self, given: Given, view: AnyView) -> AnyView:
         """The object with what was given changed."""
 
+    def named_secrets(self, given: Given, view: AnyView) -> list[tuple[str, str]]:
+        """Field and reference of each."""
+        return []
+
     def on_get(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
         view = self._keeps.get(id)
         self._facade.require(request, rule(self.kind, "get_one"), view.record.project_id)
@@ -143,6 +147,7 @@ class ObjectItem(ABC):
         view = self._keeps.get(id)
         self._facade.require(request, rule(self.kind, "put"), view.record.project_id)
         given = TABLES[self.kind].parse_update(body)
+        self._facade.admit(request, self.named_secrets(given, view))
         answer(response, {WORDS[self.kind][0]: present(self.update(given, view))})
 
     def on_delete(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
