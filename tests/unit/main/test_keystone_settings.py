@@ -63,7 +63,10 @@ def test_the_user_may_stand_in_a_section_of_his_own(tmp_path: Path) -> None:
         (f"{SECTION}memcached_servers = 127.0.0.1:1\n", "memcached_servers: the package python-memcached is needed"),
     ],
 )
-def test_what_cannot_be_used_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
+def test_what_cannot_be_used_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, named: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "memcache", None)  # tests have it
     file = written(tmp_path, text)
     read_settings(["--config-file", str(file)])
     with pytest.raises((SettingsError, KeystoneError, ValueError), match=named):
