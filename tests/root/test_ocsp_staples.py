@@ -51,7 +51,9 @@ def test_a_binary_that_renews_none_is_refused_at_the_start(tmp_path: Path, versi
 @contextmanager
 def responder(stage: Stage, place: Path, root: Identity, *good: Identity) -> Iterator[None]:
     """In the namespace, as an authority in the tenant's network would be."""
-    lines = [f"V\t401231000000Z\t\t{each.certificate.serial_number:040X}\tunknown\t/CN=x\n" for each in good]
+    serials = [f"{each.certificate.serial_number:040X}" for each in good]
+    # Each with a name of its own: the responder ends where two have the same.
+    lines = [f"V\t401231000000Z\t\t{serial}\tunknown\t/CN={serial}\n" for serial in serials]
     (place / "index").write_text("".join(lines))
     (place / "root").write_bytes(root.pem + root.key_pem())
     words = ["ip", "netns", "exec", stage.namespace.name, "openssl", "ocsp", "-port", str(PORT), "-ndays", "1"]
