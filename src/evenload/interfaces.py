@@ -36,7 +36,7 @@ from evenload.model.registration import DEFAULT_ZONE, Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
 from evenload.model.slot import SlotChange
 from evenload.model.snapshot import Snapshot
-from evenload.model.stored_secret import AnyStored, Sealed, Stored
+from evenload.model.stored_secret import AnyStored, Sealed, Stored, StoredSecret
 from evenload.model.totals import Count
 from evenload.model.tree import Tree
 from evenload.model.verdict import Verdict
@@ -220,6 +220,10 @@ class SecretPart(Protocol):
 
     def all_stored(self, kind: type[AnyStored], project_id: str | None = None) -> list[AnyStored]:
         """In the order of creation; of all projects where none is named."""
+
+    def count_stored(self, kind: type[AnyStored], project_id: str) -> int: ...
+    def past_secrets(self, project_id: str, now: datetime) -> list[StoredSecret]:
+        """Those whose expiration is not after ``now``."""
 
     def insert_stored(self, stored: Stored) -> None:
         """Raises Overtaken where the id is taken."""

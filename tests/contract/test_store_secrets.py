@@ -61,6 +61,19 @@ def filled(store: UnitOfWork) -> UnitOfWork:
     return store
 
 
+def test_they_are_counted_and_those_that_are_past_found_without_a_look_at_all(filled: UnitOfWork) -> None:
+    past = replace(BARE, id="past", expiration=moment(5))
+    filled.write(lambda transaction: transaction.insert_stored(past))
+    with filled.read() as transaction:
+        assert transaction.count_stored(StoredSecret, "blue") == 3
+        assert transaction.count_stored(SecretContainer, "blue") == 1
+        assert transaction.count_stored(StoredSecret, "red") == len(transaction.all_stored(StoredSecret, "red"))
+        assert transaction.count_stored(StoredSecret, "nobody") == 0
+        assert past not in transaction.past_secrets("blue", moment(4))
+        assert past in transaction.past_secrets("blue", moment(5))
+        assert transaction.past_secrets("red", moment(5)) == []
+
+
 def test_they_are_kept_in_their_order(filled: UnitOfWork) -> None:
     with filled.read() as transaction:
         assert transaction.all_stored(StoredSecret) == [FULL, BARE, OTHER]

@@ -249,6 +249,13 @@ class MemoryTransaction:
         found = [each for each in self._state.stored.values() if isinstance(each, kind)]
         return [each for each in found if project_id in (None, each.project_id)]
 
+    def count_stored(self, kind: type[AnyStored], project_id: str) -> int:
+        return len(self.all_stored(kind, project_id))
+
+    def past_secrets(self, project_id: str, now: datetime) -> list[StoredSecret]:
+        there = self.all_stored(StoredSecret, project_id)
+        return [each for each in there if each.expiration is not None and each.expiration <= now]
+
     def insert_stored(self, stored: Stored) -> None:
         _put_new(self._writable().stored, (type(stored), stored.id), stored)
 

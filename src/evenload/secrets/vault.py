@@ -111,10 +111,9 @@ class Vault:
 
         def work(transaction: Transaction) -> StoredSecret:
             transaction.lock_project(project_id)
-            there = transaction.all_stored(StoredSecret, project_id)
-            for past in (each for each in there if self._is_past(each)):
+            for past in transaction.past_secrets(project_id, now):
                 self._remove_secret(transaction, past)
-            self._require_room("secrets", sum(not self._is_past(each) for each in there), self.limits.secrets)
+            self._require_room("secrets", transaction.count_stored(StoredSecret, project_id), self.limits.secrets)
             transaction.insert_stored(secret)
             if sealed is not None:
                 transaction.save_sealed(secret.id, sealed)
@@ -183,7 +182,7 @@ class Vault:
 
         def work(transaction: Transaction) -> SecretContainer:
             transaction.lock_project(project_id)
-            there = len(transaction.all_stored(SecretContainer, project_id))
+            there = transaction.count_stored(SecretContainer, project_id)
             self._require_room("containers", there, self.limits.containers)
             own = {each.id for each in transaction.all_stored(StoredSecret, project_id) if not self._is_past(each)}
             strange = next((each.secret_id for each in secrets if each.secret_id not in own), None)

@@ -64,6 +64,8 @@ _COMPARED = frozenset(
         "stored",
         "locked_stored",
         "all_stored",
+        "count_stored",
+        "past_secrets",
         "sealed",
         "sealed_otherwise",
         "sealing_keys",

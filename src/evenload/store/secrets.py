@@ -5,6 +5,7 @@ Inside a transaction. A payload passes through as it is, encrypted.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -26,7 +27,7 @@ from sqlalchemy.exc import IntegrityError
 from evenload.model.errors import Overtaken
 from evenload.model.stored_secret import AnyStored, Sealed, SecretContainer, Stored, StoredSecret
 from evenload.store import tables
-from evenload.store.mapping import RowCodec
+from evenload.store.mapping import RowCodec, to_moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class _Shelf:
     codec: RowCodec[Any]
     all: Select[Any]
     of_project: Select[Any]
+    count: Select[Any]
     one: Select[Any]
     locked: Select[Any]
     insert: Insert
@@ -52,6 +54,7 @@ def _shelf(cls: type[Any], table: Table) -> _Shelf:
         codec,
         every,
         every.where(table.c.project_id == bindparam("project")),
+        select(func.count()).select_from(table).where(table.c.project_id == bindparam("project")),
         one,
         one.with_for_update(),
         insert(table),
@@ -66,6 +69,7 @@ _SHELVES: dict[type[Any], _Shelf] = {
     StoredSecret: _shelf(StoredSecret, tables.SECRETS),
     SecretContainer: _shelf(SecretContainer, tables.SECRET_CONTAINERS),
 }
+_PAST = _SHELVES[StoredSecret].of_project.where(tables.SECRETS.c.expiration <= bindparam("now"))
 _SEALED = tables.SEALED
 _BY_SECRET = _SEALED.c.secret_id == bindparam("wanted")
 _READ_SEALED = select(_SEALED.c.key_id, _SEALED.c.content).where(_BY_SECRET)
@@ -95,6 +99,15 @@ def read_all_stored(connection: Connection, kind: type[AnyStored], project_id: s
     else:
         rows = connection.execute(shelf.of_project, {"project": project_id})
     return [shelf.codec.decode(row) for row in rows]
+
+
+def count_stored(connection: Connection, kind: type[AnyStored], project_id: str) -> int:
+    return int(connection.execute(_SHELVES[kind].count, {"project": project_id}).scalar_one())
+
+
+def read_past(connection: Connection, project_id: str, now: datetime) -> list[StoredSecret]:
+    rows = connection.execute(_PAST, {"project": project_id, "now": to_moment(now)})
+    return [_SHELVES[StoredSecret].codec.decode(row) for row in rows]
 
 
 def insert_stored(connection: Connection, stored: Stored) -> None:

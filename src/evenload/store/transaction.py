@@ -18,7 +18,7 @@ from evenload.model.network import Network, Port, Subnet
 from evenload.model.placement import Placement, Placements
 from evenload.model.query import Page, Query, View
 from evenload.model.registration import DEFAULT_ZONE
-from evenload.model.stored_secret import AnyStored, Sealed, Stored
+from evenload.model.stored_secret import AnyStored, Sealed, Stored, StoredSecret
 from evenload.model.totals import Count
 from evenload.model.tree import Tree
 from evenload.store import (
@@ -220,6 +220,12 @@ class SqlTransaction:
 
     def all_stored(self, kind: type[AnyStored], project_id: str | None = None) -> list[AnyStored]:
         return secrets.read_all_stored(self._connection, kind, project_id)
+
+    def count_stored(self, kind: type[AnyStored], project_id: str) -> int:
+        return secrets.count_stored(self._connection, kind, project_id)
+
+    def past_secrets(self, project_id: str, now: datetime) -> list[StoredSecret]:
+        return secrets.read_past(self._connection, project_id, now)
 
     def insert_stored(self, stored: Stored) -> None:
         secrets.insert_stored(self._writable(), stored)
