@@ -2,8 +2,8 @@
 in the very same namespace, with the same back end; round by round.
 
 New TLS connections are made by ``openssl s_time``, one after the other, each with one request; HTTP/2 is that of
-``h2load``. Bulk is one long answer, by HTTP and by TCP, against a HAProxy that splices always: told to do so by itself
-(``splice-auto``) it does not begin as long as data flows, until a timeout has passed.
+``h2load``. Bulk is one long answer, by HTTP and by TCP, against a HAProxy that splices always: one with
+``splice-auto`` gains nothing in rounds of a second.
 """
 
 import json
