@@ -111,14 +111,8 @@ def preload_driver(settings: StoreSettings) -> None:
                 importlib.import_module(module.name)
 
 
-_PARTS_IN_RESERVE = (
-    "psycopg.pq.",
-    "psycopg._py_transformer",
-    "psycopg.crdb",
-    "psycopg.types.numpy",
-    "psycopg.types.shapely",
-)
-"""For a machine without the compiled ones, for another database, for other programs: with a second libpq, 4 MiB."""
+_PARTS_IN_RESERVE = ("psycopg.pq.", "psycopg._py_transformer", "psycopg.crdb")
+"""For a machine without the compiled ones, and for another database: with a second libpq, 4 MiB."""
 
 
 def ensure_private_file(path: Path) -> None:
