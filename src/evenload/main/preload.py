@@ -9,8 +9,8 @@ import pkgutil
 
 from oslo_policy import _checks
 
-_APART = ("evenload.store.migrat", "evenload.api.auth.keystone", "evenload.secrets.barbican")
-"""See main/schema_check.py, main/keystone.py and main/barbican.py."""
+_APART = ("evenload.store.backup", "evenload.store.migrat", "evenload.api.auth.keystone", "evenload.secrets.barbican")
+"""See main/schema_check.py, main/keystone.py and main/barbican.py; backups are a command of their own, with Alembic."""
 _PACKAGES = ("api", "bus", "model", "payloads", "ports", "render", "secrets", "service", "store")
 _LAZY = (
     # the standard library's
