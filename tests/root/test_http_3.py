@@ -12,7 +12,7 @@ from tests.fakes.tls import a_certificate, a_tls
 from tests.root.haproxy_stage import VIP, VIP6, Stage
 from tests.root.test_client_certificates import MANDATORY, clients
 from tests.root.test_tls import bundle, documented, serve
-from tests.waiting import eventually
+from tests.waiting import NET, eventually
 
 from evenload.host.files import StateFiles
 from evenload.host.haproxy import Haproxy
@@ -124,7 +124,7 @@ def test_a_reload_neither_cuts_what_is_on_its_way_nor_stops_what_comes(stage: St
         stage.reload(document())
         gate.set()
         assert curl(stage, "--http3-only").stdout.startswith("HTTP/3 200 ")
-        out, _ = waiting.communicate(timeout=20)
+        out, _ = waiting.communicate(timeout=NET)
     assert out.startswith("HTTP/3 200 ")
 
 

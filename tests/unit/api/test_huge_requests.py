@@ -112,9 +112,11 @@ def test_a_status_tree_of_more_members_than_are_shown(world: World, monkeypatch:
     assert "ask for the pools" in fault
 
 
-def test_a_status_tree_is_read_in_one_transaction(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_status_tree_is_asked_for_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one transaction at the most, which is where one statement does not say all."""
     balancer = shared_pool(world, listeners=1, members=2)
-    with counted(monkeypatch, world.uow, "read") as transactions:
-        world.call("GET", f"{LBAAS}/loadbalancers/{balancer['id']}/status", expect=200)
-        assert len(transactions) == 1
-        world.call("GET", f"{LBAAS}/loadbalancers/{balancer['id']}/status", user="red:member", expect=403)
+    path = f"{LBAAS}/loadbalancers/{balancer['id']}/status"
+    with counted(monkeypatch, world.uow, "look") as looks, counted(monkeypatch, world.uow, "read") as transactions:
+        world.call("GET", path, expect=200)
+        assert (len(looks), len(transactions)) in ((1, 0), (1, 1))
+        world.call("GET", path, user="red:member", expect=403)
