@@ -33,7 +33,7 @@ def open_barbican(settings: BarbicanSettings, files: Sequence[Path]) -> tuple["B
     except ImportError as error:
         raise SettingsError(
             "[secrets] cert_manager: barbican needs the package openstacksdk, which cannot be imported"
-            f" ({error}): pip install 'evenload[barbican]'"
+            f" ({error}): pip install '.[barbican]' in a clone"
         ) from error
     from keystoneauth1 import exceptions, loading
     from keystoneauth1.session import Session
