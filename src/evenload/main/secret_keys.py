@@ -1,4 +1,4 @@
-"""``evenload-secret-keys {list,add,remove} --config-file FILE``: exchanges the keys of secrets at rest.
+"""``evenload-secret-keys {list,add,remove} [--config-file FILE]``: exchanges the keys of secrets at rest.
 
 ``add`` puts a new key in front; after a restart the server encrypts by it, and brings the secrets that are there to it.
 ``list`` says how many secrets need each key, ``remove`` takes out those that nothing needs, all but the first. Run as
@@ -24,7 +24,7 @@ _ACTIONS = ("list", "add", "remove")
 def main() -> int:
     action, arguments = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
     if action not in _ACTIONS:
-        sys.stderr.write(f"usage: evenload-secret-keys {{{','.join(_ACTIONS)}}} --config-file FILE\n")
+        sys.stderr.write(f"usage: evenload-secret-keys {{{','.join(_ACTIONS)}}} [--config-file FILE]\n")
         return 2
     try:
         settings = read_settings(arguments)

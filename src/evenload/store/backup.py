@@ -65,7 +65,7 @@ def check_backup(file: IO[bytes]) -> Contents:
         with gzip.GzipFile(fileobj=file) as stream:
             return _check(stream)
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise EvenloadError(f"it is no whole backup ({type(error).__name__})") from error
+        raise EvenloadError(f"the file is no whole backup ({type(error).__name__})") from error
 
 
 def restore_backup(engine: Engine, file: IO[bytes]) -> None:
