@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Engine, event, select, text
 from tests.contract.samples import START, a_network, a_tree, moment
 from tests.contract.test_store_secrets import CONTAINER, FULL
 from tests.databases import KINDS, Databases
@@ -28,6 +28,7 @@ from evenload.store.tables import METADATA
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 ALL = ("sqlite", *KINDS)
+MIGRATIONS = Migrations()
 
 
 @contextmanager
@@ -76,13 +77,13 @@ def test_each_kind_gives_it_and_takes_it(source: str, target: str, tmp_path: Pat
     file = io.BytesIO()
     with filled(source, tmp_path, databases) as engine:
         expected = rows(engine)
-        written = write_backup(engine, file, START)
+        written = write_backup(engine, file, START, MIGRATIONS)
     assert sum(written.rows.values()) == sum(map(len, expected.values())) > 20
     file.seek(0)
-    assert check_backup(file) == written
+    assert check_backup(file, MIGRATIONS) == written
     with without_schema(target, tmp_path, databases) as engine:
         file.seek(0)
-        restore_backup(engine, file)
+        restore_backup(engine, file, MIGRATIONS)
         assert rows(engine) == expected
         assert count_rows(engine)["members"] == 3
         # Numbers that the database gives go on behind those that were put in.
@@ -112,18 +113,18 @@ def test_it_is_of_one_moment(kind: str, tmp_path: Path, databases: Databases) ->
         event.listen(engine, "after_cursor_execute", meddle)
         file = io.BytesIO()
         try:
-            write_backup(engine, file, START)
+            write_backup(engine, file, START, MIGRATIONS)
         finally:
             event.remove(engine, "after_cursor_execute", meddle)
         assert len(rows(engine)["load_balancers"]) == len(expected["load_balancers"]) + 1
         file.seek(0)
-        assert check_backup(file).rows == {name: len(found) for name, found in expected.items()}
+        assert check_backup(file, MIGRATIONS).rows == {name: len(found) for name, found in expected.items()}
 
 
 def whole(tmp_path: Path) -> bytes:
     file = io.BytesIO()
     engine = open_engine(StoreSettings(url=newest_sqlite(tmp_path / "empty.sqlite")))
-    write_backup(engine, file, START)
+    write_backup(engine, file, START, MIGRATIONS)
     engine.dispose()
     return file.getvalue()
 
@@ -136,34 +137,56 @@ def test_what_is_no_whole_backup_is_refused(tmp_path: Path) -> None:
         (b"", "no whole backup"),
         (b"cheese", "no whole backup"),
         (content[:-20], "no whole backup"),
+        (content[:-8] + bytes([content[-8] ^ 1]) + content[-7:], "no whole backup"),  # gzip's own sum
+        (content + b"more", "no whole backup"),
+        (content[:200] + bytes(40) + content[240:], "no whole backup"),
+        (gzip.compress(b"[" * 200_000), "no whole backup"),
+        (gzip.compress(b"[]"), "no whole backup"),
         (gzip.compress(b"".join(lines[:-1])), "no whole backup"),
         (gzip.compress(b"".join([*lines[:-1], b"[1]\n", lines[-1]])), "no whole backup"),
         (gzip.compress(b"".join(later)), "the format 2"),
     ):
         with pytest.raises(EvenloadError, match=words):
-            check_backup(io.BytesIO(bad))
+            check_backup(io.BytesIO(bad), MIGRATIONS)
 
 
 def test_a_schema_of_another_version(tmp_path: Path) -> None:
     """An older database is not written, an older backup is taken; one of a later version is not."""
     first = "0001"
     engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/old.sqlite"))
-    Migrations().upgrade(engine, to=first)
+    MIGRATIONS.upgrade(engine, to=first)
     with pytest.raises(EvenloadError, match=r"has schema 0001.*evenload-migrate"):
-        write_backup(engine, io.BytesIO(), START)
+        write_backup(engine, io.BytesIO(), START, MIGRATIONS)
     engine.dispose()
     head = {"evenload": 1, "revision": first, "made_at": START.isoformat(), "database": "d"}
-    text = [head, {"table": "agents", "columns": ["name"]}, {"end": 0}]
-    for revision, words in ((first, None), ("9999", "does not know the schema 9999")):
-        text[0] = {**head, "revision": revision}
-        file = io.BytesIO(gzip.compress("".join(f"{json.dumps(line)}\n" for line in text).encode()))
-        assert check_backup(file).revision == revision
+    lines = [head, {"table": "agents", "columns": ["name"]}, {"end": 0}]
+    for revision, good in ((first, True), ("9999", False), (None, False)):
+        lines[0] = {**head, "revision": revision}
+        file = io.BytesIO(gzip.compress("".join(f"{json.dumps(line)}\n" for line in lines).encode()))
+        if not good:
+            with pytest.raises(EvenloadError, match=f"has schema {revision}, which this version does not know"):
+                check_backup(file, MIGRATIONS)
+            continue
+        assert check_backup(file, MIGRATIONS).revision == revision
         file.seek(0)
-        engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/new-{revision}.sqlite"))
-        if words is None:
-            restore_backup(engine, file)
-            assert current_revision(engine) == Migrations().newest
-        else:
-            with pytest.raises(EvenloadError, match=words):
-                restore_backup(engine, file)
+        engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/new.sqlite"))
+        restore_backup(engine, file, MIGRATIONS)
+        assert current_revision(engine) == MIGRATIONS.newest
         engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_what_an_earlier_restore_has_left_half_done_goes(kind: str, tmp_path: Path, databases: Databases) -> None:
+    """Tables that this version has no more, and that refer to those it has."""
+    with without_schema(kind, tmp_path, databases) as engine:
+        MIGRATIONS.upgrade(engine, to="0001")
+        MIGRATIONS.upgrade(engine)
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE older (id VARCHAR(36) NOT NULL PRIMARY KEY)"))
+        remove_schema(engine)
+        with engine.begin() as connection:
+            connection.execute(text("DROP TABLE older"))  # somebody else's
+        MIGRATIONS.upgrade(engine, to="0001")
+        remove_schema(engine)
+        MIGRATIONS.upgrade(engine)
+        assert current_revision(engine) == MIGRATIONS.newest

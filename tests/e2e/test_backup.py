@@ -13,6 +13,7 @@ from tests.e2e.building import build_world, make_networks
 from tests.e2e.world import World
 
 from evenload.store.backup import check_backup
+from evenload.store.migrate import Migrations
 
 SECRET = {"name": "s", "payload": "5", "payload_content_type": "text/plain"}
 
@@ -46,7 +47,7 @@ def test_what_was_backed_up_comes_back_and_traffic_goes_on(world: World) -> None
     assert "secrets.key" in done.stdout
     assert file.stat().st_mode & 0o777 == 0o600
     with file.open("rb") as content:
-        assert check_backup(content).rows["load_balancers"] == 1
+        assert check_backup(content, Migrations()).rows["load_balancers"] == 1
     assert "is there already; nothing is overwritten" in refused(world, "backup", str(file))
 
     world.lbaas("PUT", f"loadbalancers/{kept.id}", {"loadbalancer": {"name": "changed"}})

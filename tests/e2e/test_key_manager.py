@@ -38,6 +38,7 @@ def test_openstacksdk_and_the_command_find_it_in_the_catalog(site: Site) -> None
         "OS_USER_DOMAIN_ID": DOMAIN,
         "OS_PROJECT_ID": site.projects["blue"],
         "OS_IDENTITY_API_VERSION": "3",
+        "OS_REGION_NAME": "RegionOne",
     }
     with openstack_shell(access) as shell:
         typed = shell.read("secret store --name=typed --payload=hidden --payload-content-type=text/plain")

@@ -47,3 +47,5 @@ def _answer(account: Account | None, work: Callable[[], Any]) -> dict[str, Any]:
         return {"fault": f"the database could not be used: {getattr(error, 'orig', None) or error}"}
     except (EvenloadError, OSError) as error:
         return {"fault": str(error)}
+    except Exception as error:  # noqa: BLE001 nobody else would hear of it
+        return {"fault": f"{type(error).__name__}: {error}"}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from evenload.main.accounts import find_account
 from evenload.main.as_user import ask_as
@@ -23,6 +24,7 @@ from evenload.main.state import StateDirectory
 from evenload.model.errors import EvenloadError
 from evenload.store.backup import Contents, check_backup, count_rows, remove_schema, restore_backup, write_backup
 from evenload.store.engine import StoreSettings, open_engine, preload_driver
+from evenload.store.migrate import Migrations
 from evenload.store.schema import current_revision
 
 _REPLACE = "--replace"
@@ -44,7 +46,8 @@ def run(action: str, arguments: Sequence[str]) -> int:
         return 2
     try:
         settings, path = read_settings(rest[1:]), Path(rest[0])
-        preload_driver(StoreSettings(url=settings.database))
+        for url in (settings.database, "sqlite://"):
+            preload_driver(StoreSettings(url=url))
         lines = _back_up(settings, path) if action == "backup" else _restore(settings, path, _REPLACE in arguments)
     except (SettingsError, EvenloadError, OSError) as error:
         sys.stderr.write(f"evenload {action}: {error}\n")
@@ -60,10 +63,11 @@ def _back_up(settings: Settings, path: Path) -> list[str]:
     """The file appears when all of it is on the disk."""
     if path.exists():
         raise EvenloadError(f"{path} is there already; nothing is overwritten")
+    migrations = Migrations()  # the child may not read its own program
     part = path.with_name(f".{path.name}.{os.getpid()}")
     with open(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
         try:
-            found = ask_as(find_account(settings.server.user), lambda: _write(settings, file))
+            found = ask_as(find_account(settings.server.user), lambda: _write(settings, file, migrations))
             os.fsync(file.fileno())
             os.link(part, path)  # never over a file that came meanwhile
         finally:
@@ -75,10 +79,10 @@ def _back_up(settings: Settings, path: Path) -> list[str]:
     ]
 
 
-def _write(settings: Settings, file: IO[bytes]) -> int:
+def _write(settings: Settings, file: IO[bytes], migrations: Migrations) -> int:
     engine = open_database(settings)
     try:
-        contents = write_backup(engine, file, datetime.now(UTC))
+        contents = write_backup(engine, file, datetime.now(UTC), migrations)
         file.flush()
         return sum(contents.rows.values())
     finally:
@@ -98,12 +102,12 @@ def _keep_name(directory: Path) -> None:
 
 
 def _restore(settings: Settings, path: Path, replace: bool) -> list[str]:
-    account = find_account(settings.server.user)
+    account, migrations = find_account(settings.server.user), Migrations()
     with StateDirectory(settings.state_path), path.open("rb") as file:  # never under a running service
         ensure_database_place(settings.state_path, account, locked=True)
-        contents = check_backup(file)
+        contents = check_backup(file, migrations)
         file.seek(0)
-        aside: str | None = ask_as(account, lambda: _put(settings, file, replace))
+        aside: str | None = ask_as(account, lambda: _put(settings, file, migrations, replace))
     lines = [f"Restored {sum(contents.rows.values())} rows, as they were at {contents.made_at:%Y-%m-%d %H:%M:%S} UTC."]
     if aside is not None:
         lines.append(f"What was there before is kept as {aside}.")
@@ -120,31 +124,22 @@ def _advice(settings: Settings, contents: Contents) -> list[str]:
     return []
 
 
-def _put(settings: Settings, file: IO[bytes], replace: bool) -> str | None:
+def _put(settings: Settings, file: IO[bytes], migrations: Migrations, replace: bool) -> str | None:
     """In the child. Returns where what was there has been put aside, None where there was nothing."""
     place = settings.state_path / DIRECTORY
     with StateDirectory(place, mode=0o700):
         url = make_url(settings.database)
         if url.get_backend_name() == "sqlite":
-            return _put_file(settings, Path(str(url.database)), file, replace)
-        return _put_server(settings, place, file, replace)
+            return _put_file(settings, Path(str(url.database)), file, migrations, replace)
+        return _put_server(settings, place, file, migrations, replace)
 
 
-def _put_file(settings: Settings, database: Path, file: IO[bytes], replace: bool) -> str | None:
+def _put_file(settings: Settings, database: Path, file: IO[bytes], migrations: Migrations, replace: bool) -> str | None:
     """SQLite: beside the old file, which gives way when the new one is whole."""
     had = database.exists() and database.stat().st_size > 0
     if had:
         _require_leave(settings, replace)  # also brings what is in the log into the file
-    beside = database.with_name(f"{database.name}.restoring")
-    for part in _SQLITE_PARTS:
-        beside.with_name(f"{beside.name}{part}").unlink(missing_ok=True)
-    engine = open_engine(StoreSettings(url=f"sqlite:///{beside}"))
-    try:
-        restore_backup(engine, file)
-    finally:
-        engine.dispose()
-    with beside.open("rb") as made:
-        os.fsync(made.fileno())
+    beside = _restored_beside(database, file, migrations)
     aside = database.with_name(f"{database.name}.{_aside()}")
     if had:
         os.link(database, aside)
@@ -157,20 +152,50 @@ def _put_file(settings: Settings, database: Path, file: IO[bytes], replace: bool
     return str(aside) if had else None
 
 
-def _put_server(settings: Settings, place: Path, file: IO[bytes], replace: bool) -> str | None:
-    """PostgreSQL and MariaDB: what is there is written to a file of the same kind first."""
+def _restored_beside(database: Path, file: IO[bytes], migrations: Migrations) -> Path:
+    """A new file of SQLite's, whole and on the disk."""
+    beside = database.with_name(f"{database.name}.restoring")
+    _remove(beside)
+    engine = open_engine(StoreSettings(url=f"sqlite:///{beside}"))
+    try:
+        restore_backup(engine, file, migrations)
+    except EvenloadError:
+        engine.dispose()
+        _remove(beside)
+        raise
+    engine.dispose()
+    with beside.open("rb") as made:
+        os.fsync(made.fileno())
+    return beside
+
+
+def _remove(database: Path) -> None:
+    for part in _SQLITE_PARTS:
+        database.with_name(f"{database.name}{part}").unlink(missing_ok=True)
+
+
+def _put_server(settings: Settings, place: Path, file: IO[bytes], migrations: Migrations, replace: bool) -> str | None:
+    """PostgreSQL and MariaDB, where nothing is exchanged at once: what cannot be restored fails in a file of SQLite's
+    first, and what is there is written to a backup."""
     engine = open_database(settings)
     aside: Path | None = None
     try:
-        if current_revision(engine) is not None:
-            if _require_leave(settings, replace):
-                aside = place / f"{_aside()}.backup"
-                with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as former:
-                    write_backup(engine, former, datetime.now(UTC))
-                    former.flush()
-                    os.fsync(former.fileno())
+        there = current_revision(engine) is not None
+        leave = there and _require_leave(settings, replace)
+        _remove(_restored_beside(place / "rehearsal.sqlite", file, migrations))
+        file.seek(0)
+        if leave:
+            aside = place / f"{_aside()}.backup"
+            with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as former:
+                write_backup(engine, former, datetime.now(UTC), migrations)
+                former.flush()
+                os.fsync(former.fileno())
+        if there:
             remove_schema(engine)
-        restore_backup(engine, file)
+        restore_backup(engine, file, migrations)
+    except (EvenloadError, SQLAlchemyError) as error:
+        kept = f"; what was there before is kept as {aside}" if aside is not None else ""
+        raise EvenloadError(f"{getattr(error, 'orig', None) or error}{kept}") from error
     finally:
         engine.dispose()
     return str(aside) if aside is not None else None

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _FILES = ("cafile", "certfile", "keyfile", "memcache_tls_cafile", "memcache_tls_certfile", "memcache_tls_keyfile")
 _LATE = ("netrc", "oauthlib")
 """What its libraries import, or try to, at the first request."""
+_POOLS = ("oslo_cache._memcache_pool", "oslo_cache._bmemcache_pool")
+"""Where tokens are shared."""
 
 
 def open_keystone(files: Sequence[Path]) -> tuple["KeystoneValidator", list[Path]]:
@@ -57,12 +59,14 @@ def open_keystone(files: Sequence[Path]) -> tuple["KeystoneValidator", list[Path
     if own.cafile is None:
         conf.set_default("cafile", ssl.get_default_verify_paths().cafile, group=GROUP)
     named = [Path(own[name]) for name in _FILES if own[name]]
+    if own.memcached_servers:
+        import_late(_POOLS)
     return KeystoneValidator(conf, lambda: datetime.now(UTC)), named
 
 
-def import_late() -> None:
+def import_late(names: Sequence[str] = _LATE) -> None:
     """What there is of it, and a note of what there is not."""
-    for name in _LATE:
+    for name in names:
         try:
             importlib.import_module(name)
         except ImportError:

@@ -25,6 +25,8 @@ from evenload.secrets.respite import Respite
 SERVICE_TYPE = "key-manager"
 MOST_BYTES = 1024 * 1024
 _CHUNK = 16 * 1024
+_NOWHERE = "http://127.0.0.1:9/v1"
+"""Said before it is known, so that openstacksdk discovers nothing."""
 _AWAY = (exceptions.ClientException, SDKException, RequestException, HTTPError, OSError)
 
 
@@ -66,6 +68,8 @@ class BarbicanClient:
         self._respite = Respite(time.monotonic)
         self._lock = threading.Lock()
         self._proxy: Any = None
+        # Whoever makes this may read the program's files; who asks later perhaps not, so it is not made then.
+        self._made = Connection(session=session, key_manager_endpoint_override=_NOWHERE).key_manager
 
     @property
     def timeout(self) -> float:
@@ -131,7 +135,7 @@ class BarbicanClient:
         return Reply(response.status_code, SecretBytes(bytes(read)))
 
     def _found(self) -> Any:
-        """openstacksdk's own client, made at the first question: it asks Keystone for a token."""
+        """openstacksdk's own client. At the first question Keystone says where Barbican is, unless a setting does."""
         with self._lock:
             if self._proxy is not None:
                 return self._proxy
@@ -141,21 +145,16 @@ class BarbicanClient:
         )
         if not found:
             raise exceptions.EndpointNotFound(f"the catalog has no {place.interface} endpoint of {SERVICE_TYPE}")
-        made = _proxy_at(self._session, found)
         with self._lock:
-            self._proxy = made
-        return made
+            self._made.endpoint_override = with_version(found)
+            self._proxy = self._made
+            return self._proxy
 
 
 def with_version(endpoint: str) -> str:
     """Catalogs have the address with the version or without."""
     bare = endpoint.rstrip("/")
     return bare if bare.endswith("/v1") else f"{bare}/v1"
-
-
-def _proxy_at(session: Session, endpoint: str) -> Any:
-    """It discovers nothing there."""
-    return Connection(session=session, key_manager_endpoint_override=with_version(endpoint)).key_manager
 
 
 def _named(error: Exception) -> str:

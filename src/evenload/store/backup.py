@@ -8,6 +8,7 @@ they lie in the database, encrypted.
 import base64
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ _SNAPSHOT = {
     "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 }
 _OTHERS = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, zlib.error)
+"""What comes of reading something that is no backup."""
 _MADE_BY_SCHEMA = frozenset({_VERSION, "identity"})
 """Tables that have rows in a database nobody has used."""
 
@@ -45,9 +48,9 @@ class Contents:
     rows: dict[str, int]
 
 
-def write_backup(engine: Engine, file: IO[bytes], now: datetime) -> Contents:
+def write_backup(engine: Engine, file: IO[bytes], now: datetime, migrations: Migrations) -> Contents:
     """Of a database with the newest schema, also while others change it. Raises EvenloadError, OSError."""
-    revision, newest = current_revision(engine), Migrations().newest
+    revision, newest = current_revision(engine), migrations.newest
     if revision is None or revision != newest:
         raise EvenloadError(f"the database has schema {revision or 'none'}, not {newest}: run evenload-migrate first")
     with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as stream, _snapshot(engine) as connection:
@@ -59,21 +62,25 @@ def write_backup(engine: Engine, file: IO[bytes], now: datetime) -> Contents:
     return Contents(revision=revision, database=str(identity), made_at=now, rows=rows)
 
 
-def check_backup(file: IO[bytes]) -> Contents:
+def check_backup(file: IO[bytes], migrations: Migrations) -> Contents:
     """Reads all of it. Raises EvenloadError for what is no whole backup, or one of a later version."""
     try:
         with gzip.GzipFile(fileobj=file) as stream:
-            return _check(stream)
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+            contents = _check(stream)
+            if stream.read(1):  # to the very end, where gzip's own sum is
+                raise ValueError
+    except (*_MALFORMED, OSError, EOFError) as error:
         raise EvenloadError(f"the file is no whole backup ({type(error).__name__})") from error
+    if not migrations.know(contents.revision):
+        raise EvenloadError(f"the backup has schema {contents.revision}, which this version does not know")
+    return contents
 
 
-def restore_backup(engine: Engine, file: IO[bytes]) -> None:
+def restore_backup(engine: Engine, file: IO[bytes], migrations: Migrations) -> None:
     """Into a database without a schema; brings it to the newest one. The file is one that ``check_backup`` has read.
 
     Raises EvenloadError; what is there by then is to be thrown away.
     """
-    migrations = Migrations()
     try:
         with gzip.GzipFile(fileobj=file) as stream:
             head = json.loads(stream.readline())
@@ -85,6 +92,8 @@ def restore_backup(engine: Engine, file: IO[bytes]) -> None:
         migrations.upgrade(engine)
     except SQLAlchemyError as error:
         raise EvenloadError(f"the rows cannot be put in: {getattr(error, 'orig', None) or error}") from error
+    except _MALFORMED as error:
+        raise EvenloadError(f"the rows cannot be put in ({type(error).__name__}: {error})") from error
 
 
 def count_rows(engine: Engine) -> dict[str, int]:
@@ -101,10 +110,17 @@ def count_rows(engine: Engine) -> dict[str, int]:
 
 
 def remove_schema(engine: Engine) -> None:
-    """All tables that are ours, with their rows."""
+    """All tables that are ours, with their rows, and what refers to them: those of an earlier version, too."""
     found = MetaData()
-    found.reflect(engine, only=lambda name, _: name == _VERSION or name in METADATA.tables)
-    found.drop_all(engine)
+    found.reflect(engine)
+    ours = {name for name in found.tables if name == _VERSION or name in METADATA.tables}
+    while more := {table.name for table in found.tables.values() if _refers_to(table, ours)} - ours:
+        ours |= more
+    found.drop_all(engine, [found.tables[name] for name in ours])
+
+
+def _refers_to(table: Table, names: set[str]) -> bool:
+    return any(key.column.table.name in names for key in table.foreign_keys)
 
 
 @contextmanager

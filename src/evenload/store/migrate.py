@@ -31,13 +31,16 @@ class Migrations:
         """The schema that this version works with."""
         return self._scripts.get_current_head()
 
+    def know(self, revision: object) -> bool:
+        return revision in self._known
+
     def upgrade(self, engine: Engine, *, to: str | None = None) -> None:
         """All of it or nothing, where the database can undo DDL (SQLite and PostgreSQL can). May be repeated.
 
         ``to``: another schema than the newest. Raises EvenloadError where the database is unusable or was made by a
         later version.
         """
-        if to is not None and to not in self._known:
+        if to is not None and not self.know(to):
             raise EvenloadError(f"This version does not know the schema {to}.")
         try:
             with engine.connect() as connection:
@@ -45,7 +48,7 @@ class Migrations:
                 connection.rollback()
                 if found == (to or self.newest):
                     return
-                if found is not None and found not in self._known:
+                if found is not None and not self.know(found):
                     raise EvenloadError(f"The database has schema {found}, which this version does not know.")
                 self._run(connection, to or "head")
         except SQLAlchemyError as error:
