@@ -9,6 +9,8 @@ from evenload.model.tls import TlsVersion
 
 _SIGNERS = {"auth-rsa": Signer.RSA, "auth-ecdsa": Signer.CURVE, "auth-null": Signer.NOBODY}
 _NULL = "NULL"
+_SHARED = frozenset({"PSK", "SRP"})
+"""In names: both have to know a secret that nobody gives a load balancer, whatever key it has."""
 
 
 def expand_ciphers(ciphers: str) -> frozenset[Cipher] | None:
@@ -25,7 +27,7 @@ def expand_ciphers(ciphers: str) -> frozenset[Cipher] | None:
 def _cipher(found: Mapping[str, Any]) -> Cipher:
     return Cipher(
         name=found["name"],
-        signer=_SIGNERS.get(found["auth"], Signer.OTHER),
+        signer=Signer.OTHER if _SHARED & {*found["name"].split("-")} else _SIGNERS.get(found["auth"], Signer.OTHER),
         encrypts=_NULL not in found["name"].split("-"),
         since=TlsVersion.TLS_1_2 if found["protocol"] == TlsVersion.TLS_1_2.value else TlsVersion.TLS_1_0,
     )

@@ -93,7 +93,12 @@ class Metrics:
     def start(self) -> None:
         """Raises OSError where somebody else has the address."""
         host, port = self._address
-        self._serving = start_http_server(port, host, self._registry)
+        try:
+            self._serving = start_http_server(port, host, self._registry)
+        except OSError as error:
+            raise OSError(
+                error.errno, f"[server] metrics_port: cannot listen on {host} port {port}: {error}"
+            ) from error
         _log.info("serving metrics", host=host, port=self.port)
 
     @property

@@ -1,10 +1,12 @@
 """Settings of ``[networking]``, by Octavia's names: what load balancers are kept from."""
 
+import uuid
 from ipaddress import ip_network
 from typing import Any
 
 from oslo_config import cfg
 
+from evenload.model.rules import addresses_in
 from evenload.service.networking import Networking
 
 _WAYS = ("vip_network_id", "vip_subnet_id", "vip_port_id")
@@ -37,12 +39,23 @@ def read_networking(section: Any) -> Networking:
     reserved = []
     for text in section.reserved_ips:
         try:
-            reserved.append(ip_network(text))
+            network = ip_network(text)
         except ValueError as error:
             raise ValueError(f"[networking] reserved_ips: {error}") from error
+        if network.prefixlen and addresses_in(network[0]) != [network[0]]:
+            raise ValueError(f"[networking] reserved_ips: {text} is another form of an IPv4 network; name that one")
+        reserved.append(network)
     return Networking(
         ways=ways,
-        vip_networks=frozenset(each.lower() for each in section.valid_vip_networks),
-        denied=frozenset(each.lower() for each in section.denylist_vip_networks),
+        vip_networks=_ids(section, "valid_vip_networks"),
+        denied=_ids(section, "denylist_vip_networks"),
         reserved=tuple(reserved),
     )
+
+
+def _ids(section: Any, option: str) -> frozenset[str]:
+    """A name would keep nobody from anything."""
+    try:
+        return frozenset(str(uuid.UUID(each)) for each in section[option])
+    except ValueError as error:
+        raise ValueError(f"[networking] {option}: ids of networks are needed, such as {uuid.UUID(int=0)}") from error

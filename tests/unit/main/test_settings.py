@@ -37,7 +37,7 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
             tmp_path,
             "[DEFAULT]\nstate_path = /srv/lb\nhost = edge-1\n"
             "[networks]\nbridge_mappings = lan:br-lan,dmz:br-dmz\nvlan_ranges = dmz:100:199\n"
-            "[networking]\nallow_vip_port_id = no\nvalid_vip_networks = AAA,b\n"
+            "[networking]\nallow_vip_port_id = no\nvalid_vip_networks = 00000000-0000-0000-0000-00000000000A\n"
             "reserved_ips = 192.0.2.0/24,2001:db8::1\n"
             "[agent]\ninterface_driver = openvswitch\nresync_interval = 5\n"
             "[api]\nlbaas_v1_providers = HAProxy,lb,haproxy\n"
@@ -62,7 +62,7 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
     assert settings.allowed == Allowed(ping_health_monitors=False)
     assert settings.networking == Networking(
         ways=frozenset({"vip_network_id", "vip_subnet_id"}),
-        vip_networks=frozenset({"aaa", "b"}),
+        vip_networks=frozenset({"00000000-0000-0000-0000-00000000000a"}),
         reserved=(ip_network("192.0.2.0/24"), ip_network("2001:db8::1")),
     )
 
@@ -75,6 +75,8 @@ def test_a_file_changes_them(tmp_path: Path) -> None:
         ("[api]\nthreads = abc\n", r"threads in .*/evenload\.conf is not valid"),
         ("[networks]\nvlan_ranges = physnet1:5\n", "vlan_ranges"),
         ("[networking]\nreserved_ips = 10.0.0.1/24\n", r"\[networking\] reserved_ips: 10.0.0.1/24 has host bits set"),
+        ("[networking]\nreserved_ips = ::ffff:10.9.0.0/112\n", "another form of an IPv4 network"),
+        ("[networking]\ndenylist_vip_networks = web\n", "denylist_vip_networks: ids of networks"),
         (
             "[networking]\nallow_vip_port_id = no\nallow_vip_subnet_id = no\nallow_vip_network_id = no\n",
             r"\[networking\] .*allow_vip_port_id: one way at least",
