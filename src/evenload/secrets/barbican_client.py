@@ -15,6 +15,7 @@ from keystoneauth1 import exceptions
 from keystoneauth1.session import Session
 from openstack.connection import Connection
 from openstack.exceptions import SDKException
+from openstack.key_manager.v1._proxy import Proxy
 from requests import RequestException
 from urllib3.exceptions import HTTPError
 
@@ -68,8 +69,10 @@ class BarbicanClient:
         self._respite = Respite(time.monotonic)
         self._lock = threading.Lock()
         self._proxy: Any = None
-        # Whoever makes this may read the program's files; who asks later perhaps not, so it is not made then.
-        self._made = Connection(session=session, key_manager_endpoint_override=_NOWHERE).key_manager
+        # Whoever makes this may read the program's files; who asks later perhaps not, so it is not made then. The
+        # connection's own way to a proxy would ask Keystone.
+        self._made: Any = Proxy(session=session, service_type=SERVICE_TYPE, endpoint_override=_NOWHERE)
+        self._made._connection = Connection(session=session)
 
     @property
     def timeout(self) -> float:
