@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -125,7 +125,8 @@ def _measure(site: Site) -> list[Row]:
     rows: list[Row] = []
     for name, path in (("list", f"{LBAAS}/loadbalancers?limit={PAGE}"), ("one", one), ("tree", f"{one}/status")):
         rows += _reads(site, name, path)
-    whole = _looks(site.api, "limit=100")
+    queries = _queries(site.api.send("GET", one)["loadbalancer"])
+    whole = {query: _look(site.api, query) for query in queries}
     rows += _creations(site)
     rows.append(row(f"api-{site.kind}-rss", "MiB", [resident(site.server) / 1024], _MEMORY))
     _multiply(site.url, MANY)
@@ -235,26 +236,33 @@ def _other(number: int) -> Mapping[str, Any]:
     }
 
 
-def _pages(site: Site, whole: Sequence[float]) -> Row:
-    """Pages of a hundred of ten thousand, by every filter and in every order, against a hundred of a hundred."""
-    [one] = site.api.send("GET", f"{LBAAS}/loadbalancers?limit=1&sort=id")["loadbalancers"]
-    queries = ["", f"marker={one['id']}"]
-    for name in _FIELDS:
-        queries += [f"sort={name}", f"sort={name}:desc", f"sort={name}&marker={one['id']}"]
-        if one[name] is not None:
-            queries.append(f"{name}={one[name]}")
-    base = percentile(whole, 50)
-    found = {query: percentile(_looks(site.api, f"limit={PAGE}&{query}"), 50) / base for query in queries}
+def _queries(one: Mapping[str, Any]) -> list[str]:
+    """Every filter and every order."""
+    orders = [f"sort={name}{direction}" for name in _FIELDS for direction in ("", ":desc")]
+    return ["", *orders, *(f"{name}={one[name]}" for name in _FIELDS if one[name] is not None)]
+
+
+def _pages(site: Site, whole: Mapping[str, float]) -> Row:
+    """Pages of a hundred of ten thousand, each against the same request when there were a hundred; further pages
+    against the first one in the same order."""
+    [first] = site.api.send("GET", f"{LBAAS}/loadbalancers?limit=1&sort=id")["loadbalancers"]
+    found = {}
+    for query, base in whole.items():
+        found[query] = _look(site.api, query) / base
+        if "=" not in query or (query.startswith("sort=") and not query.endswith(":desc")):
+            further = "&".join(filter(None, (query, f"marker={first['id']}")))
+            found[further] = _look(site.api, further) / base
     worst = max(found, key=lambda query: found[query])
     print(f"{site.kind}: the dearest page is {worst} ({found[worst]:.2f})", file=sys.stderr)
     return row(f"api-{site.kind}-pages", "10,000 to 100", list(found.values()), _PAGES)
 
 
-def _looks(api: Api, query: str) -> list[float]:
-    path = f"{LBAAS}/loadbalancers?{query}"
+def _look(api: Api, query: str) -> float:
+    """Milliseconds, of the page in the middle of some."""
+    path = f"{LBAAS}/loadbalancers?limit={PAGE}{f'&{query}' if query else ''}"
     samples = []
     for _ in range(_LOOKS):
         begun = time.monotonic_ns()
         api.send("GET", path)
         samples.append((time.monotonic_ns() - begun) / 1e6)
-    return samples
+    return percentile(samples, 50)
