@@ -92,6 +92,11 @@ def test_what_would_harm_is_refused(world: World) -> None:
         assert {
             path.name: path.read_bytes() for path in (world.lab.state / "server").glob("evenload.sqlite*")
         } == before
+        database, whole = world.lab.state / "server" / "evenload.sqlite", world.lab.directory / "one.backup"
+        database.write_bytes(b"no database any more" * 100)
+        assert "could not be used" in refused(world, "restore", str(whole))
+        done = run(world, "restore", str(whole), "--replace")
+        assert (done.returncode, "is kept as" in done.stdout) == (0, True), done
         for action in ("backup", "restore"):
             done = run(world, action)
             assert (done.returncode, done.stderr.startswith(f"usage: evenload {action} FILE")) == (2, True)

@@ -118,8 +118,8 @@ def _advice(settings: Settings, contents: Contents) -> list[str]:
     given = settings.state_path / "database"
     if given.exists() and given.read_text().strip() != contents.database:
         return [
-            "Load balancers on this host were given by another database: start the service once with"
-            " `evenload agent --adopt-database`, or point it at that database again."
+            "Load balancers on this host were given by another database: run"
+            " `evenload agent --adopt-database` before the next start, or point the service at that database again."
         ]
     return []
 
@@ -138,7 +138,12 @@ def _put_file(settings: Settings, database: Path, file: IO[bytes], migrations: M
     """SQLite: beside the old file, which gives way when the new one is whole."""
     had = database.exists() and database.stat().st_size > 0
     if had:
-        _require_leave(settings, replace)  # also brings what is in the log into the file
+        try:
+            _require_leave(settings, replace)  # also brings what is in the log into the file
+        except SQLAlchemyError:
+            if not replace:
+                raise
+            # A file that cannot be read any more is put aside as it is.
     beside = _restored_beside(database, file, migrations)
     aside = database.with_name(f"{database.name}.{_aside()}")
     if had:
