@@ -20,7 +20,7 @@ from sqlalchemy import event
 
 from bench.room import Room
 from bench.rows import Goal, Row, ratios, row
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model.balancer import LoadBalancer, Member, Pool, Record, T, Vip
 from evenload.model.enums import Algorithm, PoolProtocol, ProvisioningStatus
 from evenload.model.placement import alone_on

@@ -9,7 +9,7 @@ from tests.fakes.hints import NotedHints
 from tests.fakes.memory_store import MemoryStore
 from tests.sqlite import newest_sqlite
 
-from evenload.interfaces import UnitOfWork
+from evenload.interfaces.store import UnitOfWork
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.unit_of_work import SqlUnitOfWork
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 from sqlalchemy import Engine, text
 from tests.waiting import NET
 
-from evenload.interfaces import T, Transaction, UnitOfWork
+from evenload.interfaces.store import T, Transaction, UnitOfWork
 from evenload.model.errors import EvenloadError
 
 _WAITING = {

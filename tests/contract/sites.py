@@ -19,7 +19,7 @@ from evenload.host import netns
 from evenload.host.haproxy_process import start_time
 from evenload.host.linux import LinuxHost
 from evenload.host.settings import HaproxySettings, HostSettings, VifDriver
-from evenload.interfaces import Host
+from evenload.interfaces.host import Host
 from evenload.model.balancer import Vip
 from evenload.model.desired import Desired, DesiredIp, DesiredPort
 from evenload.render.options import RenderOptions

@@ -13,7 +13,7 @@ from tests.fakes.unix_sockets import MINE, stream_socket
 from evenload.bus.local import LocalServer
 from evenload.bus.socket_client import SocketServer
 from evenload.bus.socket_server import SocketGateway
-from evenload.interfaces import Server
+from evenload.interfaces.bus import Server
 from evenload.model.desired import Change, Desired, Gone, Health, Outcome, Report, Statistics
 from evenload.model.enums import OperatingStatus
 from evenload.model.errors import ForeignDatabase, SecretUnavailable, ServerUnavailable, Unwelcome

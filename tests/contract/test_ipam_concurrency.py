@@ -13,7 +13,7 @@ from tests.fakes.hints import NotedHints
 from tests.sqlite import newest_sqlite
 from tests.waiting import NET
 
-from evenload.interfaces import VipRequest
+from evenload.interfaces.ports import VipRequest
 from evenload.model.errors import Conflict
 from evenload.model.held_port import HeldPort
 from evenload.model.network import Port

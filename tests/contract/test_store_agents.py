@@ -3,7 +3,7 @@
 import pytest
 from tests.contract.samples import a_tree, moment
 
-from evenload.interfaces import UnitOfWork
+from evenload.interfaces.store import UnitOfWork
 
 
 @pytest.mark.parametrize("method", ["held_agent", "locked_agent"])

@@ -16,7 +16,7 @@ from tests.databases import KINDS, Databases
 from tests.fakes.hints import NotedHints
 from tests.sqlite import newest_sqlite
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model.enums import Kind
 from evenload.model.errors import EvenloadError
 from evenload.model.stored_secret import Sealed

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.contract.samples import a_tree, new_id
 
-from evenload.interfaces import Transaction, UnitOfWork
+from evenload.interfaces.store import Transaction, UnitOfWork
 from evenload.model.balancer import LoadBalancer
 from evenload.model.catalogue import Flavor, FlavorProfile, Zone, ZoneProfile
 from evenload.model.enums import Kind

@@ -17,7 +17,7 @@ from tests.fakes.v1_drafts import a_v1_pool, a_vip
 from tests.unit.service.conftest import World, make_world
 from tests.waiting import NET
 
-from evenload.interfaces import Transaction, UnitOfWork
+from evenload.interfaces.store import Transaction, UnitOfWork
 from evenload.model.balancer import MonitorTemplate
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Invalid, NotFound, OverQuota, StoreUnavailable

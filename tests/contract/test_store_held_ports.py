@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.contract.samples import START, a_described_port, a_held_port, moment
 
-from evenload.interfaces import UnitOfWork
+from evenload.interfaces.store import UnitOfWork
 from evenload.model.errors import Overtaken
 from evenload.model.held_port import HeldPort, PortState
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.contract.samples import START, a_record, a_tree, moment, new_id, retouched
 
-from evenload.interfaces import Transaction, UnitOfWork
+from evenload.interfaces.store import Transaction, UnitOfWork
 from evenload.model import moves
 from evenload.model.balancer import HttpCheck, MonitorTemplate, V1Monitor, V1Pool, V1Vip
 from evenload.model.enums import Kind, MonitorType

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.contract.samples import a_record, a_tree, moment, new_id, retouched
 from tests.fakes.tls import CIPHERS, a_certificate, a_tls, some_authorities
 
-from evenload.interfaces import Transaction, UnitOfWork
+from evenload.interfaces.store import Transaction, UnitOfWork
 from evenload.model.balancer import AnyRecord
 from evenload.model.enums import Kind, ProvisioningStatus
 from evenload.model.errors import Invalid

@@ -11,7 +11,7 @@ from tests.contract.samples import a_tree, moment, new_id, retouched
 from tests.databases import KINDS, Database, Databases
 from tests.fakes.hints import NotedHints
 
-from evenload.interfaces import Transaction, UnitOfWork
+from evenload.interfaces.store import Transaction, UnitOfWork
 from evenload.model.balancer import AnyRecord
 from evenload.model.enums import Kind
 from evenload.model.errors import NotFound

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.contract.samples import a_network, a_port, a_subnet, moment, new_id
 
-from evenload.interfaces import Transaction, UnitOfWork
+from evenload.interfaces.store import Transaction, UnitOfWork
 from evenload.model.errors import Conflict
 from evenload.model.network import FixedIp
 

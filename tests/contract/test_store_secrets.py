@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.contract.samples import moment
 
-from evenload.interfaces import Transaction, UnitOfWork
+from evenload.interfaces.store import Transaction, UnitOfWork
 from evenload.model.errors import StoreUnavailable
 from evenload.model.stored_secret import (
     Acl,

@@ -2,7 +2,7 @@
 
 from tests.contract.samples import START, moment
 
-from evenload.interfaces import UnitOfWork
+from evenload.interfaces.store import UnitOfWork
 
 
 def test_tombstones(store: UnitOfWork) -> None:

@@ -9,7 +9,7 @@ from tests.contract.samples import a_network, a_port, a_subnet, a_tree, moment, 
 from tests.contract.test_store_lbaas_v1 import a_template, alone
 from tests.fakes.hints import NotedHints
 
-from evenload.interfaces import Transaction, UnitOfWork
+from evenload.interfaces.store import Transaction, UnitOfWork
 from evenload.model.errors import Overtaken, StoreUnavailable
 from evenload.model.placement import Placement, Role, alone_on
 from evenload.model.snapshot import Snapshot

@@ -7,7 +7,7 @@ import pytest
 from tests.contract.samples import a_count, a_network, a_record, a_tree, moment, new_id, retouched
 from tests.fakes.tls import a_certificate, a_tls, some_authorities, some_revocations
 
-from evenload.interfaces import AgentRecord, Transaction, UnitOfWork
+from evenload.interfaces.store import AgentRecord, Transaction, UnitOfWork
 from evenload.model.enums import Kind, OperatingStatus, ProvisioningStatus
 from evenload.model.placement import alone_on
 from evenload.model.tls import AlpnProtocol, ClientAuthentication, PoolTls, TlsVersion

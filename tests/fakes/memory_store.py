@@ -16,7 +16,8 @@ from typing import TypeVar
 from tests.fakes.hints import NotedHints
 from tests.fakes.memory_lists import find_records
 
-from evenload.interfaces import AgentBus, AgentRecord, T, Transaction
+from evenload.interfaces.bus import AgentBus
+from evenload.interfaces.store import AgentRecord, T, Transaction
 from evenload.model.balancer import AnyRecord, Listener, MonitorTemplate, Pool
 from evenload.model.catalogue import AnyEntry, Entry, Flavor
 from evenload.model.enums import Kind

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from tests.waiting import NET
 
-from evenload.interfaces import NetworkPart, PortRows, VipPort, VipRequest
+from evenload.interfaces.ports import PortRows, VipPort, VipRequest
+from evenload.interfaces.store import NetworkPart
 from evenload.model.balancer import Vip
 from evenload.model.desired import DesiredIp, DesiredPort
 from evenload.model.enums import NetworkType

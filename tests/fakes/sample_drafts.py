@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from evenload.interfaces import VipRequest
+from evenload.interfaces.ports import VipRequest
 from evenload.model.enums import Algorithm, ListenerProtocol, MonitorType, PoolProtocol
 from evenload.service.commands import BalancerDraft, Draft, ListenerDraft, PoolDraft
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from evenload.interfaces import T, Transaction, UnitOfWork
+from evenload.interfaces.store import T, Transaction, UnitOfWork
 
 
 class WatchedStore:

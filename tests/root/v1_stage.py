@@ -27,7 +27,7 @@ from evenload.agent.settings import AgentSettings
 from evenload.bus.local import LocalBus, LocalServer
 from evenload.host.linux import LinuxHost
 from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSettings, VifDriver
-from evenload.interfaces import Server
+from evenload.interfaces.bus import Server
 from evenload.model.balancer import Listener, Record
 from evenload.model.desired import Desired, DesiredPort, Gone, Health, Report, Unreadable
 from evenload.model.enums import ListenerProtocol, NetworkType, ProvisioningStatus

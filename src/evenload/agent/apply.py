@@ -34,7 +34,7 @@ from evenload.agent.actions import (
     WriteConfig,
     WriteFiles,
 )
-from evenload.interfaces import Host
+from evenload.interfaces.host import Host
 from evenload.model.desired import Change, Outcome
 from evenload.model.errors import Hopeless, HostError, NotYet
 from evenload.model.slot import SlotChange

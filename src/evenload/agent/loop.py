@@ -26,7 +26,9 @@ from evenload.agent.schedule import Answer, Schedule, Task
 from evenload.agent.settings import AgentSettings
 from evenload.agent.sparing import Sparing
 from evenload.agent.workers import Workers
-from evenload.interfaces import Clock, Host, Server
+from evenload.interfaces.bus import Server
+from evenload.interfaces.clock import Clock
+from evenload.interfaces.host import Host
 from evenload.model.errors import HostError, ServerUnavailable
 from evenload.model.snapshot import Snapshot
 from evenload.model.verdict import Verdict

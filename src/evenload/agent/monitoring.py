@@ -18,7 +18,9 @@ from evenload.agent.memory import Acknowledged, Memories, Memory, Serving
 from evenload.agent.pace import EARLY, choose_pause, phase_of
 from evenload.agent.settings import AgentSettings
 from evenload.agent.vetoes import plan_vetoes
-from evenload.interfaces import Clock, Host, Server
+from evenload.interfaces.bus import Server
+from evenload.interfaces.clock import Clock
+from evenload.interfaces.host import Host
 from evenload.model.desired import Health, ProxyStatistics, Statistics
 from evenload.model.enums import OperatingStatus
 from evenload.model.errors import HostError, ServerUnavailable

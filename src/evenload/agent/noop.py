@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 import structlog
 
-from evenload.interfaces import Clock, Server
+from evenload.interfaces.bus import Server
+from evenload.interfaces.clock import Clock
 from evenload.model.desired import Change, Gone, Outcome, Report, Unreadable
 from evenload.model.errors import ServerUnavailable
 from evenload.model.snapshot import Snapshot

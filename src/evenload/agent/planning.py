@@ -11,7 +11,7 @@ from evenload.agent.memory import Memory, Nothing
 from evenload.agent.plan import plan
 from evenload.agent.plan_servers import leftovers_of
 from evenload.agent.verdicts import ServerKey
-from evenload.interfaces import Clock
+from evenload.interfaces.clock import Clock
 from evenload.model.desired import Desired, Gone
 from evenload.model.observed import Observed
 from evenload.render.options import RenderOptions

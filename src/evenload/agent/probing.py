@@ -9,7 +9,7 @@ from evenload.agent.memory import Memories, Memory
 from evenload.agent.pings import choose_ping_targets, plan_verdicts
 from evenload.agent.plan_haproxy import servers_of
 from evenload.agent.vetoes import plan_vetoes, vetoes_are_possible
-from evenload.interfaces import Host
+from evenload.interfaces.host import Host
 from evenload.model.desired import Change, Desired
 from evenload.model.errors import HostError
 from evenload.model.observed import HaproxyProcess

@@ -23,7 +23,9 @@ from evenload.agent.requeue import Requeue, RoundEnd, choose_requeue, requeue_ba
 from evenload.agent.schedule import Answer, Task
 from evenload.agent.secrets import Secrets
 from evenload.agent.settings import AgentSettings
-from evenload.interfaces import Clock, Host, Server
+from evenload.interfaces.bus import Server
+from evenload.interfaces.clock import Clock
+from evenload.interfaces.host import Host
 from evenload.model.desired import Change, Desired, Gone, Outcome, Unreadable
 from evenload.model.difference import Difference, sharing
 from evenload.model.errors import Hopeless, HostError, ServerUnavailable

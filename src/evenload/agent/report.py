@@ -6,7 +6,8 @@ A report that does not get through is owed until one does.
 import structlog
 
 from evenload.agent.memory import Acknowledged, Memory
-from evenload.interfaces import Clock, Server
+from evenload.interfaces.bus import Server
+from evenload.interfaces.clock import Clock
 from evenload.model.desired import Change, Outcome, Report
 from evenload.model.errors import ServerUnavailable
 from evenload.threads import Faults

@@ -7,7 +7,7 @@ named by the same fingerprint, so that an agent which starts needs no server for
 from collections.abc import Collection, Sequence
 
 from evenload.agent.memory import Memory
-from evenload.interfaces import Server
+from evenload.interfaces.bus import Server
 from evenload.model.desired import Desired
 from evenload.model.errors import HostError, SecretUnavailable, ServerUnavailable
 from evenload.model.secret import SecretReference

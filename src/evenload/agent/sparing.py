@@ -11,7 +11,8 @@ import structlog
 
 from evenload.agent.memory import Memories
 from evenload.agent.spares import AT_MOST, LASTING, Candidate, Spare, choose_spares, kept_spares, next_until, spare_of
-from evenload.interfaces import Clock, Host
+from evenload.interfaces.clock import Clock
+from evenload.interfaces.host import Host
 from evenload.model.errors import HostError
 from evenload.threads import Faults, LastingThread
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from evenload.agent.schedule import Schedule, Task
-from evenload.interfaces import Clock
+from evenload.interfaces.clock import Clock
 from evenload.threads import Faults, LastingThread
 
 Run = Callable[[str, Task], None]

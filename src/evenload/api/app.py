@@ -24,7 +24,7 @@ from evenload.api.octavia_v2 import routes as octavia_routes
 from evenload.api.policy import Policy
 from evenload.api.services import Services
 from evenload.api.settings import ApiSettings
-from evenload.interfaces import SecretAccess
+from evenload.interfaces.secrets import SecretAccess
 
 _SUFFIX = ".json"
 _SHORT, _LONG = "/v2", "/v2.0"

@@ -16,7 +16,7 @@ from evenload.api.encoding import encode
 from evenload.api.paging import Parameters
 from evenload.api.policy import Policy
 from evenload.api.settings import ApiSettings
-from evenload.interfaces import SecretAccess
+from evenload.interfaces.secrets import SecretAccess
 from evenload.model.errors import Invalid, SecretsUnavailable, StoreUnavailable, UnusableSecrets
 
 _MAX_PARAMETERS = 200

@@ -7,7 +7,7 @@ as any bus may do: its resync finds the change.
 import threading
 from collections.abc import Callable, Sequence
 
-from evenload.interfaces import Gateway
+from evenload.interfaces.bus import Gateway
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
 from evenload.model.errors import ServerUnavailable
 from evenload.model.registration import Registration, Welcome

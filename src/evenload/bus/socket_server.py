@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from evenload.bus.frames import Frames, read_peer
-from evenload.interfaces import Gateway
+from evenload.interfaces.bus import Gateway
 from evenload.model.errors import EvenloadError, ServerUnavailable, Unwelcome
 from evenload.payloads import messages
 from evenload.payloads.documents import UnknownContent

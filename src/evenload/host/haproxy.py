@@ -1,6 +1,6 @@
 """HAProxy on this host: one process per load balancer, started, changed and replaced without losing a connection.
 
-Part of the Host (interfaces.py), which says what each operation promises; ARCHITECTURE.md names the files. What the
+Part of the Host (``interfaces``), which says what each operation promises; ARCHITECTURE.md names the files. What the
 configuration says is none of its business. It touches no network beyond being inside the namespace when it starts a
 process. The parts: which workers there are (``haproxy_crew``), how a new one comes (``haproxy_starts``), conversations
 with those that are finishing (``haproxy_last_words``), processes without a record (``haproxy_orphans``), numbers

@@ -13,7 +13,9 @@ from evenload.api.auth.none import NoIdentity
 from evenload.api.auth.tokens import TokenIdentity, Validator
 from evenload.api.services import Services, V1Services
 from evenload.host.pcre import find_fault_finder
-from evenload.interfaces import AgentBus, SecretStore, Transaction
+from evenload.interfaces.bus import AgentBus
+from evenload.interfaces.secrets import SecretStore
+from evenload.interfaces.store import Transaction
 from evenload.main.clock import SystemClock
 from evenload.main.identifiers import Identifiers
 from evenload.main.settings import Settings

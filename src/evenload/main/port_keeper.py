@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from evenload.interfaces import Clock
+from evenload.interfaces.clock import Clock
 from evenload.model.errors import StoreUnavailable
 from evenload.model.held_port import HeldPort
 from evenload.service.vip_ports import VipPorts

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from evenload.interfaces import Server
+from evenload.interfaces.bus import Server
 from evenload.main.state import StateDirectory
 from evenload.model.errors import HostError, ServerUnavailable, Unwelcome
 from evenload.model.registration import Registration

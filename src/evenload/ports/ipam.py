@@ -8,7 +8,9 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from evenload.interfaces import Clock, NetworkPart, UnitOfWork, VipPort, VipRequest
+from evenload.interfaces.clock import Clock
+from evenload.interfaces.ports import VipPort, VipRequest
+from evenload.interfaces.store import NetworkPart, UnitOfWork
 from evenload.model.balancer import Vip
 from evenload.model.errors import NotFound
 from evenload.model.held_port import HeldPort

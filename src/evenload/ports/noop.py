@@ -9,7 +9,8 @@ import uuid
 from collections.abc import Sequence
 from typing import cast
 
-from evenload.interfaces import HeldPortPart, NetworkPart, PortRows, VipPort, VipRequest
+from evenload.interfaces.ports import PortRows, VipPort, VipRequest
+from evenload.interfaces.store import HeldPortPart, NetworkPart
 from evenload.model.addresses import parse_address
 from evenload.model.balancer import Vip
 from evenload.model.desired import DesiredIp, DesiredPort

@@ -6,7 +6,8 @@ How a request is resolved follows Octavia's API (how the VIP is resolved); which
 
 from collections.abc import Iterator, Sequence
 
-from evenload.interfaces import NetworkPart, VipRequest
+from evenload.interfaces.ports import VipRequest
+from evenload.interfaces.store import NetworkPart
 from evenload.model.addresses import Address, is_in, parse_address
 from evenload.model.errors import AddressOutsideSubnet, AddressTaken, Invalid, UnknownNeighbour
 from evenload.model.network import FixedIp, Network, Port, Subnet

@@ -1,1 +1,1 @@
-"""Secrets at rest, and what is made of them. Fulfils SecretStore and Certificates of interfaces.py."""
+"""Secrets at rest, and what is made of them. Fulfils SecretStore and Certificates of ``interfaces``."""

@@ -2,7 +2,7 @@
 
 import structlog
 
-from evenload.interfaces import Transaction, UnitOfWork
+from evenload.interfaces.store import Transaction, UnitOfWork
 from evenload.model.stored_secret import StoredSecret
 from evenload.secrets.keyring import KeyRing, Unopened
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from evenload.interfaces import Clock, Transaction, UnitOfWork
+from evenload.interfaces.clock import Clock
+from evenload.interfaces.store import Transaction, UnitOfWork
 from evenload.model.errors import Conflict, Invalid, NotFound, OverQuota, StoreUnavailable, TooLarge
 from evenload.model.secret import SecretBytes
 from evenload.model.secret_limits import SecretLimits

@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass, replace
 
-from evenload.interfaces import AgentPart, AgentRecord, Transaction
+from evenload.interfaces.store import AgentPart, AgentRecord, Transaction
 from evenload.model.errors import Conflict, NotFound
 from evenload.service.context import Context
 from evenload.service.scheduler import is_alive

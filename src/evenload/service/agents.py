@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from evenload.interfaces import SecretStore, Transaction
+from evenload.interfaces.secrets import SecretStore
+from evenload.interfaces.store import Transaction
 from evenload.model import placement
 from evenload.model.desired import Desired, Gone, Health, Report
 from evenload.model.errors import ForeignDatabase, Overtaken, ServerUnavailable, StoreUnavailable

@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
-from evenload.interfaces import NetworkPart
+from evenload.interfaces.store import NetworkPart
 from evenload.model.addresses import (
     Address,
     choose_address,

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model.balancer import LoadBalancer, Record
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind, ProvisioningStatus

@@ -6,7 +6,7 @@ The network is locked.
 from dataclasses import replace
 from datetime import datetime
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model import status
 from evenload.service.description import describe_again
 

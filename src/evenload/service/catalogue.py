@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model.catalogue import Flavor, FlavorProfile, Zone, ZoneProfile
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Invalid, NotFound

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from evenload.interfaces import CataloguePart
+from evenload.interfaces.store import CataloguePart
 from evenload.model.catalogue import Flavor, FlavorProfile, Zone, ZoneProfile
 from evenload.model.errors import Invalid, Overtaken
 from evenload.service.capabilities import (

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic
 
-from evenload.interfaces import VipRequest
+from evenload.interfaces.ports import VipRequest
 from evenload.model.tls import AnyTls
 
 

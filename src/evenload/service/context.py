@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from evenload.interfaces import Certificates, Clock, UnitOfWork
+from evenload.interfaces.clock import Clock
+from evenload.interfaces.secrets import Certificates
+from evenload.interfaces.store import UnitOfWork
 from evenload.model.l7_rules import FindFault, find_fault_by_python
 from evenload.service.deployment import Allowed
 from evenload.service.networking import Networking

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from evenload.interfaces import UnitOfWork
+from evenload.interfaces.store import UnitOfWork
 from evenload.model.balancer import Listener, Pool, Record
 from evenload.model.enums import Kind
 from evenload.model.tls import TlsSecret

@@ -6,7 +6,7 @@ Inside a transaction; raises ``Rejected`` errors, changes nothing.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from evenload.interfaces import ListPart, Transaction, TreePart
+from evenload.interfaces.store import ListPart, Transaction, TreePart
 from evenload.model.balancer import AnyRecord, Item, Record
 from evenload.model.enums import Kind
 from evenload.model.errors import Immutable, NotFound, Overtaken

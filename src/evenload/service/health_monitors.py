@@ -7,7 +7,7 @@ together with that, and with the monitors of other pools that have the same.
 from collections.abc import Sequence
 from typing import cast
 
-from evenload.interfaces import ListPart, Transaction
+from evenload.interfaces.store import ListPart, Transaction
 from evenload.model import rules, status
 from evenload.model.balancer import AnyRecord, HealthMonitor, MonitorTemplate, Record, V1Monitor, template_of
 from evenload.model.enums import Kind

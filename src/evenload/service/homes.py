@@ -7,7 +7,7 @@ project are locked and before held ports are.
 
 from collections.abc import Callable, Sequence
 
-from evenload.interfaces import AgentPart, AgentRecord
+from evenload.interfaces.store import AgentPart, AgentRecord
 from evenload.model.errors import Overtaken
 from evenload.service.context import Context
 from evenload.service.scheduler import choose_agent, choose_agent_for

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from evenload.interfaces import AgentBus, AgentRecord, Transaction
+from evenload.interfaces.bus import AgentBus
+from evenload.interfaces.store import AgentRecord, Transaction
 from evenload.model import status
 from evenload.model.placement import applied_by_all
 from evenload.model.tree import Tree

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model import rules, status
 from evenload.model.balancer import AnyRecord, HealthMonitor, Listener, Member, Pool, Record
 from evenload.model.desired import Statistics

@@ -5,7 +5,7 @@ from typing import cast
 
 import structlog
 
-from evenload.interfaces import AgentRecord, Transaction
+from evenload.interfaces.store import AgentRecord, Transaction
 from evenload.model import rules, status
 from evenload.model.balancer import LoadBalancer, Record, pools_used_by
 from evenload.model.desired import Statistics

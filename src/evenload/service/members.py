@@ -6,7 +6,7 @@ A change of a weight is what happens most often: it reads the tree once and writ
 from collections.abc import Iterable, Sequence
 from typing import cast
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model import rules, status
 from evenload.model.balancer import Member, Record
 from evenload.model.enums import Kind

@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from evenload.interfaces import NetworkPart, Transaction
+from evenload.interfaces.store import NetworkPart, Transaction
 from evenload.model.enums import Kind
 from evenload.model.errors import Forbidden, NotFound, PortInUse
 from evenload.model.network import Network, Port, Subnet

@@ -8,7 +8,7 @@ transaction.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from evenload.interfaces import Transaction, UnitOfWork
+from evenload.interfaces.store import Transaction, UnitOfWork
 from evenload.model.errors import NetworkInUse, NotFound, SubnetInUse
 from evenload.model.network import Port
 from evenload.service.network_guards import is_going, lock_network, lock_port, lock_subnet, require_unused

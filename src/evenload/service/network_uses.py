@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from evenload.interfaces import NetworkPart
+from evenload.interfaces.store import NetworkPart
 from evenload.model.addresses import count_addresses
 from evenload.model.network import Network, Subnet
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from evenload.interfaces import VipRequest
+from evenload.interfaces.ports import VipRequest
 from evenload.model.errors import Invalid
 from evenload.model.rules import addresses_in
 from evenload.service.commands import Changes

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Any, TypeVar
 
-from evenload.interfaces import Clock, NetworkPart, Transaction, UnitOfWork
+from evenload.interfaces.clock import Clock
+from evenload.interfaces.store import NetworkPart, Transaction, UnitOfWork
 from evenload.model import addresses
 from evenload.model.errors import Conflict, Invalid, NotFound, Overtaken, Unsupported
 from evenload.model.network import Network, Port, Subnet

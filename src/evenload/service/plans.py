@@ -4,7 +4,7 @@ the rules are checked on the outcome."""
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from evenload.interfaces import VipPort, VipRequest
+from evenload.interfaces.ports import VipPort, VipRequest
 from evenload.model import status
 from evenload.model.balancer import AnyRecord, HealthMonitor, LoadBalancer, Member, Pool, Record, Spelling
 from evenload.model.errors import Conflict, Invalid

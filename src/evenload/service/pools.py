@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import cast
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model import l7_rules, rules, status
 from evenload.model.balancer import Pool, Record
 from evenload.model.enums import Kind

@@ -8,7 +8,7 @@ take the last place.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from evenload.interfaces import QuotaPart, Transaction, UnitOfWork
+from evenload.interfaces.store import QuotaPart, Transaction, UnitOfWork
 from evenload.model.enums import Kind
 from evenload.model.errors import OverQuota
 from evenload.model.query import Query

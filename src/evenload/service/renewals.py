@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model import status
 from evenload.model.balancer import Listener, Pool, Record
 from evenload.model.certificate import Authorities, Bundle, Revocations

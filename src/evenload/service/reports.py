@@ -10,7 +10,7 @@ from enum import Enum
 
 import structlog
 
-from evenload.interfaces import AgentPart, TombstonePart, Transaction
+from evenload.interfaces.store import AgentPart, TombstonePart, Transaction
 from evenload.model import status
 from evenload.model.desired import Health, Outcome, Report
 from evenload.model.placement import Placement, Role, counts_for_health

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from evenload.interfaces import AgentRecord
+from evenload.interfaces.store import AgentRecord
 from evenload.model.errors import NoHost
 from evenload.model.placement import Placements, moved
 

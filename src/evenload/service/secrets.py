@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import NoReturn
 
-from evenload.interfaces import SecretStore
+from evenload.interfaces.secrets import SecretStore
 from evenload.model.certificate import Authorities, Revocations
 from evenload.model.errors import SecretUnavailable, StoreUnavailable
 from evenload.model.secret import SecretBytes, SecretReference

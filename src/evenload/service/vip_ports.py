@@ -14,7 +14,9 @@ from datetime import timedelta
 
 import structlog
 
-from evenload.interfaces import Clock, HeldPortPart, PortProvider, Transaction, UnitOfWork, VipPort, VipRequest
+from evenload.interfaces.clock import Clock
+from evenload.interfaces.ports import PortProvider, VipPort, VipRequest
+from evenload.interfaces.store import HeldPortPart, Transaction, UnitOfWork
 from evenload.model import status
 from evenload.model.desired import DesiredPort
 from evenload.model.errors import EvenloadError, NotFound, Rejected, StoreUnavailable

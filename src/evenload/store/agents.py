@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from evenload.interfaces import AgentRecord
+from evenload.interfaces.store import AgentRecord
 from evenload.model.errors import Overtaken
 from evenload.store import tables
 from evenload.store.mapping import from_moment, to_moment

@@ -9,7 +9,7 @@ is still so while its revision is the same; anything else is read again and comp
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast
 
-from evenload.interfaces import T, Transaction
+from evenload.interfaces.store import T, Transaction
 from evenload.model.errors import Rejected
 from evenload.model.totals import Count
 from evenload.model.tree import Tree

@@ -1,4 +1,4 @@
-"""One transaction: fulfils ``Transaction`` of interfaces.py on any SQLAlchemy database.
+"""One transaction: fulfils ``Transaction`` of ``interfaces`` on any SQLAlchemy database.
 
 It hands each question and each change to the module of its table, locks rows where the database has such locks, and
 notes what the agents are to be told. It begins and ends nothing; unit_of_work.py does.
@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from evenload.interfaces import AgentRecord
+from evenload.interfaces.store import AgentRecord
 from evenload.model.balancer import AnyRecord, MonitorTemplate
 from evenload.model.catalogue import AnyEntry, Entry
 from evenload.model.enums import Kind

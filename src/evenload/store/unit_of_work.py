@@ -1,4 +1,4 @@
-"""Transactions on the store: fulfils ``UnitOfWork`` and ``Transaction`` of interfaces.py on any SQLAlchemy database.
+"""Transactions on the store: fulfils ``UnitOfWork`` and ``Transaction`` of ``interfaces`` on any SQLAlchemy database.
 
 ``main`` makes one SqlUnitOfWork for the process; ``service`` uses it. A transaction reads a consistent snapshot or
 writes alone: on SQLite there is one writer at a time, elsewhere it locks the rows that it is going to change. Errors of
@@ -18,7 +18,8 @@ from typing import Generic, cast
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
-from evenload.interfaces import AgentBus, T, Transaction
+from evenload.interfaces.bus import AgentBus
+from evenload.interfaces.store import T, Transaction
 from evenload.model.desired import Desired, Gone
 from evenload.model.difference import Difference, difference_of
 from evenload.model.errors import EvenloadError, Overtaken

@@ -8,7 +8,7 @@ from tests.contract.samples import moment
 from tests.fakes.hints import NotedHints
 from tests.sqlite import newest_sqlite
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.main.secret_keys import describe_keys, perform
 from evenload.main.settings import Settings, read_settings
 from evenload.model.secret import SecretBytes

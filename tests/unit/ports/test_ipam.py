@@ -10,7 +10,7 @@ from tests.contract.samples import START, new_id
 from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
 
-from evenload.interfaces import VipPort, VipRequest
+from evenload.interfaces.ports import VipPort, VipRequest
 from evenload.model.balancer import Vip
 from evenload.model.desired import DesiredIp, DesiredPort
 from evenload.model.errors import Conflict, Invalid, Rejected

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from tests.fakes.memory_store import MemoryStore
 
-from evenload.interfaces import Transaction, VipPort, VipRequest
+from evenload.interfaces.ports import VipPort, VipRequest
+from evenload.interfaces.store import Transaction
 from evenload.model.errors import Invalid
 from evenload.model.held_port import HeldPort, PortState
 from evenload.ports.noop import NoopPorts

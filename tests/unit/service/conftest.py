@@ -12,7 +12,7 @@ from tests.fakes.hints import NotedHints
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.ports import CountingPorts
 
-from evenload.interfaces import UnitOfWork
+from evenload.interfaces.store import UnitOfWork
 from evenload.model.desired import Change, Gone, Outcome, Report
 from evenload.model.registration import Registration
 from evenload.service.agent_registry import AgentRegistry

@@ -11,7 +11,7 @@ from tests.contract.samples import a_described_port, a_held_port, a_tree, new_id
 from tests.fakes.clock import StillClock
 from tests.fakes.hints import NotedHints
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model.enums import NetworkType
 from evenload.model.errors import Conflict, Invalid, NotFound, Rejected, Unsupported
 from evenload.model.held_port import PortState

@@ -12,7 +12,7 @@ from tests.fakes.tls import a_tls
 from tests.unit.secrets.authority import Identity, make, revocations
 from tests.unit.service.conftest import World
 
-from evenload.interfaces import UnitOfWork
+from evenload.interfaces.store import UnitOfWork
 from evenload.model.certificate import Authorities, Bundle, Revocations
 from evenload.model.enums import ListenerProtocol, ProvisioningStatus
 from evenload.model.errors import KeeperUnavailable, StoreUnavailable

@@ -10,7 +10,7 @@ from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monito
 from tests.fakes.tls import a_certificate, a_tls, some_authorities, some_revocations
 from tests.unit.service.conftest import World, make_world
 
-from evenload.interfaces import UnitOfWork
+from evenload.interfaces.store import UnitOfWork
 from evenload.model.desired import Desired, Gone, Health, Outcome, Statistics
 from evenload.model.enums import ListenerProtocol, OperatingStatus, ProvisioningStatus
 from evenload.model.errors import ForeignDatabase, NotFound, ServerUnavailable, StoreUnavailable

@@ -9,7 +9,8 @@ from tests.fakes.ports import CountingPorts
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_monitor, a_pool
 from tests.unit.service.conftest import World
 
-from evenload.interfaces import UnitOfWork, VipRequest
+from evenload.interfaces.ports import VipRequest
+from evenload.interfaces.store import UnitOfWork
 from evenload.model.balancer import HttpCheck
 from evenload.model.desired import Desired, Gone, Outcome, Statistics
 from evenload.model.enums import ListenerProtocol, MonitorType, ProvisioningStatus

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from evenload.interfaces import AgentRecord
+from evenload.interfaces.store import AgentRecord
 from evenload.model.errors import NoHost
 from evenload.model.placement import alone_on
 from evenload.service.scheduler import AGENT_DOWN_TIME, choose_agent, choose_new_homes

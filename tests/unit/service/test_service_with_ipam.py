@@ -16,7 +16,8 @@ from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_pool
 from tests.own_thread import of_this_thread
 from tests.sqlite import newest_sqlite
 
-from evenload.interfaces import Transaction, UnitOfWork, VipRequest
+from evenload.interfaces.ports import VipRequest
+from evenload.interfaces.store import Transaction, UnitOfWork
 from evenload.model.desired import Change, Desired, Gone, Outcome, Report
 from evenload.model.difference import Difference
 from evenload.model.enums import NetworkType, ProvisioningStatus

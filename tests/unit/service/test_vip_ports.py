@@ -14,7 +14,8 @@ from tests.fakes.watched_store import WatchedStore
 from tests.unit.service.conftest import World, make_world
 from tests.waiting import NET, eventually
 
-from evenload.interfaces import Transaction, UnitOfWork, VipRequest
+from evenload.interfaces.ports import VipRequest
+from evenload.interfaces.store import Transaction, UnitOfWork
 from evenload.main.port_keeper import PortKeeper, choose_wait
 from evenload.model.enums import ProvisioningStatus as P
 from evenload.model.errors import EvenloadError, Invalid, NotFound, PortsUnavailable, StoreUnavailable

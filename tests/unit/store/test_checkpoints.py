@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from tests.contract.samples import a_tree
 from tests.waiting import NET, ThreadsSince, eventually
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model.enums import Kind
 from evenload.model.errors import StoreUnavailable
 from evenload.model.query import Query

@@ -12,7 +12,7 @@ from tests.fakes.hints import NotedHints
 from tests.own_thread import of_this_thread
 from tests.waiting import NET
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model import status
 from evenload.model.desired import Health
 from evenload.model.enums import OperatingStatus

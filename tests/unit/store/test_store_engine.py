@@ -12,7 +12,7 @@ from tests.contract.samples import a_tree, moment
 from tests.fakes.hints import NotedHints
 from tests.waiting import NET
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model.errors import EvenloadError, StoreUnavailable
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade

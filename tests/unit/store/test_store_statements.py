@@ -11,7 +11,7 @@ from tests.contract.samples import a_network, a_port, a_subnet, a_tree, moment, 
 from tests.fakes.hints import NotedHints
 from tests.own_thread import of_this_thread
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model.enums import Kind
 from evenload.model.network import FixedIp
 from evenload.model.query import Query

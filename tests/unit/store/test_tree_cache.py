@@ -8,7 +8,7 @@ from tests.contract.samples import a_count, a_tree, moment, retouched
 from tests.fakes.hints import NotedHints
 from tests.own_thread import of_this_thread
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model import status
 from evenload.model.errors import Conflict
 from evenload.model.tree import Tree

@@ -9,7 +9,7 @@ from tests.contract.samples import a_count, a_record, a_tree, moment, new_id, re
 from tests.fakes.hints import NotedHints
 from tests.own_thread import of_this_thread
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model import status
 from evenload.model.balancer import AnyRecord
 from evenload.model.enums import Kind, ProvisioningStatus

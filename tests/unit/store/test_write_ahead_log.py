@@ -14,7 +14,7 @@ from tests.contract.samples import a_tree, moment
 from tests.fakes.hints import NotedHints
 from tests.waiting import NET, eventually
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model.errors import StoreUnavailable, Unconfirmed
 from evenload.model.tree import Tree
 from evenload.store import engine as engine_module

@@ -9,7 +9,7 @@ from evenload.api import fields
 from evenload.api.attributes import Attribute, In, NeutronSchema, Null, item, own, record
 from evenload.api.fields import FieldType, choice, integer, listing, text
 from evenload.api.lbaas_v1 import names
-from evenload.interfaces import AgentRecord
+from evenload.interfaces.store import AgentRecord
 from evenload.model.balancer import HealthMonitor, Listener, Member, Pool, SessionPersistence
 from evenload.model.enums import Algorithm, ListenerProtocol, MonitorType, PersistenceType, PoolProtocol
 from evenload.service.quotas import QuotaSettings

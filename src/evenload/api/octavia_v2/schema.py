@@ -12,7 +12,7 @@ from evenload.api import fields
 from evenload.api.attributes import Attribute, In, Null, Schema, item, nowhere, own, record
 from evenload.api.fields import FieldType, choice, integer, listing, text
 from evenload.api.octavia_v2.names import TRANSLATED
-from evenload.interfaces import VipRequest
+from evenload.interfaces.ports import VipRequest
 from evenload.model import catalogue
 from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, Pool, SessionPersistence
 from evenload.model.enums import (

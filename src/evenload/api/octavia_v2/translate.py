@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from evenload.api.attributes import Given, chosen_project
 from evenload.api.fields import shown
 from evenload.api.octavia_v2 import schema
-from evenload.interfaces import VipRequest
+from evenload.interfaces.ports import VipRequest
 from evenload.model.balancer import HealthMonitor, Listener, Pool
 from evenload.model.enums import InsertedHeader, ListenerProtocol, MonitorType
 from evenload.model.errors import Invalid

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from evenload.interfaces import Transaction, TreePart
+from evenload.interfaces.store import Transaction, TreePart
 from evenload.model import moves, rules, status
 from evenload.model.balancer import Member, Record
 from evenload.model.enums import Kind

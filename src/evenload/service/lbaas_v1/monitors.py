@@ -6,7 +6,7 @@ How pools are associated with them: pools.py.
 from collections.abc import Mapping
 from typing import Any
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model import rules
 from evenload.model.errors import HealthMonitorInUse, NotFound
 from evenload.service import drafts, guards, quotas

@@ -6,7 +6,7 @@ A pool comes before its VIP. Until then it stands alone in a tree on no host, bo
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from evenload.interfaces import TemplatePart, Transaction, TreePart
+from evenload.interfaces.store import TemplatePart, Transaction, TreePart
 from evenload.model import rules, status
 from evenload.model.balancer import LoadBalancer, V1Monitor, V1Pool, template_of
 from evenload.model.desired import Statistics

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model import status
 from evenload.model.balancer import HealthMonitor, MonitorTemplate, Record, template_of
 from evenload.model.enums import Kind

@@ -8,7 +8,7 @@ changes which listeners use a pool, by either API, notes here what that makes. P
 from collections.abc import Mapping
 from dataclasses import fields, replace
 
-from evenload.interfaces import StatisticsPart
+from evenload.interfaces.store import StatisticsPart
 from evenload.model.balancer import Pool, Record, V1Pool
 from evenload.model.desired import Statistics
 from evenload.model.totals import Count, totals_of

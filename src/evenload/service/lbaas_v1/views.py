@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeVar, cast
 
-from evenload.interfaces import Transaction
+from evenload.interfaces.store import Transaction
 from evenload.model.balancer import HealthMonitor, Item, Listener, LoadBalancer, Member, Pool, Record, template_of
 from evenload.model.enums import Kind
 from evenload.model.query import Query, Value

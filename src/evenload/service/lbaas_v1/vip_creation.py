@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from evenload.interfaces import Transaction, VipRequest
+from evenload.interfaces.ports import VipRequest
+from evenload.interfaces.store import Transaction
 from evenload.model.enums import Kind
 from evenload.model.errors import AddressLetGo, AddressTaken, StoreUnavailable
 from evenload.model.query import Query, Value

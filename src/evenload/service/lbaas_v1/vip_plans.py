@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from evenload.interfaces import TreePart, VipPort
+from evenload.interfaces.ports import VipPort
+from evenload.interfaces.store import TreePart
 from evenload.model import moves, status
 from evenload.model.balancer import Pool, Record, SessionPersistence, V1Vip
 from evenload.model.errors import Invalid

@@ -3,7 +3,7 @@ amounts to is decided in vip_plans.py."""
 
 from dataclasses import replace
 
-from evenload.interfaces import Transaction, TreePart
+from evenload.interfaces.store import Transaction, TreePart
 from evenload.model.enums import Kind
 from evenload.model.errors import NotFound
 from evenload.model.query import Query

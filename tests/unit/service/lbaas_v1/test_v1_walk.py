@@ -16,7 +16,7 @@ from tests.fakes.sample_drafts import a_listener, a_member, a_monitor
 from tests.fakes.v1_drafts import a_template, a_v1_pool, a_vip
 from tests.unit.service.conftest import make_world
 
-from evenload.interfaces import UnitOfWork
+from evenload.interfaces.store import UnitOfWork
 from evenload.model.balancer import template_of
 from evenload.model.desired import Desired, Gone
 from evenload.model.enums import MonitorType, PersistenceType, ProvisioningStatus
