@@ -4,7 +4,7 @@ import sys
 import textwrap
 from typing import Any
 
-from evenload.main.settings import options
+from evenload.main.options import GROUPS
 
 KEYSTONE = """
 [keystone_authtoken]
@@ -60,7 +60,7 @@ SERVICE_AUTH = """
 def render_sample() -> str:
     """Every option with its help and default, commented out."""
     lines = ["# Evenload. Every setting with its default; remove the # to change one."]
-    for group, opts in options():
+    for group, opts in GROUPS:
         lines += ["", f"[{group or 'DEFAULT'}]"]
         for opt in opts:
             lines += ["", *textwrap.wrap(_explained(opt), 116, initial_indent="# ", subsequent_indent="# ")]
