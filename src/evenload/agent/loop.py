@@ -24,12 +24,14 @@ from evenload.agent.requeue import Requeue, requeue_fault
 from evenload.agent.resync import choose_batches, is_glance_enough, plan_resync
 from evenload.agent.schedule import Answer, Schedule, Task
 from evenload.agent.settings import AgentSettings
+from evenload.agent.sight import describe
 from evenload.agent.sparing import Sparing
 from evenload.agent.workers import Workers
 from evenload.interfaces.bus import Server
 from evenload.interfaces.clock import Clock
 from evenload.interfaces.host import Host
 from evenload.model.errors import HostError, ServerUnavailable
+from evenload.model.sight import SeenBalancer
 from evenload.model.snapshot import Snapshot
 from evenload.model.verdict import Verdict
 from evenload.render.options import RenderOptions
@@ -144,6 +146,18 @@ class Agent:
                 self._add(each.load_balancer_id, task, urgent=each.urgent)
         self._synced = True
         self._count += 1
+
+    def sights(self, load_balancer_id: str | None) -> tuple[SeenBalancer, ...]:
+        """What is in mind of that load balancer, with its parts; None: of all, without. HAProxy is not asked."""
+        if load_balancer_id is None:
+            wanted = self._memories.all()
+        else:
+            memory = self._memories.find(load_balancer_id)
+            wanted = [] if memory is None else [memory]
+        return tuple(
+            describe(memory, self.monitoring.seen(memory.load_balancer_id), whole=load_balancer_id is not None)
+            for memory in wanted
+        )
 
     def settled(self) -> bool:
         """Nothing waits and nothing runs, not even a later attempt."""

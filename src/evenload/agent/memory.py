@@ -67,7 +67,8 @@ class HostPart:
     before the last look at all there is, where that found nothing to do, or from the end of a round that started the
     process; None otherwise.
 
-    ``failures``: attempts in a row that failed. ``failing_since``: the moment of the first of them. ``busy_since``:
+    ``failures``: attempts in a row that failed, the last one for this ``reason``. ``failing_since``: the moment of the
+    first of them. ``busy_since``:
     removed servers that still have connections, with the moment at which that was first observed.
     """
 
@@ -77,6 +78,7 @@ class HostPart:
     glance: object | None = None
     serving: Serving | None = None
     failures: int = 0
+    reason: str | None = None
     failing_since: float = 0.0
     busy_since: Mapping[ServerKey, float] = field(default_factory=dict)
 

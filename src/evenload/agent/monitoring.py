@@ -17,6 +17,7 @@ from evenload.agent.health import statuses_of
 from evenload.agent.memory import Acknowledged, Memories, Memory, Serving
 from evenload.agent.pace import EARLY, choose_pause, phase_of
 from evenload.agent.settings import AgentSettings
+from evenload.agent.trail import Seen, Trail
 from evenload.agent.vetoes import plan_vetoes
 from evenload.interfaces.bus import Server
 from evenload.interfaces.clock import Clock
@@ -70,6 +71,7 @@ class _Account:
 
     ``saved``: the counters on disk, with the workers in ``noted`` among them as alive; None where there are none.
     ``kept``: the counters that these are.
+    ``trail``: of the last looks, for who wants to see them.
     ``last``: the last look. The next one comes at ``resting_until`` (0.0: at the next occasion), or once another worker
     serves; or another document or verdict is there, if it was the last of ``quiet_looks`` in a row.
     """
@@ -78,6 +80,7 @@ class _Account:
     saved: str | None
     noted: frozenset[int]
     saved_at: float
+    trail: Trail = field(default_factory=Trail)
     kept: Counters | None = None
     unsaved: bool = False
     last: _Look | None = None
@@ -143,6 +146,11 @@ class Monitoring:
         account = self._accounts.get(load_balancer_id)
         return account is not None and account.last is not None and not account.unanswered
 
+    def seen(self, load_balancer_id: str) -> Seen | None:
+        """What the last looks found; None where there was none yet."""
+        account = self._accounts.get(load_balancer_id)
+        return None if account is None else account.trail.seen
+
     def look(self, *, only_resting: bool = False) -> None:
         """One look at everything that is due, and one message to the server at most. ``only_resting``: whatever is not
         at rest waits for the next look."""
@@ -192,6 +200,7 @@ class Monitoring:
         refresh = self._has_to_say_all(memory, account, serving, now)
         if account.quiet_looks and account.last is not None and account.last.equals(look) and not refresh:
             health, quiet = None, True
+            account.trail.note_still(now)
             self._save_in_time(memory, account, now)
         else:
             health, quiet = self._evaluate(memory, look, account, now)
@@ -222,6 +231,9 @@ class Monitoring:
             memory.process.crowded = True  # until a round has made room
             self._on_veto(serving.desired.id)
         statuses = self._statuses(serving, account, rows, look.verdicts)
+        mine = _rows_of_serving(serving, rows)
+        answered, workers = not account.unanswered, len(rows)
+        account.trail.note(now, account.counters, mine, statuses, look.verdicts, answered=answered, workers=workers)
         memory.process.silent = account.unanswered
         if 0 < account.unanswered <= _PATIENCE:
             self._on_silence(serving.desired.id)

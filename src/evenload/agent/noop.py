@@ -12,6 +12,7 @@ from evenload.interfaces.bus import Server
 from evenload.interfaces.clock import Clock
 from evenload.model.desired import Change, Gone, Outcome, Report, Unreadable
 from evenload.model.errors import ServerUnavailable
+from evenload.model.sight import SeenBalancer
 from evenload.model.snapshot import Snapshot
 from evenload.threads import Faults, LastingThread
 
@@ -63,6 +64,11 @@ class NoopAgent:
         with self._news:
             self._resync_at = self._clock.monotonic()
             self._news.notify()
+
+    def sights(self, load_balancer_id: str | None) -> tuple[SeenBalancer, ...]:
+        """It sees nothing."""
+        del load_balancer_id
+        return ()
 
     def _step(self) -> bool:
         with self._news:

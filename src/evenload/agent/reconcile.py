@@ -278,6 +278,7 @@ class Reconciler:
             if memory.host.failures == 0:
                 memory.host.failing_since = self._clock.monotonic()
             memory.host.failures += 1
+            memory.host.reason = attempt.reason
             memory.host.observed = memory.host.glance = None
 
     def _outcome(self, memory: Memory, attempt: Attempt) -> Outcome:

@@ -11,7 +11,9 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import version
 from typing import Protocol
 
 import structlog
@@ -20,6 +22,7 @@ from evenload.agent.loop import Agent
 from evenload.agent.noop import NoopAgent
 from evenload.bus.frames import bind_unix
 from evenload.bus.hints import HintReceiver
+from evenload.bus.looking import SightGate
 from evenload.bus.socket_client import SocketServer
 from evenload.host.linux import LinuxHost
 from evenload.host.privileges import keep_capabilities
@@ -29,11 +32,12 @@ from evenload.main.control import Control
 from evenload.main.garbage import GarbageCollection
 from evenload.main.registrar import Registrar
 from evenload.main.role import Begun, refuse, run_role
-from evenload.main.run_path import ensure_run_path, hint_path, server_path
+from evenload.main.run_path import ensure_run_path, hint_path, look_path, server_path
 from evenload.main.settings import Settings, SettingsError, read_settings
 from evenload.main.socket_path import SocketGuard, held
 from evenload.main.state import StateDirectory
 from evenload.model.errors import EvenloadError
+from evenload.model.sight import SeenBalancer, Sight
 from evenload.model.snapshot import Snapshot
 from evenload.threads import Faults
 
@@ -102,6 +106,7 @@ class _Works(_Hinted, Protocol):
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def resync(self) -> None: ...
+    def sights(self, load_balancer_id: str | None) -> tuple[SeenBalancer, ...]: ...
 
 
 def _build(
@@ -150,6 +155,9 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
         receiver = HintReceiver(bound, users, partial(pass_on, agent, server), faults)
         stack.callback(receiver.stop)
         receiver.start()
+        gate = _open_gate(settings, stack, agent, registrar, faults)
+        stack.callback(gate.stop)
+        gate.start()
         mappings = settings.host.bridge_mappings
         _log.info(
             "working",
@@ -171,3 +179,21 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
             raise registrar.refusal
         _log.info("stopping")
     return 0
+
+
+def _open_gate(settings: Settings, stack: ExitStack, agent: _Works, registrar: Registrar, faults: Faults) -> SightGate:
+    """For who looks at this agent: root, and its own user."""
+    begun, release = datetime.now(UTC), version("evenload")
+
+    def sight(load_balancer_id: str | None) -> Sight:
+        return Sight(
+            name=settings.host_name,
+            version=release,
+            started_at=begun,
+            connected=registrar.connected,
+            faults=faults.counts,
+            balancers=agent.sights(load_balancer_id),
+        )
+
+    listener = stack.enter_context(bind_unix(look_path(settings.run_path), socket.SOCK_STREAM, 0o600))
+    return SightGate(listener, {0, os.getuid()}, sight, faults)

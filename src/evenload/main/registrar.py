@@ -58,10 +58,16 @@ class Registrar:
         self._decided = threading.Event()
         self._lock = threading.Lock()
         self._registered = False
+        self._connected = False
         self._working = False
         self._callback: Callable[[], None] | None = None
         self._thread: LastingThread | None = None
         self.refusal: Unwelcome | None = None
+
+    @property
+    def connected(self) -> bool:
+        """A server has taken the registration, and is there still."""
+        return self._connected
 
     def start(self) -> None:
         self._thread = LastingThread("registrar", self._register_and_wait, self._faults)
@@ -108,7 +114,11 @@ class Registrar:
             delay = _LONG_AFTER_REFUSAL
         else:
             self._delay = _FIRST_DELAY
-            self._server.wait_until_lost()
+            self._connected = True
+            try:
+                self._server.wait_until_lost()
+            finally:
+                self._connected = False
             if not self._stopping.is_set():
                 log.warning("the server is gone")
             return True

@@ -8,6 +8,7 @@ from evenload.model.errors import EvenloadError
 
 SERVER_SOCKET = "server.sock"
 AGENT_SOCKET = "agent.sock"
+LOOK_SOCKET = "look.sock"
 
 
 def ensure_run_path(path: Path, account: Account | None) -> None:
@@ -23,6 +24,11 @@ def ensure_run_path(path: Path, account: Account | None) -> None:
 
 def server_path(run_path: Path) -> Path:
     return run_path / SERVER_SOCKET
+
+
+def look_path(run_path: Path) -> Path:
+    """Where an agent tells what it sees."""
+    return run_path / LOOK_SOCKET
 
 
 def hint_path(run_path: Path) -> Path:

@@ -1,0 +1,106 @@
+"""What the agent has in mind of its load balancers, for people who look. Pure; nobody asks HAProxy for it."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+
+from evenload.agent.memory import Memory
+from evenload.agent.trail import Seen
+from evenload.agent.verdicts import verdicts_of_checks
+from evenload.model.desired import Desired, ProxyStatistics
+from evenload.model.sight import Flow, SeenBalancer, SeenCheck, SeenMember, SeenParts
+from evenload.model.verdict import Verdict
+from evenload.render.haproxy_groups import choose_groups, pool_of
+from evenload.render.haproxy_monitors import serves
+
+
+def describe(memory: Memory, seen: Seen | None, *, whole: bool) -> SeenBalancer:
+    """``whole``: with its parts."""
+    serving = memory.host.serving
+    desired = None if serving is None else serving.desired
+    told = SeenBalancer(
+        id=memory.load_balancer_id,
+        generation=None if desired is None else desired.generation,
+        pid=memory.process.pid,
+        worker=None if serving is None else serving.worker,
+        failures=memory.host.failures,
+        reason=memory.host.reason if memory.host.failures else None,
+    )
+    if desired is None or serving is None or seen is None:
+        return told
+    listeners = seen.flows_of_listeners([listener.id for listener in desired.listeners])
+    status = seen.statuses.get(desired.id)
+    members = Counter(found.value for member in desired.members if (found := seen.statuses.get(member.id)) is not None)
+    return SeenBalancer(
+        id=told.id,
+        generation=told.generation,
+        pid=told.pid,
+        worker=told.worker,
+        failures=told.failures,
+        reason=told.reason,
+        answers=None if serving.worker is None else seen.answered,
+        status=None if status is None else status.value,
+        flow=sum_of(listeners.values()),
+        members=dict(sorted(members.items())),
+        parts=_parts(desired, seen, listeners) if whole else None,
+    )
+
+
+def sum_of(flows: Collection[Flow]) -> Flow:
+    return Flow(
+        connections=sum(each.connections for each in flows),
+        total=sum(each.total for each in flows),
+        errors=sum(each.errors for each in flows),
+        per_second=_sum(each.per_second for each in flows),
+        bytes_in=_sum(each.bytes_in for each in flows),
+        bytes_out=_sum(each.bytes_out for each in flows),
+    )
+
+
+def _sum(rates: Iterable[float | None]) -> float | None:
+    """None where none is known."""
+    found = [rate for rate in rates if rate is not None]
+    return sum(found) if found else None
+
+
+def _parts(desired: Desired, seen: Seen, listeners: dict[str, Flow]) -> SeenParts:
+    flows = seen.flows_of_members()
+    rows = {(pool_of(row.proxy), row.server): row for row in seen.rows if serves(row.proxy)}
+    verdicts = {**verdicts_of_checks(desired, seen.rows), **seen.verdicts}
+    checks: dict[str, list[SeenCheck]] = {}
+    for verdict in verdicts.values():
+        checks.setdefault(verdict.member, []).append(_check(verdict))
+    members = {
+        member.id: _member(rows.get((pool_id, member.id)), flows.get((pool_id, member.id)), checks.get(member.id, ()))
+        for pool_id in _pools(desired)
+        for member in desired.members_of(pool_id)
+    }
+    return SeenParts(
+        statuses={key: status.value for key, status in seen.statuses.items()},
+        listeners=listeners,
+        members=members,
+        finishing=max(0, seen.workers - 1),
+    )
+
+
+def _pools(desired: Desired) -> Iterator[str]:
+    """Those that requests come to."""
+    yield from dict.fromkeys(group.pool.id for group in choose_groups(desired))
+
+
+def _member(row: ProxyStatistics | None, flow: Flow | None, checks: Collection[SeenCheck]) -> SeenMember:
+    return SeenMember(
+        words=None if row is None else row.status,
+        since=None if row is None else row.when,
+        flow=flow or Flow(),
+        checks=tuple(sorted(checks, key=lambda check: check.monitor)),
+    )
+
+
+def _check(verdict: Verdict) -> SeenCheck:
+    return SeenCheck(
+        monitor=verdict.monitor,
+        up=verdict.up,
+        reason=verdict.reason,
+        latency=verdict.latency,
+        when=verdict.when,
+    )
