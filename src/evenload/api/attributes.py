@@ -1,13 +1,14 @@
 """Attribute tables: one line per attribute of a resource, from which everything about it is derived.
 
 A facade's ``schema`` holds the tables. From one table come the pydantic models that check POST and PUT bodies, the
-meaning of ``null``, the names that may be filtered by, and which part of a command a value belongs to. Models are built
-once, when the module is imported; a request costs their validation only.
+meaning of ``null``, the names that may be filtered by, and which part of a command a value belongs to. A model is built
+once, for the first body of its kind: those that nobody sends cost no memory.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -155,17 +156,25 @@ class Schema:
             attribute.name: _named(attribute, names.get(attribute.name, attribute.name), model)
             for attribute in attributes
         }
-        self.create = self._model("Create", lambda attribute: attribute.post, creation=True)
-        self.update = self._model("Update", lambda attribute: attribute.put, creation=False)
         self.json_create = self._json(lambda attribute: attribute.post, creation=True)
         self.json_update = self._json(lambda attribute: attribute.put, creation=False)
 
+    @cached_property
+    def create(self) -> type[BaseModel]:
+        """Of what POST takes."""
+        return self._model("Create", lambda attribute: attribute.post, creation=True)
+
+    @cached_property
+    def update(self) -> type[BaseModel]:
+        """Of what PUT takes."""
+        return self._model("Update", lambda attribute: attribute.put, creation=False)
+
     def parse_create(self, body: object) -> Given:
         """Raises Invalid or Unsupported naming the attribute."""
-        return self.split(self._check(self.create, body))
+        return self.split(self._check(self.create, body, creation=True))
 
     def parse_update(self, body: object) -> Given:
-        return self.split(self._check(self.update, body))
+        return self.split(self._check(self.update, body, creation=False))
 
     def split(self, checked: BaseModel) -> Given:
         """The parts of a checked body; also for objects nested in another's body."""
@@ -184,7 +193,7 @@ class Schema:
             parts[attribute.part][attribute.model] = tuple(value) if isinstance(value, list) else value
         return Given(item=parts[Part.ITEM], record=parts[Part.RECORD], own=parts[Part.OWN])
 
-    def _check(self, model: type[BaseModel], body: object) -> BaseModel:
+    def _check(self, model: type[BaseModel], body: object, *, creation: bool) -> BaseModel:
         if not isinstance(body, dict):
             raise Invalid(f"Invalid input for field/attribute {self.wrapper}. Value: '{shown(body)}'. Not an object.")
         inner = unwrap(body, self.wrapper)
@@ -193,9 +202,9 @@ class Schema:
         try:
             return model.model_validate(inner)
         except ValidationError as error:
-            raise self._refusal(error, model) from error
+            raise self._refusal(error, model, creation=creation) from error
 
-    def _refusal(self, error: ValidationError, model: type[BaseModel]) -> Invalid:
+    def _refusal(self, error: ValidationError, model: type[BaseModel], *, creation: bool) -> Invalid:
         return refusal(error, self.wrapper)
 
     def _json(self, presence: Callable[[Attribute], In], *, creation: bool) -> JsonSchema:
@@ -226,14 +235,14 @@ class Schema:
 class NeutronSchema(Schema):
     """Refuses in Neutron's words an attribute that is known and may not stand in a body; Octavia calls it unknown."""
 
-    def _refusal(self, error: ValidationError, model: type[BaseModel]) -> Invalid:
-        refused = super()._refusal(error, model)
+    def _refusal(self, error: ValidationError, model: type[BaseModel], *, creation: bool) -> Invalid:
+        refused = super()._refusal(error, model, creation=creation)
         name = refused.field
         if name not in self.attributes or name in model.model_fields:
             return refused
-        if model is self.update:
-            return Invalid(f"Cannot update read-only attribute {name}", field=name)
-        return Invalid(f"Attribute '{name}' not allowed in POST", field=name)
+        if creation:
+            return Invalid(f"Attribute '{name}' not allowed in POST", field=name)
+        return Invalid(f"Cannot update read-only attribute {name}", field=name)
 
 
 def nullable(json: JsonSchema) -> JsonSchema:

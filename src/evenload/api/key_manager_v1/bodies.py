@@ -34,7 +34,7 @@ Key = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9_-
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True, hide_input_in_errors=True)
 
 
 class _Secret(_Body):
