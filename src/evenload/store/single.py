@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Select
 
-Given = Mapping[str, str] | tuple[str, ...]
+Given = Mapping[str, Any] | tuple[Any, ...]
 
 
 class MoreThanOne(Exception):
@@ -44,6 +44,36 @@ class Lookup:
         return text, (value,) if positional else {self._parameter: value}
 
 
+class DriverQuery:
+    """A statement in the words of the driver, for any number of rows, which are as the driver gives them."""
+
+    def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self._text = str(compiled)
+        self._names = compiled.positiontup
+        self._constant = {name: value for name, value in compiled.params.items() if value is not None}
+        self._process = {
+            name: process
+            for name, bind in compiled.binds.items()
+            if (process := bind.type.dialect_impl(dialect).bind_processor(dialect)) is not None
+        }
+
+    def rows(
+        self, connection: Connection, given: Mapping[str, Any], raw: Mapping[str, Any], *, aside: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """``given``: values by the names of parameters, some of which it may not have; ``raw``: those that a driver
+        gave. ``aside``: as for ``ask_aside``."""
+        values = {**self._constant, **{name: self._processed(name, value) for name, value in given.items()}, **raw}
+        parameters = values if self._names is None else tuple(values[name] for name in self._names)
+        if isinstance(connection, Single):
+            return connection.look_up_all(self._text, parameters, aside=aside)
+        return [tuple(row) for row in connection.exec_driver_sql(self._text, parameters)]
+
+    def _processed(self, name: str, value: Any) -> Any:
+        process = self._process.get(name)
+        return value if process is None else process(value)
+
+
 class Single(Connection):
     """A connection for one statement. Commits by itself, as all connections of engine.py do."""
 
@@ -59,18 +89,24 @@ class Single(Connection):
 
     def look_up(self, text: str, given: Given) -> tuple[Any, ...] | None:
         """Raises Refused."""
-        self._begin()
+        found = self.look_up_all(text, given)
+        return found[0] if found else None
+
+    def look_up_all(self, text: str, given: Given, *, aside: bool = False) -> list[tuple[Any, ...]]:
+        """Raises Refused. ``aside``: as of ``ask_aside``."""
+        if not aside:
+            self._begin()
         try:
             cursor = self.connection.cursor()
             try:
                 cursor.execute(text, given)
-                found = cursor.fetchone()
+                found = cursor.fetchall()
             finally:
                 cursor.close()
         except self.dialect.loaded_dbapi.Error as error:
             self.invalidate(error)
             raise Refused from error
-        return found
+        return list(found)
 
     def _begin(self) -> None:
         if self._asked:
