@@ -38,6 +38,7 @@ class FakeServer:
     weight: int
     maintenance: bool
     up: bool = True
+    reason: str | None = None
     checking: bool = False
     busy: bool = False
     passing: bool = True
@@ -265,7 +266,7 @@ def _row(proxy: str, server: str, status: str, statistics: Statistics | None = N
 
 def _server_row(proxy: str, name: str, server: FakeServer) -> ProxyStatistics:
     passing = server.passing if server.checking and not server.maintenance else None
-    return replace(_row(proxy, name, _status(server)), passing=passing, vetoed=server.vetoed)
+    return replace(_row(proxy, name, _status(server)), passing=passing, vetoed=server.vetoed, reason=server.reason)
 
 
 def _key(place: str) -> Key:

@@ -4,6 +4,7 @@ Passes the store's contract suite. A transaction works on a copy of the mappings
 and an exception leaves nothing behind; the values themselves are immutable.
 """
 
+import itertools
 import threading
 import uuid
 from collections import Counter
@@ -22,6 +23,7 @@ from evenload.model.balancer import AnyRecord, Listener, MonitorTemplate, Pool
 from evenload.model.catalogue import AnyEntry, Entry, Flavor
 from evenload.model.enums import Kind
 from evenload.model.errors import Conflict, Overtaken
+from evenload.model.event import Event, EventQuery, KeptEvent
 from evenload.model.held_port import HeldPort, PortState
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.placement import Placement, Placements
@@ -34,6 +36,7 @@ from evenload.model.tree import Tree, kind_of
 from evenload.service.views import relations_of
 from evenload.store.hints import Hint, hints_of
 
+_positions = itertools.count(1)
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -52,6 +55,7 @@ class _State:
     subnets: dict[str, Subnet] = field(default_factory=dict)
     ports: dict[str, Port] = field(default_factory=dict)
     held_ports: dict[str, HeldPort] = field(default_factory=dict)
+    events: dict[int, Event] = field(default_factory=dict)
     tombstones: dict[tuple[str, str], tuple[int, datetime]] = field(default_factory=dict)
 
     def copied(self) -> "_State":
@@ -412,6 +416,26 @@ class MemoryTransaction:
         for key in [key for key, (_, made_at) in rows.items() if made_at < moment]:
             del rows[key]
 
+    def insert_events(self, events: Sequence[Event]) -> None:
+        if events:
+            rows = self._writable().events
+            rows.update({next(_positions): event for event in events})
+
+    def events(self, query: EventQuery) -> list[KeptEvent]:
+        found = [KeptEvent(*each) for each in sorted(self._state.events.items()) if _is_wanted(query, *each)]
+        return found[: query.limit] if query.after is not None else found[-query.limit :]
+
+    def remove_events(self, *, before: datetime, keep: int, most: int) -> int:
+        rows = self._writable().events
+        newest = max(rows, default=0)
+        gone = 0
+        for position in sorted(rows)[:most]:
+            if position > newest - keep and rows[position].at >= before:
+                break
+            del rows[position]
+            gone += 1
+        return gone
+
     def insert_held_port(self, held: HeldPort) -> None:
         _put_new(self._writable().held_ports, held.id, held)
         self._require_unshared(held)
@@ -503,6 +527,17 @@ class MemoryStore:
     def _attempt(self, work: Callable[[Transaction], T]) -> tuple[T, MemoryTransaction]:
         transaction = MemoryTransaction(self._state.copied(), writing=True)
         return work(transaction), transaction
+
+
+def _is_wanted(query: EventQuery, position: int, event: Event) -> bool:
+    names = (event.load_balancer_id, event.load_balancer_name, event.object_id, event.object_name, event.agent)
+    return (
+        (query.after is None or position > query.after)
+        and (query.since is None or event.at >= query.since)
+        and (not query.kinds or event.kind in query.kinds)
+        and query.load_balancer_id in (None, event.load_balancer_id)
+        and (query.named is None or query.named in names)
+    )
 
 
 def _described_id(held: HeldPort) -> str | None:

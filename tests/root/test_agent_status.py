@@ -49,7 +49,8 @@ def test_a_member_that_fails_its_http_checks(stage: Stage) -> None:
     verdicts = verdicts_of_checks(wanted, stage.host.read_servers(stage.id))
     failed, passed = (verdicts[wanted.monitors[0].id, member] for member in (FIRST, SECOND))
     assert (failed.up, passed.up) == (False, True)
-    assert "wrong status" in (failed.reason or "")
+    assert "wrong HTTP status" in (failed.reason or "")
+    assert "(L7STS/" in (failed.reason or "")
     assert failed.latency is not None
     assert failed.when is not None
     stage.backends[0].status = 200

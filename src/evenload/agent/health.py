@@ -6,13 +6,14 @@ alone and is the server's to tell.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from evenload.agent.verdicts import verdicts_of_checks
 from evenload.model.balancer import Listener, Member, Pool
 from evenload.model.desired import Desired, ProxyStatistics
 from evenload.model.enums import OperatingStatus
 from evenload.model.reach import ways_from
-from evenload.model.verdict import Verdicts, agreement
+from evenload.model.verdict import Verdict, Verdicts, agreement
 from evenload.render.haproxy_groups import choose_groups, pool_of
 from evenload.render.haproxy_monitors import Monitors, choose_monitors, serves
 
@@ -24,17 +25,35 @@ _WORST_FIRST = (
     OperatingStatus.OFFLINE,
     OperatingStatus.NO_MONITOR,
 )
+_NOT_WELL = (OperatingStatus.ERROR, OperatingStatus.DEGRADED)
+_OF_LISTENERS = {
+    OperatingStatus.ERROR: "nobody listens at its port at present",
+    OperatingStatus.DEGRADED: "it has as many connections as it may have",
+}
+NO_WAY = "no way leads to its address from the subnets of the VIP"
 _REACHED = (OperatingStatus.ONLINE, OperatingStatus.NO_MONITOR, OperatingStatus.DRAINING)
 """Of a member to which nothing leads from the VIP's subnets none may be said: without a monitor nobody would notice."""
 Statuses = dict[str, OperatingStatus]
+Reasons = dict[str, str]
 ServerKey = tuple[str, str]
 """Pool, or listener, and server."""
 
 
-def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], probed: Verdicts) -> Statuses:
-    """By object id: the load balancer, its listeners, pools and members.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """By object id. ``reasons``: of those that are not well, in words for their owner."""
 
-    ``rows``: of the worker that accepts connections, none where it is dead. ``probed``: verdicts of the agent's own
+    statuses: Statuses
+    reasons: Reasons
+
+
+def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], probed: Verdicts) -> Statuses:
+    """Of the load balancer, its listeners, pools and members."""
+    return judge(desired, rows, probed).statuses
+
+
+def judge(desired: Desired, rows: Sequence[ProxyStatistics], probed: Verdicts) -> Judged:
+    """``rows``: of the worker that accepts connections, none where it is dead. ``probed``: verdicts of the agent's own
     probes. Missing in the answer: members that nobody has judged yet.
     """
     servers: dict[ServerKey, list[ProxyStatistics]] = {}
@@ -42,8 +61,11 @@ def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], probed: Verdi
         if serves(row.proxy):
             servers.setdefault((pool_of(row.proxy), row.server), []).append(row)
     found: Statuses = {}
+    reasons: Reasons = {}
     for listener in desired.listeners:
-        found[listener.id] = _listener(desired, listener, servers.get((listener.id, _FRONTEND), ()))
+        found[listener.id] = status = _listener(desired, listener, servers.get((listener.id, _FRONTEND), ()))
+        if status in _OF_LISTENERS:
+            reasons[listener.id] = _OF_LISTENERS[status]
     served = {group.pool.id for group in choose_groups(desired)}
     verdicts = {**verdicts_of_checks(desired, rows), **probed}
     leads = ways_from(desired.port)
@@ -52,15 +74,46 @@ def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], probed: Verdi
         for member in desired.members_of(pool.id):
             up = agreement(verdicts.get((monitor.id, member.id)) for monitor in monitors.enabled)
             own = servers.get((pool.id, member.id), ())
-            status = _member(desired, member, pool.id in served, own, monitors, up)
-            if status in _REACHED and not leads(member.address):
-                status = OperatingStatus.ERROR
-            if status is not None:
-                found[member.id] = status
+            seen = _member(desired, member, pool.id in served, own, monitors, up)
+            lost = seen in _REACHED and not leads(member.address)
+            if lost:
+                found[member.id], reasons[member.id] = OperatingStatus.ERROR, NO_WAY
+            elif seen is not None:
+                found[member.id] = seen
+            if seen is OperatingStatus.ERROR:
+                failed = (verdicts.get((monitor.id, member.id)) for monitor in monitors.enabled)
+                reasons[member.id] = _why_down(failed)
         backends = servers.get((pool.id, _BACKEND), ())
         found[pool.id] = _pool(desired, pool, pool.id in served, backends, found)
+        if found[pool.id] in _NOT_WELL:
+            down = sum(found.get(member.id) is OperatingStatus.ERROR for member in desired.members_of(pool.id))
+            reasons[pool.id] = _why_pool(desired, pool, down)
     found[desired.id] = _load_balancer(desired, found)
-    return found
+    if found[desired.id] in _NOT_WELL:
+        reasons[desired.id] = _why_balancer(desired, found)
+    return Judged(found, reasons)
+
+
+def _why_down(verdicts: Iterable[Verdict | None]) -> str:
+    """What the checks say that find it down."""
+    said = (each.reason or "a check failed" for each in verdicts if each is not None and not each.up)
+    return "; ".join(dict.fromkeys(said)) or "a check failed"
+
+
+def _why_pool(desired: Desired, pool: Pool, down: int) -> str:
+    members = len(desired.members_of(pool.id))
+    if not down:
+        return "it is not served" if members else "it has no members"
+    return f"{down} of {members} members {'is' if down == 1 else 'are'} down"
+
+
+def _why_balancer(desired: Desired, found: Statuses) -> str:
+    parts = []
+    for word, children in (("listeners", desired.listeners), ("pools", desired.pools)):
+        ill = sum(found.get(child.id) in _NOT_WELL for child in children)
+        if ill:
+            parts.append(f"{ill} of {len(children)} {word} {'is' if ill == 1 else 'are'} not well")
+    return ", ".join(parts)
 
 
 def _listener(desired: Desired, listener: Listener, rows: Iterable[ProxyStatistics]) -> OperatingStatus:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from evenload.agent.counters import Counters, count, dump_counters, load_counters, resume
-from evenload.agent.health import statuses_of
+from evenload.agent.health import Judged, judge
 from evenload.agent.memory import Acknowledged, Memories, Memory, Serving
 from evenload.agent.pace import EARLY, choose_pause, phase_of
 from evenload.agent.settings import AgentSettings
@@ -66,7 +66,7 @@ class _Look:
 
 @dataclass(slots=True)
 class _Account:
-    """``statuses`` and ``statistics``: what the server has acknowledged of the generation ``reported``,
+    """``statuses``, ``reasons`` and ``statistics``: what the server has acknowledged of the generation ``reported``,
     since the report ``after``.
 
     ``saved``: the counters on disk, with the workers in ``noted`` among them as alive; None where there are none.
@@ -91,6 +91,7 @@ class _Account:
     after: Acknowledged | None = None
     refreshed_at: float = 0.0
     statuses: dict[str, OperatingStatus] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
     statistics: dict[str, Statistics] = field(default_factory=dict)
 
 
@@ -230,14 +231,21 @@ class Monitoring:
         if not memory.process.crowded and is_crowded(_connections(serving, rows), serving.room):
             memory.process.crowded = True  # until a round has made room
             self._on_veto(serving.desired.id)
-        statuses = self._statuses(serving, account, rows, look.verdicts)
+        judged = self._judge(serving, account, rows, look.verdicts)
         mine = _rows_of_serving(serving, rows)
-        answered, workers = not account.unanswered, len(rows)
-        account.trail.note(now, account.counters, mine, statuses, look.verdicts, answered=answered, workers=workers)
+        account.trail.note(
+            now,
+            account.counters,
+            mine,
+            judged.statuses,
+            look.verdicts,
+            answered=not account.unanswered,
+            workers=len(rows),
+        )
         memory.process.silent = account.unanswered
         if 0 < account.unanswered <= _PATIENCE:
             self._on_silence(serving.desired.id)
-        health = self._news(memory, serving, account, statuses, account.counters.totals(listeners), now)
+        health = self._news(memory, serving, account, judged, account.counters.totals(listeners), now)
         return health, health is None and not vetoes and _is_at_rest(serving, rows, account)
 
     def _save_in_time(self, memory: Memory, account: _Account, now: float) -> None:
@@ -269,19 +277,19 @@ class Monitoring:
         account = self._accounts[serving.desired.id] = _Account(counters, content, noted, now)
         return account
 
-    def _statuses(
+    def _judge(
         self,
         serving: Serving,
         account: _Account,
         rows: Rows,
         verdicts: Verdicts,
-    ) -> dict[str, OperatingStatus]:
+    ) -> Judged:
         if serving.worker is None or serving.worker in rows:
             account.unanswered = 0
             current = rows[serving.worker] if serving.worker is not None else ()
-            return statuses_of(serving.desired, current, verdicts)
+            return judge(serving.desired, current, verdicts)
         account.unanswered += 1
-        return statuses_of(serving.desired, (), verdicts) if account.unanswered >= _PATIENCE else {}
+        return judge(serving.desired, (), verdicts) if account.unanswered >= _PATIENCE else Judged({}, {})
 
     def _has_to_say_all(self, memory: Memory, account: _Account, serving: Serving, now: float) -> bool:
         """What the server was told of an earlier document, or before a report moved its statuses, is void. Without that
@@ -297,22 +305,30 @@ class Monitoring:
         memory: Memory,
         serving: Serving,
         account: _Account,
-        statuses: dict[str, OperatingStatus],
+        judged: Judged,
         statistics: dict[str, Statistics],
         now: float,
     ) -> Health | None:
         if self._has_to_say_all(memory, account, serving, now):
-            account.statuses, account.statistics = {}, {}
+            account.statuses, account.reasons, account.statistics = {}, {}, {}
             # Those of an agent that has just begun shall not all come at once ever after.
             early = 0.0 if account.reported else phase_of(serving.desired.id) * self._settings.refresh_interval
             account.reported, account.refreshed_at = serving.desired.generation, now - early
             account.after = memory.reports.acknowledged
-        changed = {key: value for key, value in statuses.items() if account.statuses.get(key) is not value}
+        changed = {
+            key: value
+            for key, value in judged.statuses.items()
+            if account.statuses.get(key) is not value or account.reasons.get(key) != judged.reasons.get(key)
+        }
         counted = {key: value for key, value in statistics.items() if account.statistics.get(key) != value}
         if not changed and not counted:
             return None
         return Health(
-            load_balancer_id=serving.desired.id, statuses=changed, statistics=counted, epoch=account.counters.epoch
+            load_balancer_id=serving.desired.id,
+            statuses=changed,
+            statistics=counted,
+            epoch=account.counters.epoch,
+            reasons={key: judged.reasons[key] for key in changed if key in judged.reasons},
         )
 
     def _report(self, news: list[Health]) -> None:
@@ -327,6 +343,8 @@ class Monitoring:
         for health in news:
             account = self._accounts[health.load_balancer_id]
             account.statuses |= health.statuses
+            account.reasons = {key: each for key, each in account.reasons.items() if key not in health.statuses}
+            account.reasons |= health.reasons
             account.statistics |= health.statistics
 
     def _save(self, memory: Memory, account: _Account, now: float) -> None:

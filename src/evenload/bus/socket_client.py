@@ -100,10 +100,12 @@ class SocketServer:
 
     def health(self, healths: Sequence[Health]) -> None:
         with _translated("report health"):
-            self._call("health", list(healths))
+            self._send(messages.pack_healths(healths))
 
     def _call(self, call: str, body: object) -> Any:
-        payload = messages.pack_call(call, body)
+        return self._send(messages.pack_call(call, body))
+
+    def _send(self, payload: bytes) -> Any:
         with self._lock:
             registration = self._registration
             connection = self._idle.pop() if self._idle else None

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from operator import itemgetter
 
+from evenload.host.haproxy_reasons import describe_check
 from evenload.model.desired import ProxyStatistics, Statistics
 
 Cells = tuple[str, ...]
@@ -19,11 +20,10 @@ _Picker = Callable[[Sequence[str]], Cells]
 _TRAFFIC = ("bin", "bout", "scur", "stot", "ereq", "slim")
 _CHECKS = ("check_health", "check_rise", "agent_health", "agent_rise", "check_desc", "last_chk")
 _NEWS = ("pxname", "svname", "status", *_TRAFFIC, *_CHECKS)
-_BESIDES = ("check_duration", "lastchg")
+_BESIDES = ("check_status", "check_code", "check_duration", "lastchg")
 """Of the last check, and of the moment: not news by themselves."""
 _MOVING = ("lastchg", "check_duration", "lastsess")
 """What differs from look to look where nothing happens: none of it is news."""
-_LATE = ("log-format string evaluated to an empty string", "tcp-check send : failed to build log-format string")
 _EFFECTS = ("pxname", "svname", "status", "weight", "act", "bck")
 
 
@@ -128,7 +128,7 @@ def _statistics(news: Cells, besides: Cells, now: datetime) -> ProxyStatistics:
     """From the cells named by ``_NEWS`` and ``_BESIDES``."""
     proxy, server, status, bytes_in, bytes_out, active, total, errors, limit, *checks = news
     health, rise, agent_health, agent_rise, description, answer = checks
-    duration, changed = besides
+    code, number, duration, changed = besides
     vetoes = _good(agent_health, agent_rise)
     return ProxyStatistics(
         proxy=proxy,
@@ -144,18 +144,10 @@ def _statistics(news: Cells, besides: Cells, now: datetime) -> ProxyStatistics:
         limit=int(limit) if limit else None,
         passing=_good(health, rise),
         vetoed=None if vetoes is None else not vetoes,
-        reason=_reason(description, answer),
+        reason=describe_check(code, number, description, answer),
         latency=int(duration) / 1000 if duration else None,
         when=now - timedelta(seconds=int(changed)) if changed else None,
     )
-
-
-def _reason(description: str, detail: str) -> str | None:
-    """Checks look at the clock by a text that is no pattern, or nothing to send, when it is too late
-    (render/haproxy_checks)."""
-    if detail.startswith(_LATE):
-        return "the answer came after the monitor's timeout"
-    return ": ".join(word for word in (description, detail) if word) or None
 
 
 def _good(health: str, rise: str) -> bool | None:

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from evenload.model.balancer import AnyRecord, MonitorTemplate
 from evenload.model.catalogue import AnyEntry, Entry
 from evenload.model.enums import Kind
+from evenload.model.event import Event, EventQuery, KeptEvent
 from evenload.model.held_port import HeldPort
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.placement import Placement, Placements
@@ -143,6 +144,18 @@ class TombstonePart(Protocol):
     def rename_tombstones(self, former: str, name: str) -> None: ...
     def has_tombstones_before(self, moment: datetime) -> bool: ...
     def remove_tombstones_before(self, moment: datetime) -> None: ...
+
+
+class EventPart(Protocol):
+    """What happened. Events outlive what they tell of."""
+
+    def insert_events(self, events: Sequence[Event]) -> None: ...
+    def events(self, query: EventQuery) -> list[KeptEvent]:
+        """In the order in which they were written."""
+
+    def remove_events(self, *, before: datetime, keep: int, most: int) -> int:
+        """How many of the oldest are gone now, ``most`` at once: those before that moment, and those beyond the newest
+        ``keep``."""
 
 
 class TemplatePart(Protocol):
@@ -301,6 +314,7 @@ class Transaction(
     NetworkPart,
     HeldPortPart,
     TombstonePart,
+    EventPart,
     Protocol,
 ):
     """One transaction: all of it or nothing. Methods raise nothing of the database's own words.

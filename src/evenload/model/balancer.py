@@ -236,8 +236,10 @@ class Record(Generic[U]):
     """An object and the record kept of it.
 
     ``generation`` is the load balancer's generation that last changed this object; ``fault`` is the reason of an
-    ERROR, for people. ``deleting``: its deletion was asked for, which is final even where the status is ERROR because
-    the host has not managed it yet. ``created_at`` and ``updated_at`` are in UTC, never naive. Members and monitors
+    ERROR, for people. ``operating_reason``: why the operating status is what it is, for its owner, None where that
+    needs no word; ``operating_since``: since when it is, None: since the object was made. ``deleting``: its deletion
+    was asked for, which is final even where the status is ERROR because the host has not managed it yet.
+    ``created_at`` and ``updated_at`` are in UTC, never naive. Members and monitors
     have no description on the wire; theirs stays empty. ``v1`` is what LBaaS v1 alone knows of it, None for what
     was not made by it: a ``V1Vip`` for a listener, a ``V1Pool`` for a pool, a ``V1Monitor`` for a health monitor.
     ``as_sent``: the spelling of values that were sent in another one than the canonical.
@@ -253,6 +255,8 @@ class Record(Generic[U]):
     generation: int
     deleting: bool = False
     fault: str | None = None
+    operating_reason: str | None = None
+    operating_since: datetime | None = None
     created_at: datetime
     updated_at: datetime | None = None
     v1: V1Part | None = None

@@ -188,12 +188,14 @@ class Health:
 
     ``epoch`` names the count that the totals belong to: within one they never fall; where an agent cannot be sure of
     its counters it begins another, from zero. "" is the one epoch of an agent that knows of none.
+    ``reasons``: of statuses that are told, why they are so, by object id; those that need no word are missing.
     """
 
     load_balancer_id: str
     statuses: dict[str, OperatingStatus]
     statistics: dict[str, Statistics]
     epoch: str = ""
+    reasons: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

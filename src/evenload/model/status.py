@@ -18,7 +18,7 @@ from evenload.model.desired import Health
 from evenload.model.enums import OperatingStatus, ProvisioningStatus
 from evenload.model.l7 import L7Policy, L7Rule
 from evenload.model.placement import applied_by_all, with_applied
-from evenload.model.tree import Tree, parents_of
+from evenload.model.tree import Tree, differing, parents_of
 
 R = TypeVar("R", bound=Item)
 
@@ -266,16 +266,33 @@ def with_verdicts(tree: Tree, health: Health) -> Tree:
         if status is None or isinstance(record.item, _UNSEEN):
             return record
         if not record.item.admin_state_up and not is_pending(record):
-            status = OperatingStatus.OFFLINE
-        return with_operating_status(record, status)
+            return with_operating_status(record, OperatingStatus.OFFLINE)
+        reason = reasons.get(record.id)
+        return with_operating_status(record, status, None if reason is None else capped(reason))
 
-    statuses = health.statuses
+    statuses, reasons = health.statuses, health.reasons
     news = (
         record
         for record in tree.records()
-        if statuses.get(record.id) is not record.operating_status or not record.item.admin_state_up
+        if statuses.get(record.id) is not record.operating_status
+        or reasons.get(record.id) != record.operating_reason
+        or not record.item.admin_state_up
     )
     return tree.stepped(step, news)
+
+
+def stamped(before: Tree, after: Tree, now: datetime) -> Tree:
+    """``after``, with the moment noted at what has another operating status than in ``before``."""
+
+    def step(record: Record[R]) -> Record[R]:
+        return replace(record, operating_since=now)
+
+    changed = (
+        record
+        for former, record in differing(before, after)
+        if former is not None and record is not None and former.operating_status is not record.operating_status
+    )
+    return after.stepped(step, changed)
 
 
 def initial_operating_status(item: Item, *, monitored: bool = False) -> OperatingStatus:
@@ -285,10 +302,10 @@ def initial_operating_status(item: Item, *, monitored: bool = False) -> Operatin
     return OperatingStatus.OFFLINE
 
 
-def with_operating_status(record: Record[R], status: OperatingStatus | None) -> Record[R]:
-    if status is None or record.operating_status is status:
+def with_operating_status(record: Record[R], status: OperatingStatus | None, reason: str | None = None) -> Record[R]:
+    if status is None or (record.operating_status is status and reason == record.operating_reason):
         return record
-    return replace(record, operating_status=status)
+    return replace(record, operating_status=status, operating_reason=reason)
 
 
 def _operating_when_applied(record: Record[Item]) -> OperatingStatus | None:

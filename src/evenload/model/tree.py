@@ -4,7 +4,7 @@ Whatever is done to objects of every kind (reading, writing, deletion with all t
 document for the agents) goes by ``KINDS``: a new kind of object has its line there.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -69,6 +69,21 @@ _BY_CLASS: Mapping[type[Any], Kind] = {line.item: kind for kind, line in KINDS.i
 def parents_of(item: Item, kind: Kind | None = None) -> tuple[str, ...]:
     """The ids of the objects without which this one cannot be; with ``kind`` just those of that kind."""
     return tuple(getattr(item, name) for parent, name in KINDS[kind_of(item)].parents if kind in (None, parent))
+
+
+def differing(before: "Tree", after: "Tree") -> Iterator[tuple[AnyRecord | None, AnyRecord | None]]:
+    """Each record that is another object in the one than in the other, as it was and as it is; None: not there."""
+    for kind in KINDS:
+        formers, records = before.of_kind(kind), after.of_kind(kind)
+        if formers is records:
+            continue
+        for identifier, record in records.items():
+            former = formers.get(identifier)
+            if former is not record:
+                yield former, record
+        for identifier, former in formers.items():
+            if identifier not in records:
+                yield former, None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

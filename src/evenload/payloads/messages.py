@@ -36,13 +36,14 @@ _CODES: list[tuple[str, type[Exception], type[EvenloadError]]] = [
 """What was raised in the server, and what the agent raises for it; the first that fits."""
 
 _STRICT = ConfigDict(extra="forbid")
+_HEALTHS: TypeAdapter[list[Health]] = TypeAdapter(list[Health], config=_STRICT)
 _BODIES: dict[str, TypeAdapter[Any]] = {
     "register": TypeAdapter(tuple[str, Registration], config=_STRICT),
     "fetch": TypeAdapter(list[str]),
     "assignments": TypeAdapter(None),
     "secrets": TypeAdapter(tuple[str, list[SecretReference]], config=_STRICT),
     "report": TypeAdapter(tuple[Report], config=_STRICT),
-    "health": TypeAdapter(list[Health], config=_STRICT),
+    "health": _HEALTHS,
 }
 _REGISTRATION = TypeAdapter(Registration)
 _WELCOME: TypeAdapter[tuple[Welcome]] = TypeAdapter(tuple[Welcome], config=_STRICT)
@@ -52,6 +53,11 @@ _HINT = TypeAdapter(tuple[str, int, tuple[float, str, Any] | None])
 
 def pack_call(call: str, body: object) -> bytes:
     return to_json({"call": call, "body": body})
+
+
+def pack_healths(healths: Sequence[Health]) -> bytes:
+    """What has no reasons names none: a server of an earlier version knows of none."""
+    return b'{"call":"health","body":%b}' % _HEALTHS.dump_json(list(healths), exclude_defaults=True)
 
 
 def pack_registration(agent: str, registration: Registration) -> bytes:

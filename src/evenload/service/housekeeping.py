@@ -67,7 +67,7 @@ class Housekeeping:
                 self._remove(transaction, before)
                 return None
             if settled != before:  # those that are alive have applied it
-                transaction.update_tree(before, totals.kept(transaction, before, settled))
+                transaction.update_tree(before, status.stamped(before, totals.kept(transaction, before, settled), now))
                 return None
             reason = choose_failure(before, agents, now=now, alive_for=self._context.agent_down_time)
             if reason is None:
@@ -76,7 +76,8 @@ class Housekeeping:
                 # Nobody is there to remove it; an agent that comes back with it is told that it is gone.
                 self._remove(transaction, before)
                 return before, f"{reason} It is gone without it."
-            transaction.update_tree(before, status.given_up(before, before.generation, reason))
+            after = status.given_up(before, before.generation, reason)
+            transaction.update_tree(before, status.stamped(before, after, now))
             return before, reason
 
         failed = self._context.uow.write(work)

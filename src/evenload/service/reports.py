@@ -85,7 +85,7 @@ def apply_report(context: Context, transaction: Transaction, agent: str, report:
         bury(context, transaction, before, present=agent)
         return Reception.GONE if context.ports.remove(transaction, before) else Reception.NOTED
     if after != before:
-        after = totals.kept(transaction, before, after)
+        after = status.stamped(before, totals.kept(transaction, before, after), context.now())
         transaction.update_tree(before, after)
         if has_port(after.placement_of(agent)) and not has_port(before.placement_of(agent)):
             context.ports.bind(transaction, after, agent)
@@ -145,6 +145,6 @@ def apply_health(context: Context, transaction: Transaction, agent: str, health:
         before, transaction.counts(before.id), agent, health, read_away(context, transaction, before, agent)
     )
     if findings.tree != before:
-        transaction.update_tree(before, findings.tree)
+        transaction.update_tree(before, status.stamped(before, findings.tree, context.now()))
     if findings.counts:
         transaction.save_counts(before.id, findings.counts)

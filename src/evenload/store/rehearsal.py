@@ -102,6 +102,7 @@ _DEFERRED = frozenset(
         "save_tombstone",
         "remove_tombstone",
         "rename_tombstones",
+        "insert_events",
     )
 )
 """Writes that return nothing."""

@@ -90,6 +90,8 @@ def _record() -> list["Column[object]"]:
         Column("generation", BigInteger, nullable=False),
         Column("deleting", Boolean, nullable=False),
         Column("fault", _Text),
+        Column("operating_reason", _Text),
+        Column("operating_since", _Moment),
         Column("as_sent", _Text, nullable=False, server_default="[]"),
         Column("created_at", _Moment, nullable=False),
         Column("updated_at", _Moment),
@@ -474,6 +476,29 @@ TOMBSTONES = Table(
     Column("agent", String(255), primary_key=True),
     Column("generation", BigInteger, nullable=False),
     Column("made_at", _Moment, nullable=False),
+)
+
+# What happened (model/event.py). Names and ids stay when what they name is gone. Positions are never given twice:
+# whoever follows goes by them.
+EVENTS = Table(
+    "events",
+    METADATA,
+    _position(),
+    Column("kind", _Word, nullable=False),
+    Column("at", _Moment, nullable=False),
+    Column("state", _Word, nullable=False),
+    Column("former", _Word),
+    Column("project_id", String(255)),
+    Column("load_balancer_id", _Id),
+    Column("load_balancer_name", String(255), nullable=False),
+    Column("object_kind", _Word),
+    Column("object_id", _Id),
+    Column("object_name", String(255), nullable=False),
+    Column("reason", _Text),
+    Column("agent", String(255)),
+    Column("times", Integer, nullable=False),
+    Index("ix_events_load_balancer_id", "load_balancer_id", "position"),
+    sqlite_autoincrement=True,
 )
 
 # Nothing but a row to lock while a project's objects are counted.

@@ -13,6 +13,7 @@ from evenload.interfaces.store import AgentRecord
 from evenload.model.balancer import AnyRecord, MonitorTemplate
 from evenload.model.catalogue import AnyEntry, Entry
 from evenload.model.enums import Kind
+from evenload.model.event import Event, EventQuery, KeptEvent
 from evenload.model.held_port import HeldPort
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.placement import Placement, Placements
@@ -36,6 +37,7 @@ from evenload.store import (
     tree_writing,
     trees,
 )
+from evenload.store import events as event_rows
 from evenload.store.hints import Hint, hints_of
 from evenload.store.identity import ensure_identity, read_identity
 from evenload.store.tree_cache import TreeCache, count_children, new_edition
@@ -332,6 +334,15 @@ class SqlTransaction:
 
     def remove_tombstones_before(self, moment: datetime) -> None:
         tombstones.remove_tombstones_before(self._writable(), moment)
+
+    def insert_events(self, events: Sequence[Event]) -> None:
+        event_rows.insert_events(self._writable(), events)
+
+    def events(self, query: EventQuery) -> list[KeptEvent]:
+        return event_rows.read_events(self._connection, query)
+
+    def remove_events(self, *, before: datetime, keep: int, most: int) -> int:
+        return event_rows.remove_events(self._writable(), before=before, keep=keep, most=most)
 
     def insert_held_port(self, held: HeldPort) -> None:
         held_ports.insert_held_port(self._writable(), held)

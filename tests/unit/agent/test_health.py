@@ -18,9 +18,10 @@ from tests.fakes.desired import (
     verdicts,
 )
 
-from evenload.agent.health import statuses_of
+from evenload.agent.health import judge, statuses_of
 from evenload.model.desired import Desired, ProxyStatistics, Statistics
 from evenload.model.enums import MonitorType, OperatingStatus
+from evenload.model.verdict import Verdict
 
 ONLINE, OFFLINE = OperatingStatus.ONLINE, OperatingStatus.OFFLINE
 DEGRADED, ERROR = OperatingStatus.DEGRADED, OperatingStatus.ERROR
@@ -69,6 +70,28 @@ def test_a_members_word(word: str, status: OperatingStatus) -> None:
 def test_a_member_that_is_down_degrades_the_pool_and_the_load_balancer_not_the_listener() -> None:
     found = statuses_of(MONITORED, rows(first="DOWN"), {})
     assert (found[FIRST], found[POOL], found[BALANCER], found[LISTENER]) == (ERROR, DEGRADED, DEGRADED, ONLINE)
+
+
+def test_why_something_is_not_well() -> None:
+    failed = replace(rows("DOWN")[1], passing=False, reason="no answer in time (L7TOUT)")
+    seen = judge(MONITORED, [*rows("DOWN")[:1], failed, *rows("DOWN")[2:]], {})
+    assert seen.reasons == {
+        FIRST: "no answer in time (L7TOUT)",
+        POOL: "1 of 2 members is down",
+        BALANCER: "1 of 1 pools is not well",
+    }
+    second = monitor(kind=MonitorType.PING, number=1)
+    pinged = Verdict(monitor=second.id, member=FIRST, up=False, reason="10.0.0.1 does not answer")
+    both = make_desired(monitors=(monitor(), second))
+    seen = judge(both, [*rows("DOWN")[:1], failed, *rows("DOWN")[2:]], {pinged.key: pinged})
+    assert seen.reasons[FIRST] == "no answer in time (L7TOUT); 10.0.0.1 does not answer"
+    assert judge(MONITORED, rows("DOWN"), {}).reasons[FIRST] == "a check failed"
+    assert judge(MONITORED, rows(), {}).reasons == {}
+    full = [row(LISTENER, "FRONTEND", "OPEN", active=10, limit=10), *rows()[1:]]
+    assert judge(MONITORED, full, {}).reasons[LISTENER] == "it has as many connections as it may have"
+    dead = judge(MONITORED, [], {}).reasons
+    assert dead[LISTENER] == "nobody listens at its port at present"
+    assert dead[BALANCER] == "1 of 1 listeners is not well, 1 of 1 pools is not well"
 
 
 @pytest.mark.parametrize("word", ["UP", "no check", "DRAIN"])

@@ -72,6 +72,26 @@ def test_statuses_are_told_once(world: World) -> None:
     assert world.look() == 0
 
 
+def test_another_reason_is_told_though_the_status_is_the_same(world: World) -> None:
+    world.look()
+    process = world.host.places[BALANCER].process
+    assert process is not None
+    server = process.servers[POOL, FIRST]
+    server.up = server.passing = False
+    assert world.look() == 1
+    first = world.server.heard[-1]
+    assert first.reasons[FIRST] == "a check failed"
+    assert world.look() == 0
+    server.reason = "no answer in time (L7TOUT)"
+    assert world.look() == 1
+    told = world.server.heard[-1]
+    assert told.statuses == {FIRST: ERROR}
+    assert told.reasons == {FIRST: "no answer in time (L7TOUT)"}
+    server.up = server.passing = True
+    assert world.look() == 1
+    assert world.server.heard[-1].reasons == {}
+
+
 def test_only_what_changed_is_told(world: World) -> None:
     world.look()
     process = world.host.places[BALANCER].process

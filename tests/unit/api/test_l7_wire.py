@@ -55,6 +55,8 @@ def test_a_policy_and_a_rule_with_their_defaults(world: World, listener: Any) ->
         "provisioning_status": "PENDING_CREATE",
         "status_reason": None,
         "operating_status": "OFFLINE",
+        "operating_status_reason": None,
+        "operating_status_since": policy["created_at"],
         "updated_at": None,
     }
     assert policy == {

@@ -58,6 +58,8 @@ def test_a_listener_with_its_defaults(world: World) -> None:
         "provisioning_status": "PENDING_CREATE",
         "status_reason": None,
         "operating_status": "OFFLINE",
+        "operating_status_reason": None,
+        "operating_status_since": made["created_at"],
         "created_at": made["created_at"],
         "updated_at": None,
     }
@@ -140,6 +142,8 @@ def test_a_pool_with_its_defaults(world: World) -> None:
         "provisioning_status": "PENDING_CREATE",
         "status_reason": None,
         "operating_status": "OFFLINE",
+        "operating_status_reason": None,
+        "operating_status_since": made["created_at"],
         "created_at": made["created_at"],
         "updated_at": None,
     }
@@ -218,6 +222,8 @@ def test_a_member_with_its_defaults(world: World) -> None:
         "provisioning_status": "PENDING_CREATE",
         "status_reason": None,
         "operating_status": "NO_MONITOR",
+        "operating_status_reason": None,
+        "operating_status_since": made["created_at"],
         "created_at": made["created_at"],
         "updated_at": None,
     }
@@ -309,6 +315,8 @@ def test_an_http_monitor_with_its_defaults(world: World) -> None:
         "provisioning_status": "PENDING_CREATE",
         "status_reason": None,
         "operating_status": made["operating_status"],
+        "operating_status_reason": None,
+        "operating_status_since": made["created_at"],
         "created_at": made["created_at"],
         "updated_at": None,
     }

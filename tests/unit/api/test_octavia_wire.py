@@ -78,6 +78,8 @@ def test_a_load_balancer_as_it_is_created_shown_changed_and_deleted(world: World
         "provisioning_status": "PENDING_CREATE",
         "status_reason": None,
         "operating_status": "OFFLINE",
+        "operating_status_reason": None,
+        "operating_status_since": made["created_at"],
         "created_at": made["created_at"],
         "updated_at": None,
     }
@@ -179,7 +181,8 @@ def test_statistics_status_and_failover(world: World) -> None:
     assert tree == world.get(f"{path}/statuses")
 
     def brief(each: dict[str, Any], **more: Any) -> dict[str, Any]:
-        keys = ("id", "name", "operating_status", "provisioning_status", "status_reason")
+        keys = ["id", "name", "operating_status", "provisioning_status", "status_reason"]
+        keys += ["operating_status_reason", "operating_status_since"]
         present = world.get(more.pop("at"))
         return {**{key: next(iter(present.values()))[key] for key in keys}, **more}
 

@@ -21,7 +21,7 @@ from evenload.model.errors import HostError
 LB = "8a1c2a10-0000-4000-8000-000000000001"
 HEAD = (
     "# pxname,svname,scur,slim,stot,bin,bout,ereq,status,weight,act,bck,check_rise,check_health,agent_rise,"
-    "agent_health,lastchg,check_duration,check_desc,last_chk,\n"
+    "agent_health,lastchg,check_duration,check_desc,last_chk,check_status,check_code,\n"
 )
 
 
@@ -84,14 +84,16 @@ class Haproxy:
         proxies, servers = parts[command]
         text = HEAD
         if proxies:
-            text += f"web,FRONTEND,0,2000,0,{self.bytes},0,0,OPEN,,,,,,,,,,,,\n"
+            text += f"web,FRONTEND,0,2000,0,{self.bytes},0,0,OPEN,,,,,,,,,,,,,,\n"
         if servers:
             for number in range(self._members):
                 status, health = ("DOWN", 0) if number < self.down else ("UP", 3)
-                text += f"app,m{number},0,,0,0,0,0,{status},1,1,0,2,{health},,,{self.second},{self.second},,ok,\n"
+                text += (
+                    f"app,m{number},0,,0,0,0,0,{status},1,1,0,2,{health},,,{self.second},{self.second},,ok,L7OK,200,\n"
+                )
         if proxies:
             usable = self._members - self.down
-            text += f"app,BACKEND,0,200,0,0,0,0,UP,{usable},{usable},0,,,,,{self.second},,,,\n"
+            text += f"app,BACKEND,0,200,0,0,0,0,UP,{usable},{usable},0,,,,,{self.second},,,,,,\n"
         return text
 
 

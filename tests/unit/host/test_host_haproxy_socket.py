@@ -17,12 +17,12 @@ from evenload.model.observed import ServerState
 
 STATISTICS = (
     "# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,status,desc,"
-    "check_rise,check_health,agent_rise,agent_health,lastchg,check_duration,check_desc,last_chk,\n"
-    "web,FRONTEND,,,3,9,2000,17,100,200,0,0,4,OPEN,,,,,,,,,,\n"
-    'app,m1,0,0,1,2,,9,50,60,,0,,UP,"a, b",2,3,,,,,,,\n'
-    "app,m2,0,0,1,2,,9,50,60,,0,,DOWN (agent),,2,2,1,0,,,,,\n"
-    "app,m3,0,0,1,2,,9,50,60,,0,,DOWN 1/2,,2,1,1,1,5,2003,Layer4 connection problem,Connection refused,\n"
-    "app,BACKEND,0,0,0,0,200,0,0,0,0,0,,DOWN,,,,,,,,,,\n"
+    "check_rise,check_health,agent_rise,agent_health,lastchg,check_duration,check_desc,last_chk,check_status,check_code,\n"
+    "web,FRONTEND,,,3,9,2000,17,100,200,0,0,4,OPEN,,,,,,,,,,,,\n"
+    'app,m1,0,0,1,2,,9,50,60,,0,,UP,"a, b",2,3,,,,,,,,,\n'
+    "app,m2,0,0,1,2,,9,50,60,,0,,DOWN (agent),,2,2,1,0,,,,,,,\n"
+    "app,m3,0,0,1,2,,9,50,60,,0,,DOWN 1/2,,2,1,1,1,5,2003,Layer4 connection problem,Connection refused,* L4CON,,\n"
+    "app,BACKEND,0,0,0,0,200,0,0,0,0,0,,DOWN,,,,,,,,,,,,\n"
 )
 STATES = (
     "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_check_state srv_port"
@@ -54,7 +54,7 @@ def test_statistics() -> None:
     assert (server.passing, server.vetoed) == (True, None)
     assert (vetoed.passing, vetoed.vetoed) == (True, True)
     assert (failing.passing, failing.vetoed) == (False, False)
-    assert (failing.reason, failing.latency) == ("Layer4 connection problem: Connection refused", 2.003)
+    assert (failing.reason, failing.latency) == ("no connection: Connection refused (L4CON)", 2.003)
     assert failing.when is not None
     assert (datetime.now(UTC) - failing.when).total_seconds() >= 4
     assert (server.reason, server.latency, server.when) == (None, None, None)

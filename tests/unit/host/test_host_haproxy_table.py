@@ -7,15 +7,15 @@ from evenload.host.haproxy_table import Table
 
 HEAD = (
     "# pxname,svname,scur,slim,stot,bin,bout,ereq,status,weight,act,bck,lastchg,check_duration,lastsess,"
-    "last_chk,check_desc,check_rise,check_health,agent_rise,agent_health,"
+    "last_chk,check_desc,check_rise,check_health,agent_rise,agent_health,check_status,check_code,"
 )
 
 
 def table(
     *, status: str = "UP", changed: int = 7, duration: int = 0, session: int = 9, said: str = "", out: int = 0
 ) -> str:
-    row = f"b,s,0,,3,50,{out},0,{status},1,1,0,{changed},{duration},{session},{said},,2,3,,,"
-    return "\n".join([HEAD, f"f,FRONTEND,0,100,3,50,{out},0,OPEN,,,,,,,,,,,,,", row])
+    row = f"b,s,0,,3,50,{out},0,{status},1,1,0,{changed},{duration},{session},{said},,2,3,,,L4CON,,"
+    return "\n".join([HEAD, f"f,FRONTEND,0,100,3,50,{out},0,OPEN,,,,,,,,,,,,,,,", row])
 
 
 @pytest.fixture

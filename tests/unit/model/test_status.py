@@ -268,6 +268,30 @@ def test_with_verdicts() -> None:
     assert status.with_verdicts(tree, nothing) == tree
 
 
+def test_reasons_come_and_go_with_the_status() -> None:
+    def health(word: Op, **reasons: str) -> Health:
+        return Health(load_balancer_id="lb", statuses={"m1": word}, statistics={}, reasons=reasons)
+
+    tree = tree_at()
+    down = status.with_verdicts(tree, health(Op.ERROR, m1="no connection (L4CON)", m2="of one that is not told"))
+    assert (of(down, "m1").operating_reason, of(down, "m2").operating_reason) == ("no connection (L4CON)", None)
+    assert status.with_verdicts(down, health(Op.ERROR, m1="no connection (L4CON)")) == down
+    assert of(status.with_verdicts(down, health(Op.ERROR, m1="too late")), "m1").operating_reason == "too late"
+    assert of(status.with_verdicts(down, health(Op.ONLINE)), "m1").operating_reason is None
+    assert len(of(status.with_verdicts(down, health(Op.ERROR, m1="x" * 5000)), "m1").operating_reason or "") == 1000
+
+
+def test_the_moment_is_noted_of_what_has_another_status() -> None:
+    tree = tree_at()
+    down = status.with_verdicts(tree, Health(load_balancer_id="lb", statuses={"m1": Op.ERROR}, statistics={}))
+    stamped = status.stamped(tree, down, NOW)
+    assert {each.id: each.operating_since for each in stamped.records() if each.operating_since} == {"m1": NOW}
+    assert status.stamped(stamped, stamped, NOW) == stamped
+    told = Health(load_balancer_id="lb", statuses={"m1": Op.ERROR}, statistics={}, reasons={"m1": "why"})
+    again = status.with_verdicts(stamped, told)
+    assert of(status.stamped(stamped, again, NOW + timedelta(1)), "m1").operating_since == NOW
+
+
 def test_initial_operating_status() -> None:
     tree = tree_at()
     member = tree.members["m1"].item

@@ -423,11 +423,13 @@ def test_what_a_rehearsal_repeats_is_what_transactions_can_do() -> None:
     assert own <= methods
     assert methods - named - own == {
         "agent_seen",
+        "events",
         "insert_agent",
         "insert_network",
         "insert_subnet",
         "placements",
         "placements_of",
+        "remove_events",
         "remove_network",
         "remove_quotas",
         "remove_subnet",

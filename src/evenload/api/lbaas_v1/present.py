@@ -106,6 +106,7 @@ def present_member(record: Record[Member]) -> Json:
     down = record.operating_status is OperatingStatus.ERROR
     if down and record.provisioning_status is ProvisioningStatus.ACTIVE:
         shown["status"] = "INACTIVE"
+        shown["status_description"] = record.operating_reason
     return shown
 
 

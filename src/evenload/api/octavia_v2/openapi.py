@@ -40,6 +40,8 @@ _COMMON: Mapping[str, JsonSchema] = {
     "provisioning_status": _PROVISIONING,
     "status_reason": _OPTIONAL_TEXT,
     "operating_status": _OPERATING,
+    "operating_status_reason": _OPTIONAL_TEXT,
+    "operating_status_since": _TIME,
     "created_at": _TIME,
     "updated_at": nullable(_TIME),
 }
@@ -161,8 +163,8 @@ def _tree(made: Mapping[str, JsonSchema]) -> JsonSchema:
 
 def _status_tree() -> JsonSchema:
     def of(**more: JsonSchema) -> JsonSchema:
-        status = {"provisioning_status": _PROVISIONING, "operating_status": _OPERATING, "status_reason": _OPTIONAL_TEXT}
-        properties = {"id": IDENTIFIER, "name": TEXT, **status, **more}
+        names = [name for name in _COMMON if "status" in name]
+        properties = {"id": IDENTIFIER, "name": TEXT, **{name: _COMMON[name] for name in names}, **more}
         return closed(properties, list(properties))
 
     def several(item: JsonSchema) -> JsonSchema:

@@ -144,6 +144,8 @@ _COMMON: Mapping[str, _Reader] = {
     "provisioning_status": lambda view: view.record.provisioning_status.value,
     "status_reason": lambda view: reason_for_owner(view.record.fault),
     "operating_status": lambda view: view.record.operating_status.value,
+    "operating_status_reason": lambda view: view.record.operating_reason,
+    "operating_status_since": lambda view: _since(view.record),
     "created_at": lambda view: moment(view.record.created_at),
     "updated_at": lambda view: moment(view.record.updated_at),
 }
@@ -347,7 +349,13 @@ def _status(record: AnyRecord) -> Json:
         "provisioning_status": record.provisioning_status.value,
         "status_reason": reason_for_owner(record.fault),
         "operating_status": record.operating_status.value,
+        "operating_status_reason": record.operating_reason,
+        "operating_status_since": _since(record),
     }
+
+
+def _since(record: AnyRecord) -> str | None:
+    return moment(record.operating_since or record.created_at)
 
 
 def present_statistics(statistics: Statistics) -> Json:
