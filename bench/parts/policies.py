@@ -6,12 +6,14 @@ with 1,000 against one of our own listeners that has but one. Each request is fo
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from bench.bare import bare
 from bench.room import BACKEND_PORT, BACKENDS, Room
 from bench.rows import Goal, Row, ratios, row
 from bench.service import LBAAS, Service
+from bench.turns import in_turn
 from bench.wrk import CONNECTIONS, loading
 
 ROUNDS = 15
@@ -41,12 +43,7 @@ def measure(room: Room, service: Service) -> list[Row]:
 
 
 def _compare(room: Room, vip: str, count: int, port: int, bare_port: int) -> list[Row]:
-    ours, bare = [], []
-    for number in range(ROUNDS + 1):  # the first one warms up
-        rates = [_rate(room, vip, each, count, CONNECTIONS) for each in (bare_port, port)]
-        if number:
-            bare.append(rates[0])
-            ours.append(rates[1])
+    bare, ours = in_turn(ROUNDS, *(partial(_rate, room, vip, each, count, CONNECTIONS) for each in (bare_port, port)))
     return [
         row(f"policies-{count}", "times a HAProxy with them by hand", ratios(ours, bare), _RATE),
         row(f"policies-{count}-rate", "requests/s", ours, more_is_better=True),
@@ -55,10 +52,10 @@ def _compare(room: Room, vip: str, count: int, port: int, bare_port: int) -> lis
 
 def _compare_latency(room: Room, vip: str, ports: dict[int, int]) -> list[Row]:
     """One request after the other."""
-    one, many = [], []
-    for _ in range(ROUNDS):
-        one.append(1e6 / _rate(room, vip, ports[1], 1, 1))
-        many.append(1e6 / _rate(room, vip, ports[_MANY], _MANY, 1))
+    one, many = (
+        [1e6 / rate for rate in rates]
+        for rates in in_turn(ROUNDS, *(partial(_rate, room, vip, ports[each], each, 1) for each in (1, _MANY)))
+    )
     return [
         row(f"policies-{_MANY}-latency", "times that of one policy", ratios(many, one), _LATENCY),
         row(f"policies-{_MANY}-request", "us", many),

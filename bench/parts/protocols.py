@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from bench.bare import bare
 from bench.room import BACKEND_PORT, BACKENDS, Room
 from bench.rows import Goal, Row, ratios, row
 from bench.service import LBAAS, Service
+from bench.turns import in_turn
 from bench.wrk import loading
 
 ROUNDS = 9
@@ -72,12 +74,7 @@ def measure(room: Room, service: Service) -> list[Row]:
 
 
 def _compare(room: Room, name: str, unit: str, vip: str, port: int, rate: Rate) -> list[Row]:
-    ours, theirs = [], []
-    for number in range(ROUNDS + 1):  # the first one warms up
-        rates = [rate(room, vip, each) for each in (port + _BARE, port)]
-        if number:
-            theirs.append(rates[0])
-            ours.append(rates[1])
+    theirs, ours = in_turn(ROUNDS, *(partial(rate, room, vip, each) for each in (port + _BARE, port)))
     return [
         row(name, "times a HAProxy by hand", ratios(ours, theirs), _GOAL),
         row(f"{name}-rate", unit, ours, more_is_better=True),

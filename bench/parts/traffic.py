@@ -6,11 +6,13 @@ both.
 """
 
 import time
+from functools import partial
 
 from bench.bare import bare
 from bench.room import BACKEND_PORT, BACKENDS, Room
 from bench.rows import Goal, Row, ratios, row
 from bench.service import LBAAS, Service
+from bench.turns import in_turn
 from bench.wrk import loading
 
 ROUNDS = 15
@@ -33,22 +35,19 @@ def measure(room: Room, service: Service) -> list[Row]:
 
 
 def _compare(room: Room, name: str, vip: str) -> list[Row]:
-    _rate(room, f"http://{vip}/", 0.5)  # warms up
-    ours, bare = [], []
-    for _ in range(ROUNDS):
-        bare.append(_rate(room, f"http://{vip}:{_BARE_PORT}/", _SECONDS))
-        ours.append(_rate(room, f"http://{vip}/", _SECONDS))
+    urls = (f"http://{vip}:{_BARE_PORT}/", f"http://{vip}/")
+    bare, ours = in_turn(ROUNDS, *(partial(_rate, room, url) for url in urls))
     return [
         row(name, "times the bare HAProxy", ratios(ours, bare), _GOAL),
         row(f"{name}-rate", "requests/s", ours, more_is_better=True),
     ]
 
 
-def _rate(room: Room, url: str, seconds: float) -> float:
+def _rate(room: Room, url: str) -> float:
     """Requests per second over kept connections. Raises where one failed."""
     with loading(room, url, seconds=60, close=False) as run:
         begun = time.monotonic()
-        time.sleep(seconds)
+        time.sleep(_SECONDS)
         count = run.stop()
         if count.failed:
             raise RuntimeError(f"{count.failed} requests failed")
