@@ -172,7 +172,9 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
         guard = SocketGuard(path, ended.set, faults)
         stack.callback(guard.stop)
         guard.start()
-        registrar.working(control.ready)
+        if not control.supervised:
+            control.ready("at work by what is remembered; no server has answered yet")
+        registrar.working(partial(control.ready, "at work with the server"))
         control.serve_until(ended)
         guard.check()
         if registrar.refusal is not None:

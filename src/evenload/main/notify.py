@@ -1,6 +1,7 @@
 """What the service manager is told: that Evenload serves, ends, lives (sd_notify(3), systemd.service(5)).
 
-Light: the supervisor imports it. Quiet where no service manager asks for it.
+The supervisor speaks for both roles; a role without one speaks for itself (main/control.py). Light: the supervisor
+imports it. Quiet where no service manager asks for it.
 """
 
 import contextlib
@@ -37,8 +38,8 @@ class Notifier:
         watched = limit is not None and limit.isdigit() and meant in (None, str(os.getpid()))
         return cls(address or None, int(limit) / 1e6 / 2 if watched and limit is not None else None)
 
-    def ready(self) -> None:
-        self._send("READY=1\nSTATUS=server and agent are at work", patience=_PATIENCE)
+    def ready(self, status: str) -> None:
+        self._send(f"READY=1\nSTATUS={status}", patience=_PATIENCE)
 
     def alive(self) -> None:
         """May be called as often as one likes; says so when it is due. What the manager could not take is said again

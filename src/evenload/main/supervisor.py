@@ -206,7 +206,7 @@ class Supervisor:
         """To the service manager, once both have served."""
         if not self._announced and all(role.proven for role in self._roles.values()):
             self._announced = True
-            self._notifier.ready()
+            self._notifier.ready("server and agent are at work")
 
     def _reap(self, role: Role) -> int:
         if role.line is not None:

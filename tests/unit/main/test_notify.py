@@ -5,12 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.waiting import NET
 
+from evenload.main.control import Control, make_line
 from evenload.main.notify import Notifier
 
 # A role that serves. The server of the first start says no more than that, the others go on saying so.
@@ -46,7 +48,7 @@ def test_it_says_what_systemd_expects(manager: socket.socket) -> None:
     notifier, left = told({"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "30000000", "HOME": "/"})
     assert left == {"HOME": "/"}  # a role, or HAProxy, is not to speak for the supervisor
     assert notifier.interval == pytest.approx(15.0)
-    notifier.ready()
+    notifier.ready("server and agent are at work")
     notifier.alive()
     notifier.stopping()
     heard = [manager.recv(100) for _ in range(3)]
@@ -116,8 +118,35 @@ def test_an_abstract_address(tmp_path: Path) -> None:
 def test_nobody_is_told_how_often_where_nobody_asks(environment: dict[str, str]) -> None:
     notifier, _ = told(environment)
     assert notifier.interval is None
-    notifier.ready()
+    notifier.ready("nobody hears it")
     notifier.alive()
+
+
+def test_a_role_without_a_supervisor_speaks_for_itself(manager: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", manager.getsockname())
+    monkeypatch.setenv("WATCHDOG_USEC", "40000")
+    control, ended = Control.from_environment(), threading.Event()
+    assert "NOTIFY_SOCKET" not in os.environ  # what the role starts is not to speak for it
+    control.ready("at work")
+    serving = threading.Thread(target=control.serve_until, args=(ended,))
+    serving.start()
+    try:
+        heard = [manager.recv(100) for _ in range(4)]
+    finally:
+        ended.set()
+        serving.join()
+    assert heard == [b"READY=1\nSTATUS=at work", *[b"WATCHDOG=1"] * 3]
+    assert received(manager)[-1] == b"STOPPING=1"
+
+
+def test_a_supervised_role_says_nothing_to_the_manager(manager: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", manager.getsockname())
+    ours, theirs = make_line()
+    with ours:
+        monkeypatch.setenv("EVENLOAD_CONTROL", f"{theirs.detach()}:{os.getpid()}")
+        Control.from_environment().ready()
+        said = ours.recv(100)  # a packet
+    assert (said, received(manager)) == (b"ready", [])
 
 
 def test_a_stuck_role_is_replaced_and_the_manager_hears_from_the_supervisor(
