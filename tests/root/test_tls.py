@@ -184,6 +184,16 @@ def test_ciphers_of_all_versions_are_those_of_the_one_list(stage: Stage) -> None
         shake_hands(stage, refused)
 
 
+def test_ciphers_with_diffie_hellmans_own_exchange(stage: Stage) -> None:
+    content = make_bundle("www.example", rsa=True)
+    cipher = "DHE-RSA-AES128-GCM-SHA256"
+    serve(stage, documented(a_tls(certificate=a_certificate("www.example", content), ciphers=cipher)), content)
+    client = context(maximum_version=V.TLSv1_2)
+    client.set_ciphers(cipher)
+    with shake_hands(stage, client) as connection:
+        assert (connection.cipher() or ("",))[0] == cipher
+
+
 def test_requests_reach_the_member_and_answers_carry_hsts(stage: Stage) -> None:
     plain = a_tls(certificate=named("www.example"))
     strict = replace(plain, hsts_max_age=300, hsts_include_subdomains=True, hsts_preload=True)

@@ -27,6 +27,8 @@ _HEADER = 30_000
 _CIDRS_A_LINE = 16
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 """What no value has (RFC 9110, 5.5). Of CR and LF, with which HAProxy ends each here, it refuses others itself."""
+_DIFFIE_HELLMAN = ("    tune.ssl.default-dh-param 2048",)
+"""Without it ciphers that begin with DHE are never agreed on."""
 _QUIC = (
     # Over a TLS library without an interface for QUIC: Debian's OpenSSL. There is no resumption ahead of the handshake.
     "    limited-quic",
@@ -61,6 +63,7 @@ def render_global(
         # Without it HAProxy reads the system's CA certificates at each start, for an HTTP client that is never used.
         "    httpclient.ssl.verify none",
         f"    tune.ssl.cachesize {_SESSIONS if shares_sessions(listeners) else 0}",
+        *(_DIFFIE_HELLMAN if any(each.tls is not None for each in listeners) else ()),
         *(_QUIC if any(each.tls is not None and each.tls.speaks_quic for each in listeners) else ()),
         f"    server-state-file {directory}/servers.state",
         render_stats_socket(directory, worker),

@@ -166,7 +166,7 @@ class Renewals:
     def _judge_users(self, use: _Use, fresh: TlsSecret) -> Judgement | None:
         """Whether a listener would have a certificate for which it has no cipher."""
         listeners = (tls for tls in use.tls if isinstance(tls, ListenerTls))
-        if all(self._context.tls.fits(tls, fresh) for tls in listeners):
+        if all(self._context.tls.fault_of(tls, fresh) is None for tls in listeners):
             return None
         details = (("subject", fresh.subject or ""), ("key", fresh.key or ""))
         return Judgement("certificate has a key that no cipher of its listener is for", details)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evenload.model.ciphers import Cipher, Signer, is_for
+from evenload.model.ciphers import Cipher, Signer, is_for, level_of, reaches
 from evenload.model.errors import Invalid
 from evenload.model.tls import (
     SUITES_BY_DEFAULT,
@@ -104,21 +104,28 @@ class TlsPolicy:
             )
 
     def require_fitting(self, tls: ListenerTls) -> None:
-        """Raises Invalid where no client could agree on a cipher with one of the certificates."""
+        """Raises Invalid where no client could shake hands with one of the certificates."""
         for secret in tls.certificates:
-            if not self.fits(tls, secret):
-                raise Invalid(
-                    f"No cipher of the list is for a key such as that of {secret.subject or secret.reference} "
-                    f"({secret.key}) in these TLS versions: every handshake would fail.",
-                    field="ciphers",
-                )
+            fault = self.fault_of(tls, secret)
+            if fault is not None:
+                raise Invalid(f"{fault}: every handshake would fail.", field="ciphers")
 
-    def fits(self, tls: ListenerTls, certificate: TlsSecret) -> bool:
-        """Whether clients can agree on a cipher with that certificate. TLS 1.3 has its suites for every key."""
+    def fault_of(self, tls: ListenerTls, certificate: TlsSecret) -> str | None:
+        """Why no client could shake hands with that certificate, by its key; None where clients can. TLS 1.3 has its
+        suites for every key."""
         versions = choose_versions(tls)
-        if certificate.key is None or versions is None or versions.highest is TlsVersion.TLS_1_3:
-            return True
-        return is_for(certificate.key, self.expand(split_ciphers(tls.ciphers).others) or (), versions.highest)
+        if certificate.key is None or versions is None:
+            return None
+        owner = f"that of {certificate.subject or certificate.reference} ({certificate.key})"
+        level = level_of(tls.ciphers)
+        if level is not None and not reaches(certificate.key, level):
+            return f"@SECLEVEL={level} asks for a longer key than {owner}"
+        ciphers = split_ciphers(tls.ciphers).others
+        if versions.highest is TlsVersion.TLS_1_3 or is_for(
+            certificate.key, self.expand(ciphers) or (), versions.highest
+        ):
+            return None
+        return f"No cipher of the list is for a key such as {owner} in these TLS versions"
 
     def require_protocols(self, alpn: Sequence[AlpnProtocol]) -> None:
         if AlpnProtocol.HTTP_3 in alpn and not self.http_3:

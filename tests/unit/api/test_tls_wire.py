@@ -267,6 +267,13 @@ def test_ciphers_of_later_versions(tmp_path: Path) -> None:
     world.uow.close()
 
 
+def test_a_level_of_security_that_the_key_does_not_reach(ruled: Secured) -> None:
+    fault = ruled.refused(default_tls_container_ref=ruled.web, tls_ciphers=f"{CURVES}:@SECLEVEL=4")
+    assert "tls_ciphers: @SECLEVEL=4 asks for a longer key than that of CN=" in fault
+    made = ruled.listener(tls_ciphers=f"{CURVES}:@SECLEVEL=3")
+    assert "@SECLEVEL=5" in ruled.change(made, 400, tls_ciphers=f"{CURVES}:@SECLEVEL=2:@SECLEVEL=5")
+
+
 @pytest.mark.parametrize(
     ("ciphers", "named"),
     [
