@@ -7,6 +7,7 @@ from evenload.agent.memory import Memory
 from evenload.agent.trail import Seen
 from evenload.agent.verdicts import verdicts_of_checks
 from evenload.model.desired import Desired, ProxyStatistics
+from evenload.model.enums import OperatingStatus
 from evenload.model.sight import Flow, SeenBalancer, SeenCheck, SeenMember, SeenParts
 from evenload.model.verdict import Verdict
 from evenload.render.haproxy_groups import choose_groups, pool_of
@@ -41,7 +42,21 @@ def describe(memory: Memory, seen: Seen | None, *, whole: bool) -> SeenBalancer:
         status=None if status is None else status.value,
         flow=sum_of(listeners.values()),
         members=dict(sorted(members.items())),
+        down=_first_down(desired, seen) if members["ERROR"] else None,
         parts=_parts(desired, seen, listeners) if whole else None,
+    )
+
+
+def _first_down(desired: Desired, seen: Seen) -> tuple[str, str | None] | None:
+    verdicts = {**verdicts_of_checks(desired, seen.rows), **seen.verdicts}.values()
+    reasons = {verdict.member: verdict.reason for verdict in verdicts if not verdict.up}
+    return next(
+        (
+            (member.id, reasons.get(member.id))
+            for member in desired.members
+            if seen.statuses.get(member.id) is OperatingStatus.ERROR
+        ),
+        None,
     )
 
 

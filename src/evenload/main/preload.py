@@ -9,8 +9,12 @@ import pkgutil
 
 from oslo_policy import _checks
 
-_APART = ("evenload.store.backup", "evenload.store.migrat", "evenload.api.auth.keystone", "evenload.secrets.barbican")
-"""See main/schema_check.py, main/keystone.py and main/barbican.py; backups are a command of their own, with Alembic."""
+_APART = (
+    *("evenload.api.auth.keystone", "evenload.secrets.barbican"),
+    *(f"evenload.store.{name}" for name in ("backup", "migrat", "overview", "reading")),
+)
+"""See main/schema_check.py, main/keystone.py and main/barbican.py; commands of their own look at a database from
+outside, backups with Alembic."""
 _PACKAGES = ("api", "bus", "model", "payloads", "ports", "render", "secrets", "service", "store")
 _LAZY = (
     # the standard library's

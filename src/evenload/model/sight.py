@@ -57,7 +57,8 @@ class SeenBalancer:
     """``generation``: of the document that was applied last, None for none. ``answers``: whether HAProxy answered the
     last look; None where there was none, or no HAProxy is wanted. ``failures``: rounds in a row that failed, and the
     ``reason`` of the last one. ``status``: the operating status. ``members``: how many there are in each operating
-    status. ``parts``: where one load balancer was asked for."""
+    status; ``down``: what is said of the first one in ERROR, by its id. ``parts``: where one load balancer was asked
+    for."""
 
     id: str
     generation: int | None = None
@@ -69,6 +70,7 @@ class SeenBalancer:
     status: str | None = None
     flow: Flow = field(default_factory=Flow)
     members: Mapping[str, int] = field(default_factory=dict)
+    down: tuple[str, str | None] | None = None
     parts: SeenParts | None = None
 
 

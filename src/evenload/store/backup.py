@@ -10,7 +10,6 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any
@@ -21,17 +20,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from evenload.model.errors import EvenloadError
 from evenload.store.identity import read_identity
 from evenload.store.migrate import Migrations
+from evenload.store.reading import reading
 from evenload.store.schema import current_revision
 from evenload.store.tables import METADATA
 
 _FORMAT = 1
 _ROWS_AT_ONCE = 500
 _VERSION = "alembic_version"
-_SNAPSHOT = {
-    "sqlite": "BEGIN",
-    "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-}
-_OTHERS = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, zlib.error)
 """What comes of reading something that is no backup."""
 _MADE_BY_SCHEMA = frozenset({_VERSION, "identity"})
@@ -53,7 +48,7 @@ def write_backup(engine: Engine, file: IO[bytes], now: datetime, migrations: Mig
     revision, newest = current_revision(engine), migrations.newest
     if revision is None or revision != newest:
         raise EvenloadError(f"the database has schema {revision or 'none'}, not {newest}: run evenload-migrate first")
-    with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as stream, _snapshot(engine) as connection:
+    with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as stream, reading(engine) as connection:
         head = {"evenload": _FORMAT, "revision": revision, "made_at": now.isoformat()}
         identity = read_identity(connection)
         _write(stream, {**head, "database": identity})
@@ -121,16 +116,6 @@ def remove_schema(engine: Engine) -> None:
 
 def _refers_to(table: Table, names: set[str]) -> bool:
     return any(key.column.table.name in names for key in table.foreign_keys)
-
-
-@contextmanager
-def _snapshot(engine: Engine) -> Iterator[Connection]:
-    with engine.connect() as connection:
-        connection.exec_driver_sql(_SNAPSHOT.get(connection.dialect.name, _OTHERS))
-        try:
-            yield connection
-        finally:
-            connection.rollback()
 
 
 def _write(stream: gzip.GzipFile, line: object) -> None:

@@ -1,0 +1,1 @@
+"""``evenload status``: what there is and what is wrong with it (docs/look.md)."""

@@ -1,0 +1,123 @@
+"""What the database says of load balancers: lines for all, everything of one. By a child that is the server's user
+(``main/as_user.py``), so the answers are what JSON has. Nothing is written, and no schema is changed."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+
+from evenload.host.privileges import Account
+from evenload.interfaces.store import AgentRecord
+from evenload.main.as_user import ask_as
+from evenload.main.parts import open_database
+from evenload.main.settings import Settings
+from evenload.main.status.described import describe_tree
+from evenload.model.errors import EvenloadError
+from evenload.store.overview import BalancerLine, find_load_balancers, read_lines
+from evenload.store.reading import reading
+from evenload.store.schema import current_revision, newest_revision
+from evenload.store.transaction import SqlTransaction
+from evenload.store.tree_cache import TreeCache
+from evenload.store.view_cache import ViewCache
+
+
+class StoredState:
+    """To be made while the program can be read, with all that the child will need. ``account``: whose the database is,
+    None for who asks."""
+
+    def __init__(self, settings: Settings, account: Account | None) -> None:
+        self._settings = settings
+        self._account = account
+        self._newest = newest_revision()
+
+    def overview(self) -> dict[str, Any]:
+        """``schema``, ``agents`` and ``load_balancers``. Raises EvenloadError where the database cannot be read."""
+        return ask_as(self._account, lambda: self._with_engine(self._overview))  # type: ignore[no-any-return]
+
+    def one(self, word: str) -> dict[str, Any]:
+        """``schema``, ``agents``, ``candidates``, and the ``load_balancer`` where there is just one. Raises
+        EvenloadError."""
+        return ask_as(self._account, lambda: self._with_engine(lambda engine: self._one(engine, word)))  # type: ignore[no-any-return]
+
+    def _with_engine(self, work: Any) -> dict[str, Any]:
+        url = make_url(self._settings.database)
+        if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():  # to open it would make it
+            raise EvenloadError(f"there is no database yet at {url.database}")
+        engine = open_database(self._settings)
+        try:
+            revision = current_revision(engine)
+            if revision != self._newest:
+                raise EvenloadError(
+                    f"the database has schema {revision or 'none'}, this version works with {self._newest}: a start of "
+                    "the service brings it there, where this is not the older version of the two"
+                )
+            return {"schema": revision, **work(engine)}
+        finally:
+            engine.dispose()
+
+    def _overview(self, engine: Engine) -> dict[str, Any]:
+        with reading(engine) as connection:
+            agents = _transaction(connection).agents()
+            return {"agents": _agents(agents), "load_balancers": [_line(line) for line in read_lines(connection)]}
+
+    def _one(self, engine: Engine, word: str) -> dict[str, Any]:
+        with reading(engine) as connection:
+            transaction = _transaction(connection)
+            found = find_load_balancers(connection, word)
+            answer: dict[str, Any] = {
+                "agents": _agents(transaction.agents()),
+                "candidates": [
+                    {"id": each.id, "name": each.name, "project": each.project_id, "vip": each.vip} for each in found
+                ],
+            }
+            tree = transaction.tree(found[0].id) if len(found) == 1 else None
+            if tree is not None:
+                network_id = tree.load_balancer.item.network_id
+                network = None if network_id is None else transaction.network(network_id)
+                answer["load_balancer"] = describe_tree(tree, None if network is None else network.name)
+            return answer
+
+
+def _transaction(connection: Any) -> SqlTransaction:
+    return SqlTransaction(connection, TreeCache(), ViewCache(), writing=False)
+
+
+def _agents(agents: Iterable[AgentRecord]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": agent.name,
+            "zone": agent.availability_zone,
+            "last_word": agent.seen_at.isoformat(),
+            "load_balancers": agent.load,
+            "enabled": agent.admin_state_up,
+        }
+        for agent in agents
+    ]
+
+
+def _line(line: BalancerLine) -> dict[str, Any]:
+    down = line.down
+    return {
+        "id": line.id,
+        "name": line.name,
+        "project": line.project_id,
+        "vip": line.vip,
+        "enabled": line.admin_state_up,
+        "provisioning_status": line.provisioning_status,
+        "operating_status": line.operating_status,
+        "fault": line.fault,
+        "changed_at": _moment(line.updated_at or line.created_at),
+        "hosts": line.agents,
+        "members": line.members,
+        "down": None
+        if down is None
+        else {"id": down.id, "name": down.name, "address": down.address, "port": down.port},
+        "full": line.full,
+    }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
