@@ -12,6 +12,8 @@ from typing import Any
 
 import structlog
 
+from evenload.tally import UNCOUNTED, Counting
+
 log = structlog.get_logger(__name__)
 
 _LONGEST_PAUSE = 10.0
@@ -27,7 +29,8 @@ class Stranded(BaseException):
 class Faults:
     """Counts the faults of the program by the place where they happened. May be used from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, counting: Counting = UNCOUNTED) -> None:
+        self._counting = counting
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
@@ -36,6 +39,7 @@ class Faults:
         with self._lock:
             self._counts[place] += 1
             number = self._counts[place]
+        self._counting.add("faults_total", (place,))
         with contextlib.suppress(Exception):
             log.exception("internal fault", place=place, faults=number, **context)
 

@@ -12,7 +12,7 @@ from tests.fakes.tls import CIPHERS, a_certificate, a_tls, some_authorities
 
 from evenload.interfaces.store import Transaction, UnitOfWork
 from evenload.model.balancer import AnyRecord
-from evenload.model.enums import Kind, ProvisioningStatus
+from evenload.model.enums import Kind, OperatingStatus, ProvisioningStatus
 from evenload.model.errors import Invalid
 from evenload.model.placement import alone_on
 from evenload.model.query import Page, Query, Relations
@@ -402,3 +402,23 @@ def test_equal_is_what_has_the_same_bytes_and_they_sort_by_them(store: UnitOfWor
             for query in (Query(filters={"name": (name,)}), Query(tags=(name,)), Query(tags_any=(name,))):
                 views = transaction.find(Kind.LOAD_BALANCER, query).views
                 assert [view.record.name for view in views] == [name]
+
+
+def test_objects_are_counted_by_status_and_called_by_their_names(store: UnitOfWork) -> None:
+    hosted = a_tree(members=3, ports=(80, 443))
+    virtual = replace(a_tree(address="10.0.0.9"), placements=())
+    put(store, hosted, *([] if virtual.hosted else [virtual]))
+    with store.read() as transaction:
+        for kind in (Kind.LOAD_BALANCER, Kind.LISTENER, Kind.POOL, Kind.MEMBER):
+            found = [view.record for view in transaction.find(kind, Query()).views]
+            counted: dict[tuple[ProvisioningStatus, OperatingStatus], int] = {}
+            for each in found:
+                key = each.provisioning_status, each.operating_status
+                counted[key] = counted.get(key, 0) + 1
+            assert found
+            assert transaction.count_statuses(kind) == counted
+            wanted = [*(each.id for each in found), new_id()]
+            named = {each.id: (each.name, each.project_id) for each in found}
+            assert transaction.names(kind, wanted) == named
+            assert transaction.names(kind, wanted * 1000) == named
+            assert transaction.names(kind, []) == {}

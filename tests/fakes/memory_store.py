@@ -21,7 +21,7 @@ from evenload.interfaces.bus import AgentBus
 from evenload.interfaces.store import AgentRecord, T, Transaction
 from evenload.model.balancer import AnyRecord, Listener, MonitorTemplate, Pool
 from evenload.model.catalogue import AnyEntry, Entry, Flavor
-from evenload.model.enums import Kind
+from evenload.model.enums import Kind, OperatingStatus, ProvisioningStatus
 from evenload.model.errors import Conflict, Overtaken
 from evenload.model.event import Event, EventQuery, KeptEvent
 from evenload.model.held_port import HeldPort, PortState
@@ -112,6 +112,17 @@ class MemoryTransaction:
 
     def count(self, kind: Kind, query: Query) -> int:
         return sum(not view.record.deleting for view in self.find(kind, query).views)
+
+    def count_statuses(self, kind: Kind) -> dict[tuple[ProvisioningStatus, OperatingStatus], int]:
+        records = [view.record for view in self.find(kind, Query()).views]
+        return dict(Counter((each.provisioning_status, each.operating_status) for each in records))
+
+    def names(self, kind: Kind, identifiers: Collection[str]) -> dict[str, tuple[str, str]]:
+        return {
+            record.id: (record.name, record.project_id)
+            for _, record in self._records(kind)
+            if record.id in set(identifiers)
+        }
 
     def counts(self, load_balancer_id: str) -> dict[str, tuple[Count, ...]]:
         tree = self._state.trees.get(load_balancer_id)

@@ -18,6 +18,7 @@ import structlog
 
 from evenload.agent.memory import Memories, Memory
 from evenload.agent.monitoring import Monitoring
+from evenload.agent.numbers import Sources, gather
 from evenload.agent.orphans import Orphans, warn_of_held_back
 from evenload.agent.reconcile import Reconciler
 from evenload.agent.requeue import Requeue, requeue_fault
@@ -31,10 +32,12 @@ from evenload.interfaces.bus import Server
 from evenload.interfaces.clock import Clock
 from evenload.interfaces.host import Host
 from evenload.model.errors import HostError, ServerUnavailable
+from evenload.model.numbers import AgentNumbers
 from evenload.model.sight import SeenBalancer
 from evenload.model.snapshot import Snapshot
 from evenload.model.verdict import Verdict
 from evenload.render.options import RenderOptions
+from evenload.tally import UNCOUNTED, Counting
 from evenload.threads import Faults, LastingThread
 
 log = structlog.get_logger(__name__)
@@ -57,15 +60,17 @@ class Agent:
         clock: Clock,
         settings: AgentSettings | None = None,
         faults: Faults | None = None,
+        counting: Counting = UNCOUNTED,
     ) -> None:
         self.faults = faults or Faults()
+        self._counting = counting
         self._server = server
         self._host = host
         self._clock = clock
         self._settings = settings or AgentSettings()
         self._memories = Memories()
-        schedule = Schedule(self._settings.workers)
-        self._workers = Workers(self._settings.workers, schedule, self._round, clock, self.faults)
+        self._schedule = Schedule(self._settings.workers)
+        self._workers = Workers(self._settings.workers, self._schedule, self._round, clock, self.faults)
         self.sparing = Sparing(host, self._memories, self._workers.alone, clock, self.faults)
         self._stopping = threading.Event()
         self._resyncs: LastingThread | None = None
@@ -84,6 +89,7 @@ class Agent:
             self.faults,
             on_death=self._died,
             on_verdict=self._judged,
+            counting=counting,
         )
         self.monitoring = Monitoring(
             server, host, clock, self._settings, self._memories, self._vetoed, self._silent, self.faults
@@ -146,6 +152,7 @@ class Agent:
                 self._add(each.load_balancer_id, task, urgent=each.urgent)
         self._synced = True
         self._count += 1
+        self._counting.add("resyncs_total")
 
     def sights(self, load_balancer_id: str | None) -> tuple[SeenBalancer, ...]:
         """What is in mind of that load balancer, with its parts; None: of all, without. HAProxy is not asked."""
@@ -157,6 +164,19 @@ class Agent:
         return tuple(
             describe(memory, self.monitoring.seen(memory.load_balancer_id), whole=load_balancer_id is not None)
             for memory in wanted
+        )
+
+    def numbers(self, sources: Sources) -> AgentNumbers:
+        """For whoever shows them. HAProxy is not asked."""
+        with self._workers.quiet():
+            queued, running = self._schedule.count_due(self._clock.monotonic()), self._schedule.running
+        return gather(
+            sources,
+            self._memories,
+            queued=queued,
+            running=running,
+            spares=len(self._host.spares()),
+            workers=self.monitoring.count_workers,
         )
 
     def settled(self) -> bool:
@@ -270,6 +290,7 @@ class Agent:
 
     def _judged(self, load_balancer_id: str, verdict: Verdict) -> None:
         log.info("ping", load_balancer=load_balancer_id, member=verdict.member, up=verdict.up, reason=verdict.reason)
+        self._counting.add("probe_verdicts_total", ("up" if verdict.up else "down",))
         self._memories.keep_verdict(load_balancer_id, verdict)
         self._add(load_balancer_id, Task())
 

@@ -152,6 +152,11 @@ class Monitoring:
         account = self._accounts.get(load_balancer_id)
         return None if account is None else account.trail.seen
 
+    def count_workers(self, load_balancer_id: str) -> int:
+        """How many of its processes answered the last look."""
+        account = self._accounts.get(load_balancer_id)
+        return 0 if account is None or account.last is None else len(account.last.rows)
+
     def look(self, *, only_resting: bool = False) -> None:
         """One look at everything that is due, and one message to the server at most. ``only_resting``: whatever is not
         at rest waits for the next look."""

@@ -8,10 +8,12 @@ from collections.abc import Iterable
 
 import structlog
 
+from evenload.agent.numbers import Sources
 from evenload.interfaces.bus import Server
 from evenload.interfaces.clock import Clock
 from evenload.model.desired import Change, Gone, Outcome, Report, Unreadable
 from evenload.model.errors import ServerUnavailable
+from evenload.model.numbers import AgentNumbers
 from evenload.model.sight import SeenBalancer
 from evenload.model.snapshot import Snapshot
 from evenload.threads import Faults, LastingThread
@@ -69,6 +71,10 @@ class NoopAgent:
         """It sees nothing."""
         del load_balancer_id
         return ()
+
+    def numbers(self, sources: Sources) -> AgentNumbers:
+        """Nothing but what was counted: nobody is served."""
+        return AgentNumbers(version=sources.version, counted=tuple(sources.counted()))
 
     def _step(self) -> bool:
         with self._news:

@@ -12,7 +12,7 @@ import structlog
 from evenload.agent.actions import Plan
 from evenload.agent.apply import Attempt, apply
 from evenload.agent.backoff import choose_backoff, is_hopeless, recent
-from evenload.agent.liveness import count_unanswered, has_died, is_missing
+from evenload.agent.liveness import count_unanswered, hangs, has_died, is_missing
 from evenload.agent.memory import DesiredPart, Memories, Memory, Serving
 from evenload.agent.orphans import Orphans
 from evenload.agent.plan import plan, plan_aftermath
@@ -33,6 +33,7 @@ from evenload.model.observed import Observed
 from evenload.render.haproxy import count_checks
 from evenload.render.haproxy_room import find_shortage, most_connections, room_of
 from evenload.render.options import RenderOptions
+from evenload.tally import UNCOUNTED, Counting
 from evenload.threads import Faults
 
 log = structlog.get_logger(__name__)
@@ -67,7 +68,9 @@ class Reconciler:
         *,
         on_death: Callable[[str], None],
         on_verdict: OnVerdict,
+        counting: Counting = UNCOUNTED,
     ) -> None:
+        self._counting = counting
         self._server = server
         self._host = host
         self._options = options
@@ -91,10 +94,12 @@ class Reconciler:
             observed = self._observe(memory, task)
             desired = memory.desired.document or observed.applied
             if desired is None:
+                self._counting.add("rounds_total", ("nothing",))
                 return self._unknown(memory, task, observed)
             memory.desired.document = desired
             wait = self._backoff(memory, desired, observed)
             if wait:
+                self._counting.add("rounds_total", ("backoff",))
                 return requeue_backoff(wait, fetched=fetched, hinted=task.hinted)
             attempt = self._attempt(memory, desired, observed)
         except HostError as error:
@@ -102,6 +107,8 @@ class Reconciler:
             attempt = Attempt(outcome=outcome, change=Change.NOTHING, reason=str(error))
         self._remember(memory, attempt)
         outcome = self._outcome(memory, attempt)
+        self._counting.add("rounds_total", (outcome.value,))
+        self._counting.observe("round_duration_seconds", (attempt.change.value,), self._clock.monotonic() - started)
         self._log(memory, outcome, attempt, task, started)
         return self._end(memory, task, outcome, attempt, fetched=fetched)
 
@@ -202,6 +209,7 @@ class Reconciler:
             process.deaths = (*recent(process.deaths, now), now)
             process.backoff_until = now + choose_backoff(process.deaths, now)
             memory.host.observed = None
+            self._counting.add("haproxy_deaths_total")
             log.warning(
                 "HAProxy has died",
                 load_balancer=memory.load_balancer_id,
@@ -218,6 +226,7 @@ class Reconciler:
         process = memory.process
         planned = self._planner.plan(memory, desired, observed)
         attempt = apply(planned, self._host)
+        refused = False
         if attempt.refused and isinstance(desired, Desired):
             log.info("reload instead", load_balancer=desired.id, reason=attempt.reason)
             observed = self._host.observe(desired.id, desired.port)
@@ -231,11 +240,27 @@ class Reconciler:
                 kept=memory.host.lines,
             )
             attempt = apply(planned, self._host)
+            refused = True
+        if attempt.pid is not None:
+            self._count_process(memory, planned, refused=refused)
         if attempt.outcome is not Outcome.DONE or not isinstance(desired, Desired):
             return attempt
         self._settle(memory, desired, planned, attempt)
         shortage = find_shortage(desired, self._options, count_checks(desired))
         return attempt if shortage is None else replace(attempt, outcome=Outcome.GIVE_UP, reason=shortage)
+
+    def _count_process(self, memory: Memory, planned: Plan, *, refused: bool) -> None:
+        """A new HAProxy, and why there is one."""
+        process, after = memory.process, planned.after.haproxy.process
+        if planned.change is Change.RELOAD:
+            reasons = (("refused", refused), ("unanswered", hangs(process.unanswered)), ("crowded", process.crowded))
+            why = next((word for word, so in reasons if so), "configuration")
+            self._counting.add("haproxy_reloads_total", (why,))
+            return
+        died = process.pid is not None and bool(process.deaths)
+        first = after is not None and after.worker == 1
+        why = "died" if died else "first" if first else "again"
+        self._counting.add("haproxy_starts_total", (why,))
 
     def _settle(self, memory: Memory, desired: Desired, planned: Plan, attempt: Attempt) -> None:
         """After a success: what the host has now, and the watching and probing that go with it."""

@@ -159,6 +159,18 @@ class Schedule:
         first = [self._first(heap) for heap in self._open()]
         return min((self._entries[each].due for each in first if each is not None), default=None)
 
+    def count_due(self, now: float) -> dict[str, int]:
+        """How many wait for a hand, by lane."""
+        found = {lane.name.lower(): 0 for lane in _Lane}
+        for load_balancer_id, entry in self._entries.items():
+            if entry.due <= now and load_balancer_id not in self._running:
+                found[entry.lane.name.lower()] += 1
+        return found
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
     @property
     def idle(self) -> bool:
         return not (self._entries or self._running)

@@ -12,6 +12,7 @@ class AgentSettings:
     ``refresh_interval``: how often everything that is known of health is said again, changed or not.
     ``removal_share``: how many of the host's load balancers, as a share, one resync may remove because the server knows
     them no more; two may always go, and 1.0 lets all go.
+    ``shown_objects``: listeners, pools and members of which numbers are shown.
     """
 
     workers: int = 8
@@ -21,3 +22,4 @@ class AgentSettings:
     retry_delays: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
     give_up_after: int = 5
     removal_share: float = 0.25
+    shown_objects: int = 1000

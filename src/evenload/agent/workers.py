@@ -77,6 +77,12 @@ class Workers:
         with self._lock:
             return self._schedule.idle
 
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Inside which the schedule stands still: for a look at it."""
+        with self._lock:
+            yield
+
     def run_due(self) -> bool:
         """Performs the next due round in the calling thread; False where none is due."""
         with self._lock:

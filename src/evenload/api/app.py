@@ -13,7 +13,7 @@ from falcon.routing import CompiledRouter
 
 from evenload.api import openapi, projects, versions
 from evenload.api.auth.identity import Identity
-from evenload.api.context import Facade
+from evenload.api.context import ROUTE, Facade
 from evenload.api.errors import Errors
 from evenload.api.fields import is_plain
 from evenload.api.key_manager_v1 import routes as key_manager_routes
@@ -95,6 +95,7 @@ class _Requests:
     def process_resource(
         self, request: falcon.Request, response: falcon.Response, resource: object, params: dict[str, Any]
     ) -> None:
+        request.env[ROUTE] = request.uri_template
         if getattr(resource, "public", False):
             return
         # Ids in paths are not looked at, what is none is just not found; but no database need be asked for a NUL.

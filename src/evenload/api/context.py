@@ -20,6 +20,8 @@ from evenload.interfaces.secrets import SecretAccess
 from evenload.model.errors import Invalid, SecretsUnavailable, StoreUnavailable, UnusableSecrets
 
 _MAX_PARAMETERS = 200
+ROUTE = "evenload.route"
+"""In the environment of a request that has one: its route, as it was added to the application."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

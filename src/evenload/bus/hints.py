@@ -16,7 +16,7 @@ import structlog
 
 from evenload.model.snapshot import Snapshot
 from evenload.payloads.documents import UnknownContent
-from evenload.payloads.messages import pack_hint, read_hint
+from evenload.payloads.messages import QUESTION, pack_hint, read_hint
 from evenload.threads import Faults, LastingThread
 
 log = structlog.get_logger(__name__)
@@ -53,6 +53,16 @@ class HintSender:
             self._keep(load_balancer_id, generation)
         except OSError as error:  # the agent is away: its resync finds the change
             log.debug("hint lost", load_balancer=load_balancer_id, reason=str(error))
+
+    def ask_for_numbers(self) -> bool:
+        """The agent is going to call ``numbers``; False where it is away, or has no time to hear of anything. Never
+        blocks."""
+        try:
+            self._socket.sendto(QUESTION, self._path)
+        except OSError as error:
+            log.debug("question lost", reason=str(error))
+            return False
+        return True
 
     def close(self) -> None:
         with self._condition:
@@ -98,9 +108,18 @@ OnHint = Callable[[str, int, Snapshot | None], None]
 
 class HintReceiver:
     """``bound``: a datagram socket of ``bind_unix``; ``users``: the ids that a server may have. ``on_hint`` is called
-    with load balancer, generation and snapshot, from a thread of the receiver's. Inert until ``start``."""
+    with load balancer, generation and snapshot, ``on_question`` where the server asks for numbers, from a thread of the
+    receiver's. Inert until ``start``."""
 
-    def __init__(self, bound: socket.socket, users: Collection[int], on_hint: OnHint, faults: Faults) -> None:
+    def __init__(
+        self,
+        bound: socket.socket,
+        users: Collection[int],
+        on_hint: OnHint,
+        faults: Faults,
+        on_question: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_question = on_question
         self._socket = bound
         self._users = frozenset(users)
         self._on_hint = on_hint
@@ -137,6 +156,9 @@ class HintReceiver:
         user = _sender(ancillary)
         if user not in self._users:
             log.warning("a stranger sent a hint", user=user)
+            return True
+        if payload == QUESTION:
+            self._on_question()
             return True
         try:
             hint = read_hint(payload)

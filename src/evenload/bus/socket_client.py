@@ -9,6 +9,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 from evenload.bus.frames import FrameError, Frames, read_peer
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
 from evenload.model.errors import ServerUnavailable, Unwelcome
+from evenload.model.numbers import AgentNumbers
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
 from evenload.payloads import messages
@@ -41,6 +43,7 @@ class SocketServer:
         self._registration: Registration | None = None
         self._version = 0
         self._line: Frames | None = None
+        self._answered_at: float | None = None
 
     def register(self, registration: Registration) -> Welcome:
         """On a connection that stays open for ``wait_until_lost``."""
@@ -102,6 +105,16 @@ class SocketServer:
         with _translated("report health"):
             self._send(messages.pack_healths(healths))
 
+    def numbers(self, numbers: AgentNumbers) -> None:
+        """What the server has asked for. Raises ServerUnavailable."""
+        with _translated("tell numbers"):
+            self._call("numbers", (numbers,))
+
+    @property
+    def answered_at(self) -> float | None:
+        """When the server last answered a call, in seconds since 1970."""
+        return self._answered_at
+
     def _call(self, call: str, body: object) -> Any:
         return self._send(messages.pack_call(call, body))
 
@@ -133,6 +146,7 @@ class SocketServer:
         except BaseException:
             connection.close()
             raise
+        self._answered_at = time.time()
         with self._lock:
             keep = self._registration is not None
             if keep:

@@ -14,6 +14,7 @@ import structlog
 from evenload.bus.frames import Frames, read_peer
 from evenload.interfaces.bus import Gateway
 from evenload.model.errors import EvenloadError, ServerUnavailable, Unwelcome
+from evenload.model.numbers import AgentNumbers
 from evenload.payloads import messages
 from evenload.payloads.documents import UnknownContent
 from evenload.payloads.secrets import pack_secrets
@@ -26,11 +27,19 @@ _STOP_TIMEOUT = 5.0
 
 
 class SocketGateway:
-    """``listener`` is bound already; ``users``: the ids that the agent may have. Inert until ``start``."""
+    """``listener`` is bound already; ``users``: the ids that the agent may have; ``on_numbers`` gets what the agent of
+    that name was asked for. Inert until ``start``."""
 
     def __init__(
-        self, gateway: Gateway, listener: socket.socket, agent: str, users: Collection[int], faults: Faults
+        self,
+        gateway: Gateway,
+        listener: socket.socket,
+        agent: str,
+        users: Collection[int],
+        faults: Faults,
+        on_numbers: Callable[[str, AgentNumbers], None] = lambda agent, numbers: None,
     ) -> None:
+        self._on_numbers = on_numbers
         self._gateway = gateway
         self._listener = listener
         self._agent = agent
@@ -132,6 +141,8 @@ class SocketGateway:
                 self._gateway.report(self._agent, report)
             case "health", list():
                 self._gateway.health(self._agent, body)
+            case "numbers", (numbers,):
+                self._on_numbers(self._agent, numbers)
             case _:
                 raise UnknownContent(f"the call {call!r} is unknown")
         return messages.pack_result(None)

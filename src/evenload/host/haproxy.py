@@ -16,6 +16,7 @@ import structlog
 from evenload.host import haproxy_process
 from evenload.host.aliases import Aliases
 from evenload.host.files import StateFiles
+from evenload.host.haproxy_answers import Answers
 from evenload.host.haproxy_crew import Crew
 from evenload.host.haproxy_cuts import Cut, Cuts
 from evenload.host.haproxy_last_words import LastWords
@@ -38,6 +39,7 @@ from evenload.model.observed import HaproxyObserved, HaproxyProcess, ServerState
 from evenload.model.secret import SecretBytes
 from evenload.model.slot import SlotChange, unsettled
 from evenload.render.runtime_commands import shut_by
+from evenload.tally import UNCOUNTED, Counting
 
 log = structlog.get_logger(__name__)
 
@@ -49,24 +51,32 @@ _CLOSING_TIMEOUT = 1.0
 class Haproxy:
     """Different load balancers may be worked on in parallel; statistics may be read at any time.
 
-    ``furnish`` makes a new namespace ready, inside of it.
+    ``furnish`` makes a new namespace ready, inside of it. ``answers``: who keeps what the processes say of themselves.
     """
 
-    def __init__(self, settings: HostSettings, files: StateFiles, furnish: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        settings: HostSettings,
+        files: StateFiles,
+        furnish: Callable[[], None] | None = None,
+        *,
+        counting: Counting = UNCOUNTED,
+        answers: Answers | None = None,
+    ) -> None:
         self._settings = settings.haproxy
         self._files = files
         self._workers = Workers(files, settings.netns_dir, settings.haproxy.chroot)
-        self._launcher = Launcher(settings.haproxy, files, self._workers)
+        self._launcher = Launcher(settings.haproxy, files, self._workers, counting)
         self._next = NextSpare(
             settings.haproxy.binary, settings.netns_dir, furnish, Aliases(files), self._launcher.spares
         )
-        self._last_words = LastWords()
+        self._last_words = LastWords(answers)
         self._record = Record(files)
         self._tickets = Tickets(files)
-        self._cuts = Cuts(files, self._workers)
+        self._cuts = Cuts(files, self._workers, counting)
         self._orphans = Orphans(self._workers, self._launcher, self._cuts)
         self._crew = Crew(self._workers, self._launcher, self._last_words, self._cuts)
-        self._statistics = StatisticsReader(self._workers, self._last_words, self._cuts)
+        self._statistics = StatisticsReader(self._workers, self._last_words, self._cuts, answers)
         self._starts = Starts(
             files, self._workers, self._launcher, self._crew, self._orphans, self._record, self._last_words
         )

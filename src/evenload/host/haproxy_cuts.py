@@ -15,6 +15,7 @@ from evenload.host.files import StateFiles
 from evenload.host.haproxy_workers import Workers
 from evenload.host.listening import places_of
 from evenload.model.errors import HostError
+from evenload.tally import UNCOUNTED, Counting
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,8 @@ class Cut(Enum):
 class Cuts:
     """May be used from any thread."""
 
-    def __init__(self, files: StateFiles, workers: Workers) -> None:
+    def __init__(self, files: StateFiles, workers: Workers, counting: Counting = UNCOUNTED) -> None:
+        self._counting = counting
         self._files = files
         self._workers = workers
         self._lock = threading.Lock()
@@ -63,6 +65,7 @@ class Cuts:
         """Quiet where no connection was cut."""
         if not number:
             return
+        self._counting.add("cut_connections_total", (reason.name.lower(),), float(number))
         total = self._add(load_balancer_id, number, reason)
         log.warning(
             "connections are cut", load_balancer=load_balancer_id, number=number, reason=reason.value, total=total

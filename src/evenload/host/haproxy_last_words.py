@@ -7,6 +7,7 @@ ahead of the next look, which then gets what they said.
 
 import threading
 
+from evenload.host.haproxy_answers import Answers
 from evenload.host.haproxy_runtime import STATISTICS, Conversation
 from evenload.host.haproxy_table import Rows, parse_statistics
 from evenload.host.succession import connections_of
@@ -14,9 +15,10 @@ from evenload.model.errors import HostError
 
 
 class LastWords:
-    """By load balancer and worker number. May be used from any thread."""
+    """By load balancer and worker number. May be used from any thread. ``answers``: who keeps what workers say."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers: Answers | None = None) -> None:
+        self._answers = answers
         self._conversations: dict[tuple[str, int], Conversation] = {}
         self._said: dict[tuple[str, int], Rows] = {}
         self._lock = threading.Lock()
@@ -40,7 +42,8 @@ class LastWords:
             held = [(key, each) for key, each in self._conversations.items() if key[0] == load_balancer_id]
         for key, conversation in held:
             try:
-                rows = parse_statistics(conversation.ask(STATISTICS))
+                text = conversation.ask(STATISTICS)
+                rows = parse_statistics(text)
             except (HostError, ValueError):  # the next look shows it again, and says what to think of it
                 return
             if connections_of(rows):
@@ -49,6 +52,8 @@ class LastWords:
                 if self._conversations.get(key) is not conversation:
                     continue
                 self._said[key] = rows
+            if self._answers is not None:
+                self._answers.note_last_words(*key, text)
             self.hang_up(*key, conversation)
 
     def said(self, load_balancer_id: str) -> dict[int, Rows]:
@@ -59,6 +64,8 @@ class LastWords:
 
     def renumber(self, load_balancer_id: str, number: int, other: int) -> None:
         """The worker has another number now."""
+        if self._answers is not None:
+            self._answers.renumber(load_balancer_id, number, other)
         with self._lock:
             conversation = self._conversations.pop((load_balancer_id, number), None)
             if conversation is not None:

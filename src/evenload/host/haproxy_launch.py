@@ -25,6 +25,7 @@ from evenload.host.settings import HaproxySettings
 from evenload.host.succession import Worker
 from evenload.model.errors import Hopeless, HostError, InvalidConfiguration
 from evenload.model.slot import SlotKind, slots_in
+from evenload.tally import UNCOUNTED, Counting
 
 log = structlog.get_logger(__name__)
 
@@ -46,8 +47,11 @@ class _Launch:
 class Launcher:
     """At most one begun process per load balancer; different ones in parallel."""
 
-    def __init__(self, settings: HaproxySettings, files: StateFiles, workers: Workers) -> None:
+    def __init__(
+        self, settings: HaproxySettings, files: StateFiles, workers: Workers, counting: Counting = UNCOUNTED
+    ) -> None:
         self._settings = settings
+        self._counting = counting
         self._files = files
         self._workers = workers
         self.spares = Spares(settings.binary, files, workers)
@@ -101,10 +105,12 @@ class Launcher:
         """After ``write``."""
         config, pid_file = (self._workers.file(load_balancer_id, worker, suffix) for suffix in ("cfg", "pid"))
         try:
-            process = self.spares.take(load_balancer_id, worker, takeover) or haproxy_process.begin(
+            spare = self.spares.take(load_balancer_id, worker, takeover)
+            process = spare or haproxy_process.begin(
                 command_line(self._settings.binary, config, pid_file, takeover),
                 self._workers.namespace_path(load_balancer_id),
             )
+            self._counting.add("haproxy_launches_total", ("new" if spare is None else "spare",))
         except BaseException:
             self.forget(load_balancer_id, worker)
             raise

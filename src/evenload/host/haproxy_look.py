@@ -27,9 +27,11 @@ _TIMEOUT = 1.0
 
 
 class Look:
-    """``path``: of the worker's socket. Not for several threads at once. ``clock``: seconds."""
+    """``path``: of the worker's socket. Not for several threads at once. ``clock``: seconds. ``keeps``: somebody will
+    ask for the answers themselves."""
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic, *, keeps: bool = False) -> None:
+        self._keeps = keeps
         self._path = path
         self._clock = clock
         self._conversation: Conversation | None = None
@@ -37,6 +39,12 @@ class Look:
         self._whole = Table()
         self._proxies = Table()
         self._servers: _Servers | None = None
+        self._texts: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The last answers, those about proxies before those about servers where they have answers of their own."""
+        return self._texts
 
     def ask_ahead(self) -> None:
         """Asks what ``rows`` will ask first, so that the answer lies there by then. Where no conversation is open, or
@@ -67,15 +75,21 @@ class Look:
 
     def _ask(self, now: float) -> Rows:
         if self._servers is None:
-            rows = self._whole.read(self._say(STATISTICS))
+            answer = self._say(STATISTICS)
+            rows = self._whole.read(answer)
+            self._texts = (answer,) if self._keeps else ()
             if len(rows) > MANY:
                 self._servers = _Servers()
             return rows
         answer = self._say(PROXY_STATISTICS)
         effects = parse_effects(answer)
         if self._servers.are_due(effects, now):
-            self._servers.read(self._say(SERVER_STATISTICS))
+            servers = self._say(SERVER_STATISTICS)
+            self._servers.read(servers)
+            self._texts = (answer, servers) if self._keeps else ()
             self._servers.note(effects, now, self._clock() - now)
+        elif self._texts:
+            self._texts = (answer, *self._texts[1:])
         return self._servers.beside(self._proxies.read(answer))
 
     def _say(self, command: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from evenload.host.haproxy_answers import Answers, Texts
 from evenload.host.haproxy_cuts import Cut, Cuts
 from evenload.host.haproxy_last_words import LastWords
 from evenload.host.haproxy_look import Look
@@ -32,7 +33,7 @@ _UNSETTLED_NS = 100_000_000
 class _Site:
     """One load balancer. ``numbers``: of the workers that have left a socket, as listed when the directory had last
     changed at ``changed_at``, in nanoseconds. ``look``: at the worker ``serving``. ``finishing``: how many connections
-    each worker had that is finishing."""
+    each worker had that is finishing. ``texts``: what they answered at the look that is being made."""
 
     directory: str
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -41,6 +42,7 @@ class _Site:
     serving: int | None = None
     look: Look | None = None
     finishing: dict[int, int] = field(default_factory=dict)
+    texts: dict[int, Texts] = field(default_factory=dict)
 
     def leave(self) -> None:
         if self.look is not None:
@@ -49,7 +51,10 @@ class _Site:
 
 
 class StatisticsReader:
-    def __init__(self, workers: Workers, last_words: LastWords, cuts: Cuts) -> None:
+    """``answers``: who keeps what they say as it came, None for nobody."""
+
+    def __init__(self, workers: Workers, last_words: LastWords, cuts: Cuts, answers: Answers | None = None) -> None:
+        self._answers = answers
         self._workers = workers
         self._last_words = last_words
         self._cuts = cuts
@@ -74,7 +79,11 @@ class StatisticsReader:
                     found[number] = self._read_awake(load_balancer_id, site, number, serves=number == serving)
                 except (HostError, ValueError) as error:
                     log.debug("no statistics", load_balancer=load_balancer_id, worker=number, reason=str(error))
-            return found | self._last_words.said(load_balancer_id)
+            said = self._last_words.said(load_balancer_id)
+            if self._answers is not None:
+                self._answers.note(load_balancer_id, site.texts, site.numbers)
+                site.texts = {}
+            return found | said
 
     def ask_ahead(self, load_balancer_ids: Iterable[str]) -> None:
         """Asks the workers that serve, so that they answer beside each other while none of them is waited for: a thread
@@ -134,15 +143,25 @@ class StatisticsReader:
         if not serves:
             path = self._workers.file(load_balancer_id, number, "sock")
             with Conversation(path, timeout=_TIMEOUT) as conversation:
-                return parse_statistics(conversation.ask(STATISTICS))
+                return self._parsed(site, number, conversation.ask(STATISTICS))
         if site.look is None:
-            site.serving, site.look = number, Look(self._workers.file(load_balancer_id, number, "sock"))
-        return site.look.rows()
+            path = self._workers.file(load_balancer_id, number, "sock")
+            site.serving, site.look = number, Look(path, keeps=self._answers is not None)
+        rows = site.look.rows()
+        if self._answers is not None:
+            site.texts[number] = site.look.texts
+        return rows
+
+    def _parsed(self, site: _Site, number: int, text: str) -> Rows:
+        rows = parse_statistics(text)
+        if self._answers is not None:
+            site.texts[number] = (text,)
+        return rows
 
     def _read_last_words(self, load_balancer_id: str, site: _Site, number: int, last_words: Conversation) -> Rows:
         before = site.finishing.pop(number, 0)
         try:
-            rows = parse_statistics(last_words.ask(STATISTICS))
+            rows = self._parsed(site, number, last_words.ask(STATISTICS))
         except (HostError, ValueError) as error:
             held = self._last_words.hang_up(load_balancer_id, number, last_words)
             if held and isinstance(error, HungUp):  # it cannot have ended in order: that waits for us

@@ -10,6 +10,7 @@ import structlog
 from evenload.host import netns, packet_filter, preflight
 from evenload.host.files import StateFiles
 from evenload.host.haproxy import Haproxy
+from evenload.host.haproxy_answers import Answers
 from evenload.host.icmp import Pinger
 from evenload.host.network import Networks, furnish
 from evenload.host.network_watch import NetworkWatcher
@@ -26,6 +27,7 @@ from evenload.model.observed import NetworkObserved, Observed
 from evenload.model.slot import SlotChange
 from evenload.model.verdict import Verdict
 from evenload.payloads.documents import Writer, load_desired
+from evenload.tally import UNCOUNTED, Counting
 from evenload.threads import Faults
 
 _DESIRED = "desired.json"
@@ -35,9 +37,17 @@ _log = structlog.get_logger(__name__)
 
 
 class LinuxHost:
-    """Fulfils ``interfaces.Host``. Inert until ``prepare``. ``faults``: counts those of its threads."""
+    """Fulfils ``interfaces.Host``. Inert until ``prepare``. ``faults``: counts those of its threads; ``counting``: what
+    it does. ``answers``: who keeps what HAProxy says of itself."""
 
-    def __init__(self, settings: HostSettings, faults: Faults | None = None) -> None:
+    def __init__(
+        self,
+        settings: HostSettings,
+        faults: Faults | None = None,
+        *,
+        counting: Counting = UNCOUNTED,
+        answers: Answers | None = None,
+    ) -> None:
         faults = faults or Faults()
         self._settings = settings
         self._files = StateFiles(settings.state_dir)
@@ -51,7 +61,7 @@ class LinuxHost:
             probe_addresses=settings.probe_addresses,
             settled=self._watcher.living,  # each was started in its own load balancer's, and cannot leave it
         )
-        self._haproxy = Haproxy(settings, self._files, furnish)
+        self._haproxy = Haproxy(settings, self._files, furnish, counting=counting, answers=answers)
         self._pinger = Pinger(self._networks.namespace, faults)
         self._network_watcher = NetworkWatcher(
             self._networks.namespace, faults, on_bridges=isinstance(self._vif, LinuxBridge)

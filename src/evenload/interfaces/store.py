@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from evenload.model.balancer import AnyRecord, MonitorTemplate
 from evenload.model.catalogue import AnyEntry, Entry
-from evenload.model.enums import Kind
+from evenload.model.enums import Kind, OperatingStatus, ProvisioningStatus
 from evenload.model.event import Event, EventQuery, KeptEvent
 from evenload.model.held_port import HeldPort
 from evenload.model.network import Network, Port, Subnet
@@ -81,6 +81,12 @@ class ListPart(Protocol):
 
     def count(self, kind: Kind, query: Query) -> int:
         """How many objects ``find`` would give in all, those that are being deleted left out."""
+
+    def count_statuses(self, kind: Kind) -> dict[tuple[ProvisioningStatus, OperatingStatus], int]:
+        """Of all objects that ``find`` would give, those that are being deleted, too."""
+
+    def names(self, kind: Kind, identifiers: Collection[str]) -> dict[str, tuple[str, str]]:
+        """Name and project of each of these objects that there is."""
 
 
 class StatisticsPart(Protocol):

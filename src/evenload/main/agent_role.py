@@ -20,6 +20,7 @@ import structlog
 
 from evenload.agent.loop import Agent
 from evenload.agent.noop import NoopAgent
+from evenload.agent.numbers import Sources
 from evenload.bus.frames import bind_unix
 from evenload.bus.hints import HintReceiver
 from evenload.bus.looking import SightGate
@@ -27,6 +28,7 @@ from evenload.bus.socket_client import SocketServer
 from evenload.host.linux import LinuxHost
 from evenload.host.privileges import keep_capabilities
 from evenload.main.accounts import find_account
+from evenload.main.agent_numbers import Numbers, open_numbers
 from evenload.main.clock import SystemClock
 from evenload.main.control import Control
 from evenload.main.garbage import GarbageCollection
@@ -37,6 +39,7 @@ from evenload.main.settings import Settings, SettingsError, read_settings
 from evenload.main.socket_path import SocketGuard, held
 from evenload.main.state import StateDirectory
 from evenload.model.errors import EvenloadError
+from evenload.model.numbers import AgentNumbers
 from evenload.model.sight import SeenBalancer, Sight
 from evenload.model.snapshot import Snapshot
 from evenload.threads import Faults
@@ -107,18 +110,21 @@ class _Works(_Hinted, Protocol):
     def stop(self) -> None: ...
     def resync(self) -> None: ...
     def sights(self, load_balancer_id: str | None) -> tuple[SeenBalancer, ...]: ...
+    def numbers(self, sources: Sources) -> AgentNumbers: ...
 
 
 def _build(
-    settings: Settings, state: StateDirectory, server: SocketServer, faults: Faults
+    settings: Settings, state: StateDirectory, server: SocketServer, faults: Faults, numbers: Numbers
 ) -> tuple[_Works, Callable[[], Sequence[str]]]:
     """The agent, and what says which load balancers are on this host."""
     if settings.agent_noop:
         return NoopAgent(server, SystemClock(), settings.agent.resync_interval, faults), tuple
-    host = LinuxHost(settings.host, faults)
+    counting = numbers.counting
+    host = LinuxHost(settings.host, faults, counting=counting, answers=numbers.answers)
     confirmed = state.adopts_any_database()  # whoever says so means what the new one does not know, too
     behaviour = replace(settings.agent, removal_share=1.0) if confirmed else settings.agent
-    return Agent(server, host, settings.render, SystemClock(), behaviour, faults), host.load_balancer_ids
+    agent = Agent(server, host, settings.render, SystemClock(), behaviour, faults, counting)
+    return agent, host.load_balancer_ids
 
 
 def _serve(settings: Settings, state: StateDirectory, control: Control, ended: threading.Event) -> int:
@@ -135,8 +141,9 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
             keep_capabilities(CAPABILITIES)
         server = SocketServer(server_path(settings.run_path), settings.host_name, users)
         stack.callback(server.close)
-        faults = Faults()
-        agent, held_here = _build(settings, state, server, faults)
+        numbers = open_numbers(settings, server)
+        faults = Faults(numbers.counting)
+        agent, held_here = _build(settings, state, server, faults, numbers)
         registrar = Registrar(
             server,
             state,
@@ -152,7 +159,14 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
         registrar.wait(_SERVER_PATIENCE)  # both roles start at the same time; without it, what is remembered is enough
         stack.callback(agent.stop)
         agent.start()
-        receiver = HintReceiver(bound, users, partial(pass_on, agent, server), faults)
+        teller = numbers.teller(agent.numbers, server, faults)
+        hinted = partial(pass_on, agent, server)
+        if teller is None:
+            receiver = HintReceiver(bound, users, hinted, faults)
+        else:
+            stack.callback(teller.stop)
+            teller.start()
+            receiver = HintReceiver(bound, users, hinted, faults, teller.ask)
         stack.callback(receiver.stop)
         receiver.start()
         gate = _open_gate(settings, stack, agent, registrar, faults)

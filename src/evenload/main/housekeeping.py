@@ -1,12 +1,14 @@
 """Keeps house every few seconds: the service's sweep, and others', in a thread of its own."""
 
 import threading
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
 
 from evenload.model.errors import StoreUnavailable
+from evenload.tally import UNCOUNTED, Counting
 from evenload.threads import Faults, LastingThread
 
 log = structlog.get_logger(__name__)
@@ -22,7 +24,10 @@ class Sweep(Protocol):
 class Sweeper:
     """``interval`` in seconds. A sweep that fails is logged and the next one comes all the same."""
 
-    def __init__(self, sweeps: Sequence[Sweep], faults: Faults, *, interval: float) -> None:
+    def __init__(
+        self, sweeps: Sequence[Sweep], faults: Faults, *, interval: float, counting: Counting = UNCOUNTED
+    ) -> None:
+        self._counting = counting
         self._sweeps = sweeps
         self._faults = faults
         self._interval = interval
@@ -45,8 +50,11 @@ class Sweeper:
         if self._stopping.wait(self._interval):
             return False
         for each in self._sweeps:
+            name, begun = type(each).__name__.lower(), time.monotonic()
             try:
                 each.sweep()
+                self._counting.observe("sweep_duration_seconds", (name,), time.monotonic() - begun)
             except StoreUnavailable as error:
+                self._counting.add("sweep_failures_total", (name,))
                 log.warning("housekeeping failed", reason=str(error))
         return True

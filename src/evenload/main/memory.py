@@ -1,6 +1,7 @@
 """What the C library does with freed memory, where it is glibc: another one has neither of these, and needs neither."""
 
 import ctypes
+import resource
 
 _ARENA_MAX = -8
 """mallopt(3): M_ARENA_MAX."""
@@ -20,3 +21,9 @@ def give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def read_resident_bytes() -> int:
+    """What this process has in memory, what it shares included."""
+    with open("/proc/self/statm") as content:
+        return int(content.read().split()[1]) * resource.getpagesize()

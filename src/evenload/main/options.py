@@ -40,7 +40,13 @@ _SERVER = [
     cfg.HostAddressOpt(
         "metrics_host", default="127.0.0.1", help="Address of /metrics, where everybody may ask who reaches it."
     ),
-    cfg.IntOpt("metrics_port", default=0, min=0, max=65535, help="Port of /metrics for Prometheus; 0: none is served."),
+    cfg.IntOpt(
+        "metrics_port",
+        default=0,
+        min=0,
+        max=65535,
+        help="Port of /metrics, with the numbers of server and agent for Prometheus; 0: none are served or counted.",
+    ),
 ]
 _API = [
     cfg.HostAddressOpt("bind_host", default="127.0.0.1", help="Address on which the API listens."),
@@ -172,6 +178,13 @@ _AGENT = [
         "at least once in each delay of its health monitors.",
     ),
     cfg.IntOpt("workers", default=8, min=1, max=64, help="Load balancers that are worked on at the same time."),
+    cfg.IntOpt(
+        "metrics_objects",
+        default=1000,
+        min=0,
+        max=100_000,
+        help="Listeners, pools and members of this host whose numbers /metrics shows: listeners first, members last.",
+    ),
     cfg.FloatOpt(
         "removal_share",
         default=0.25,

@@ -15,7 +15,7 @@ from evenload.api.services import Services, V1Services
 from evenload.host.pcre import find_fault_finder
 from evenload.interfaces.bus import AgentBus
 from evenload.interfaces.secrets import SecretStore
-from evenload.interfaces.store import Transaction
+from evenload.interfaces.store import Transaction, UnitOfWork
 from evenload.main.clock import SystemClock
 from evenload.main.identifiers import Identifiers
 from evenload.main.settings import Settings
@@ -50,6 +50,7 @@ from evenload.service.secrets import references_of
 from evenload.service.vip_ports import VipPorts
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.unit_of_work import SqlUnitOfWork
+from evenload.tally import UNCOUNTED, Counting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ def build_foundation(
     upgrade: Callable[[Engine], None],
     ring: KeyRing,
     keeper: Keeper | None = None,
+    counting: Counting = UNCOUNTED,
 ) -> Foundation:
     """``upgrade`` brings the database to this version's schema; ``keeper`` keeps secrets in place of the vault. Raises
     EvenloadError where the database is unusable."""
@@ -82,7 +84,7 @@ def build_foundation(
     def describe(transaction: Transaction, tree: Tree) -> Desired:
         return build_desired(tree, ports.described(transaction, tree), references_of(tree))
 
-    uow = SqlUnitOfWork(engine, bus, describe=describe)
+    uow = _counted(SqlUnitOfWork(engine, bus, describe=describe), counting)
     provider = NoopPorts() if settings.ports_noop else Ipam(uow, clock, new_id, source)
     ports = VipPorts(uow, provider, clock, new_id)
     vault = Vault(uow, ring, clock, new_id, settings.secrets.limits)
@@ -111,6 +113,14 @@ def build_foundation(
         vault=vault,
         secrets=stored,
     )
+
+
+def _counted(uow: UnitOfWork, counting: Counting) -> UnitOfWork:
+    if counting is UNCOUNTED:
+        return uow
+    from evenload.main.metrics.store import CountedUnitOfWork
+
+    return CountedUnitOfWork(uow, counting)
 
 
 def open_database(settings: Settings) -> Engine:

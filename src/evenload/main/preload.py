@@ -50,5 +50,6 @@ def preload_policy_checks(*, external: bool) -> None:
 
 
 def preload_metrics() -> None:
-    """Where an operator has asked for them: half a megabyte that others need not have."""
-    import evenload.main.metrics  # noqa: F401
+    """Where an operator has asked for them: a megabyte that others need not have."""
+    import evenload.main.metrics.server
+    import evenload.main.metrics.store  # noqa: F401

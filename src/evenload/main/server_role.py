@@ -6,12 +6,13 @@ from a client: Python and Evenload may lie where only root may look.
 """
 
 import gc
+import mmap
 import os
 import socket
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from evenload.bus.frames import bind_unix
 from evenload.bus.hints import HintSender
 from evenload.bus.socket_server import SocketGateway
 from evenload.host.privileges import Account, become
+from evenload.interfaces.bus import Gateway
 from evenload.main.accounts import find_account
 from evenload.main.barbican import open_barbican
 from evenload.main.control import Control
@@ -54,10 +56,11 @@ from evenload.service.agents import AgentGateway
 from evenload.service.housekeeping import Housekeeping
 from evenload.service.renewals import Renewals
 from evenload.store.engine import StoreSettings, preload_driver
+from evenload.tally import UNCOUNTED, Counting, shared_memory
 from evenload.threads import Faults
 
 if TYPE_CHECKING:
-    from evenload.main.metrics import Metrics
+    from evenload.main.metrics.server import ServerMetrics
     from evenload.secrets.barbican import Barbican
 
 _SWEEP_INTERVAL = 5.0
@@ -72,7 +75,8 @@ _log = structlog.get_logger(__name__)
 class Opened:
     """What was opened before the change of user. ``agents``: the user ids that an agent may have; ``upgrade`` brings
     the database to this version's schema; ``validator``: of tokens, where callers have any; ``ring``: the keys for
-    secrets at rest, of a file that only root can read; ``barbican``: where secrets are kept there."""
+    secrets at rest, of a file that only root can read; ``barbican``: where secrets are kept there;
+    ``tallies``: where each process counts what it does, none where nobody wants numbers."""
 
     validator: Validator | None
     listener: socket.socket
@@ -81,6 +85,7 @@ class Opened:
     upgrade: Upgrade
     ring: KeyRing
     barbican: "Barbican | None" = None
+    tallies: tuple[mmap.mmap, ...] = ()
 
 
 class Server:
@@ -88,14 +93,21 @@ class Server:
     keeps in memory of agents' reports must not be spread over several."""
 
     def __init__(
-        self, settings: Settings, foundation: Foundation, opened: Opened, faults: Faults, *, keeper: bool
+        self,
+        settings: Settings,
+        foundation: Foundation,
+        opened: Opened,
+        faults: Faults,
+        counting: Counting,
+        metrics: "ServerMetrics | None",
+        *,
+        keeper: bool,
     ) -> None:
         self._settings = settings
         self._foundation = foundation
         self._gateway = AgentGateway(foundation.context, foundation.secrets)
-        self._bus = (
-            SocketGateway(self._gateway, opened.bus, settings.host_name, opened.agents, faults) if keeper else None
-        )
+        self._metrics = metrics
+        self._bus = _bus_of(settings, self._gateway, opened, faults, self._metrics) if keeper else None
         identity = build_identity(settings, foundation.clock, opened.validator)
         application = build_app(
             build_services(settings, foundation),
@@ -111,17 +123,19 @@ class Server:
             port=serving.port,
             threads=serving.threads,
             listener=opened.listener,
-            logins=_queue_for(identity, settings.api.trust_forwarded),
+            logins=_queue_for(identity, settings.api.trust_forwarded, counting),
+            counting=counting,
         )
         housekeeping = Housekeeping(foundation.context, foundation.bus, settings.pending_timeout)
         resealing = Resealing(foundation.context.uow, opened.ring)
         elsewhere = opened.barbican is not None and not settings.agent_noop
-        renewals = Renewals(foundation.context, at_once=_QUESTIONS_AT_ONCE if elsewhere else 1)
+        renewals = Renewals(foundation.context, at_once=_QUESTIONS_AT_ONCE if elsewhere else 1, counting=counting)
         sweeps = (housekeeping, resealing) if elsewhere else (housekeeping, resealing, renewals)
-        self._sweeper = Sweeper(sweeps, faults, interval=_SWEEP_INTERVAL) if keeper else None
-        self._metrics = _metrics_of(settings, foundation) if keeper else None
+        self._sweeper = Sweeper(sweeps, faults, interval=_SWEEP_INTERVAL, counting=counting) if keeper else None
         # Who asks somebody else keeps nobody waiting.
-        self._renewer = Sweeper((renewals,), faults, interval=_SWEEP_INTERVAL) if keeper and elsewhere else None
+        self._renewer = (
+            Sweeper((renewals,), faults, interval=_SWEEP_INTERVAL, counting=counting) if keeper and elsewhere else None
+        )
         self._ports = (
             PortKeeper(foundation.context.ports, foundation.clock, faults, interval=_SWEEP_INTERVAL) if keeper else None
         )
@@ -190,15 +204,17 @@ def _serve(begun: Begun) -> int:
         if settings.server.metrics is not None:
             preload_metrics()
         opened = _open(begun, stack)
+        if settings.server.metrics is not None:
+            opened = replace(opened, tallies=tuple(shared_memory() for _ in range(settings.serving.workers)))
         if settings.serving.workers == 1:
-            _work(settings, opened, control, begun.ended, keeper=True)
+            _work(settings, opened, control, begun.ended, 0)
             return 0
         hints = HintSender(hint_path(settings.run_path), "", Faults())
         build_foundation(settings, hints, opened.upgrade, opened.ring, opened.barbican).engine.dispose()
         gc.freeze()  # what the workers share stays shared
 
         def work(number: int) -> int:
-            return _as_worker(settings, opened, control, begun.ended, keeper=number == 0)
+            return _as_worker(settings, opened, control, begun.ended, number)
 
         return Workers(settings.serving.workers, work).run(begun.ended.is_set)
 
@@ -247,16 +263,18 @@ def _work(
     opened: Opened,
     control: Control,
     ended: threading.Event,
-    *,
-    keeper: bool,
+    number: int,
 ) -> None:
-    """Serves until ``ended``."""
+    """Serves until ``ended``. The first of several processes keeps house."""
+    keeper = number == 0
     with ExitStack() as stack:
-        faults = Faults()
+        counting = _counting_of(opened, number)
+        faults = Faults(counting)
         hints = HintSender(hint_path(settings.run_path), settings.host_name, faults)
-        foundation = build_foundation(settings, hints, opened.upgrade, opened.ring, opened.barbican)
+        foundation = build_foundation(settings, hints, opened.upgrade, opened.ring, opened.barbican, counting)
         stack.callback(foundation.engine.dispose)
-        server = Server(settings, foundation, opened, faults, keeper=keeper)
+        metrics = _metrics_of(settings, foundation, opened, hints, counting) if keeper else None
+        server = Server(settings, foundation, opened, faults, counting, metrics, keeper=keeper)
         stack.callback(server.stop)
         server.start(await_agent=control.supervised)
         garbage = GarbageCollection(faults)
@@ -278,11 +296,10 @@ def _as_worker(
     opened: Opened,
     control: Control,
     ended: threading.Event,
-    *,
-    keeper: bool,
+    number: int,
 ) -> int:
     try:
-        _work(settings, opened, control, ended, keeper=keeper)
+        _work(settings, opened, control, ended, number)
     except SocketLost as error:
         refuse(error)
         return END_ALL
@@ -303,21 +320,42 @@ def _drop(account: Account | None, control: Control) -> None:
         raise EvenloadError("the supervisor is gone")
 
 
-def _metrics_of(settings: Settings, foundation: Foundation) -> "Metrics | None":
+def _counting_of(opened: Opened, number: int) -> Counting:
+    if not opened.tallies:
+        return UNCOUNTED
+    from evenload.main.metrics.server import open_tally
+
+    return open_tally(opened.tallies[number])
+
+
+def _metrics_of(
+    settings: Settings, foundation: Foundation, opened: Opened, hints: HintSender, counting: Counting
+) -> "ServerMetrics | None":
     if settings.server.metrics is None:
         return None
-    from evenload.main.metrics import Metrics
+    from evenload.main.metrics.server import ServerMetrics
 
-    return Metrics(settings.server.metrics, foundation.context.uow, foundation.clock.monotonic)
+    dialect = foundation.engine.dialect.name
+    return ServerMetrics(settings.server.metrics, foundation.context, hints, dialect, opened.tallies, counting)
+
+
+def _bus_of(
+    settings: Settings, gateway: Gateway, opened: Opened, faults: Faults, metrics: "ServerMetrics | None"
+) -> SocketGateway:
+    name, users = settings.host_name, opened.agents
+    if metrics is None:
+        return SocketGateway(gateway, opened.bus, name, users, faults)
+    return SocketGateway(metrics.counted(gateway), opened.bus, name, users, faults, metrics.answers.note)
 
 
 def _queue_for(
-    identity: NoIdentity | HttpBasicIdentity | TokenIdentity, trust_forwarded: bool
+    identity: NoIdentity | HttpBasicIdentity | TokenIdentity, trust_forwarded: bool, counting: Counting
 ) -> LoginQueue[Any] | None:
     match identity:
         case HttpBasicIdentity():
-            return LoginQueue(identity, PASSWORDS, trust_forwarded=trust_forwarded)
+            return LoginQueue(identity, PASSWORDS, trust_forwarded=trust_forwarded, counting=counting)
         case TokenIdentity():
-            return LoginQueue(identity, for_tokens(identity.patience), trust_forwarded=trust_forwarded)
+            checks = for_tokens(identity.patience)
+            return LoginQueue(identity, checks, trust_forwarded=trust_forwarded, counting=counting)
         case _:
             return None

@@ -266,6 +266,7 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
             resync_interval=conf.agent.resync_interval,
             statistics_interval=conf.agent.statistics_interval,
             removal_share=conf.agent.removal_share,
+            shown_objects=conf.agent.metrics_objects,
         ),
         availability_zone=_zone(conf.agent.availability_zone),
         agent_noop=conf.agent.host == "noop",

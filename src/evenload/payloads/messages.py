@@ -13,6 +13,7 @@ from pydantic_core import from_json, to_json
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
 from evenload.model.difference import Difference
 from evenload.model.errors import EvenloadError, ForeignDatabase, SecretUnavailable, ServerUnavailable, Unwelcome
+from evenload.model.numbers import AgentNumbers
 from evenload.model.registration import DEFAULT_ZONE, Registration, Welcome
 from evenload.model.secret import SecretReference
 from evenload.model.snapshot import Snapshot
@@ -44,7 +45,10 @@ _BODIES: dict[str, TypeAdapter[Any]] = {
     "secrets": TypeAdapter(tuple[str, list[SecretReference]], config=_STRICT),
     "report": TypeAdapter(tuple[Report], config=_STRICT),
     "health": _HEALTHS,
+    "numbers": TypeAdapter(tuple[AgentNumbers], config=_STRICT),
 }
+QUESTION = b'{"question":"numbers"}'
+"""In place of a hint: the server asks for the call ``numbers``."""
 _REGISTRATION = TypeAdapter(Registration)
 _WELCOME: TypeAdapter[tuple[Welcome]] = TypeAdapter(tuple[Welcome], config=_STRICT)
 _ASSIGNMENTS = TypeAdapter(dict[str, int])
@@ -67,8 +71,8 @@ def pack_registration(agent: str, registration: Registration) -> bytes:
 
 
 def read_call(payload: bytes) -> tuple[str, Any]:
-    """The call's name and its body: (agent, Registration), ids, None, (load balancer, references), (Report,)
-    or a list of Health. Raises UnknownContent."""
+    """The call's name and its body: (agent, Registration), ids, None, (load balancer, references), (Report,), a list of
+    Health, or (AgentNumbers,). Raises UnknownContent."""
     request = _parse(payload)
     call = request.get("call")
     adapter = _BODIES.get(call) if isinstance(call, str) else None

@@ -26,6 +26,7 @@ from evenload.model.tree import Tree
 from evenload.service.context import Context
 from evenload.service.lbaas_v1 import totals
 from evenload.service.tls_drafts import facts_of
+from evenload.tally import UNCOUNTED, Counting
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +72,8 @@ class _Use:
 class Renewals:
     """``at_once``: questions, where somebody else keeps the secrets."""
 
-    def __init__(self, context: Context, *, at_once: int = 1) -> None:
+    def __init__(self, context: Context, *, at_once: int = 1, counting: Counting = UNCOUNTED) -> None:
+        self._counting = counting
         self._at_once = at_once
         self._away = False
         self._context = context
@@ -237,6 +239,7 @@ class Renewals:
         changed = self._context.uow.write(work)
         other = any(each.fingerprint != former.fingerprint for former, each in fresh.items())
         if changed and other:
+            self._counting.add("secret_renewals_total")
             log.info("secrets have another content now", load_balancer=load_balancer_id, users=list(changed))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from evenload.interfaces.store import AgentRecord
 from evenload.model.balancer import AnyRecord, MonitorTemplate
 from evenload.model.catalogue import AnyEntry, Entry
-from evenload.model.enums import Kind
+from evenload.model.enums import Kind, OperatingStatus, ProvisioningStatus
 from evenload.model.event import Event, EventQuery, KeptEvent
 from evenload.model.held_port import HeldPort
 from evenload.model.network import Network, Port, Subnet
@@ -32,6 +32,7 @@ from evenload.store import (
     queries,
     quotas,
     secrets,
+    status_counts,
     templates,
     tombstones,
     tree_writing,
@@ -119,6 +120,12 @@ class SqlTransaction:
 
     def count(self, kind: Kind, query: Query) -> int:
         return queries.read_count(self._connection, kind, query)
+
+    def count_statuses(self, kind: Kind) -> dict[tuple[ProvisioningStatus, OperatingStatus], int]:
+        return status_counts.count_statuses(self._connection, kind)
+
+    def names(self, kind: Kind, identifiers: Collection[str]) -> dict[str, tuple[str, str]]:
+        return status_counts.read_names(self._connection, kind, identifiers)
 
     def counts(self, load_balancer_id: str) -> dict[str, tuple[Count, ...]]:
         return counts.read_counts(self._connection, load_balancer_id)

@@ -5,7 +5,7 @@ import select
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,9 @@ from evenload.bus.socket_client import SocketServer
 from evenload.bus.socket_server import SocketGateway
 from evenload.model.desired import Gone, Unreadable
 from evenload.model.difference import Difference
+from evenload.model.enums import Kind
 from evenload.model.errors import ForeignDatabase, ServerUnavailable, Unwelcome
+from evenload.model.numbers import AgentNumbers, Counted, Row
 from evenload.model.registration import PAYLOAD_VERSION, Registration, Welcome
 from evenload.model.snapshot import Snapshot
 from evenload.payloads import messages
@@ -42,8 +44,12 @@ class Site:
         self.faults = Faults()
         self._stack = stack
 
-    def serve(self, users: frozenset[int] = MINE) -> SocketGateway:
-        serving = SocketGateway(self.gateway, stream_socket(self.path), "edge-1", users, self.faults)
+    def serve(
+        self,
+        users: frozenset[int] = MINE,
+        on_numbers: Callable[[str, AgentNumbers], None] = lambda agent, numbers: None,
+    ) -> SocketGateway:
+        serving = SocketGateway(self.gateway, stream_socket(self.path), "edge-1", users, self.faults, on_numbers)
         serving.start()
         self._stack.callback(serving.stop)
         return serving
@@ -53,8 +59,13 @@ class Site:
         self._stack.callback(server.close)
         return server
 
-    def receive(self, on_hint: OnHint, users: frozenset[int] = MINE) -> HintReceiver:
-        receiver = HintReceiver(datagram_socket(self.hints), users, on_hint, self.faults)
+    def receive(
+        self,
+        on_hint: OnHint,
+        users: frozenset[int] = MINE,
+        on_question: Callable[[], None] = lambda: None,
+    ) -> HintReceiver:
+        receiver = HintReceiver(datagram_socket(self.hints), users, on_hint, self.faults, on_question)
         receiver.start()
         self._stack.callback(receiver.stop)
         return receiver
@@ -78,6 +89,27 @@ def test_a_server_that_is_not_there_is_unavailable_and_found_when_it_comes(site:
     site.serve()
     server.register(Registration())
     assert server.assignments() == {"lb": 5}
+
+
+def test_an_agent_that_is_asked_for_numbers_tells_them(site: Site) -> None:
+    told: queue.Queue[tuple[str, AgentNumbers]] = queue.Queue()
+    asked = threading.Event()
+    site.serve(on_numbers=lambda agent, numbers: told.put((agent, numbers)))
+    server, sender = site.agent(), site.sender()
+    assert not sender.ask_for_numbers()  # nobody is there
+    server.register(Registration())
+    before = server.answered_at
+    server.assignments()
+    assert (before, server.answered_at is not None) == (None, True)
+    site.receive(lambda *_: None, on_question=asked.set)
+    assert sender.ask_for_numbers()
+    assert asked.wait(LONG)
+    row = Row("lb", Kind.MEMBER, "m", {"up": 1.0, "bytes_in": 2.0**53}, (1.0, 2.0), "p")
+    numbers = AgentNumbers(
+        version="1", counted=(Counted("a_total", ("x",), (1.5,)),), rows=(row,), left_out={Kind.POOL: 3}
+    )
+    server.numbers(numbers)
+    assert told.get(timeout=LONG) == ("edge-1", numbers)
 
 
 def test_a_server_that_was_started_anew_is_spoken_to_at_the_next_call(site: Site) -> None:

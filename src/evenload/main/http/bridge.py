@@ -8,6 +8,7 @@ body that a refused caller sends.
 import asyncio
 import io
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +17,10 @@ from urllib.parse import unquote_to_bytes
 import structlog
 
 from evenload.api.auth.identity import LOGIN, Login, Refusal
+from evenload.api.context import ROUTE
 from evenload.main.http.login_queue import LoginQueue
 from evenload.main.http.turns import Turns
+from evenload.tally import UNCOUNTED, Counting
 
 log = structlog.get_logger(__name__)
 
@@ -55,17 +58,28 @@ _FAULT = Answer(
 )
 
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Others are counted as one: a caller may write whatever he likes there."""
+_NO_ROUTE = "none"
+
+
 class WsgiBridge:
     """An ASGI application. ``turns`` run the WSGI application, one thread for each request in progress. ``logins``:
     None where nobody is asked who he is."""
 
     def __init__(
-        self, application: Any, turns: Turns, limits: BodyLimits, logins: LoginQueue[Any] | None = None
+        self,
+        application: Any,
+        turns: Turns,
+        limits: BodyLimits,
+        logins: LoginQueue[Any] | None = None,
+        counting: Counting = UNCOUNTED,
     ) -> None:
         self._application = application
         self._turns = turns
         self._limits = limits
         self._logins = logins
+        self._counting = counting
         # The event loop's thread alone uses these.
         self._held = 0  # bytes of bodies
         self._arriving: dict[asyncio.Task[Any], bytearray] = {}
@@ -73,8 +87,18 @@ class WsgiBridge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        self._counting.add("http_requests_in_progress")
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self._counting.add("http_requests_in_progress", amount=-1.0)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = bytearray()
         length = 0
+        begun = time.monotonic()
+        known = begun  # when it was, who is calling
+        route = _NO_ROUTE
         task = asyncio.current_task()
         assert task is not None
         try:
@@ -82,8 +106,10 @@ class WsgiBridge:
                 login = await self._login_of(scope)
             except Exception:  # of the check; of others' credentials nothing is the matter
                 log.exception("http server: internal fault", path=scope["path"])
+                self._count(scope, route, _FAULT, time.monotonic() - begun)
                 await _send(send, _FAULT)
                 return
+            known = complete_at = time.monotonic()
             refused = isinstance(login, Refusal)
             self._arriving[task] = body
             declared = _declared_length(scope["headers"])
@@ -105,25 +131,37 @@ class WsgiBridge:
                 if not self._make_room(len(part), body):
                     del self._arriving[task]
                     log.warning("http server: too many requests wait with their bodies", bytes=self._held)
+                    self._count(scope, route, _OVERLOADED, known - begun)
                     await _send(send, _OVERLOADED)
                     return
                 self._held += len(part)
                 body += part
             del self._arriving[task]
+            complete_at = time.monotonic()
             environ = environ_of(scope, bytes(body), length)
             if login is not None:
                 environ[LOGIN] = login
+            self._counting.add("http_requests_waiting")
             answer = await self._turns.run(self._run, environ)
+            route = environ.get(ROUTE, _NO_ROUTE)
         except asyncio.CancelledError:  # given up for others, or the server ends and waits no longer
             task.uncancel()
+            self._count(scope, route, _OVERLOADED, known - begun)
             await _send(send, _OVERLOADED)
             return
         finally:
             self._arriving.pop(task, None)
             self._held -= len(body)
+        self._count(scope, route, answer, known - begun + time.monotonic() - complete_at)
         if length > self._limits.one:  # the rest of the body is on its way
             answer = Answer(answer.status, [*answer.headers, (b"connection", b"close")], answer.body)
         await _send(send, answer)
+
+    def _count(self, scope: Scope, route: str, answer: Answer, seconds: float) -> None:
+        """``seconds``: without those that the caller took to send his body."""
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._counting.add("http_requests_total", (route, method, str(answer.status)))
+        self._counting.observe("http_request_duration_seconds", (route, method), seconds)
 
     async def _login_of(self, scope: Scope) -> Login | None:
         if self._logins is None:
@@ -149,6 +187,7 @@ class WsgiBridge:
         return True
 
     def _run(self, environ: dict[str, Any]) -> Answer:
+        self._counting.add("http_requests_waiting", amount=-1.0)
         begun: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[..., None]:

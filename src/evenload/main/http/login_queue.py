@@ -19,6 +19,7 @@ from typing import Generic
 
 from evenload.api.auth.identity import Caller, ClaimCheck, ClaimT, Header, Login, Refusal, Restricted
 from evenload.main.http.fair_queue import FairQueue, Room
+from evenload.tally import UNCOUNTED, Counting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +58,16 @@ class LoginQueue(Generic[ClaimT]):
     ``admit`` belongs to one event loop.
     """
 
-    def __init__(self, check: ClaimCheck[ClaimT], checks: Checks, *, trust_forwarded: bool = False) -> None:
+    def __init__(
+        self,
+        check: ClaimCheck[ClaimT],
+        checks: Checks,
+        *,
+        trust_forwarded: bool = False,
+        counting: Counting = UNCOUNTED,
+    ) -> None:
         self._check = check
+        self._counting = counting
         self._checks = checks
         self._free = checks.threads or max(1, len(os.sched_getaffinity(0)) - 1)
         self._trust_forwarded = trust_forwarded
@@ -89,11 +98,16 @@ class LoginQueue(Generic[ClaimT]):
                 self._end(gone, Refusal.TOO_MANY)
             self._begin_checks()
         # Where one of them gives up, the others wait on.
-        done, _ = await asyncio.wait((waiting.login,), timeout=self._checks.patience)
+        self._counting.add("logins_waiting")
+        try:
+            done, _ = await asyncio.wait((waiting.login,), timeout=self._checks.patience)
+        finally:
+            self._counting.add("logins_waiting", amount=-1.0)
         if not done:
             self._queue.discard(source, found.name, waiting)
             self._end(waiting, Refusal.UNAVAILABLE)  # for all who wait with him: he came first
         login = waiting.login.result()
+        self._counting.add("logins_total", (login.name.lower() if isinstance(login, Refusal) else "accepted",))
         if login is Refusal.TOO_MANY:
             await asyncio.sleep(self._checks.pause)
         return login

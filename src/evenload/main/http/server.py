@@ -20,6 +20,7 @@ from evenload.main.http.connection import LimitedConnection
 from evenload.main.http.login_queue import LoginQueue
 from evenload.main.http.turns import Turns
 from evenload.main.listening import listen_tcp
+from evenload.tally import UNCOUNTED, Counting
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,8 @@ _DESCRIPTORS_FOR_OTHERS = 256
 
 class HttpServer:
     """``bind`` takes the address, and clients begin to wait; ``start`` returns once they are answered; ``stop`` lets
-    requests in progress end. ``logins``: where callers have passwords."""
+    requests in progress end. ``logins``: where callers have passwords. ``most_connections``: None for as many as the
+    process can hold."""
 
     def __init__(
         self,
@@ -44,8 +46,12 @@ class HttpServer:
         threads: int,
         listener: socket.socket | None = None,
         logins: LoginQueue[Any] | None = None,
+        counting: Counting = UNCOUNTED,
+        most_connections: int | None = None,
     ) -> None:
         self._application = application
+        self._counting = counting
+        self._most_connections = most_connections
         self._logins = logins
         self._host = host
         self._port = port
@@ -77,7 +83,7 @@ class HttpServer:
         self._turns = Turns(self._threads)
         limits = BodyLimits(one=MAX_BODY_BYTES, all=MAX_BODY_BYTES_AT_ONCE)
         config = uvicorn.Config(
-            WsgiBridge(self._application, self._turns, limits, self._logins),
+            WsgiBridge(self._application, self._turns, limits, self._logins, self._counting),
             http=LimitedConnection,
             ws="none",
             lifespan="off",
@@ -89,7 +95,7 @@ class HttpServer:
             backlog=_BACKLOG,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
-            limit_concurrency=_connections_possible(),
+            limit_concurrency=self._most_connections or _connections_possible(),
         )
         self._server = _Server(config)
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from tests.waiting import NET, ThreadsSince
 
+from evenload.api.context import ROUTE
 from evenload.main.http import connection as limits
 from evenload.main.http import server as http_server
 from evenload.main.http.bridge import BodyLimits
 from evenload.main.http.server import HttpServer
+from evenload.tally import Tally
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
@@ -75,6 +77,38 @@ def receive_until(client: socket.socket, ending: bytes) -> bytes:
         assert part, answer
         answer += part
     return answer
+
+
+def test_requests_are_counted_by_route_and_not_by_what_callers_make_up() -> None:
+    def routed(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith("/lb/"):
+            environ[ROUTE] = "/lb/{id}"
+        waiting.append(numbers()["http_requests_in_progress",] - numbers()["http_requests_waiting",])
+        return hello(environ, start_response)
+
+    def numbers() -> dict[tuple[str, ...], float]:
+        return {(each.name, *each.labels): each.values[0] for each in tally.read()}
+
+    tally, waiting = Tally(), list[float]()
+    server = HttpServer(routed, host="127.0.0.1", port=0, threads=2, counting=tally)
+    server.start()
+    try:
+        for path in ("/lb/1", "/lb/2", "/elsewhere"):
+            ask(server, path)
+        send_raw(server, b"PROPFIND /lb/3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    finally:
+        server.stop()
+    found = numbers()
+    requests = {key[1:]: value for key, value in found.items() if key[0] == "http_requests_total"}
+    assert requests == {
+        ("/lb/{id}", "GET", "200"): 2.0,
+        ("none", "GET", "200"): 1.0,
+        ("/lb/{id}", "other", "200"): 1.0,
+    }
+    assert waiting == [1.0] * 4
+    assert (found["http_requests_in_progress",], found["http_requests_waiting",]) == (0.0, 0.0)
+    timed = {each.labels: sum(each.values[:-1]) for each in tally.read() if "duration" in each.name}
+    assert timed == {("/lb/{id}", "GET"): 2.0, ("none", "GET"): 1.0, ("/lb/{id}", "other"): 1.0}
 
 
 def test_one_connection_serves_many_requests() -> None:

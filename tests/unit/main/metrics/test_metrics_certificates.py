@@ -12,8 +12,11 @@ from tests.fakes.sample_drafts import a_balancer, a_listener, a_pool
 from tests.fakes.tls import a_certificate, a_tls
 from tests.unit.service.conftest import World, make_world
 
-from evenload.main import metrics
-from evenload.main.metrics import LOOK_EVERY, Metrics
+from evenload.main.metrics import certificates
+from evenload.main.metrics.agents import AgentAnswers
+from evenload.main.metrics.certificates import LOOK_EVERY
+from evenload.main.metrics.collector import Build, Numbers
+from evenload.main.metrics.endpoint import Endpoint
 from evenload.model.enums import ListenerProtocol
 from evenload.model.errors import StoreUnavailable
 from evenload.model.tls import PoolTls, TlsSecret
@@ -28,8 +31,10 @@ def world() -> World:
 
 
 @pytest.fixture
-def served(world: World) -> Iterator[Metrics]:
-    made = Metrics(("127.0.0.1", 0), world.context.uow, world.clock.monotonic)
+def served(world: World) -> Iterator[Endpoint]:
+    nobody = AgentAnswers(lambda: False)
+    numbers = Numbers(Build("1", "memory"), [], world.context.uow, nobody, world.clock.monotonic)
+    made = Endpoint(("127.0.0.1", 0), numbers)
     made.start()
     yield made
     made.stop()
@@ -39,13 +44,14 @@ def certificate(name: str, days: int) -> TlsSecret:
     return a_certificate(name, subject=f"CN={name}", not_after=NOW + timedelta(days=days))
 
 
-def read(served: Metrics) -> dict[str, list[tuple[dict[str, str], float]]]:
+def read(served: Endpoint) -> dict[str, list[tuple[dict[str, str], float]]]:
     """Labels and values by the names of the metrics, without labels that are empty."""
     with urllib.request.urlopen(f"http://127.0.0.1:{served.port}/metrics") as answer:
         text = answer.read().decode()
     return {
         family.name: [({k: v for k, v in each.labels.items() if v}, each.value) for each in family.samples]
         for family in text_string_to_metric_families(text)
+        if family.name in (NOT_AFTER, LEFT_OUT)
     }
 
 
@@ -60,8 +66,8 @@ def make(world: World, *sni: TlsSecret, pool: PoolTls | None = None) -> None:
     world.load_balancers.create("project-1", a_balancer(listeners=(draft,), pools=pools))
 
 
-def test_it_is_shown_when_certificates_in_use_expire(world: World, served: Metrics) -> None:
-    assert read(served) == {NOT_AFTER: [], LEFT_OUT: [({}, 0.0)]}
+def test_it_is_shown_when_certificates_in_use_expire(world: World, served: Endpoint) -> None:
+    assert read(served) == {LEFT_OUT: [({}, 0.0)]}
     world.clock.advance(LOOK_EVERY)
     shown = certificate("client", 7)
     unknown = replace(certificate("unknown", 1), subject=None, not_after=None)
@@ -80,9 +86,9 @@ def test_it_is_shown_when_certificates_in_use_expire(world: World, served: Metri
 
 
 def test_the_number_is_bounded_and_the_next_to_expire_are_shown(
-    world: World, served: Metrics, monkeypatch: pytest.MonkeyPatch
+    world: World, served: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metrics, "MOST_CERTIFICATES", 3)
+    monkeypatch.setattr(certificates, "MOST_CERTIFICATES", 3)
     make(world, *(certificate(f"site-{number}", 100 - number) for number in range(10)))
     found = read(served)
     assert [labels["subject"] for labels, _ in found[NOT_AFTER]] == ["CN=site-9", "CN=site-8", "CN=site-7"]
@@ -90,7 +96,7 @@ def test_the_number_is_bounded_and_the_next_to_expire_are_shown(
 
 
 def test_a_look_is_made_once_a_minute_and_nothing_is_shown_without_a_store(
-    world: World, served: Metrics, monkeypatch: pytest.MonkeyPatch
+    world: World, served: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(world, certificate("www", 90))
     assert len(read(served)[NOT_AFTER]) == 1
@@ -98,7 +104,7 @@ def test_a_look_is_made_once_a_minute_and_nothing_is_shown_without_a_store(
     def away(uow: object) -> None:
         raise StoreUnavailable("no route to it")
 
-    monkeypatch.setattr(metrics, "read_expiries", away)
+    monkeypatch.setattr(certificates, "read_expiries", away)
     assert len(read(served)[NOT_AFTER]) == 1
     world.clock.advance(LOOK_EVERY)
     assert read(served) == {}

@@ -1,0 +1,49 @@
+"""What an agent counts, where [server] metrics_port says that somebody wants to see it; otherwise it counts nothing."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from evenload.agent.numbers import Sources
+from evenload.bus.socket_client import SocketServer
+from evenload.host.haproxy_answers import Answers
+from evenload.main.memory import read_resident_bytes
+from evenload.main.settings import Settings
+from evenload.main.teller import Teller
+from evenload.model.numbers import AgentNumbers, Counted
+from evenload.tally import UNCOUNTED, Counting, Tally
+from evenload.threads import Faults
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """``sources``: None where nothing is counted."""
+
+    counting: Counting = UNCOUNTED
+    answers: Answers | None = None
+    sources: Sources | None = None
+
+    def teller(self, gather: Callable[[Sources], AgentNumbers], server: SocketServer, faults: Faults) -> Teller | None:
+        sources = self.sources
+        return None if sources is None else Teller(lambda: gather(sources), server.numbers, faults)
+
+
+def open_numbers(settings: Settings, server: SocketServer) -> Numbers:
+    if settings.server.metrics is None:
+        return Numbers()
+    tally, answers = Tally(), Answers()
+
+    def counted() -> Iterable[Counted]:
+        yield from (Counted(each.name, each.labels, each.values) for each in tally.read())
+        yield Counted("cpu_seconds_total", (), (time.process_time(),))
+        yield Counted("resident_memory_bytes", (), (float(read_resident_bytes()),))
+
+    sources = Sources(
+        version=version("evenload"),
+        answers=answers,
+        most=settings.agent.shown_objects,
+        counted=counted,
+        answered_at=lambda: server.answered_at,
+    )
+    return Numbers(tally, answers, sources)

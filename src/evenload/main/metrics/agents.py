@@ -1,0 +1,84 @@
+"""The numbers of this host's agent: asked for on the bus when somebody wants to see them, and shown with the names that
+the database has for what the agent knows by ids only."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from evenload.interfaces.store import Transaction
+from evenload.main.metrics.catalogue import CODES, LISTENER_ROWS, MEMBER_ROWS, POOL_ROWS, Metric
+from evenload.main.metrics.families import Value
+from evenload.model.enums import Kind
+from evenload.model.numbers import AgentNumbers, Row
+
+PATIENCE = 3.0
+"""Seconds that an answer may take; Prometheus waits for ten."""
+Names = Mapping[Kind, Mapping[str, tuple[str, str]]]
+"""By kind and id: name and project."""
+
+
+class AgentAnswers:
+    """``ask``: False where nobody will answer. May be used from any thread."""
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        self._ask = ask
+        self._news = threading.Condition()
+        self._turn = threading.Lock()
+        self._answer: tuple[str, AgentNumbers] | None = None
+
+    def note(self, agent: str, numbers: AgentNumbers) -> None:
+        with self._news:
+            self._answer = agent, numbers
+            self._news.notify_all()
+
+    def fetch(self) -> tuple[str, AgentNumbers] | None:
+        """The agent's name and what it says now; None where it does not answer. One question at a time."""
+        with self._turn:
+            with self._news:
+                self._answer = None
+            if not self._ask():
+                return None
+            with self._news:
+                self._news.wait_for(lambda: self._answer is not None, PATIENCE)
+                answer, self._answer = self._answer, None
+                return answer
+
+
+def read_names(transaction: Transaction, rows: Sequence[Row]) -> Names:
+    wanted: dict[Kind, set[str]] = {
+        Kind.LOAD_BALANCER: set(),
+        Kind.LISTENER: set(),
+        Kind.POOL: set(),
+        Kind.MEMBER: set(),
+    }
+    for row in rows:
+        wanted[Kind.LOAD_BALANCER].add(row.load_balancer_id)
+        wanted[row.kind].add(row.id)
+        if row.pool_id:
+            wanted[Kind.POOL].add(row.pool_id)
+    return {kind: transaction.names(kind, identifiers) for kind, identifiers in wanted.items()}
+
+
+def families_of_rows(agent: str, rows: Sequence[Row], names: Names) -> Iterator[tuple[Metric, Iterator[Value]]]:
+    """What the database does not know any more is left out."""
+    for kind, metrics in ((Kind.LISTENER, LISTENER_ROWS), (Kind.POOL, POOL_ROWS), (Kind.MEMBER, MEMBER_ROWS)):
+        labelled = [(row, labels) for row in rows if row.kind is kind and (labels := _labels(agent, row, names))]
+        for name, metric in metrics.items():
+            if name == "responses":
+                yield metric, _responses(labelled)
+            else:
+                yield metric, ((labels, (row.values[name],)) for row, labels in labelled if name in row.values)
+
+
+def _responses(labelled: Sequence[tuple[Row, tuple[str, ...]]]) -> Iterator[Value]:
+    for row, labels in labelled:
+        for code, number in zip(CODES, row.responses, strict=False):
+            yield (*labels, code), (number,)
+
+
+def _labels(agent: str, row: Row, names: Names) -> tuple[str, ...]:
+    balancer = names[Kind.LOAD_BALANCER].get(row.load_balancer_id)
+    own = names[row.kind].get(row.id)
+    if balancer is None or own is None:
+        return ()
+    pool = (row.pool_id, names[Kind.POOL].get(row.pool_id, ("", ""))[0]) if row.pool_id else ()
+    return (agent, balancer[1], row.load_balancer_id, balancer[0], *pool, row.id, own[0])

@@ -1,0 +1,75 @@
+"""A gateway that counts how long changes take, from the moment they were accepted to the agent's report of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from evenload.interfaces.bus import Gateway
+from evenload.interfaces.store import UnitOfWork
+from evenload.model.balancer import AnyRecord
+from evenload.model.desired import Desired, Gone, Health, Outcome, Report
+from evenload.model.enums import ProvisioningStatus
+from evenload.model.errors import StoreUnavailable
+from evenload.model.registration import Registration, Welcome
+from evenload.model.secret import SecretBytes, SecretReference
+from evenload.model.tree import Tree, kind_of
+from evenload.tally import Counting
+
+_ACTIONS = {
+    ProvisioningStatus.PENDING_CREATE: "create",
+    ProvisioningStatus.PENDING_UPDATE: "update",
+    ProvisioningStatus.PENDING_DELETE: "delete",
+}
+
+
+class CountedGateway:
+    """Fulfils Gateway. What a report settles is what was pending of its generation, or an earlier one, before it."""
+
+    def __init__(self, gateway: Gateway, uow: UnitOfWork, now: Callable[[], datetime], counting: Counting) -> None:
+        self._gateway = gateway
+        self._uow = uow
+        self._now = now
+        self._counting = counting
+
+    def register(self, agent: str, registration: Registration) -> Welcome:
+        return self._gateway.register(agent, registration)
+
+    def fetch(self, agent: str, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone]:
+        return self._gateway.fetch(agent, load_balancer_ids)
+
+    def assignments(self, agent: str) -> dict[str, int]:
+        return self._gateway.assignments(agent)
+
+    def secrets(
+        self, agent: str, load_balancer_id: str, references: Sequence[SecretReference]
+    ) -> dict[str, SecretBytes]:
+        return self._gateway.secrets(agent, load_balancer_id, references)
+
+    def health(self, agent: str, healths: Sequence[Health]) -> None:
+        self._gateway.health(agent, healths)
+
+    def report(self, agent: str, report: Report) -> None:
+        pending = self._pending(agent, report) if report.outcome is not Outcome.RETRY else []
+        self._gateway.report(agent, report)
+        now = self._now()
+        for record in pending:
+            labels = (kind_of(record.item).value, _ACTIONS[record.provisioning_status])
+            if report.outcome is Outcome.DONE:
+                since = record.updated_at or record.created_at
+                self._counting.observe("change_duration_seconds", labels, max(0.0, (now - since).total_seconds()))
+            else:
+                self._counting.add("change_failures_total", labels)
+
+    def _pending(self, agent: str, report: Report) -> list[AnyRecord]:
+        try:
+            tree = self._uow.look(lambda transaction: transaction.tree(report.load_balancer_id))
+        except StoreUnavailable:  # which the report itself is going to say
+            return []
+        return list(_settled_by(tree, agent, report.generation)) if tree is not None else []
+
+
+def _settled_by(tree: Tree, agent: str, generation: int) -> Iterator[AnyRecord]:
+    if tree.placement_of(agent) is None or generation > tree.generation:
+        return
+    for record in tree.records():
+        if record.provisioning_status in _ACTIONS and record.generation <= generation:
+            yield record

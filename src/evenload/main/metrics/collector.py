@@ -1,0 +1,114 @@
+"""All numbers at one moment: what the server's processes have counted, what the database says, what the agent says."""
+
+import mmap
+import platform
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from evenload.interfaces.store import UnitOfWork
+from evenload.main.metrics.agents import AgentAnswers, families_of_rows, read_names
+from evenload.main.metrics.catalogue import AGENT, SERVER, Kind, Metric
+from evenload.main.metrics.certificates import Certificates
+from evenload.main.metrics.families import Value, family_of, summed
+from evenload.main.metrics.overview import read_overview
+from evenload.model.errors import StoreUnavailable
+from evenload.model.numbers import AgentNumbers
+from evenload.tally import read_tally
+
+_log = structlog.get_logger(__name__)
+
+_BY_NAME = {metric.name: metric for metric in SERVER}
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    version: str
+    database: str
+
+
+class Numbers(Collector):
+    """Fulfils prometheus_client's Collector. ``tallies``: those of all processes of the server."""
+
+    def __init__(
+        self,
+        build: Build,
+        tallies: Sequence[mmap.mmap],
+        uow: UnitOfWork,
+        agent: AgentAnswers,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._build = build
+        self._tallies = tallies
+        self._uow = uow
+        self._agent = agent
+        self._certificates = Certificates(uow, monotonic)
+
+    def describe(self) -> list[Family]:
+        """Without a look."""
+        return []
+
+    def collect(self) -> Iterator[Family]:
+        """One family after the other, so that not all are in memory at once."""
+        yield from self._of_server()
+        yield from self._of_agent()
+
+    def _of_server(self) -> Iterator[Family]:
+        values: defaultdict[str, list[Value]] = defaultdict(list)
+        for memory in self._tallies:
+            for sample in read_tally(memory):
+                values[sample.name].append((sample.labels, sample.values))
+        found: dict[str, list[Value]] = {name: list(summed(each)) for name, each in values.items()}
+        found["build_info"] = [((self._build.version, platform.python_version(), self._build.database), (1.0,))]
+        found["server_workers"] = [((), (float(len(self._tallies)),))]
+        try:
+            with self._uow.read() as transaction:
+                found |= read_overview(transaction)
+            certificates, left_out = self._certificates.values()
+            found["tls_certificate_not_after_seconds"] = certificates
+            found["tls_certificates_left_out"] = [((), (float(left_out),))]
+        except StoreUnavailable as error:
+            _log.warning("metrics cannot be read", reason=str(error))
+        for metric in SERVER:
+            if metric.name != "agent_answers":
+                yield from _families(metric, found.get(metric.name, ()))
+
+    def _of_agent(self) -> Iterator[Family]:
+        answer = self._agent.fetch()
+        answers = [] if answer is None else [((answer[0],), (1.0,))]
+        yield family_of(_BY_NAME["agent_answers"], answers or [(("",), (0.0,))])
+        if answer is None:
+            return
+        agent, numbers = answer
+        for metric in AGENT:
+            yield from _families(metric, _values_of(agent, numbers, metric))
+        try:
+            with self._uow.read() as transaction:
+                names = read_names(transaction, numbers.rows)
+        except StoreUnavailable as error:
+            _log.warning("metrics cannot be read", reason=str(error))
+            return
+        for metric, values in families_of_rows(agent, numbers.rows, names):
+            yield from _families(metric, list(values))
+
+
+def _families(metric: Metric, values: Sequence[Value]) -> Iterable[Family]:
+    """A counter without labels is there from the beginning, so that its first step is seen."""
+    if not values and not metric.labels and metric.kind is Kind.COUNTER:
+        values = [((), (0.0,))]
+    return [family_of(metric, values)] if values else []
+
+
+def _values_of(agent: str, numbers: AgentNumbers, metric: Metric) -> list[Value]:
+    if metric.name == "agent_info":
+        return [((agent, numbers.version), (1.0,))]
+    if metric.name == "agent_objects_left_out":
+        return [((agent, kind.value), (float(number),)) for kind, number in numbers.left_out.items()]
+    name = metric.name.removeprefix("agent_")
+    found = [((agent, *each.labels), each.values) for each in numbers.counted if each.name == name]
+    bare = metric.kind is Kind.COUNTER and len(metric.labels) == 1
+    return found or ([((agent,), (0.0,))] if bare else [])

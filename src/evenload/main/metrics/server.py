@@ -1,0 +1,52 @@
+"""The server's side of numbers: what counts is put between its parts, and ``/metrics`` serves what was counted."""
+
+import mmap
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from evenload.bus.hints import HintSender
+from evenload.interfaces.bus import Gateway
+from evenload.main.metrics.agents import AgentAnswers
+from evenload.main.metrics.catalogue import GOING_ON
+from evenload.main.metrics.changes import CountedGateway
+from evenload.main.metrics.collector import Build, Numbers
+from evenload.main.metrics.endpoint import Endpoint
+from evenload.service.context import Context
+from evenload.tally import Counting, Tally
+
+
+def open_tally(memory: mmap.mmap) -> Tally:
+    """Of a process that begins; what one before it has counted stands."""
+    tally = Tally(memory)
+    tally.clear(GOING_ON)
+    return tally
+
+
+class ServerMetrics:
+    """Of the process that keeps house. ``tallies``: of all of them, ``counting`` is its own. Inert until ``start``."""
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        context: Context,
+        hints: HintSender,
+        database: str,
+        tallies: Sequence[mmap.mmap],
+        counting: Counting,
+    ) -> None:
+        self._context = context
+        self._counting = counting
+        self.answers = AgentAnswers(hints.ask_for_numbers)
+        build = Build(version=version("evenload"), database=database)
+        numbers = Numbers(build, tallies, context.uow, self.answers, context.clock.monotonic)
+        self.endpoint = Endpoint(address, numbers)
+
+    def counted(self, gateway: Gateway) -> Gateway:
+        return CountedGateway(gateway, self._context.uow, self._context.now, self._counting)
+
+    def start(self) -> None:
+        """Raises OSError where somebody else has the address."""
+        self.endpoint.start()
+
+    def stop(self) -> None:
+        self.endpoint.stop()
