@@ -20,6 +20,7 @@ from evenload.host.settings import HaproxySettings, HostSettings
 from evenload.model.balancer import Listener, LoadBalancer, Member, Pool, Vip
 from evenload.model.desired import Change, Desired, DesiredIp, DesiredPort, Gone, Health, Outcome, Report, Unreadable
 from evenload.model.enums import Algorithm, ListenerProtocol, NetworkType, PoolProtocol
+from evenload.model.event import HostEvent
 from evenload.model.network import Segment
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
@@ -83,6 +84,9 @@ class NotePad:
 
     def health(self, healths: Sequence[Health]) -> None:
         """Of no interest here."""
+
+    def events(self, events: Sequence[HostEvent]) -> None:
+        """Neither."""
 
 
 class _Clock:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,32 @@ from evenload.interfaces.bus import Server
 from evenload.model.desired import Change, Desired, Gone, Health, Outcome, Report, Statistics
 from evenload.model.enums import OperatingStatus
 from evenload.model.errors import ForeignDatabase, SecretUnavailable, ServerUnavailable, Unwelcome
+from evenload.model.event import EventKind, HostEvent
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
 from evenload.threads import Faults
 
-REPORT = Report(load_balancer_id="lb", generation=3, outcome=Outcome.GIVE_UP, change=Change.RELOAD, reason="“why”")
+EVENT = HostEvent(
+    kind=EventKind.PROCESS,
+    at=datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC),
+    state="reloaded",
+    load_balancer_id="lb",
+    reason="1 listener added",
+    times=3,
+)
+REPORT = Report(
+    load_balancer_id="lb",
+    generation=3,
+    outcome=Outcome.GIVE_UP,
+    change=Change.RELOAD,
+    reason="“why”",
+    events=(EVENT,),
+)
 HEALTH = Health(
     load_balancer_id="lb",
     statuses={"listener": OperatingStatus.DEGRADED},
     statistics={"listener": Statistics(bytes_in=2**60)},
+    reasons={"listener": "“it has as many connections as it may have”"},
 )
 
 
@@ -61,6 +79,9 @@ class NotedCalls:
 
     def health(self, agent: str, healths: Sequence[Health]) -> None:
         self._note(agent, list(healths))
+
+    def events(self, agent: str, events: Sequence[HostEvent]) -> None:
+        self._note(agent, list(events))
 
     def _note(self, agent: str, what: object) -> None:
         if self.fail is not None:
@@ -116,6 +137,7 @@ def test_before_it_nothing_is_said(link: Link) -> None:
         lambda: link.server.secrets("lb", []),
         lambda: link.server.report(REPORT),
         lambda: link.server.health([HEALTH]),
+        lambda: link.server.events([EVENT]),
     ):
         with pytest.raises(ServerUnavailable):
             call()
@@ -134,8 +156,9 @@ def test_reports_health_and_assignments_are_the_same_at_the_other_end(known: Lin
     assert known.server.assignments() == {"lb": 5}
     known.server.report(REPORT)
     known.server.health([HEALTH, HEALTH])
+    known.server.events([EVENT])
     said = [what for _, what in known.gateway.said if what is not None and not isinstance(what, Registration)]
-    assert said == [REPORT, [HEALTH, HEALTH]]
+    assert said == [REPORT, [HEALTH, HEALTH], [EVENT]]
     assert {agent for agent, _ in known.gateway.said} == {"edge-1"}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from evenload.model.desired import Desired, Gone, Health, Outcome, Report, Unreadable
 from evenload.model.enums import OperatingStatus
 from evenload.model.errors import SecretUnavailable, ServerUnavailable
+from evenload.model.event import HostEvent
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
 
@@ -22,6 +23,7 @@ class TableServer:
         self.secrets_asked: list[SecretReference] = []
         self.reports: list[Report] = []
         self.heard: list[Health] = []
+        self.happened: list[HostEvent] = []
         self.fetches = 0
         self.resyncs = 0
         """How often it was asked for the assignments, away or not."""
@@ -84,6 +86,18 @@ class TableServer:
         self._reach()
         with self.lock:
             self.heard += healths
+
+    def events(self, events: Sequence[HostEvent]) -> None:
+        self._reach()
+        with self.lock:
+            self.happened += events
+
+    @property
+    def events_told(self) -> list[tuple[str, str]]:
+        """State and reason of each event, those in reports first."""
+        with self.lock:
+            events = [*(event for report in self.reports for event in report.events), *self.happened]
+            return [(event.state, event.reason or "") for event in events]
 
     @property
     def outcomes(self) -> list[tuple[int, Outcome]]:

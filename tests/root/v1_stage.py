@@ -32,6 +32,7 @@ from evenload.model.balancer import Listener, Record
 from evenload.model.desired import Desired, DesiredPort, Gone, Health, Report, Unreadable
 from evenload.model.enums import ListenerProtocol, NetworkType, ProvisioningStatus
 from evenload.model.errors import ServerUnavailable
+from evenload.model.event import HostEvent
 from evenload.model.observed import Observed
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
@@ -84,6 +85,9 @@ class Line:
 
     def health(self, healths: Sequence[Health]) -> None:
         self._through().health(healths)
+
+    def events(self, events: Sequence[HostEvent]) -> None:
+        self._through().events(events)
 
     def _through(self) -> Server:
         if self.cut:

@@ -27,11 +27,13 @@ from evenload.agent.schedule import Answer, Schedule, Task
 from evenload.agent.settings import AgentSettings
 from evenload.agent.sight import describe
 from evenload.agent.sparing import Sparing
+from evenload.agent.tidings import Tidings
 from evenload.agent.workers import Workers
 from evenload.interfaces.bus import Server
 from evenload.interfaces.clock import Clock
 from evenload.interfaces.host import Host
 from evenload.model.errors import HostError, ServerUnavailable
+from evenload.model.event import EventKind, HostEvent
 from evenload.model.numbers import AgentNumbers
 from evenload.model.sight import SeenBalancer
 from evenload.model.snapshot import Snapshot
@@ -69,6 +71,7 @@ class Agent:
         self._clock = clock
         self._settings = settings or AgentSettings()
         self._memories = Memories()
+        self._tidings = Tidings()
         self._schedule = Schedule(self._settings.workers)
         self._workers = Workers(self._settings.workers, self._schedule, self._round, clock, self.faults)
         self.sparing = Sparing(host, self._memories, self._workers.alone, clock, self.faults)
@@ -87,12 +90,13 @@ class Agent:
             self._memories,
             self._orphans,
             self.faults,
+            self._tidings,
             on_death=self._died,
             on_verdict=self._judged,
             counting=counting,
         )
         self.monitoring = Monitoring(
-            server, host, clock, self._settings, self._memories, self._vetoed, self._silent, self.faults
+            server, host, clock, self._settings, self._memories, self._vetoed, self._silent, self.faults, self._tidings
         )
 
     def start(self) -> None:
@@ -286,6 +290,15 @@ class Agent:
     def _drifted(self, load_balancer_id: str) -> None:
         """Who changes a network by hand seldom does it by one step."""
         log.warning("network was changed from outside", load_balancer=load_balancer_id)
+        self._tidings.note(
+            HostEvent(
+                kind=EventKind.NETWORK,
+                at=self._clock.now(),
+                state="changed",
+                load_balancer_id=load_balancer_id,
+                reason="somebody else did it; it is put right",
+            )
+        )
         self._add(load_balancer_id, Task(observe=True), _DRIFT_PAUSE)
 
     def _judged(self, load_balancer_id: str, verdict: Verdict) -> None:

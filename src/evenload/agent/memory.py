@@ -89,8 +89,8 @@ class ProcessPart:
     lowest that was given by this agent itself, and not by a former one.
 
     ``crowded``: monitoring found it half full. ``unanswered``: looks in a row at which the process lived and gave no
-    answer; ``silent``: those of monitoring alone. ``deaths``: the recent ones; after
-    too many no process is started before ``backoff_until``.
+    answer; ``silent``: those of monitoring alone. ``dead``: it has died, and no other was started since. ``deaths``:
+    the recent ones; after too many no process is started before ``backoff_until``.
     """
 
     pid: int | None = None
@@ -99,6 +99,7 @@ class ProcessPart:
     crowded: bool = False
     unanswered: int = 0
     silent: int = 0
+    dead: bool = False
     deaths: tuple[float, ...] = ()
     backoff_until: float = 0.0
 

@@ -17,6 +17,7 @@ from evenload.agent.health import Judged, judge
 from evenload.agent.memory import Acknowledged, Memories, Memory, Serving
 from evenload.agent.pace import EARLY, choose_pause, phase_of
 from evenload.agent.settings import AgentSettings
+from evenload.agent.tidings import Tidings
 from evenload.agent.trail import Seen, Trail
 from evenload.agent.vetoes import plan_vetoes
 from evenload.interfaces.bus import Server
@@ -40,6 +41,7 @@ _REST = 15
 """A process that let so many seconds pass without an answer, and counts as dead, is left alone for that many times as
 long: a few that hang must not make the statuses of all others late."""
 _STOP_TIMEOUT = 10.0
+_TIDINGS_REST = 5.0
 
 
 Rows = Mapping[int, tuple[ProxyStatistics, ...]]
@@ -109,6 +111,7 @@ class Monitoring:
         on_veto: Callable[[str], None],
         on_silence: Callable[[str], None],
         faults: Faults,
+        tidings: Tidings,
         new_epoch: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
         self._server = server
@@ -119,6 +122,8 @@ class Monitoring:
         self._on_veto = on_veto
         self._on_silence = on_silence
         self._faults = faults
+        self._tidings = tidings
+        self._tidings_rest_until = 0.0
         self._new_epoch = new_epoch
         self._accounts: dict[str, _Account] = {}
         self._stopping = threading.Event()
@@ -176,6 +181,20 @@ class Monitoring:
                 news.append(health)
         if news:
             self._report(news)
+        self._tell_events()
+
+    def _tell_events(self) -> None:
+        """Those that no report has taken along. A server that did not take them is not asked again at once."""
+        now = self._clock.monotonic()
+        events = self._tidings.take() if now >= self._tidings_rest_until else ()
+        if not events:
+            return
+        try:
+            self._server.events(events)
+        except ServerUnavailable as error:
+            log.debug("events are not told yet", reason=str(error))
+            self._tidings.put_back(events)
+            self._tidings_rest_until = now + _TIDINGS_REST
 
     def _look_and_wait(self) -> bool:
         if self._stopping.is_set():

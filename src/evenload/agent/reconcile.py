@@ -12,6 +12,7 @@ import structlog
 from evenload.agent.actions import Plan
 from evenload.agent.apply import Attempt, apply
 from evenload.agent.backoff import choose_backoff, is_hopeless, recent
+from evenload.agent.causes import describe_process
 from evenload.agent.liveness import count_unanswered, hangs, has_died, is_missing
 from evenload.agent.memory import DesiredPart, Memories, Memory, Serving
 from evenload.agent.orphans import Orphans
@@ -23,12 +24,14 @@ from evenload.agent.requeue import Requeue, RoundEnd, choose_requeue, requeue_ba
 from evenload.agent.schedule import Answer, Task
 from evenload.agent.secrets import Secrets
 from evenload.agent.settings import AgentSettings
+from evenload.agent.tidings import Tidings
 from evenload.interfaces.bus import Server
 from evenload.interfaces.clock import Clock
 from evenload.interfaces.host import Host
 from evenload.model.desired import Change, Desired, Gone, Outcome, Unreadable
 from evenload.model.difference import Difference, sharing
 from evenload.model.errors import Hopeless, HostError, ServerUnavailable
+from evenload.model.event import EventKind, HostEvent, capped
 from evenload.model.observed import Observed
 from evenload.render.haproxy import count_checks
 from evenload.render.haproxy_room import find_shortage, most_connections, room_of
@@ -52,6 +55,10 @@ def _sharing(before: Desired | Gone | None, answer: Desired | Gone | Unreadable)
     return sharing(before, answer) if isinstance(answer, Desired) and isinstance(before, Desired) else answer
 
 
+def _deaths(number: int) -> str:
+    return "its process is gone, and nobody here ended it" + (f"; {number} times of late" if number > 1 else "")
+
+
 class Reconciler:
     """``on_death`` and ``on_verdict`` are called from threads of the host."""
 
@@ -65,6 +72,7 @@ class Reconciler:
         memories: Memories,
         orphans: Orphans,
         faults: Faults,
+        tidings: Tidings,
         *,
         on_death: Callable[[str], None],
         on_verdict: OnVerdict,
@@ -79,11 +87,12 @@ class Reconciler:
         self._memories = memories
         self._orphans = orphans
         self._faults = faults
+        self._tidings = tidings
         self._on_death = on_death
         self._secrets = Secrets(server)
         self._planner = Planner(options, clock)
         self._probing = Probing(host, memories, on_verdict)
-        self._reporter = Reporter(server, clock, faults)
+        self._reporter = Reporter(server, clock, faults, tidings)
 
     def round(self, load_balancer_id: str, task: Task) -> Requeue | None:
         """Returns None where nothing is left to do until somebody asks again."""
@@ -206,6 +215,7 @@ class Reconciler:
             return 0.0
         now, process, before = self._clock.monotonic(), memory.process, memory.host.observed
         if observed is not before and has_died(desired, before, observed):
+            process.dead = True
             process.deaths = (*recent(process.deaths, now), now)
             process.backoff_until = now + choose_backoff(process.deaths, now)
             memory.host.observed = None
@@ -216,6 +226,7 @@ class Reconciler:
                 deaths=len(process.deaths),
                 wait=round(process.backoff_until - now, 3),
             )
+            self._note(memory.load_balancer_id, EventKind.PROCESS, "died", _deaths(len(process.deaths)))
         return max(0.0, process.backoff_until - now)
 
     def _attempt(self, memory: Memory, desired: Desired | Gone, observed: Observed) -> Attempt:
@@ -226,7 +237,7 @@ class Reconciler:
         process = memory.process
         planned = self._planner.plan(memory, desired, observed)
         attempt = apply(planned, self._host)
-        refused = False
+        refused = attempt.reason if attempt.refused else None
         if attempt.refused and isinstance(desired, Desired):
             log.info("reload instead", load_balancer=desired.id, reason=attempt.reason)
             observed = self._host.observe(desired.id, desired.port)
@@ -240,11 +251,21 @@ class Reconciler:
                 kept=memory.host.lines,
             )
             attempt = apply(planned, self._host)
-            refused = True
         if attempt.pid is not None:
-            self._count_process(memory, planned, refused=refused)
+            self._count_process(memory, planned, refused=refused is not None)
         if attempt.outcome is not Outcome.DONE or not isinstance(desired, Desired):
             return attempt
+        done = describe_process(
+            planned,
+            desired,
+            observed,
+            died=process.dead,
+            hung=hangs(process.unanswered),
+            crowded=process.crowded,
+            refused=refused,
+        )
+        if done is not None:
+            self._note(desired.id, EventKind.PROCESS, *done)
         self._settle(memory, desired, planned, attempt)
         shortage = find_shortage(desired, self._options, count_checks(desired))
         return attempt if shortage is None else replace(attempt, outcome=Outcome.GIVE_UP, reason=shortage)
@@ -262,12 +283,18 @@ class Reconciler:
         why = "died" if died else "first" if first else "again"
         self._counting.add("haproxy_starts_total", (why,))
 
+    def _note(self, load_balancer_id: str, kind: EventKind, state: str, reason: str) -> None:
+        now = self._clock.now()
+        self._tidings.note(
+            HostEvent(kind=kind, at=now, state=state, load_balancer_id=load_balancer_id, reason=capped(reason))
+        )
+
     def _settle(self, memory: Memory, desired: Desired, planned: Plan, attempt: Attempt) -> None:
         """After a success: what the host has now, and the watching and probing that go with it."""
         process = memory.process
         memory.secrets = {}  # they lie in files now
         if attempt.pid is not None:
-            process.unanswered, process.silent = 0, 0
+            process.unanswered, process.silent, process.dead = 0, 0, False
         memory.host.observed = after = plan_aftermath(planned, attempt.pid)
         haproxy = after.haproxy.process
         worker = haproxy.worker if haproxy is not None else None

@@ -6,6 +6,7 @@ A report that does not get through is owed until one does.
 import structlog
 
 from evenload.agent.memory import Acknowledged, Memory
+from evenload.agent.tidings import Tidings
 from evenload.interfaces.bus import Server
 from evenload.interfaces.clock import Clock
 from evenload.model.desired import Change, Outcome, Report
@@ -36,9 +37,10 @@ def is_report_due(
 
 
 class Reporter:
-    def __init__(self, server: Server, clock: Clock, faults: Faults) -> None:
+    def __init__(self, server: Server, clock: Clock, faults: Faults, tidings: Tidings) -> None:
         self._server = server
         self._faults = faults
+        self._tidings = tidings
         self._clock = clock
 
     def report(
@@ -48,6 +50,7 @@ class Reporter:
         part, now = memory.reports, self._clock.monotonic()
         if not is_report_due(part.acknowledged, generation, outcome, reason, hinted=hinted, now=now):
             return True
+        events = self._tidings.take(memory.load_balancer_id)
         try:
             self._server.report(
                 Report(
@@ -56,6 +59,7 @@ class Reporter:
                     outcome=outcome,
                     change=change,
                     reason=reason,
+                    events=events,
                 )
             )
         except ServerUnavailable as error:
@@ -66,6 +70,7 @@ class Reporter:
             part.acknowledged = Acknowledged(generation=generation, outcome=outcome, reason=reason, moment=now)
             part.failures = 0
             return True
+        self._tidings.put_back(events)
         part.acknowledged = None
         part.failures += 1
         return False

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from evenload.interfaces.bus import Gateway
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
 from evenload.model.errors import ServerUnavailable
+from evenload.model.event import HostEvent
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
 from evenload.model.snapshot import Snapshot
@@ -70,6 +71,9 @@ class LocalServer:
 
     def health(self, healths: Sequence[Health]) -> None:
         self._reach().health(self._agent, healths)
+
+    def events(self, events: Sequence[HostEvent]) -> None:
+        self._reach().events(self._agent, events)
 
     def _reach(self) -> Gateway:
         if not self._registered:

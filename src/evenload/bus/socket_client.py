@@ -18,6 +18,7 @@ from typing import Any
 from evenload.bus.frames import FrameError, Frames, read_peer
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
 from evenload.model.errors import ServerUnavailable, Unwelcome
+from evenload.model.event import HostEvent
 from evenload.model.numbers import AgentNumbers
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
@@ -99,7 +100,7 @@ class SocketServer:
 
     def report(self, report: Report) -> None:
         with _translated("report"):
-            self._call("report", (report,))
+            self._send(messages.pack_report(report))
 
     def health(self, healths: Sequence[Health]) -> None:
         with _translated("report health"):
@@ -114,6 +115,10 @@ class SocketServer:
     def answered_at(self) -> float | None:
         """When the server last answered a call, in seconds since 1970."""
         return self._answered_at
+
+    def events(self, events: Sequence[HostEvent]) -> None:
+        with _translated("tell what happened"):
+            self._call("events", list(events))
 
     def _call(self, call: str, body: object) -> Any:
         return self._send(messages.pack_call(call, body))

@@ -143,6 +143,8 @@ class SocketGateway:
                 self._gateway.health(self._agent, body)
             case "numbers", (numbers,):
                 self._on_numbers(self._agent, numbers)
+            case "events", list():
+                self._gateway.events(self._agent, body)
             case _:
                 raise UnknownContent(f"the call {call!r} is unknown")
         return messages.pack_result(None)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
+from evenload.model.event import HostEvent
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
 from evenload.model.snapshot import Snapshot
@@ -38,6 +39,9 @@ class Server(Protocol):
 
     def health(self, healths: Sequence[Health]) -> None: ...
 
+    def events(self, events: Sequence[HostEvent]) -> None:
+        """What happened here that no report brings. Not to be repeated without need: each is told each time."""
+
 
 class Gateway(Protocol):
     """The server as its agents see it. The transport says which agent speaks; it asked the kernel or the broker.
@@ -57,3 +61,4 @@ class Gateway(Protocol):
 
     def report(self, agent: str, report: Report) -> None: ...
     def health(self, agent: str, healths: Sequence[Health]) -> None: ...
+    def events(self, agent: str, events: Sequence[HostEvent]) -> None: ...

@@ -6,6 +6,7 @@ from evenload.api.settings import ApiSettings
 from evenload.main.networking_settings import NETWORKING_OPTIONS
 from evenload.main.tls_settings import ALLOWING, TLS_OPTIONS
 from evenload.model.registration import DEFAULT_ZONE
+from evenload.service.event_book import EventSettings
 from evenload.service.quotas import RESOURCES, QuotaSettings
 from evenload.service.scheduler import AGENT_DOWN_TIME
 
@@ -36,6 +37,16 @@ _SERVER = [
         default=int(AGENT_DOWN_TIME.total_seconds()),
         min=1,
         help="Seconds of silence after which an agent counts as away: nothing new is given to it, what waits fails.",
+    ),
+    cfg.IntOpt(
+        "events_most",
+        default=EventSettings().keep,
+        min=100,
+        max=10_000_000,
+        help="Events that are kept in the database; the oldest go first.",
+    ),
+    cfg.IntOpt(
+        "events_days", default=EventSettings().keep_for.days, min=1, max=3650, help="Days for which events are kept."
     ),
     cfg.HostAddressOpt(
         "metrics_host", default="127.0.0.1", help="Address of /metrics, where everybody may ask who reaches it."

@@ -102,6 +102,7 @@ def build_foundation(
         tls=settings.tls,
         allowed=settings.allowed,
         networking=settings.networking,
+        event_settings=settings.server.events,
     )
     return Foundation(
         engine=engine,

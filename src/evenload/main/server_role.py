@@ -55,6 +55,7 @@ from evenload.secrets.resealing import Resealing
 from evenload.service.agents import AgentGateway
 from evenload.service.housekeeping import Housekeeping
 from evenload.service.renewals import Renewals
+from evenload.service.roll_call import RollCall
 from evenload.store.engine import StoreSettings, preload_driver
 from evenload.tally import UNCOUNTED, Counting, shared_memory
 from evenload.threads import Faults
@@ -128,9 +129,11 @@ class Server:
         )
         housekeeping = Housekeeping(foundation.context, foundation.bus, settings.pending_timeout)
         resealing = Resealing(foundation.context.uow, opened.ring)
+        roll_call = RollCall(foundation.context)
         elsewhere = opened.barbican is not None and not settings.agent_noop
         renewals = Renewals(foundation.context, at_once=_QUESTIONS_AT_ONCE if elsewhere else 1, counting=counting)
-        sweeps = (housekeeping, resealing) if elsewhere else (housekeeping, resealing, renewals)
+        own = (housekeeping, roll_call, resealing)
+        sweeps = own if elsewhere else (*own, renewals)
         self._sweeper = Sweeper(sweeps, faults, interval=_SWEEP_INTERVAL, counting=counting) if keeper else None
         # Who asks somebody else keeps nobody waiting.
         self._renewer = (

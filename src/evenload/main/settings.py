@@ -28,6 +28,7 @@ from evenload.main.tls_settings import read_allowed, read_tls
 from evenload.model.secret_limits import SecretLimits
 from evenload.render.options import RenderOptions
 from evenload.service.deployment import Allowed
+from evenload.service.event_book import EventSettings
 from evenload.service.networking import Networking
 from evenload.service.networks import NetworkSettings
 from evenload.service.quotas import QuotaSettings
@@ -64,10 +65,11 @@ class ServingSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
     """``user``: what the server becomes where root starts it. ``agent_down_time``: silence after which an agent counts
-    as away. ``metrics``: host and port, None for none."""
+    as away. ``events``: how many, and for how long. ``metrics``: host and port, None for none."""
 
     user: str
     agent_down_time: timedelta
+    events: EventSettings
     metrics: tuple[str, int] | None = None
 
 
@@ -211,6 +213,7 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
         server=ServerSettings(
             user=conf.server.user,
             agent_down_time=timedelta(seconds=conf.server.agent_down_time),
+            events=EventSettings(keep=conf.server.events_most, keep_for=timedelta(days=conf.server.events_days)),
             metrics=(str(conf.server.metrics_host), conf.server.metrics_port) if conf.server.metrics_port else None,
         ),
         serving=ServingSettings(

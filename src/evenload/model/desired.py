@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, Pool
 from evenload.model.enums import OperatingStatus
+from evenload.model.event import HostEvent
 from evenload.model.l7 import L7Policy, L7Rule
 from evenload.model.network import Route, Segment
 from evenload.model.secret import SecretReference
@@ -153,13 +154,15 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """How an attempt at one generation ended. ``reason`` is for people and set unless done."""
+    """How an attempt at one generation ended. ``reason`` is for people and set unless done. ``events``: what happened
+    on the host meanwhile."""
 
     load_balancer_id: str
     generation: int
     outcome: Outcome
     change: Change
     reason: str | None = None
+    events: tuple[HostEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

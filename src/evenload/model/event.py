@@ -115,7 +115,12 @@ class HostEvent:
         return about(
             tree,
             Event(
-                kind=self.kind, at=self.at, state=self.state, reason=capped(self.reason), agent=agent, times=self.times
+                kind=self.kind,
+                at=self.at,
+                state=self.state[:32],
+                reason=capped(self.reason),
+                agent=agent,
+                times=self.times,
             ),
         )
 

@@ -63,6 +63,12 @@ TRANSITIONS: Mapping[tuple[ProvisioningStatus, Event], ProvisioningStatus] = {
 }
 """What is missing cannot happen: deletion is final (no change), and what is deleted and applied is gone."""
 
+
+def has_operating_status(item: Item) -> bool:
+    """One of its own, which the data plane shows."""
+    return not isinstance(item, _UNSEEN)
+
+
 PENDING = frozenset(
     {ProvisioningStatus.PENDING_CREATE, ProvisioningStatus.PENDING_UPDATE, ProvisioningStatus.PENDING_DELETE}
 )

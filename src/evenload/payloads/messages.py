@@ -13,6 +13,7 @@ from pydantic_core import from_json, to_json
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
 from evenload.model.difference import Difference
 from evenload.model.errors import EvenloadError, ForeignDatabase, SecretUnavailable, ServerUnavailable, Unwelcome
+from evenload.model.event import HostEvent
 from evenload.model.numbers import AgentNumbers
 from evenload.model.registration import DEFAULT_ZONE, Registration, Welcome
 from evenload.model.secret import SecretReference
@@ -38,14 +39,16 @@ _CODES: list[tuple[str, type[Exception], type[EvenloadError]]] = [
 
 _STRICT = ConfigDict(extra="forbid")
 _HEALTHS: TypeAdapter[list[Health]] = TypeAdapter(list[Health], config=_STRICT)
+_REPORT: TypeAdapter[tuple[Report]] = TypeAdapter(tuple[Report], config=_STRICT)
 _BODIES: dict[str, TypeAdapter[Any]] = {
     "register": TypeAdapter(tuple[str, Registration], config=_STRICT),
     "fetch": TypeAdapter(list[str]),
     "assignments": TypeAdapter(None),
     "secrets": TypeAdapter(tuple[str, list[SecretReference]], config=_STRICT),
-    "report": TypeAdapter(tuple[Report], config=_STRICT),
+    "report": _REPORT,
     "health": _HEALTHS,
     "numbers": TypeAdapter(tuple[AgentNumbers], config=_STRICT),
+    "events": TypeAdapter(list[HostEvent], config=_STRICT),
 }
 QUESTION = b'{"question":"numbers"}'
 """In place of a hint: the server asks for the call ``numbers``."""
@@ -57,6 +60,11 @@ _HINT = TypeAdapter(tuple[str, int, tuple[float, str, Any] | None])
 
 def pack_call(call: str, body: object) -> bytes:
     return to_json({"call": call, "body": body})
+
+
+def pack_report(report: Report) -> bytes:
+    """As for ``pack_healths``."""
+    return b'{"call":"report","body":%b}' % _REPORT.dump_json((report,), exclude_defaults=True)
 
 
 def pack_healths(healths: Sequence[Health]) -> bytes:
@@ -72,7 +80,7 @@ def pack_registration(agent: str, registration: Registration) -> bytes:
 
 def read_call(payload: bytes) -> tuple[str, Any]:
     """The call's name and its body: (agent, Registration), ids, None, (load balancer, references), (Report,), a list of
-    Health, or (AgentNumbers,). Raises UnknownContent."""
+    Health or of HostEvent, or (AgentNumbers,). Raises UnknownContent."""
     request = _parse(payload)
     call = request.get("call")
     adapter = _BODIES.get(call) if isinstance(call, str) else None

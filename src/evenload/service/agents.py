@@ -17,6 +17,7 @@ from evenload.interfaces.store import Transaction
 from evenload.model import placement
 from evenload.model.desired import Desired, Gone, Health, Report
 from evenload.model.errors import ForeignDatabase, Overtaken, ServerUnavailable, StoreUnavailable
+from evenload.model.event import Event, EventKind, HostEvent
 from evenload.model.registration import DEFAULT_ZONE, Registration, Welcome, is_foreign
 from evenload.model.secret import SecretBytes, SecretReference
 from evenload.model.totals import renamed
@@ -24,6 +25,8 @@ from evenload.model.tree import Tree
 from evenload.service import reports
 from evenload.service.context import Context
 from evenload.service.documents import build_desired
+from evenload.service.event_restraint import Sifted
+from evenload.service.roll_call import BEGAN
 from evenload.service.secrets import NoSecretStore, References, read_named, references_of
 
 log = structlog.get_logger(__name__)
@@ -134,9 +137,10 @@ class AgentGateway:
 
     def report(self, agent: str, report: Report) -> None:
         with _translated():
-            reception = self._context.uow.write(
+            reception, entry = self._context.uow.write(
                 lambda transaction: reports.apply_report(self._context, transaction, agent, report)
             )
+            self._context.events.close(entry)
             self._context.ports.wake()
             reports.log_reception(reception, agent, report)
             with self._lock:  # objects have come, gone or changed their state
@@ -159,12 +163,29 @@ class AgentGateway:
             news = [health for health in healths if reports.differs(self._context, transaction, agent, health)]
         news.sort(key=lambda health: health.load_balancer_id)  # the order of locks
 
-        def work(transaction: Transaction) -> None:
-            for health in news:
-                reports.apply_health(self._context, transaction, agent, health)
+        def work(transaction: Transaction) -> Sifted:
+            told = [reports.apply_health(self._context, transaction, agent, health) for health in news]
+            return self._context.events.enter(transaction, [event for events in told for event in events])
 
         if news:
-            self._context.uow.write(work)
+            self._context.events.close(self._context.uow.write(work))
+
+    def events(self, agent: str, events: Sequence[HostEvent]) -> None:
+        """Of load balancers that the agent has; of others nobody would ask."""
+
+        def work(transaction: Transaction) -> Sifted:
+            trees = {each: transaction.tree(each) for each in {event.load_balancer_id for event in events}}
+            return self._context.events.enter(
+                transaction,
+                [
+                    event.told_by(agent, tree)
+                    for event in events
+                    if (tree := trees[event.load_balancer_id]) is not None and reports.concerns(tree, agent)
+                ],
+            )
+
+        with _translated():
+            self._context.events.close(self._context.uow.write(work))
 
     def _knows_one(self, load_balancer_ids: Sequence[str]) -> bool:
         with self._context.uow.read() as transaction:
@@ -185,11 +206,13 @@ class AgentGateway:
         if zone is None and not started and last is not None and now - last < SIGN_OF_LIFE_EVERY:
             return
 
-        def work(transaction: Transaction) -> None:
+        def work(transaction: Transaction) -> Sifted:
             if not transaction.agent_seen(agent, now, started=started, availability_zone=zone):
                 transaction.insert_agent(agent, now, zone or DEFAULT_ZONE)
+            began = [Event(kind=EventKind.AGENT, at=now, state=BEGAN, agent=agent)] if started else []
+            return self._context.events.enter(transaction, began)
 
-        self._context.uow.write(work)
+        self._context.events.close(self._context.uow.write(work))
         with self._lock:
             self._written[agent] = now
 

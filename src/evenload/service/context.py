@@ -12,6 +12,7 @@ from evenload.interfaces.secrets import Certificates
 from evenload.interfaces.store import UnitOfWork
 from evenload.model.l7_rules import FindFault, find_fault_by_python
 from evenload.service.deployment import Allowed
+from evenload.service.event_book import EventBook, EventSettings
 from evenload.service.networking import Networking
 from evenload.service.quotas import Limits, QuotaSettings, octavia_limits
 from evenload.service.scheduler import AGENT_DOWN_TIME
@@ -26,7 +27,7 @@ class Context:
     ``agent_down_time``: silence after which an agent counts as away, for whatever follows from that.
     ``find_regex_fault``: what HAProxy would say of a regular expression. ``certificates``: what references to secrets
     stand for; ``tls``, ``allowed``: what the deployment lets callers of Octavia's API have; ``networking``: and of both
-    APIs, where."""
+    APIs, where. ``events``: the book of what happens."""
 
     uow: UnitOfWork
     ports: VipPorts
@@ -40,6 +41,11 @@ class Context:
     tls: TlsPolicy = field(default_factory=TlsPolicy)
     allowed: Allowed = field(default_factory=Allowed)
     networking: Networking = field(default_factory=Networking)
+    event_settings: EventSettings = field(default_factory=EventSettings)
+    events: EventBook = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "events", EventBook(self.clock, self.event_settings))
 
     def now(self) -> datetime:
         return self.clock.now()

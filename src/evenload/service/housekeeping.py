@@ -17,6 +17,8 @@ from evenload.model import status
 from evenload.model.placement import applied_by_all
 from evenload.model.tree import Tree
 from evenload.service.context import Context
+from evenload.service.event_restraint import NOTHING, Sifted
+from evenload.service.events import events_of
 from evenload.service.lbaas_v1 import totals
 from evenload.service.reports import bury
 from evenload.service.scheduler import agents_away
@@ -47,6 +49,7 @@ class Housekeeping:
             trees = [tree for tree in map(transaction.tree, waiting) if tree is not None]
         if forgotten:
             self._context.uow.write(lambda transaction: transaction.remove_tombstones_before(now - BURIED_FOR))
+        self._context.events.sweep(self._context.uow)
         for tree in trees:
             if tree.id in overdue:
                 self._fail(tree.id, agents, now)
@@ -57,31 +60,32 @@ class Housekeeping:
     def _fail(self, load_balancer_id: str, agents: Sequence[AgentRecord], now: datetime) -> None:
         """In a transaction of its own, looking again: the report may have come meanwhile."""
 
-        def work(transaction: Transaction) -> tuple[Tree, str] | None:
+        context = self._context
+
+        def work(transaction: Transaction) -> tuple[Sifted, tuple[Tree, str] | None]:
             before = transaction.tree(load_balancer_id)
             if before is None or load_balancer_id not in transaction.pending_since(now - self._pending_timeout):
-                return None
+                return NOTHING, None
             away = agents_away(before.placements, agents, now=now, alive_for=self._context.agent_down_time)
             settled = status.in_force(before, applied_by_all(before.placements, away))
             if settled is None:  # those that are alive have removed it
-                self._remove(transaction, before)
-                return None
+                return self._remove(transaction, before), None
             if settled != before:  # those that are alive have applied it
                 transaction.update_tree(before, status.stamped(before, totals.kept(transaction, before, settled), now))
-                return None
+                return context.events.enter(transaction, events_of(before, settled, now)), None
             reason = choose_failure(before, agents, now=now, alive_for=self._context.agent_down_time)
             if reason is None:
-                return None
+                return NOTHING, None
             if before.load_balancer.deleting and away.issuperset(before.agents):
                 # Nobody is there to remove it; an agent that comes back with it is told that it is gone.
-                self._remove(transaction, before)
-                return before, f"{reason} It is gone without it."
+                return self._remove(transaction, before), (before, f"{reason} It is gone without it.")
             after = status.given_up(before, before.generation, reason)
             transaction.update_tree(before, status.stamped(before, after, now))
-            return before, reason
+            return context.events.enter(transaction, events_of(before, after, now)), (before, reason)
 
-        failed = self._context.uow.write(work)
-        self._context.ports.wake()
+        entry, failed = context.uow.write(work)
+        context.events.close(entry)
+        context.ports.wake()
         if failed is not None:
             tree, reason = failed
             log.warning(
@@ -92,9 +96,11 @@ class Housekeeping:
                 reason=reason,
             )
 
-    def _remove(self, transaction: Transaction, tree: Tree) -> None:
+    def _remove(self, transaction: Transaction, tree: Tree) -> Sifted:
         bury(self._context, transaction, tree)
-        self._context.ports.remove(transaction, tree)
+        gone = self._context.ports.remove(transaction, tree)
+        told = events_of(tree, None, self._context.now()) if gone else []
+        return self._context.events.enter(transaction, told)
 
 
 def choose_failure(tree: Tree, agents: Sequence[AgentRecord], *, now: datetime, alive_for: timedelta) -> str | None:

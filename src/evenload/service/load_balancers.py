@@ -1,6 +1,7 @@
 """Use cases of load balancers; each is one transaction."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import cast
 
 import structlog
@@ -11,6 +12,7 @@ from evenload.model.balancer import LoadBalancer, Record, pools_used_by
 from evenload.model.desired import Statistics
 from evenload.model.enums import Kind
 from evenload.model.errors import Immutable
+from evenload.model.event import Event, EventKind, about
 from evenload.model.query import Page, Query, View
 from evenload.model.totals import totals_of
 from evenload.model.tree import Tree, kind_of
@@ -19,6 +21,7 @@ from evenload.service.capabilities import OWN_NAME
 from evenload.service.choices import Choice, choose_offers, zone_of
 from evenload.service.commands import BalancerDraft, Changes
 from evenload.service.context import Context
+from evenload.service.event_restraint import Sifted
 from evenload.service.homes import hold_agents, take_agent
 from evenload.service.lbaas_v1 import templates
 from evenload.service.plans import drafts_of, hosted_at, plan_tree
@@ -121,7 +124,7 @@ class LoadBalancers:
         """Has the host build everything anew; where its agent is away, another host of its zone, if one is there. The
         one that had it is told to remove it when it comes back."""
 
-        def work(transaction: Transaction) -> None:
+        def work(transaction: Transaction) -> Sifted:
             before = _read_living(transaction, identifier)
             record = before.load_balancer
             item = replace(record.item, incarnation=record.item.incarnation + 1)
@@ -145,8 +148,9 @@ class LoadBalancers:
                 transaction.save_tombstone(identifier, agent, after.generation, now)
             for agent in set(after.agents) - set(before.agents):
                 transaction.remove_tombstone(identifier, agent)
+            return self._context.events.enter(transaction, [_failover(before, after, now)])
 
-        self._context.uow.write(work)
+        self._context.events.close(self._context.uow.write(work))
 
     def get(self, identifier: str) -> View[Record[LoadBalancer]]:
         view = self._context.uow.look(lambda reader: guards.read_view(reader, Kind.LOAD_BALANCER, identifier))
@@ -164,6 +168,12 @@ class LoadBalancers:
 
     def tree(self, identifier: str) -> Tree:
         return self._context.uow.look(lambda reader: guards.read_tree(reader, Kind.LOAD_BALANCER, identifier))
+
+
+def _failover(before: Tree, after: Tree, now: datetime) -> Event:
+    moved = before.agents != after.agents
+    where = f"from {', '.join(before.agents)} to {', '.join(after.agents)}" if moved else "everything is built anew"
+    return about(after, Event(kind=EventKind.FAILOVER, at=now, state="asked for", reason=where, agent=after.home))
 
 
 def _read_living(transaction: Transaction, identifier: str) -> Tree:

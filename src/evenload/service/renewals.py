@@ -19,11 +19,14 @@ from evenload.model import status
 from evenload.model.balancer import Listener, Pool, Record
 from evenload.model.certificate import Authorities, Bundle, Revocations
 from evenload.model.errors import KeeperUnavailable, StoreUnavailable, UnusableSecret
+from evenload.model.event import Event, EventKind, EventQuery, about, capped
 from evenload.model.secret import SecretReference
 from evenload.model.secret_place import SecretUse, read_used_place
 from evenload.model.tls import ListenerTls, PoolTls, TlsSecret, with_content
 from evenload.model.tree import Tree
 from evenload.service.context import Context
+from evenload.service.event_restraint import NOTHING, Sifted
+from evenload.service.events import event_about
 from evenload.service.lbaas_v1 import totals
 from evenload.service.tls_drafts import facts_of
 from evenload.tally import UNCOUNTED, Counting
@@ -37,6 +40,9 @@ SOON = timedelta(days=14)
 _TELL_AGAIN_AFTER = timedelta(days=1)
 _GOOD = "good"
 _SOON = "certificate expires soon"
+
+_LATELY = 200
+_STATES = {_GOOD: "good", _SOON: "expires"}
 
 Found = Bundle | Authorities | Revocations
 
@@ -220,6 +226,31 @@ class Renewals:
             log.info("secret is good again", **named)
         else:
             log.warning(judgement.word, **named)
+        self._keep(use, judgement, now)
+
+    def _keep(self, use: _Use, judgement: Judgement, now: datetime) -> None:
+        """As an event, once a day: a server that begins anew tells the log again."""
+        event = _event(use, judgement, now)
+
+        def work(transaction: Transaction) -> Sifted:
+            tree = transaction.tree(use.load_balancer_id)
+            if tree is None:
+                return NOTHING
+            told = about(tree, event)
+            user = next((record for record in map(tree.get, use.users) if record is not None), None)
+            told = told if user is None else event_about(user, told)
+            lately = EventQuery(
+                limit=_LATELY,
+                kinds=(EventKind.CERTIFICATE,),
+                load_balancer_id=tree.id,
+                since=now - _TELL_AGAIN_AFTER,
+            )
+            former = [each.event for each in transaction.events(lately) if each.event.object_id == told.object_id]
+            if former and (former[-1].state, former[-1].reason) == (told.state, told.reason):
+                return NOTHING
+            return self._context.events.enter(transaction, [told])
+
+        self._context.events.close(self._context.uow.write(work), logged=False)
 
     def _renew(self, load_balancer_id: str, fresh: Mapping[SecretReference, TlsSecret]) -> None:
         def work(transaction: Transaction) -> Sequence[str]:
@@ -241,6 +272,15 @@ class Renewals:
         if changed and other:
             self._counting.add("secret_renewals_total")
             log.info("secrets have another content now", load_balancer=load_balancer_id, users=list(changed))
+
+
+def _event(use: _Use, judgement: Judgement, now: datetime) -> Event:
+    details = [f"{name.replace('_', ' ')} {value}" for name, value in judgement.details]
+    reason = (
+        None if judgement.word == _GOOD else ": ".join((judgement.word, ", ".join([*details, use.secret.reference])))
+    )
+    state = _STATES.get(judgement.word, "wrong")
+    return Event(kind=EventKind.CERTIFICATE, at=now, state=state, reason=capped(reason))
 
 
 def _fresh(secret: TlsSecret, found: Found) -> TlsSecret:

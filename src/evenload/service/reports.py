@@ -13,10 +13,13 @@ import structlog
 from evenload.interfaces.store import AgentPart, TombstonePart, Transaction
 from evenload.model import status
 from evenload.model.desired import Health, Outcome, Report
+from evenload.model.event import Event
 from evenload.model.placement import Placement, Role, counts_for_health
 from evenload.model.totals import Count, with_report
 from evenload.model.tree import Tree
 from evenload.service.context import Context
+from evenload.service.event_restraint import NOTHING, Sifted
+from evenload.service.events import events_of
 from evenload.service.lbaas_v1 import totals
 from evenload.service.scheduler import agents_away
 
@@ -69,7 +72,7 @@ def plan_report(tree: Tree, agent: str, report: Report, away: Set[str] = frozens
             return status.given_up(tree, report.generation, report.reason or "The host gave no reason.", agent)
 
 
-def apply_report(context: Context, transaction: Transaction, agent: str, report: Report) -> Reception:
+def apply_report(context: Context, transaction: Transaction, agent: str, report: Report) -> tuple[Reception, Sifted]:
     """May be repeated; what concerns no load balancer of that agent is passed over. A generation that was never given
     is not believed: it stems from a database that has been put back to an earlier state."""
     before = transaction.tree(report.load_balancer_id)
@@ -77,19 +80,23 @@ def apply_report(context: Context, transaction: Transaction, agent: str, report:
         buried = transaction.tombstone(report.load_balancer_id, agent)
         if buried is not None and report.outcome is Outcome.DONE and report.generation >= buried:
             transaction.remove_tombstone(report.load_balancer_id, agent)
-        return Reception.PASSED_OVER
+        return Reception.PASSED_OVER, NOTHING
+    told = [event.told_by(agent, before) for event in report.events]
     if report.generation > before.generation:
-        return Reception.NEVER_GIVEN
-    after = plan_report(before, agent, report, read_away(context, transaction, before, agent))
+        return Reception.NEVER_GIVEN, context.events.enter(transaction, told)
+    after, now = plan_report(before, agent, report, read_away(context, transaction, before, agent)), context.now()
     if after is None:
         bury(context, transaction, before, present=agent)
-        return Reception.GONE if context.ports.remove(transaction, before) else Reception.NOTED
+        gone = context.ports.remove(transaction, before)
+        entry = context.events.enter(transaction, events_of(before, None, now, agent) if gone else told)
+        return Reception.GONE if gone else Reception.NOTED, entry
+    entry = context.events.enter(transaction, [*told, *events_of(before, after, now, agent)])
     if after != before:
-        after = status.stamped(before, totals.kept(transaction, before, after), context.now())
+        after = status.stamped(before, totals.kept(transaction, before, after), now)
         transaction.update_tree(before, after)
         if has_port(after.placement_of(agent)) and not has_port(before.placement_of(agent)):
             context.ports.bind(transaction, after, agent)
-    return Reception.NOTED
+    return Reception.NOTED, entry
 
 
 def bury(context: Context, transaction: TombstonePart, tree: Tree, *, present: str | None = None) -> None:
@@ -137,10 +144,11 @@ def differs(context: Context, transaction: Transaction, agent: str, health: Heal
     return bool(findings.counts) or findings.tree != tree
 
 
-def apply_health(context: Context, transaction: Transaction, agent: str, health: Health) -> None:
+def apply_health(context: Context, transaction: Transaction, agent: str, health: Health) -> list[Event]:
+    """Returns what has happened to its objects."""
     before = transaction.tree(health.load_balancer_id)
     if before is None or not concerns(before, agent):
-        return
+        return []
     findings = plan_health(
         before, transaction.counts(before.id), agent, health, read_away(context, transaction, before, agent)
     )
@@ -148,3 +156,4 @@ def apply_health(context: Context, transaction: Transaction, agent: str, health:
         transaction.update_tree(before, status.stamped(before, findings.tree, context.now()))
     if findings.counts:
         transaction.save_counts(before.id, findings.counts)
+    return events_of(before, findings.tree, context.now(), agent)

@@ -299,6 +299,48 @@ def test_a_process_that_dies_again_and_again_is_braked_but_not_for_a_new_desired
     assert world.serves()
 
 
+def test_what_happens_to_the_process_is_told_with_its_cause(world: World) -> None:
+    world.apply(make_desired())
+    assert world.server.events_told == [("started", "a new load balancer on this host")]
+    assert not world.server.happened  # the report took it along
+    world.apply(changed(make_desired(), listeners=(listener(), listener(1, port=8080))))
+    assert world.server.events_told[1:] == [("reloaded", "1 listener added")]
+    host_damage.kill_haproxy(world.host, BALANCER)
+    world.run()
+    world.agent.monitoring.look()
+    assert world.server.events_told[2:] == [
+        ("died", "its process is gone, and nobody here ended it"),
+        ("replaced", "the one before has died"),
+    ]
+    _process(world).deaf = True
+    for _ in range(4):
+        world.clock.advance(1.0)
+        world.agent.monitoring.look()
+        world.run()
+    assert world.server.events_told[4:] == [("replaced", "the one before gave no answer")]
+    world.apply(replace(make_desired(3), listeners=()))
+    assert world.server.events_told[1:2] == [("reloaded", "1 listener added")]
+    assert ("ended", "no listener is in service") in world.server.events_told
+
+
+def test_what_happens_while_the_server_is_away_is_told_later_and_once(world: World) -> None:
+    world.apply(make_desired())
+    world.server.away = True
+    for _ in range(2):
+        host_damage.kill_haproxy(world.host, BALANCER)
+        world.run()
+    world.agent.monitoring.look()
+    assert world.server.events_told[1:] == []
+    world.server.away = False
+    world.agent.monitoring.look()
+    assert world.server.events_told[1:] == []  # it is not asked again at once
+    world.clock.advance(10.0)
+    world.agent.monitoring.look()
+    world.agent.monitoring.look()
+    assert sorted(state for state, _ in world.server.events_told[1:]) == ["died", "died", "replaced"]
+    assert [each.times for each in world.server.happened if each.state == "replaced"] == [2]
+
+
 def test_a_resync_puts_right_what_was_damaged(world: World) -> None:
     world.apply(make_desired())
     host_damage.lose_addresses(world.host, BALANCER)

@@ -9,6 +9,7 @@ from evenload.model.balancer import AnyRecord
 from evenload.model.desired import Desired, Gone, Health, Outcome, Report
 from evenload.model.enums import ProvisioningStatus
 from evenload.model.errors import StoreUnavailable
+from evenload.model.event import HostEvent
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
 from evenload.model.tree import Tree, kind_of
@@ -46,6 +47,9 @@ class CountedGateway:
 
     def health(self, agent: str, healths: Sequence[Health]) -> None:
         self._gateway.health(agent, healths)
+
+    def events(self, agent: str, events: Sequence[HostEvent]) -> None:
+        self._gateway.events(agent, events)
 
     def report(self, agent: str, report: Report) -> None:
         pending = self._pending(agent, report) if report.outcome is not Outcome.RETRY else []

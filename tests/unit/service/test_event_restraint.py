@@ -1,0 +1,72 @@
+"""What flaps does not flood, and the last word is told."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from evenload.model.enums import Kind
+from evenload.model.event import Event, EventKind
+from evenload.service.event_restraint import BURST, EVERY, Restraint
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def flap(number: int, member: str = "m1") -> Event:
+    words = ("ERROR", "ONLINE") if number % 2 else ("ONLINE", "ERROR")
+    return Event(
+        kind=EventKind.OPERATING,
+        at=AT + timedelta(seconds=number),
+        former=words[0],
+        state=words[1],
+        load_balancer_id="lb",
+        object_kind=Kind.MEMBER,
+        object_id=member,
+    )
+
+
+def tell(restraint: Restraint, event: Event, now: float) -> tuple[Event, ...]:
+    sifted = restraint.sift([event], now)
+    restraint.note(sifted)
+    return sifted.told
+
+
+def test_the_first_ones_are_told_and_then_one_in_a_while_with_their_number() -> None:
+    restraint = Restraint()
+    told = [each for second in range(600) for each in tell(restraint, flap(second), float(second))]
+    assert told[:BURST] == [flap(number) for number in range(BURST)]
+    assert BURST + 8 <= len(told) <= BURST + 600 / EVERY
+    last = told[-1]
+    assert last == replace(flap(int((last.at - AT).total_seconds())), times=last.times)
+    held = restraint.release(600 + EVERY)
+    assert sum(each.times for each in (*told, *held.told)) == 600
+    assert held.told[-1].state == flap(599).state
+    assert held.told[-1].at == flap(599).at
+
+
+def test_what_was_held_back_is_told_once() -> None:
+    restraint = Restraint()
+    for number in range(BURST + 3):
+        tell(restraint, flap(number), 0.0)
+    assert restraint.release(1.0).told == ()
+    released = restraint.release(EVERY)
+    assert released.told == (replace(flap(BURST + 2), times=3),)
+    assert restraint.release(EVERY).told == released.told  # it may be rolled back
+    restraint.note(released)
+    assert restraint.release(EVERY * 9).told == ()
+
+
+def test_others_are_told_meanwhile() -> None:
+    restraint = Restraint()
+    for number in range(BURST):
+        tell(restraint, flap(number), 0.0)
+    assert tell(restraint, flap(0), 0.0) == ()
+    assert tell(restraint, flap(0, "m2"), 0.0) == (flap(0, "m2"),)
+    died = Event(kind=EventKind.PROCESS, at=AT, state="died", load_balancer_id="lb")
+    assert tell(restraint, died, 0.0) == (died,)
+
+
+def test_looking_changes_nothing() -> None:
+    """A transaction may be run again."""
+    restraint = Restraint()
+    events = [flap(number) for number in range(BURST + 1)]
+    assert restraint.sift(events, 0.0) == restraint.sift(events, 0.0)
+    assert restraint.sift(events, 0.0).told == tuple(events[:BURST])
