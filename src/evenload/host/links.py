@@ -32,6 +32,7 @@ _AF_INET, _AF_BRIDGE, _INET_CONF = 2, 7, 1
 _INFO = struct.Struct("=BxHiII")
 _IFF_UP = 0x1
 _ADDRESS, _IFNAME, _MTU, _LINK, _MASTER, _PROTINFO, _OPERSTATE, _LINKINFO = 1, 3, 4, 5, 10, 12, 16, 18
+_ALIAS, _ALIAS_AT_MOST = 20, 255
 _NET_NS_FD, _AF_SPEC, _CARRIER = 28, 26, 33
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_DATA = 1, 2, 5
 _VETH_INFO_PEER = 1
@@ -129,6 +130,12 @@ def make_bridge(netlink: Netlink, name: str, mac_address: str) -> bool:
         netlink.request(NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body, f"make the bridge {name}")
         return False
     return True
+
+
+def mark_link(netlink: Netlink, index: int, name: str, mark: str) -> None:
+    """Writes down at the device itself whose it is (``ip link`` shows it as its alias)."""
+    body = _info(index) + attribute(_ALIAS, mark.encode()[:_ALIAS_AT_MOST])
+    netlink.request(NEWLINK, 0, body, f"mark {name} as ours")
 
 
 def make_veth(

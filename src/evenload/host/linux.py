@@ -15,7 +15,7 @@ from evenload.host.icmp import Pinger
 from evenload.host.network import Networks, furnish
 from evenload.host.network_watch import NetworkWatcher
 from evenload.host.settings import HostSettings, VifDriver
-from evenload.host.vif.driver import Vif
+from evenload.host.vif.driver import Vif, mark_of
 from evenload.host.vif.linux_bridge import LinuxBridge
 from evenload.host.vif.veth import host_device
 from evenload.host.watch import Watcher
@@ -294,8 +294,8 @@ class LinuxHost:
 
 def choose_vif(settings: HostSettings) -> Vif:
     if settings.vif_driver is VifDriver.LINUX_BRIDGE:
-        return LinuxBridge(settings.bridge_mappings)
+        return LinuxBridge(settings.bridge_mappings, mark_of(settings.state_dir))
     # Only here: the OVSDB library costs 15 MiB that hosts with Linux bridges need not pay.
     from evenload.host.vif.openvswitch import Openvswitch
 
-    return Openvswitch(settings.bridge_mappings, settings.openvswitch)
+    return Openvswitch(settings.bridge_mappings, settings.openvswitch, mark_of(settings.state_dir))

@@ -67,6 +67,11 @@ class Vif(Protocol):
     def close(self) -> None: ...
 
 
+def mark_of(state_dir: Path) -> str:
+    """What marks a bridge as made by the agent of that state directory: ``evenload purge`` takes away no other."""
+    return f"evenload {state_dir.parent}"
+
+
 def mistyped(bridge: str, left: Collection[str]) -> str:
     """The warning about a bridge that was not made, because load balancers are on those others."""
     return (

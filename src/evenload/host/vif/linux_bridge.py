@@ -13,6 +13,7 @@ from evenload.host.links import (
     PortVlan,
     change_link,
     make_bridge,
+    mark_link,
     read_bridge,
     read_link,
     read_links,
@@ -34,8 +35,11 @@ _PORTS_TO_WARN_AT = 900
 
 
 class LinuxBridge:
-    def __init__(self, bridge_mappings: Mapping[str, str]) -> None:
+    """``mark``: of bridges that it makes."""
+
+    def __init__(self, bridge_mappings: Mapping[str, str], mark: str = "evenload") -> None:
         self._bridges = dict(bridge_mappings)
+        self._mark = mark
 
     def prepare(self, ports: Callable[[], Collection[str]]) -> list[str]:
         """An existing bridge is left as it is."""
@@ -49,6 +53,9 @@ class LinuxBridge:
                         warnings.append(mistyped(name, left))
                         continue
                     filters = make_bridge(netlink, name, _local_mac())
+                    made = read_bridge(netlink, name)
+                    if made is not None:
+                        mark_link(netlink, made.link.index, name, self._mark)
                     # The host shall not answer there for addresses that it has elsewhere: one may be a tenant's VIP.
                     write_sysctl(f"net/ipv4/conf/{name}/arp_ignore", 1)
                     if not filters:

@@ -32,7 +32,12 @@ _SIOCETHTOOL, _ETHTOOL_STXCSUM = 0x8946, 0x17
 
 
 class Openvswitch:
-    def __init__(self, bridge_mappings: Mapping[str, str], settings: OpenvswitchSettings) -> None:
+    """``mark``: of bridges that it makes."""
+
+    def __init__(
+        self, bridge_mappings: Mapping[str, str], settings: OpenvswitchSettings, mark: str = "evenload"
+    ) -> None:
+        self._mark = mark
         self._bridges = dict(bridge_mappings)
         self._settings = settings
         self._ovsdb = Ovsdb(settings.connection, settings.timeout, self._changed)
@@ -49,7 +54,7 @@ class Openvswitch:
                 if left:
                     warnings.append(mistyped(name, left))
                 else:
-                    self._ovsdb.add_bridge(name, self._settings.datapath_type)
+                    self._ovsdb.add_bridge(name, self._settings.datapath_type, {"made-by": self._mark})
         in_trees = self._ovsdb.bridges_in_trees() & set(self._bridges.values())
         return warnings + [_in_tree(name, use_veth=self._settings.use_veth) for name in sorted(in_trees)]
 

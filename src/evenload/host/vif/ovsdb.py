@@ -22,7 +22,7 @@ _SCHEMA = "Open_vSwitch"
 # Statistics are left out: they would wake this process every few seconds for each port.
 _COLUMNS = {
     "Open_vSwitch": ["bridges", "cur_cfg", "next_cfg"],
-    "Bridge": ["name", "ports", "datapath_type", "stp_enable", "rstp_enable"],
+    "Bridge": ["name", "ports", "datapath_type", "stp_enable", "rstp_enable", "external_ids"],
     "Port": ["name", "interfaces", "tag", "status", "rstp_status", "other_config"],
     "Interface": ["name", "type", "external_ids", "ofport", "error"],
 }
@@ -111,11 +111,15 @@ class Ovsdb:
             lambda tables: [row.name for row in tables["Interface"].rows.values() if row.external_ids.get(key) == value]
         )
 
-    def add_bridge(self, name: str, datapath_type: str) -> None:
+    def add_bridge(self, name: str, datapath_type: str, external_ids: Mapping[str, str]) -> None:
         api = self._connected()
         # The library takes no type at all for the kernel's datapath.
         kind = None if datapath_type == "system" else datapath_type
-        self._commit(f"make the bridge {name}", api.add_br(name, may_exist=True, datapath_type=kind))
+        self._commit(
+            f"make the bridge {name}",
+            api.add_br(name, may_exist=True, datapath_type=kind),
+            api.db_set("Bridge", name, ("external_ids", dict(external_ids))),
+        )
 
     def set_port(self, bridge: str, name: str, *, kind: str, tag: int | None, external_ids: Mapping[str, str]) -> None:
         """Adds the port or brings it to this; one on another bridge or of another kind must be removed first.

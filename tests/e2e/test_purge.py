@@ -1,0 +1,138 @@
+"""``evenload purge``: all that this installation made is gone afterwards, and nothing else."""
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from demo.lab import Lab, run_ip
+from tests.e2e.building import build_world, make_networks
+from tests.e2e.world import World
+from tests.root.openvswitch import Openvswitch
+
+NETNS = Path("/run/netns")
+NETS = Path("/sys/class/net")
+_SWITCH = "br-purge"
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with Lab() as lab:
+        # The lab's own bridge is somebody else's; the agent makes the two others.
+        mappings = f"physnet1:{lab.bridge},two:{lab.bridge}a,three:{lab.bridge}b"
+        world = build_world(lab, {"networks": {"bridge_mappings": mappings}}, webs=("web1",))
+        make_networks(world)
+        try:
+            yield world
+        finally:
+            for bridge in (f"{lab.bridge}a", f"{lab.bridge}b"):
+                if (NETS / bridge).exists():
+                    run_ip([f"link delete {bridge}"])
+
+
+def purge(world: World, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("evenload")), "purge", *words]
+    command += ["--config-file", str(world.service.config)]
+    return subprocess.run(command, capture_output=True, text=True, input=typed)
+
+
+def haproxies(world: World) -> list[str]:
+    needle = f"{world.lab.state}/load_balancers/".encode()
+    return [pid for pid in os.listdir("/proc") if pid.isdigit() and needle in _command_line(pid)]
+
+
+def _command_line(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_all_that_was_made_goes_and_nothing_else(world: World) -> None:
+    lab, state = world.lab, world.lab.state
+    others, foreign = f"{lab.bridge}-uplink", NETNS / f"qlbaas-{uuid.uuid4()}"
+    made = [world.balancer("web1", name=name) for name in ("one", "two")]
+    for each in made:
+        world.wait_answer(each.vip)
+    run_ip([f"link add {others} type veth peer name {others[:-6]}-up", f"link set {others} master {lab.bridge}b"])
+    run_ip([f"netns add {foreign.name}"])  # Neutron's agents name theirs in the same way
+    # A load balancer that lost its directory is known by its process.
+    os.rename(state / "load_balancers" / made[1].id, lab.directory / "lost")
+    try:
+        refused = purge(world, "--yes")
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "is in use by process" in refused.stderr
+        world.service.stop()
+
+        asked = purge(world, typed="no\n")
+        assert asked.returncode == 1
+        for each in made:
+            assert f"load balancer {each.id}: HAProxy processes: 1, namespace qlbaas-{each.id}" in asked.stdout
+            assert world.client.get(each.vip).status == 200
+        assert f"  bridge {lab.bridge}a\n" in asked.stdout
+        assert f"(not the bridge {lab.bridge}b, where others are: {others})" in asked.stdout
+        assert f"what Evenload keeps in {state}" in asked.stdout
+
+        done = purge(world, "--yes")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"The bridge {lab.bridge}b stays: others are on it." in done.stdout
+        assert haproxies(world) == []
+        assert [name for name in os.listdir(NETNS) if name.startswith("qlbaas-")] == [foreign.name]
+        assert [name for name in os.listdir(NETS) if name.startswith("tap")] == []
+        assert (NETS / lab.bridge).exists()
+        assert not (NETS / f"{lab.bridge}a").exists()
+        assert (NETS / f"{lab.bridge}b").exists()
+        assert not state.exists()
+
+        again = purge(world, "--yes")
+        assert again.stdout.splitlines() == [
+            "There is nothing to take away.",
+            f"(not the bridge {lab.bridge}b, where others are: {others})",
+        ]
+    finally:
+        run_ip([f"netns delete {foreign.name}", f"link delete {others}"])
+
+
+def test_the_database_may_stay_and_all_is_built_anew_from_it(world: World) -> None:
+    world.service.start()
+    make_networks(world)
+    made = world.balancer("web1", name="three")
+    world.wait_answer(made.vip)
+    world.service.stop()
+    done = purge(world, "--yes", "--keep-database")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(entry.name for entry in world.lab.state.iterdir()) == ["secrets.key", "server"]
+    assert haproxies(world) == []
+    world.service.start()
+    world.wait_answer(made.vip)
+    world.service.stop()
+    assert purge(world, "--yes").returncode == 0
+    assert not world.lab.state.exists()
+
+
+def test_ports_and_bridges_of_open_vswitch_go_too() -> None:
+    switch = Openvswitch()
+    switch.start()
+    try:
+        with Lab() as lab:
+            sections = {
+                "agent": {"interface_driver": "openvswitch"},
+                "networks": {"bridge_mappings": f"physnet1:{_SWITCH}"},
+                "openvswitch": {"connection": switch.connection, "datapath_type": "netdev", "use_veth": "true"},
+            }
+            world = build_world(lab, sections, webs=())
+            make_networks(world)
+            made = world.balancer(name="switched")
+            world.wait_active(made.id)
+            world.service.stop()
+            done = purge(world, "--yes")
+            assert (done.returncode, done.stderr) == (0, "")
+            assert f"  bridge {_SWITCH}\n" in done.stdout
+            assert switch.vsctl("list-br") == ""
+            assert not lab.state.exists()
+            assert haproxies(world) == []
+    finally:
+        switch.stop()
