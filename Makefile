@@ -1,6 +1,6 @@
 # Evenload. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-fast check format golden on-debian golden-on-debian bench lock clean
+.PHONY: help demo run test test-fast check format golden on-debian golden-on-debian bench wheel deb lock clean
 SHELL := /bin/bash
 PY := .venv/bin/python
 KEEP ?=
@@ -49,10 +49,20 @@ golden-on-debian:  ## the golden cases judged by the HAProxy of Debian SUITE (as
 bench:  ## measures what was promised, as ratios in one run (as root; ONLY=name for a part)
 	@tools/setup bench && $(PY) -m bench $(if $(ONLY),--only $(ONLY))
 
+wheel:  ## the wheel, in build/
+	@tools/wheel
+
+deb:  ## the Debian package, in build/, for this machine's release (as root for another: SUITE=bookworm or SUITE=trixie)
+	@if [ "$(origin SUITE)" = file ] || [ "$(SUITE)" = "$$(. /etc/os-release && echo "$$VERSION_CODENAME")" ]; then \
+		tools/deb; else EVENLOAD_DEBIAN_OUTPUT=build tools/on-debian $(SUITE) tools/deb; fi
+
 UV_LOCK = uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	--python-version 3.11
-lock:  ## renews the lock files: ours, the clients, Keystone, Barbican (needs uv)
+lock:  ## renews the lock files: ours, the package's, the clients, Keystone, Barbican (needs uv)
 	$(UV_LOCK) --extra dev pyproject.toml -o requirements.lock
+	$(UV_LOCK) --extra barbican --extra postgresql --extra mariadb --extra memcached -c requirements.lock \
+		pyproject.toml -o packaging/run-time.lock
+	$(UV_LOCK) -c requirements.lock packaging/build.in -o packaging/build.lock
 	for input in tests/clients/*.in tests/identity_service/*.in tests/key_manager/*.in; do $(UV_LOCK) "$$input" -o "$${input%.in}.lock" || exit; done
 	$(UV_LOCK) --no-deps tests/clients/collections/ansible.in -o tests/clients/collections/ansible.lock
 

@@ -66,9 +66,7 @@ def _purge(settings: Settings, *, yes: bool, keep_database: bool) -> int:
         if all(line.startswith("(") for line in found):
             sys.stdout.write("".join(f"{line}\n" for line in ["There is nothing to take away.", *found]))
             return 0
-        sys.stdout.write(
-            "".join(f"{line}\n" for line in ["This will be taken away:", *(f"  {line}" for line in found)])
-        )
+        sys.stdout.write("This will be taken away:\n" + "".join(f"  {line}\n" for line in found))
         if not yes and not _agrees():
             sys.stdout.write("Nothing was touched.\n")
             return 1
