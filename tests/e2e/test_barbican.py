@@ -73,6 +73,14 @@ class Site:
         )
         return str(made.secret_ref)
 
+    def parts(self, reference: str, method: str, parts: dict[str, str]) -> None:
+        """Adds to a container, or takes from it: name → reference of a secret."""
+        headers = {"X-Auth-Token": self.token(OWNER)}
+        path = f"{reference.removeprefix(self.barbican.url)}/secrets"
+        for name, part in parts.items():
+            done = self.barbican.request(method, path, {"name": name, "secret_ref": part}, headers)
+            assert done.status in (201, 204), done
+
     def balancer(self) -> dict[str, Any]:
         body = {"loadbalancer": {"vip_subnet_id": self.world.subnet_id}}
         made = self.ask("POST", "/loadbalancers", body)
@@ -188,6 +196,27 @@ def test_from_a_stored_certificate_to_the_next_one(site: Site, root: Identity, b
     log = site.world.service.log.read_text()
     assert "BEGIN" not in log
     assert "the service's own secret" not in log
+
+
+def test_another_certificate_in_the_same_container(site: Site, root: Identity, balancer: dict[str, Any]) -> None:
+    """In force by itself, where the service may read it."""
+
+    def stored(identity: Identity) -> dict[str, str]:
+        return {"certificate": site.store(identity.pem), "private_key": site.store(identity.key_pem())}
+
+    old, new = (stored(server_of(root, f"{name}.example.com")) for name in ("www", "next"))
+    made = site.cloud().key_manager.create_container(
+        type="generic", secret_refs=[{"name": name, "secret_ref": part} for name, part in old.items()]
+    )
+    reference = str(made.container_ref)
+    assert site.listen(balancer, reference).status == 201
+    assert site.serves(balancer, root)
+
+    for part in new.values():
+        site.grant(part, "service", by=OWNER)
+    site.parts(reference, "DELETE", old)
+    site.parts(reference, "POST", new)
+    assert site.serves(balancer, root, "next.example.com")
 
 
 def test_the_cookbook_as_it_is_typed(site: Site, root: Identity, balancer: dict[str, Any], tmp_path: Path) -> None:
