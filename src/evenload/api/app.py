@@ -12,6 +12,7 @@ import falcon
 from falcon.routing import CompiledRouter
 
 from evenload.api import openapi, projects, versions
+from evenload.api.audit import Audit
 from evenload.api.auth.identity import Identity
 from evenload.api.context import ROUTE, Facade
 from evenload.api.errors import Errors
@@ -39,7 +40,8 @@ def build_app(
 ) -> "falcon.App[Any, Any]":
     """``secret_access``: where others than this service say who may read a secret."""
     facade = Facade(policy=policy, settings=settings, secret_access=secret_access)
-    app = falcon.App(middleware=_Requests(identity), cors_enable=False, router=Router())
+    middleware: list[Any] = [Audit(settings), _Requests(identity)] if settings.audit else [_Requests(identity)]
+    app = falcon.App(middleware=middleware, cors_enable=False, router=Router())
     app.req_options.strip_url_path_trailing_slash = True
     Errors(settings.provider).install(app)
     document = versions.VersionDocument(facade)

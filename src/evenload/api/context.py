@@ -17,11 +17,39 @@ from evenload.api.paging import Parameters
 from evenload.api.policy import Policy
 from evenload.api.settings import ApiSettings
 from evenload.interfaces.secrets import SecretAccess
+from evenload.model.balancer import AnyRecord
 from evenload.model.errors import Invalid, SecretsUnavailable, StoreUnavailable, UnusableSecrets
+from evenload.model.query import View
 
 _MAX_PARAMETERS = 200
 ROUTE = "evenload.route"
 """In the environment of a request that has one: its route, as it was added to the application."""
+
+
+@dataclass(slots=True)
+class Noted:
+    """What an audit says of a request. ``sent``: the body, as it was read. The rest is of the object that was found for
+    it."""
+
+    sent: Any = None
+    name: str | None = None
+    project_id: str | None = None
+    load_balancer_id: str | None = None
+
+    def found(self, name: str, project_id: str | None, load_balancer_id: str | None = None) -> None:
+        self.name, self.project_id, self.load_balancer_id = name, project_id, load_balancer_id
+
+
+def note_view(request: falcon.Request, view: View[AnyRecord]) -> None:
+    record = view.record
+    noted_of(request).found(record.name, record.project_id, view.relations.load_balancer_id)
+
+
+def noted_of(request: falcon.Request) -> Noted:
+    noted: Noted | None = getattr(request.context, "noted", None)
+    if noted is None:
+        noted = request.context.noted = Noted()
+    return noted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +80,8 @@ class Facade:
             raise UnusableSecrets(tuple(faults[each].about(field) for field, each in named if each in faults))
 
     def body(self, request: falcon.Request) -> Any:
-        return read_json(request, self.settings.max_body_bytes)
+        noted_of(request).sent = sent = read_json(request, self.settings.max_body_bytes)
+        return sent
 
     def base(self, request: falcon.Request) -> str:
         """Scheme, host and mount point for links, without a closing slash."""
@@ -81,6 +110,7 @@ def answer(response: falcon.Response, value: Any, status: int = 200) -> None:
     response.status = status
     response.content_type = falcon.MEDIA_JSON
     response.data = encode(value).encode("ascii")
+    response.context.answered = value
 
 
 def answer_empty(response: falcon.Response, status: int) -> None:

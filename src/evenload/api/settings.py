@@ -8,16 +8,17 @@ from pathlib import Path
 class ApiSettings:
     """``base_uri`` replaces scheme, host and prefix in links; None: the request's own.
 
-    ``trust_forwarded``: take scheme and host from X-Forwarded-Proto and X-Forwarded-Host; only behind a proxy that
-    sets both. ``provider_aliases``: names that existing templates send as ``provider``; they mean this provider and
-    are shown again as they were sent. ``lbaas_v1_providers``: LBaaS v1's names of the one provider there is, in lower
-    case; the first is the default.
+    ``trust_forwarded``: take scheme, host and the caller's address from X-Forwarded-Proto, -Host and -For; only behind
+    a proxy that sets all. ``audit``: a line in the log for each change that was asked for. ``provider_aliases``: names
+    that existing templates send as ``provider``; they mean this provider and are shown again as they were sent.
+    ``lbaas_v1_providers``: LBaaS v1's names of the one provider there is, in lower case; the first is the default.
     """
 
     page_limit: int = 1000
     base_uri: str | None = None
     trust_forwarded: bool = False
     healthcheck: bool = True
+    audit: bool = True
     max_body_bytes: int = 2 * 1024 * 1024
     provider: str = "evenload"
     provider_aliases: tuple[str, ...] = ("amphora", "octavia")

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evenload.main.journal import prefix
+
 
 class BasicsError(Exception):
     """The settings cannot be used, or only help was asked for; everything has been said. ``status``: to exit with."""
@@ -52,7 +54,7 @@ def _tell(arguments: Sequence[str], writing: int) -> None:
         try:
             settings = read_settings(arguments)
         except SettingsError as error:
-            sys.stderr.write(f"evenload: {error}\n")
+            sys.stderr.write(f"{prefix('error')}evenload: {error}\n")
             status = 2
         except SystemExit as error:  # --help, --version, or an argument that is none
             status = error.code if isinstance(error.code, int) else 1

@@ -88,6 +88,7 @@ _API = [
         help="Believe X-Forwarded-Proto, -Host (for links) and -For; only behind a proxy that sets all three.",
     ),
     cfg.BoolOpt("healthcheck_enabled", default=True, help="Answer GET /healthcheck without authentication."),
+    cfg.BoolOpt("audit", default=True, help="Log who asked for which change, and what became of it."),
     cfg.ListOpt(
         "provider_aliases",
         default=list(ApiSettings().provider_aliases),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from evenload.host.privileges import end_with_parent
 from evenload.main import logs, lost_threads
 from evenload.main.control import Control
+from evenload.main.journal import prefix
 from evenload.main.memory import keep_few_arenas
 from evenload.main.permission import in_words
 from evenload.main.settings import Settings, SettingsError, read_settings
@@ -71,5 +72,5 @@ def tied_to(control: Control) -> bool:
 
 def refuse(error: Exception) -> int:
     """Says why, and returns the exit status: 2 for settings, 1 for what may be otherwise next time."""
-    sys.stderr.write(f"evenload: {in_words(error)}\n")
+    sys.stderr.write(f"{prefix('error')}evenload: {in_words(error)}\n")
     return 2 if isinstance(error, SettingsError) else 1

@@ -230,6 +230,7 @@ def _settings(conf: Any, files: list[Path]) -> Settings:
             base_uri=conf.api.api_base_uri,
             trust_forwarded=conf.api.trust_forwarded,
             healthcheck=conf.api.healthcheck_enabled,
+            audit=conf.api.audit,
             provider_aliases=tuple(
                 name
                 for name in _provider_names("provider_aliases", conf.api.provider_aliases)

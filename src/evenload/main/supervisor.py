@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from evenload.main.accounts import find_account
 from evenload.main.basics import BasicsError, read_basics
 from evenload.main.control import ALIVE, READY, environment_for, make_line, send_go
+from evenload.main.journal import prefix
 from evenload.main.listening import listen_tcp
 from evenload.main.notify import Notifier
 from evenload.main.permission import in_words
@@ -106,7 +107,7 @@ class Supervisor:
         except BasicsError as error:
             return error.status  # said already
         except (EvenloadError, OSError, ValueError) as error:
-            sys.stderr.write(f"evenload: {in_words(error)}\n")
+            sys.stderr.write(f"{prefix('error')}evenload: {in_words(error)}\n")
             return 1
         finally:
             self._stop()
@@ -253,8 +254,8 @@ def keep_descriptors() -> None:
 
 def say(level: str, event: str, **values: object) -> None:
     """A line as the roles log them (main/logs.py)."""
-    moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    words = [moment, level, event]
+    told = prefix(level)
+    words = [told + event] if told else [datetime.now(UTC).isoformat().replace("+00:00", "Z"), level, event]
     words += [f"{key}={str(value)!r}" if " " in str(value) else f"{key}={value}" for key, value in values.items()]
     sys.stderr.write(" ".join(words) + "\n")
     sys.stderr.flush()

@@ -8,7 +8,7 @@ from typing import Any, Generic
 import falcon
 
 from evenload.api.bodies import read_bytes
-from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
+from evenload.api.context import Facade, answer, answer_empty, caller_of, noted_of, parameters_of
 from evenload.api.key_manager_v1 import bodies
 from evenload.api.key_manager_v1.present import (
     page,
@@ -60,6 +60,7 @@ class _OneStored(_Resource, Generic[AnyStored]):
     def found(self, request: falcon.Request, id: str, rule: str) -> AnyStored:
         """Raises NotFound, Forbidden."""
         stored = self._vault.find(self.kind, id)
+        noted_of(request).found(stored.name or "", stored.project_id)
         self.require(request, rule, stored)
         return stored
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import falcon
 
 from evenload.api.attributes import Given, Schema, chosen_project
-from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
+from evenload.api.context import Facade, answer, answer_empty, caller_of, noted_of, parameters_of
 from evenload.api.lbaas_v1.present import Json
 from evenload.api.paging import Column, Parameters, Wanted, links, read_fields, read_list
 from evenload.api.selection import select
@@ -160,6 +160,7 @@ class V1Item(_Resource):
         body = self._facade.body(request)
         viewer = Viewer(self._facade, request)
         found = self._kind.seen(viewer, id)
+        _note(request, found)
         viewer.require(f"update_{self._kind.word}", found.shown["tenant_id"])
         given = self._kind.schema.parse_update(body)
         if found.deleting:
@@ -169,9 +170,14 @@ class V1Item(_Resource):
     def on_delete(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
         viewer = Viewer(self._facade, request)
         found = self._living(viewer, id)
+        _note(request, found)
         viewer.require(f"delete_{self._kind.word}", found.shown["tenant_id"])
         self._kind.delete(id)
         answer_empty(response, 204)
+
+
+def _note(request: falcon.Request, found: Found) -> None:
+    noted_of(request).found(found.shown.get("name", ""), found.shown["tenant_id"])
 
 
 # -------------------------------------------------------------------------------------------------------------- lists

@@ -10,7 +10,7 @@ from typing import Any
 import falcon
 
 from evenload.api.attributes import Schema, chosen_project, unwrap
-from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
+from evenload.api.context import Facade, answer, answer_empty, caller_of, noted_of, parameters_of
 from evenload.api.network_v2.present import Json
 from evenload.api.network_v2.translate import fields_of
 from evenload.api.paging import Column, links, read_fields, read_list
@@ -78,7 +78,9 @@ class _Resource:
                 self._facade.require(request, f"{action}_{rule}", own)
 
     def _found(self, request: falcon.Request, id: str) -> Json:
-        return self._kind.find(id, self._viewer(request))
+        found = self._kind.find(id, self._viewer(request))
+        noted_of(request).found(found["name"], found["project_id"])
+        return found
 
 
 class Collection(_Resource):

@@ -3,7 +3,7 @@
 import falcon
 
 from evenload.api.attributes import Given
-from evenload.api.context import Facade, answer, answer_empty
+from evenload.api.context import Facade, answer, answer_empty, note_view
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.names import complaint_names
 from evenload.api.octavia_v2.present import AnyView, present
@@ -120,5 +120,6 @@ class L7RuleItem:
         except NotFound:
             parent(self._policies.get, id)
             raise
+        note_view(request, view)
         self._facade.require(request, rule(Kind.L7_RULE, action), view.record.project_id)
         return view

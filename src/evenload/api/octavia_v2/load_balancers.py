@@ -3,7 +3,7 @@
 import falcon
 
 from evenload.api.attributes import Given, chosen_project
-from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
+from evenload.api.context import Facade, answer, answer_empty, caller_of, note_view, parameters_of
 from evenload.api.encoding import Encoded
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.present import AnyView, present_statistics, present_status, present_tree
@@ -74,8 +74,9 @@ class LoadBalancerPart:
         self._service = service
 
     def _require(self, request: falcon.Request, id: str, action: str) -> None:
-        project = self._service.get(id).record.project_id
-        self._facade.require(request, rule(Kind.LOAD_BALANCER, action), project)
+        view = self._service.get(id)
+        note_view(request, view)
+        self._facade.require(request, rule(Kind.LOAD_BALANCER, action), view.record.project_id)
 
 
 class LoadBalancerStatistics(LoadBalancerPart):

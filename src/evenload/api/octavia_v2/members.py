@@ -6,7 +6,7 @@ import falcon
 from pydantic import ConfigDict, ValidationError, create_model
 
 from evenload.api.attributes import refusal
-from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
+from evenload.api.context import Facade, answer, answer_empty, caller_of, note_view, parameters_of
 from evenload.api.fields import FieldType, listing, shown, truth_of
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.names import complaint_names
@@ -98,6 +98,7 @@ class MemberItem:
         except NotFound:
             parent(self._pools.get, id)
             raise
+        note_view(request, view)
         self._facade.require(request, rule(Kind.MEMBER, action), view.record.project_id)
         return view
 

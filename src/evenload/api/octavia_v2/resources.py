@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 import falcon
 
 from evenload.api.attributes import Attribute, Given, Part
-from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
+from evenload.api.context import Facade, answer, answer_empty, caller_of, note_view, parameters_of
 from evenload.api.octavia_v2.names import complaint_names
 from evenload.api.octavia_v2.present import TABLES, AnyView, present
 from evenload.api.paging import Column, Wanted, links, read_fields, read_list
@@ -145,6 +145,7 @@ class ObjectItem(ABC):
     def on_put(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
         body = self._facade.body(request)
         view = self._keeps.get(id)
+        note_view(request, view)
         self._facade.require(request, rule(self.kind, "put"), view.record.project_id)
         given = TABLES[self.kind].parse_update(body)
         self._facade.admit(request, self.named_secrets(given, view))
@@ -152,6 +153,7 @@ class ObjectItem(ABC):
 
     def on_delete(self, request: falcon.Request, response: falcon.Response, id: str) -> None:
         view = self._keeps.get(id)
+        note_view(request, view)
         self._facade.require(request, rule(self.kind, "delete"), view.record.project_id)
         self.delete(request, id)
         answer_empty(response, 204)
