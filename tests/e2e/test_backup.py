@@ -1,4 +1,4 @@
-"""``evenload backup`` and ``evenload restore`` beside a real service, as docs/operate.md says it."""
+"""``evenload backup`` and ``evenload restore`` beside a real service, as docs/backup.md says it."""
 
 import sqlite3
 import subprocess

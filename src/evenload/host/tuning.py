@@ -1,6 +1,6 @@
 """What a load balancer's kernel needs: settings of its namespace, and which local ports are kept for its listeners.
 
-Each function works in the namespace of the calling thread. docs/operate.md has the table with the reasons, and what
+Each function works in the namespace of the calling thread. docs/host.md has the table with the reasons, and what
 Octavia sets. A new namespace inherits some of the host's settings, so what matters is set whatever it is there.
 """
 
