@@ -1,29 +1,51 @@
-"""What docs/start.md and the pages that go on from it say to type, typed as it stands, with the service that they start."""
+"""What docs/start.md and the pages that go on from it say to type, typed as it stands: docs/tls.md, docs/secrets.md."""
 
-from collections.abc import Iterator
+from tests.pages.rooms import open_room
+from tests.pages.walking import Told, Walk
 
-import pytest
-from tests.pages.rooms import Room, open_room
-from tests.pages.walking import Walk
+REFUSED = (55, 56)
+"""curl's, where the server ends the handshake, in TLS 1.2 and 1.3."""
+TOLD = (
+    Told("curl http://10.78.0.100/", "Directory listing"),
+    Told("openstack loadbalancer status show lb", '"operating_status": "ONLINE"'),
+    Told("get https://www.example.com/", "Directory listing"),
+    Told("openstack loadbalancer listener show --fit-width https", "TERMINATED_HTTPS"),
+    Told("curl -i http://10.78.0.100/", "301 Moved Permanently"),
+    Told("curl -s", '"subject": "CN=www.example.com"'),
+    Told("get https://www.example.com/", "Directory listing"),
+    Told("get https://shop.example.com/", "Directory listing"),
+    Told("get https://www.example.com/", codes=REFUSED),
+    Told("get --cert anna.crt --key anna.key https://www.example.com/", "strict-transport-security: max-age=31536000"),
+    Told("get --cert anna.crt --key anna.key https://www.example.com/", "Secure Renegotiation IS"),
+    Told("get --cert anna.crt --key anna.key https://shop.example.com/", "503"),
+    Told("secret container list --name tls2 -f value -c 'Container href'", "/v1/containers/"),
+    Told("part DELETE certificate cert1"),
+    Told("part POST certificate cert2", '"container_ref": '),
+)
+SERVER = """
+openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj '/CN=CA' -keyout ca.key -out ca-chain.crt
+openssl req -x509 -CA ca-chain.crt -CAkey ca.key -newkey rsa:2048 -nodes -days 365 -subj '/CN=server' \\
+    -addext basicConstraints=CA:FALSE -keyout server.key -out server.crt
+"""
+GENERIC = """
+secret container create --name=tls3 --type=generic --secret="certificate=$(ref cert1)" \\
+    --secret="private_key=$(ref key1)" --secret="intermediates=$(ref chain1)" &&
+    secret store --name=cert2 --payload-content-type=text/plain --file=server.crt &&
+    secret store --name=key2 --payload-content-type=text/plain --file=server.key
+"""
 
 
-@pytest.fixture(scope="module")
-def room() -> Iterator[Room]:
-    with open_room() as room:
-        yield room
-
-
-def test_by_hand_with_tls_and_away_with_it(room: Room) -> None:
-    with room.shell() as shell:
-        walk = Walk(
-            room,
-            shell,
-            shown={
-                "curl http://10.78.0.100/": "Directory listing",
-                "openstack loadbalancer status show lb": '"operating_status": "ONLINE"',
-            },
-        )
+def test_by_hand_tls_secrets_and_away_with_it() -> None:
+    with open_room() as room, room.shell() as shell:
+        walk = Walk(room, shell, TOLD)
         walk.page("docs/start.md", "By hand")
+        walk.page("docs/tls.md", "A walk")
+        walk.page("docs/secrets.md", "Where clients find it")
+        walk.command("cd $(mktemp -d)" + SERVER)
+        walk.page("docs/secrets.md", "Storing a certificate")
+        walk.command(GENERIC)
+        walk.page("docs/secrets.md", "What changes later")
+        walk.command("cd - && kill %2")
         walk.page("docs/start.md", "Away with it")
         walk.finish()
         assert walk.terminals

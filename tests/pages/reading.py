@@ -15,7 +15,7 @@ _ITEM = re.compile(r"^ *(?:[-*]|\d+\.) ")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """``title``: what the fence says of it, such as a file's name or another terminal. An indented block is a shell's."""
+    """``title``: what the fence says of it, such as a file's name or another terminal. Indented: of a shell."""
 
     page: str
     heading: str

@@ -1,9 +1,40 @@
 """Which test types the commands of which page; and those commands that none types, each with its reason."""
 
+_KEYSTONE = "asks a Keystone; e2e/keystone_site.py makes the same users, services and endpoints"
 TYPED_BY = {
+    "docs/backup.md": "e2e/test_pages_operating.py",
+    "docs/networks.md": "e2e/test_pages_networks.py",
+    "docs/secrets.md": "e2e/test_pages_start.py",
     "docs/start.md": "e2e/test_pages_start.py",
+    "docs/tls.md": "e2e/test_pages_start.py",
+    "docs/tls-proxy.md": "e2e/test_pages_operating.py",
+    "docs/users.md": "e2e/test_pages_operating.py",
+    "docs/walkthrough-lbaas-v1.md": "e2e/test_pages_lbaas_v1.py",
+    "docs/lbaas-v1.md": "e2e/test_pages_lbaas_v1.py",
 }
 """Page → test (under ``tests``), which types all of its commands but those below."""
 
-NOT_TYPED: dict[tuple[str, str], str] = {}
+NOT_TYPED: dict[tuple[str, str], str] = {
+    ("docs/start.md", "make demo"): "e2e/test_demo.py plays it",
+    (
+        "docs/users.md",
+        "openstack project create service                                          # where it is missing",
+    ): (_KEYSTONE),
+    ("docs/secrets.md", "openstack service create --name evenload-secrets key-manager"): _KEYSTONE,
+    ("docs/operate.md", "ip netns exec qlbaas-<load balancer id> ip address"): "only looks, with tools of Debian's",
+    (
+        "README.md",
+        "make demo        # two web servers, a load balancer in front of them, and what happens when something changes",
+    ): "e2e/test_demo.py plays the first, e2e/test_pages_start.py types the second from docs/start.md",
+    ("docs/develop/gophercloud.md", "tests/clients/gophercloud/build /tmp/replay"): (
+        "needs ids of the reader's own; e2e/test_gophercloud.py builds and runs it"
+    ),
+}
 """(page, first line of a block or of a command) → why."""
+
+JUDGED_BY: dict[tuple[str, str], str] = {
+    ("docs/networks.md", "systemd"): "e2e/test_pages_networks.py",
+    ("docs/tls-proxy.md", "haproxy"): "e2e/test_pages_operating.py",
+    ("docs/walkthrough-lbaas-v1.md", "python"): "e2e/test_pages_lbaas_v1.py",
+}
+"""(page, language) of other blocks → test (under ``tests``), which does with them what a reader does."""

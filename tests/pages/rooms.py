@@ -1,6 +1,6 @@
 """A room in which commands of a page are typed as root, as they stand: ``br-evenload``, port 9876, ``/etc/evenload``.
 
-It has a network, processes, mounts, ``/run``, ``/etc`` and ``/var/lib`` of its own (what is written there is written
+It has a network, processes, mounts, ``/run``, ``/etc`` and ``/var`` of its own (what is written there is written
 over the machine's). All of it is gone when the room is left, whatever was started in it.
 """
 
@@ -8,6 +8,7 @@ import os
 import secrets
 import shlex
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -20,9 +21,9 @@ from tests.waiting import NET, eventually
 _FURNISH = """
 mount --make-rprivate / 2>/dev/null
 mount -t tmpfs -o mode=755 tmpfs /run
-mkdir -p /run/netns /run/lock /run/room/etc /run/room/etc-work /run/room/lib /run/room/lib-work
+mkdir -p /run/netns /run/lock /run/room/etc /run/room/etc-work /run/room/var /run/room/var-work
 mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/room/etc,workdir=/run/room/etc-work /etc
-mount -t overlay overlay -o lowerdir=/var/lib,upperdir=/run/room/lib,workdir=/run/room/lib-work /var/lib
+mount -t overlay overlay -o lowerdir=/var,upperdir=/run/room/var,workdir=/run/room/var-work /var
 mount -t sysfs sysfs /sys
 rm -rf /etc/evenload /var/lib/evenload
 ip link set lo up
@@ -30,6 +31,31 @@ touch /run/room/ready
 sleep infinity &
 wait
 """
+_FORKS = ROOT / "tests" / "clients" / "openstack_forks.py"
+_COMMANDS = f"""
+openstack() {{ {sys.executable} -ISs {_FORKS} "$OPENSTACK_FORKS" "$@"; }}
+"""
+"""The client of ``.venv``, which a reader has in the PATH."""
+_SYSTEMCTL = """
+systemctl() {
+    case "$1 $2" in
+        "stop evenload") kill "$(cat /run/evenload.pid)" && tail --pid="$(cat /run/evenload.pid)" -f /dev/null ;;
+        "start evenload")
+            nohup evenload --config-file /etc/evenload/evenload.conf </dev/null >/run/evenload.log 2>&1 &
+            echo $! >/run/evenload.pid
+            disown
+            until grep -q " serving " /run/evenload.log && grep -q " working " /run/evenload.log; do
+                [ -e /proc/$(cat /run/evenload.pid) ] || { cat /run/evenload.log; return 1; }
+                sleep 0.05
+            done ;;
+        "restart evenload") [ ! -e /run/evenload.pid ] || systemctl stop evenload; systemctl start evenload ;;
+        "reload-or-restart haproxy")
+            mkdir -p /run/haproxy && haproxy -D -f /etc/haproxy/haproxy.cfg -p /run/haproxy.pid ;;
+        *) echo "systemctl $*: not in this room"; return 1 ;;
+    esac
+}
+"""
+"""What systemd does for an operator, as much of it as pages ask for."""
 
 
 class Shell:
@@ -64,6 +90,9 @@ class Room:
     def __init__(self, pid: int, home: Path) -> None:
         self._pid = pid
         self.home = home
+        self._forks = home / "openstack"
+        serving = self.terminal(f"exec {sys.executable} {_FORKS} serve {self._forks}")
+        assert eventually(lambda: serving.read_text() == "ready\n"), serving.read_text()
 
     @contextmanager
     def shell(self, environment: Mapping[str, str] | None = None, *, at: Path = ROOT) -> Iterator[Shell]:
@@ -77,7 +106,9 @@ class Room:
             start_new_session=True,
         ) as process:
             try:
-                yield Shell(process)
+                shell = Shell(process)
+                assert shell.run(_COMMANDS + _SYSTEMCTL) == (0, "")
+                yield shell
             finally:
                 process.kill()
 
@@ -98,7 +129,11 @@ class Room:
     def say(self, command: str) -> str:
         """A command of the test's own, which has to succeed."""
         done = subprocess.run(
-            self._inside(ROOT, "bash", "-c", command), capture_output=True, text=True, env=self._environment(None), check=False
+            self._inside(ROOT, "bash", "-c", command),
+            capture_output=True,
+            text=True,
+            env=self._environment(None),
+            check=False,
         )
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -113,7 +148,14 @@ class Room:
 
     def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
         plain = {name: value for name, value in os.environ.items() if not name.startswith(("OS_", "PYTEST_"))}
-        return {**plain, "HOME": str(self.home), "LC_ALL": "C.UTF-8", "TERM": "dumb", **(more or {})}
+        return {
+            **plain,
+            "HOME": str(self.home),
+            "LC_ALL": "C.UTF-8",
+            "TERM": "dumb",
+            "OPENSTACK_FORKS": str(self._forks),
+            **(more or {}),
+        }
 
 
 @contextmanager
