@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 def test_colours_and_special_characters() -> None:
     drawn = render_picture("$ show", "plain <&>\r\n\x1b[1mbold\x1b[0m and \x1b[31mred\x1b[0m\n\n")
     rows = [child for child in ElementTree.fromstring(drawn) if child.tag.endswith("text")]
-    assert ["".join(row.itertext()) for row in rows] == ["$ $ show", "plain <&>", "bold and red"]
+    assert ["".join(row.itertext()) for row in rows] == ["$ show", "plain <&>", "bold and red"]
     assert [span.get("class") for span in rows[2]] == ["bold", "red"]
 
 

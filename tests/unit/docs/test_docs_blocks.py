@@ -12,7 +12,7 @@ BLOCKS = [block for page in pages() for block in read_blocks(page)]
 SETTINGS = [block for block in BLOCKS if block.language == "ini"]
 GOES_WITH = {"Barbican itself": ("Keystone's tokens", "Barbican itself")}
 """Heading → those whose settings are in the file as well."""
-JUST_LOOKED_AT = {"text", "json"}
+JUST_LOOKED_AT = {"", "text", "json"}
 
 
 def named(block: Block) -> str:
