@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from tests.pages.reading import read_blocks
@@ -126,7 +127,7 @@ def test_systemd_networkd(room: Room, variant: str, files: tuple[str, ...], brid
         assert eventually(lambda: "Could not create stacked netdev" in said.read_text()), said.read_text()
     else:
         for bridge, card in bridges.items():
-            assert eventually(lambda bridge=bridge, card=card: is_in(room, bridge, card)), said.read_text()
+            assert eventually(partial(is_in, room, bridge, card)), said.read_text()
     if "one card" in variant:
         assert eventually(lambda: "192.0.2.10/24" in room.say("ip address show br-lan")), said.read_text()
         assert "52:54:00:12:34:56" in room.say("ip link show br-lan")
