@@ -1,6 +1,6 @@
 # Evenload. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-fast check format golden on-debian golden-on-debian bench wheel deb lock clean
+.PHONY: help demo run test test-fast check docs pictures format golden on-debian golden-on-debian bench wheel deb lock clean
 SHELL := /bin/bash
 PY := .venv/bin/python
 KEEP ?=
@@ -27,12 +27,19 @@ test:  ## all tests (as root: real namespaces, HAProxy, Open vSwitch; ARGS=… f
 test-fast:  ## the tests that need no root
 	@tools/setup run && $(PY) -m pytest -q -n 2 tests/unit tests/golden tests/walk $(ARGS)
 
-check:  ## ruff, mypy strict, import-linter
+check:  ## ruff, mypy strict, import-linter, the site of the documentation
 	@tools/setup run
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
+	@$(MAKE) --no-print-directory docs
+
+docs:  ## the site of the documentation in build/site; a link that leads nowhere is an error
+	@tools/setup docs && NO_MKDOCS_2_WARNING=1 .clients/site/bin/mkdocs build --quiet --clean
+
+pictures:  ## draws the pictures of the documentation anew (as root)
+	@tools/setup run && $(PY) -m demo.picture docs/pictures/demo.svg 'make demo' $(PY) -m demo
 
 format:  ## rewrites the code in the one layout
 	@tools/setup run && .venv/bin/ruff check --fix . && .venv/bin/ruff format .
@@ -58,12 +65,12 @@ deb:  ## the Debian package, in build/, for this machine's release (as root for 
 
 UV_LOCK = uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	--python-version 3.11
-lock:  ## renews the lock files: ours, the package's, the clients, Keystone, Barbican (needs uv)
+lock:  ## renews the lock files: ours, the package's, the clients, Keystone, Barbican, the site (needs uv)
 	$(UV_LOCK) --extra dev pyproject.toml -o requirements.lock
 	$(UV_LOCK) --extra barbican --extra postgresql --extra mariadb --extra memcached -c requirements.lock \
 		pyproject.toml -o packaging/run-time.lock
 	$(UV_LOCK) -c requirements.lock packaging/build.in -o packaging/build.lock
-	for input in tests/clients/*.in tests/identity_service/*.in tests/key_manager/*.in; do $(UV_LOCK) "$$input" -o "$${input%.in}.lock" || exit; done
+	for input in tests/clients/*.in tests/identity_service/*.in tests/key_manager/*.in tools/site/*.in; do $(UV_LOCK) "$$input" -o "$${input%.in}.lock" || exit; done
 	$(UV_LOCK) --no-deps tests/clients/collections/ansible.in -o tests/clients/collections/ansible.lock
 
 clean:  ## removes the virtual environments, caches and build products

@@ -9,6 +9,10 @@ SOURCES = {path.relative_to(ROOT / "src/evenload").as_posix(): path for path in 
 _TEST = re.compile(r"`((?:unit|root|e2e|contract|walk|golden)/[\w/]+\.py)::(\w+)")
 _SOURCE = re.compile(r"`((?:agent|api|bus|host|main|model|ports|render|service|store)/[\w/]+\.py)`")
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+_ANCHOR = re.compile(r"\]\(([^)#:]*)#([^)]+)\)")
+_ELSEWHERE = re.compile(r"\]\((\w+:[^)]*)\)")
+_HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
+PAGES = ("*.md", "docs/**/*.md")
 _NAME = re.compile(r"`([A-Za-z_][\w.]*)`")
 
 
@@ -30,8 +34,27 @@ def test_files_that_are_named_exist() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    pages = named(_LINK, "*.md", "docs/**/*.md")
+    pages = named(_LINK, *PAGES)
     assert [(page.name, match[1]) for page, match in pages if not (page.parent / match[1]).exists()] == []
+
+
+def test_anchors_are_headings() -> None:
+    """By the rule of forges, which the site follows, too."""
+    lost = []
+    for page, match in named(_ANCHOR, *PAGES):
+        target = page if not match[1] else page.parent / match[1]
+        headings = [heading.replace("`", "").lower() for heading in _HEADING.findall(target.read_text())]
+        if match[2] not in [re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings]:
+            lost.append((page.name, match[0]))
+    assert lost == []
+
+
+def test_links_elsewhere_are_whole_and_safe() -> None:
+    links = {match[1] for _, match in named(_ELSEWHERE, *PAGES)}
+    assert links
+    assert [
+        link for link in links if not re.fullmatch(r"https://[\w-]+(\.[\w-]+)+(/[\w./?=&%~-]*)?(#[\w-]+)?", link)
+    ] == []
 
 
 def test_functions_beside_neutrons_exist() -> None:
