@@ -9,7 +9,7 @@ import mmap
 import struct
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,6 +71,12 @@ class Tally:
 
     def read(self) -> list[Sample]:
         return read_tally(self._memory)
+
+    def begin(self, names: Mapping[str, Iterable[Labels]]) -> None:
+        """Counters that are there before anything is counted."""
+        for name, each in names.items():
+            for labels in each:
+                self.add(name, labels, 0.0)
 
     def clear(self, names: Sequence[str]) -> None:
         """What is going on in a process begins at nothing, also where it takes another one's place."""

@@ -39,7 +39,7 @@ class Faults:
         with self._lock:
             self._counts[place] += 1
             number = self._counts[place]
-        self._counting.add("faults_total", (place,))
+        self._counting.add("faults_total")
         with contextlib.suppress(Exception):
             log.exception("internal fault", place=place, faults=number, **context)
 

@@ -129,17 +129,24 @@ def rows_of(desired: Desired, said: Mapping[tuple[str, str], SaidNumbers]) -> It
             places.setdefault((pool_of(proxy), server), []).append(numbers)
     for listener in desired.listeners:
         if (listener.id, _FRONTEND) in places:
-            yield _row(desired.id, Kind.LISTENER, listener.id, places[listener.id, _FRONTEND])
+            served = desired.load_balancer.admin_state_up and listener.admin_state_up
+            yield _row(desired.id, Kind.LISTENER, listener.id, places[listener.id, _FRONTEND], enabled=served)
     for pool in desired.pools:
         if (pool.id, _BACKEND) not in places:
             continue
-        yield _row(desired.id, Kind.POOL, pool.id, places[pool.id, _BACKEND])
-        for member in desired.members_of(pool.id):
+        members = desired.members_of(pool.id)
+        some = any(member.admin_state_up for member in members)
+        yield _row(desired.id, Kind.POOL, pool.id, places[pool.id, _BACKEND], enabled=some)
+        for member in members:
             if (pool.id, member.id) in places:
-                yield _row(desired.id, Kind.MEMBER, member.id, places[pool.id, member.id], pool.id)
+                said_of = places[pool.id, member.id]
+                yield _row(desired.id, Kind.MEMBER, member.id, said_of, pool.id, enabled=member.admin_state_up)
 
 
-def _row(load_balancer_id: str, kind: Kind, identifier: str, said: Sequence[SaidNumbers], pool_id: str = "") -> Row:
+def _row(
+    load_balancer_id: str, kind: Kind, identifier: str, said: Sequence[SaidNumbers], pool_id: str = "", *, enabled: bool
+) -> Row:
+    """Of what is disabled nobody says whether it is up."""
     values: dict[str, float] = {}
     for numbers in said:
         for name, value in (*numbers.totals.items(), *numbers.moment.items()):
@@ -147,5 +154,6 @@ def _row(load_balancer_id: str, kind: Kind, identifier: str, said: Sequence[Said
                 max(values.get(name, 0.0), value) if name == "check_seconds" else values.get(name, 0.0) + value
             )
     responses = tuple(values.pop(name, 0.0) for name in _RESPONSES) if "1xx" in values else ()
-    values["up"] = float(any(numbers.status.startswith(_UP) for numbers in said))
+    if enabled:
+        values["up"] = float(any(numbers.status.startswith(_UP) for numbers in said))
     return Row(load_balancer_id, kind, identifier, values, responses, pool_id)

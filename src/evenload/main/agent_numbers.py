@@ -8,12 +8,23 @@ from importlib.metadata import version
 from evenload.agent.numbers import Sources
 from evenload.bus.socket_client import SocketServer
 from evenload.host.haproxy_answers import Answers
+from evenload.host.haproxy_cuts import Cut
 from evenload.main.memory import read_resident_bytes
 from evenload.main.settings import Settings
 from evenload.main.teller import Teller
+from evenload.model.desired import Outcome
 from evenload.model.numbers import AgentNumbers, Counted
 from evenload.tally import UNCOUNTED, Counting, Tally
 from evenload.threads import Faults
+
+_FROM_ZERO = {
+    "rounds_total": (*((outcome.value,) for outcome in Outcome), ("backoff",), ("nothing",)),
+    "haproxy_starts_total": (("first",), ("died",), ("again",)),
+    "haproxy_reloads_total": (("configuration",), ("refused",), ("unanswered",), ("crowded",)),
+    "haproxy_launches_total": (("spare",), ("new",)),
+    "cut_connections_total": tuple((cut.name.lower(),) for cut in Cut),
+}
+"""Counters that are there before the first of their kind: the step from nothing to 1 is seen by nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,7 @@ def open_numbers(settings: Settings, server: SocketServer) -> Numbers:
     if settings.server.metrics is None:
         return Numbers()
     tally, answers = Tally(), Answers()
+    tally.begin(_FROM_ZERO)
 
     def counted() -> Iterable[Counted]:
         yield from (Counted(each.name, each.labels, each.values) for each in tally.read())

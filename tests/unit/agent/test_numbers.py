@@ -1,7 +1,7 @@
 """What an agent says when it is asked for numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from tests.fakes import host_damage
@@ -126,6 +126,18 @@ def test_rows_are_of_what_was_applied(world: World) -> None:
         Row(BALANCER, Kind.POOL, POOL, {"bytes_in": 3.0, "up": 1.0}),
         Row(BALANCER, Kind.MEMBER, FIRST, {"bytes_in": 4.0, "check_seconds": 0.2, "up": 1.0}, (), POOL),
     ]
+
+
+def test_of_what_is_disabled_nobody_says_whether_it_is_up() -> None:
+    desired = make_desired()
+    members = tuple(replace(each, admin_state_up=False) for each in desired.members)
+    listeners = tuple(replace(each, admin_state_up=False) for each in desired.listeners)
+    places = {(LISTENER, "FRONTEND"): said("STOP"), (POOL, "BACKEND"): said("DOWN"), (POOL, FIRST): said("MAINT")}
+    rows = list(rows_of(replace(desired, members=members, listeners=listeners), places))
+    assert [row.kind for row in rows] == [Kind.LISTENER, Kind.POOL, Kind.MEMBER]
+    assert [row.values for row in rows] == [{"bytes_in": 1.0}] * 3
+    half = replace(desired, members=(members[0], desired.members[1]))
+    assert [row.values.get("up") for row in rows_of(half, places)] == [0.0, 0.0, None]
 
 
 def test_responses_stand_apart() -> None:

@@ -68,7 +68,7 @@ SERVER = (
     _histogram("database_write_duration_seconds",
         says="From a change's first word to the database, waiting included, until it is on the disk."),
     _counter("database_errors_total", "kind", says="Questions and changes that the database did not take."),
-    _counter("faults_total", "place", says="Faults of the program itself, in the server. Each is in the log."),
+    _counter("faults_total", says="Faults of the program itself, in the server. Each is in the log, with its place."),
     _gauge("agent_last_seen_timestamp_seconds", "agent", says="When the database last heard of an agent, since 1970."),
     _gauge("agent_enabled", "agent", says="1; 0 for an agent that is given no more load balancers."),
     _gauge("agent_load_balancers", "agent", says="How many load balancers an agent has, as the database says."),
@@ -109,7 +109,7 @@ AGENT = (
     _counter("agent_probe_verdicts_total", "agent", "verdict", says="How often a ping's verdict on a member changed."),
     _gauge("agent_server_answer_timestamp_seconds", "agent",
         says="When the server last answered the agent, since 1970."),
-    _counter("agent_faults_total", "agent", "place", says="Faults of the program itself, in the agent."),
+    _counter("agent_faults_total", "agent", says="Faults of the program itself, in the agent."),
     _gauge("agent_objects_left_out", "agent", "kind",
         says="Listeners, pools and members of which no numbers are shown, because of [agent] metrics_objects."),
 )  # fmt: skip
@@ -130,7 +130,7 @@ LISTENER_ROWS = {
     "request_errors": _counter("listener_request_errors_total", *_LISTENER, says="Requests that could not be read."),
     "denied": _counter("listener_denied_requests_total", *_LISTENER, says="Requests that a rule turned away."),
     "responses": _counter("listener_responses_total", *_LISTENER, "code", says="HTTP responses: 1xx … 5xx, other."),
-    "up": _gauge("listener_up", *_LISTENER, says="Whether clients are accepted."),
+    "up": _gauge("listener_up", *_LISTENER, says="Whether clients are accepted. None if disabled."),
 }
 POOL_ROWS = {
     "bytes_in": _counter("pool_received_bytes_total", *_POOL, says="Bytes from clients."),
@@ -145,7 +145,7 @@ POOL_ROWS = {
     "retries": _counter("pool_retries_total", *_POOL, says="Connections to a member that were tried again."),
     "redispatches": _counter("pool_redispatches_total", *_POOL, says="Requests that were given to another member."),
     "responses": _counter("pool_responses_total", *_POOL, "code", says="HTTP responses: 1xx … 5xx, other."),
-    "up": _gauge("pool_up", *_POOL, says="Whether a member takes requests."),
+    "up": _gauge("pool_up", *_POOL, says="Whether a member takes requests. None where no member is enabled."),
 }
 MEMBER_ROWS = {
     "bytes_in": _counter("member_received_bytes_total", *_MEMBER, says="Bytes from clients."),
@@ -158,11 +158,19 @@ MEMBER_ROWS = {
     "check_failures": _counter("member_check_failures_total", *_MEMBER, says="Failed checks of a member that was up."),
     "check_seconds": _gauge("member_check_duration_seconds", *_MEMBER, says="How long the last check took."),
     "responses": _counter("member_responses_total", *_MEMBER, "code", says="HTTP responses: 1xx … 5xx, other."),
-    "up": _gauge("member_up", *_MEMBER, says="Whether it takes requests: checks find it up, or none is made."),
+    "up": _gauge("member_up", *_MEMBER, says="Whether checks find it up, or none is made. None if disabled."),
 }
 CODES = ("1xx", "2xx", "3xx", "4xx", "5xx", "other")
 
 ALL = (*SERVER, *AGENT, *LISTENER_ROWS.values(), *POOL_ROWS.values(), *MEMBER_ROWS.values())
+FROM_ZERO = {
+    "database_errors_total": (("read",), ("write",)),
+    "database_transactions_in_progress": (("read",), ("write",)),
+    "http_requests_in_progress": ((),),
+    "http_requests_waiting": ((),),
+    "logins_waiting": ((),),
+}
+"""Of the server, what is there before the first of its kind: the step from nothing to 1 is seen by nobody."""
 GOING_ON = tuple(each.name for each in SERVER if each.kind is Kind.GAUGE)
 """What a process that takes another's place begins at nothing."""
 PREFIX = "evenload_"

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from evenload.bus.hints import HintSender
 from evenload.interfaces.bus import Gateway
 from evenload.main.metrics.agents import AgentAnswers
-from evenload.main.metrics.catalogue import GOING_ON
+from evenload.main.metrics.catalogue import FROM_ZERO, GOING_ON
 from evenload.main.metrics.changes import CountedGateway
 from evenload.main.metrics.collector import Build, Numbers
 from evenload.main.metrics.endpoint import Endpoint
@@ -19,6 +19,7 @@ def open_tally(memory: mmap.mmap) -> Tally:
     """Of a process that begins; what one before it has counted stands."""
     tally = Tally(memory)
     tally.clear(GOING_ON)
+    tally.begin(FROM_ZERO)
     return tally
 
 

@@ -260,7 +260,7 @@ def test_without_the_database_what_was_counted_is_shown_and_nothing_of_the_datab
     site.said = AgentNumbers(version="1.1", rows=(Row("lb", Kind.LISTENER, "x", {"up": 1.0}),))
     monkeypatch.setattr(MemoryStore, "read", away)
     shown = site.show()
-    assert shown["evenload_database_errors_total"] == {(("kind", "read"),): 3.0}
+    assert shown["evenload_database_errors_total"] == {(("kind", "read"),): 3.0, (("kind", "write"),): 0.0}
     assert shown["evenload_agent_info"]
     assert not [name for name in shown if name.startswith(("evenload_objects", "evenload_listener", "evenload_tls"))]
 
