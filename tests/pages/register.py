@@ -46,5 +46,6 @@ JUDGED_BY: dict[tuple[str, str], str] = {
     ("docs/networks.md", "systemd"): "e2e/test_pages_networks.py",
     ("docs/tls-proxy.md", "haproxy"): "e2e/test_pages_operating.py",
     ("docs/walkthrough-lbaas-v1.md", "python"): "e2e/test_pages_lbaas_v1.py",
+    ("docs/metrics.md", "yaml"): "unit/docs/test_docs_metrics.py",
 }
 """(page, language) of other blocks → test (under ``tests``), which does with them what a reader does."""
