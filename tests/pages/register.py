@@ -3,6 +3,7 @@
 _KEYSTONE = "asks a Keystone; e2e/keystone_site.py makes the same users, services and endpoints"
 TYPED_BY = {
     "docs/backup.md": "e2e/test_pages_operating.py",
+    "docs/events.md": "e2e/test_events.py",
     "docs/networks.md": "e2e/test_pages_networks.py",
     "docs/secrets.md": "e2e/test_pages_start.py",
     "docs/start.md": "e2e/test_pages_start.py",
@@ -30,6 +31,17 @@ NOT_TYPED: dict[tuple[str, str], str] = {
             "ip netns exec qlbaas-6f0ef1fe-83b3-4f78-9166-89d1d67c042d ip address",
             "evenload status --watch",
             "evenload status --format json",
+        )
+    },
+    **{
+        ("docs/events.md", command): "unit/main/test_logs.py asks a journald of its own for them"
+        for command in (
+            "journalctl -t evenload",
+            "journalctl -t evenload -p warning",
+            "journalctl EVENLOAD_LOAD_BALANCER=$ID",
+            "journalctl EVENLOAD_KIND=process",
+            "journalctl LOGGER=evenload.audit",
+            "journalctl LOGGER=evenload.audit EVENLOAD_PROJECT=$PROJECT -o verbose",
         )
     },
     (

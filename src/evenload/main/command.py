@@ -1,7 +1,7 @@
 """The command ``evenload``: alone it supervises both roles; ``evenload server`` and ``evenload agent`` are one each.
 ``evenload agent --adopt-database`` lets the next start work with another database than before; ``evenload backup FILE``
-and ``evenload restore FILE`` write the database to a file and bring it back; ``evenload status`` shows what there is;
-``evenload purge`` takes away all that this installation made.
+and ``evenload restore FILE`` write the database to a file and bring it back; ``evenload status`` shows what there is,
+``evenload events`` what has happened; ``evenload purge`` takes away all that this installation made.
 
 Imports only what the role needs: the supervisor stays light, and the agent knows no database.
 """
@@ -37,6 +37,10 @@ def run(arguments: Sequence[str]) -> int:
             from evenload.main.status import command as status
 
             return status.run(rest)
+        case ["events", *rest]:
+            from evenload.main import events
+
+            return events.run(rest)
         case ["purge", *rest]:
             from evenload.main import purge
 

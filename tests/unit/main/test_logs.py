@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import socket
 import struct
@@ -24,7 +25,7 @@ from evenload.main import logs
 logs.configure(debug=False)
 import structlog
 log = structlog.get_logger("evenload.audit")
-log.info("audit", status=201, name='a "b"\\nc', load_balancer="lb-1")
+log.info("audit", status=201, project="blue", kind="process", name='a "b"\\nc', load_balancer="lb-1")
 log.debug("never")
 structlog.get_logger("evenload.x").warning("member down\\nPRIORITY=0", long="x" * int(sys.argv[1]))
 logging.getLogger("lib").error("of a library")
@@ -50,7 +51,10 @@ def test_for_people_a_line_has_its_moment_level_and_fields() -> None:
     first, second, third, *rest = run({"JOURNAL_STREAM": "1:2"}, subprocess.PIPE).splitlines()
     moment, level, said = first.split(" ", 2)
     assert moment.endswith("Z")
-    assert (level, said) == ("info", r"""audit status=201 name='a "b"\nc' load_balancer=lb-1""")
+    assert (level, said) == (
+        "info",
+        r"""audit status=201 project=blue kind=process name='a "b"\nc' load_balancer=lb-1""",
+    )
     assert second.split(" ", 1)[1] == r"warning 'member down\nPRIORITY=0' long=xxx"
     assert third.split(" ", 1)[1] == "error lib: of a library"
     assert rest[0].split(" ", 1)[1] == "error a fault"
@@ -132,6 +136,7 @@ def test_a_stream_without_descriptor_is_nobodys(monkeypatch: pytest.MonkeyPatch)
     choose_sink({"JOURNAL_STREAM": "1:2"})
 
 
+PAGE = Path(__file__).parents[3] / "docs/events.md"
 JOURNALD = "/lib/systemd/systemd-journald"
 ALONE = r"""
 set -e
@@ -148,6 +153,10 @@ export JOURNAL_STREAM="$(stat -L -c %d:%i /run/stream)"
 "$2" -c "$3" 300000 2>&3
 for _ in $(seq 600); do journalctl -q LOGGER=evenload.audit PRIORITY=3 | grep -q . && break; sleep 0.1; done
 journalctl -q -o json --all SYSLOG_IDENTIFIER=evenload
+export ID=lb-1 PROJECT=blue
+printf '%s\n' "$4" | while read -r line; do
+    eval "$line -q --no-pager" | grep -q . || { echo "nothing by: $line" >&2; exit 1; }
+done
 kill $journald
 wait $journald || true
 """
@@ -155,14 +164,16 @@ wait $journald || true
 
 @pytest.mark.root
 def test_journald_itself_has_the_fields_and_priorities() -> None:
-    """One that runs in a mount namespace of its own, started and ended here."""
+    """One that runs in a mount namespace of its own, started and ended here; as docs/events.md asks it."""
     if not Path(JOURNALD).exists() or shutil.which("journalctl") is None:
         pytest.skip("no journald is installed")
-    command = ["unshare", "-m", "bash", "-c", ALONE, "bash", JOURNALD, sys.executable, PROGRAM]
+    typed = re.findall(r"^    (journalctl .*)$", PAGE.read_text(), re.MULTILINE)
+    assert len(typed) > 3
+    command = ["unshare", "-m", "bash", "-c", ALONE, "bash", JOURNALD, sys.executable, PROGRAM, "\n".join(typed)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=NET, check=False)
     assert done.returncode == 0, done.stderr
     first, second, third, fourth = map(json.loads, done.stdout.splitlines())
-    assert first["MESSAGE"] == r"""audit status=201 name='a "b"\nc' load_balancer=lb-1"""
+    assert first["MESSAGE"] == r"""audit status=201 project=blue kind=process name='a "b"\nc' load_balancer=lb-1"""
     assert (first["PRIORITY"], first["LOGGER"], first["_TRANSPORT"]) == ("6", "evenload.audit", "journal")
     assert (first["EVENLOAD_LOAD_BALANCER"], first["EVENLOAD_STATUS"]) == ("lb-1", "201")
     assert first["EVENLOAD_NAME"] == 'a "b"\nc'
