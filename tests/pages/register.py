@@ -4,6 +4,7 @@ _KEYSTONE = "asks a Keystone; e2e/keystone_site.py makes the same users, service
 TYPED_BY = {
     "docs/backup.md": "e2e/test_pages_operating.py",
     "docs/events.md": "e2e/test_events.py",
+    "docs/look.md": "e2e/test_doctor.py",
     "docs/networks.md": "e2e/test_pages_networks.py",
     "docs/secrets.md": "e2e/test_pages_start.py",
     "docs/start.md": "e2e/test_pages_start.py",
@@ -23,16 +24,6 @@ NOT_TYPED: dict[tuple[str, str], str] = {
     ): (_KEYSTONE),
     ("docs/secrets.md", "openstack service create --name evenload-secrets key-manager"): _KEYSTONE,
     ("docs/operate.md", "ip netns exec qlbaas-<load balancer id> ip address"): "only looks, with tools of Debian's",
-    **{
-        ("docs/look.md", first): "e2e/test_status.py runs them all on balancers of its own"
-        for first in (
-            "evenload status",
-            "evenload status shop",
-            "ip netns exec qlbaas-6f0ef1fe-83b3-4f78-9166-89d1d67c042d ip address",
-            "evenload status --watch",
-            "evenload status --format json",
-        )
-    },
     **{
         ("docs/events.md", command): "unit/main/test_logs.py asks a journald of its own for them"
         for command in (

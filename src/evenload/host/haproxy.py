@@ -7,16 +7,15 @@ with those that are finishing (``haproxy_last_words``), processes without a reco
 (``haproxy_statistics``); the decisions are in ``succession``.
 """
 
-import re
 import time
 from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
-from evenload.host import haproxy_process
 from evenload.host.aliases import Aliases
 from evenload.host.files import StateFiles
 from evenload.host.haproxy_answers import Answers
+from evenload.host.haproxy_build import read_build, require_build
 from evenload.host.haproxy_crew import Crew
 from evenload.host.haproxy_cuts import Cut, Cuts
 from evenload.host.haproxy_last_words import LastWords
@@ -43,8 +42,6 @@ from evenload.tally import UNCOUNTED, Counting
 
 log = structlog.get_logger(__name__)
 
-_OLDEST, _OLDEST_STAPLING, _OLDEST_QUIC = (2, 6), (2, 8), (3, 0)
-_VERSION = re.compile(r"version ([0-9]+)\.([0-9]+)")
 _CLOSING_TIMEOUT = 1.0
 
 
@@ -83,7 +80,7 @@ class Haproxy:
 
     def prepare(self) -> list[str]:
         """Raises Hopeless where the binary is too old or the state directory's path too long."""
-        self._check_version()
+        require_build(read_build(self._settings), self._settings)
         longest = self._workers.file("0" * 36, 99999, "sock")
         if len(str(longest)) > LONGEST_PATH:
             raise Hopeless(
@@ -293,25 +290,6 @@ class Haproxy:
         self._launcher.close()
         self._last_words.close()
         self._statistics.close()
-
-    def _check_version(self) -> None:
-        ended = haproxy_process.run([self._settings.binary, "-vv"], None, self._settings.start_timeout)
-        match = _VERSION.search(ended.output)
-        if ended.code != 0 or match is None:
-            raise Hopeless(f"{self._settings.binary} is no HAProxy")
-        if (int(match[1]), int(match[2])) < _OLDEST:
-            raise Hopeless(f"{self._settings.binary} is HAProxy {match[1]}.{match[2]}; 2.6 is the oldest that will do")
-        if self._settings.http_3 and not (" +QUIC " in ended.output and (int(match[1]), int(match[2])) >= _OLDEST_QUIC):
-            raise Hopeless(
-                f"{self._settings.binary} is HAProxy {match[1]}.{match[2]}"
-                f"{'' if ' +QUIC ' in ended.output else ', built without QUIC (haproxy -vv)'}:"
-                " [haproxy] http_3 needs 3.0 with QUIC (Debian 13 has it)"
-            )
-        if self._settings.ocsp_update and (int(match[1]), int(match[2])) < _OLDEST_STAPLING:
-            raise Hopeless(
-                f"{self._settings.binary} is HAProxy {match[1]}.{match[2]}, which renews no OCSP staples:"
-                " [haproxy] ocsp_update needs 2.8 (Debian 13 has 3.0)"
-            )
 
 
 def _sessions(conversation: Conversation, servers: Collection[tuple[str, str]]) -> int:

@@ -1,7 +1,8 @@
 """The command ``evenload``: alone it supervises both roles; ``evenload server`` and ``evenload agent`` are one each.
 ``evenload agent --adopt-database`` lets the next start work with another database than before; ``evenload backup FILE``
 and ``evenload restore FILE`` write the database to a file and bring it back; ``evenload status`` shows what there is,
-``evenload events`` what has happened; ``evenload purge`` takes away all that this installation made.
+``evenload events`` what has happened, ``evenload doctor`` what is wrong with the host; ``evenload purge`` takes away
+all that this installation made.
 
 Imports only what the role needs: the supervisor stays light, and the agent knows no database.
 """
@@ -45,6 +46,10 @@ def run(arguments: Sequence[str]) -> int:
             from evenload.main import purge
 
             return purge.run(rest)
+        case ["doctor", *rest]:
+            from evenload.main.doctor import command as doctor
+
+            return doctor.run(rest)
         case _:
             from evenload.main.supervisor import Supervisor
 

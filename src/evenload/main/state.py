@@ -22,6 +22,15 @@ _PATIENCE = 5.0
 _LOOK_EVERY = 0.02
 
 
+def read_holder(path: Path) -> int | None:
+    """The process that took the state directory last; None where none did."""
+    try:
+        content = (path / _LOCK).read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return None
+    return int(content) if content.isdigit() else None
+
+
 class StateTaken(EvenloadError):
     """Another process works in the state directory."""
 

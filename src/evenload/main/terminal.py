@@ -1,6 +1,7 @@
 """Text for a terminal: as wide as that is, coloured where it is one, and harmless whatever names tenants choose. Pure
-but for ``read_screen``."""
+but for ``read_screen`` and ``use_any_locale``."""
 
+import io
 import os
 import re
 import shutil
@@ -49,6 +50,12 @@ def read_screen(stream: TextIO) -> Screen:
     size = shutil.get_terminal_size()
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return Screen(width=size.columns, height=size.lines, colours=not plain)
+
+
+def use_any_locale(stream: TextIO) -> None:
+    """What a locale lacks is shown as a question mark."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
 
 
 def safe(text: str) -> str:

@@ -6,7 +6,6 @@ last look.
 """
 
 import argparse
-import io
 import json
 import os
 import signal
@@ -20,7 +19,7 @@ from evenload.main.settings import SettingsError, read_settings
 from evenload.main.status.looks import Look, Looks
 from evenload.main.status.overview_text import render_overview
 from evenload.main.status.tree_text import render_one
-from evenload.main.terminal import Screen, cut_height, paint, read_screen
+from evenload.main.terminal import Screen, cut_height, paint, read_screen, use_any_locale
 from evenload.model.errors import EvenloadError
 from evenload.store.engine import StoreSettings, preload_driver
 
@@ -33,13 +32,9 @@ _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit status."""
     asked = _parser().parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a locale without these characters
+    use_any_locale(sys.stdout)
     try:
-        settings = read_settings(
-            [word for name in ("config_file", "config_dir") for value in getattr(asked, name)
-             for word in (f"--{name.replace('_', '-')}", value)]
-        )  # fmt: skip
+        settings = read_settings(settings_words(asked))
         preload_driver(StoreSettings(url=settings.database))
         looks = Looks(settings)
         if asked.watch is None:
@@ -74,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config-file", action="append", default=[], metavar="FILE")
     parser.add_argument("--config-dir", action="append", default=[], metavar="DIR")
     return parser
+
+
+def settings_words(asked: argparse.Namespace) -> list[str]:
+    """Which files the settings are in, in ``read_settings``' words."""
+    files = [word for path in asked.config_file for word in ("--config-file", path)]
+    return files + [word for path in asked.config_dir for word in ("--config-dir", path)]
 
 
 def _look(looks: Looks, name: str | None) -> Look:

@@ -16,11 +16,14 @@ from evenload.main.parts import open_database
 from evenload.main.settings import Settings
 from evenload.main.status.described import describe_tree
 from evenload.model.errors import EvenloadError
+from evenload.model.snapshot import Snapshot
+from evenload.service.expiries import read_expiries
 from evenload.store.overview import BalancerLine, find_load_balancers, read_lines
 from evenload.store.reading import reading
 from evenload.store.schema import current_revision, newest_revision
 from evenload.store.transaction import SqlTransaction
 from evenload.store.tree_cache import TreeCache
+from evenload.store.unit_of_work import SqlUnitOfWork
 from evenload.store.view_cache import ViewCache
 
 
@@ -36,6 +39,10 @@ class StoredState:
     def overview(self) -> dict[str, Any]:
         """``schema``, ``agents`` and ``load_balancers``. Raises EvenloadError where the database cannot be read."""
         return ask_as(self._account, lambda: self._with_engine(self._overview))  # type: ignore[no-any-return]
+
+    def for_doctor(self) -> dict[str, Any]:
+        """The same with ``networks`` and ``expiries`` of certificates. Raises EvenloadError."""
+        return ask_as(self._account, lambda: self._with_engine(self._for_doctor))  # type: ignore[no-any-return]
 
     def one(self, word: str) -> dict[str, Any]:
         """``schema``, ``agents``, ``candidates``, and the ``load_balancer`` where there is just one. Raises
@@ -63,6 +70,29 @@ class StoredState:
             agents = _transaction(connection).agents()
             return {"agents": _agents(agents), "load_balancers": [_line(line) for line in read_lines(connection)]}
 
+    def _for_doctor(self, engine: Engine) -> dict[str, Any]:
+        expiries = read_expiries(SqlUnitOfWork(engine, _Nobody()))
+        with reading(engine) as connection:
+            networks = _transaction(connection).networks()
+        return {
+            **self._overview(engine),
+            "expiries": [
+                {
+                    "load_balancer": each.load_balancer_name or each.load_balancer_id,
+                    "kind": each.kind.value,
+                    "id": each.id,
+                    "name": each.name,
+                    "subject": each.subject,
+                    "not_after": each.not_after.isoformat(),
+                }
+                for each in expiries
+            ],
+            "networks": [
+                {"name": each.name, "physical_network": each.segment.physical_network, "vlan": each.segment.vlan}
+                for each in networks
+            ],
+        }
+
     def _one(self, engine: Engine, word: str) -> dict[str, Any]:
         with reading(engine) as connection:
             transaction = _transaction(connection)
@@ -79,6 +109,13 @@ class StoredState:
                 network = None if network_id is None else transaction.network(network_id)
                 answer["load_balancer"] = describe_tree(tree, None if network is None else network.name)
             return answer
+
+
+class _Nobody:
+    """Fulfils AgentBus: nothing is written, so there is nothing to hint."""
+
+    def hint(self, agent: str, load_balancer_id: str, generation: int, snapshot: Snapshot | None = None) -> None:
+        pass
 
 
 def _transaction(connection: Any) -> SqlTransaction:

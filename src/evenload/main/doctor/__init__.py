@@ -1,0 +1,1 @@
+"""``evenload doctor``: what is wrong with this host and this installation, and what to do (docs/look.md)."""
