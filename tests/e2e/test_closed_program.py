@@ -84,9 +84,11 @@ EXPECTED = [200, 200, 200, 201, 400, 400, 400, 404, 400, 404]
 
 def test_nothing_is_imported_after_the_change_of_user(lab: Lab) -> None:
     """Whatever the database was found to be; Alembic is spared where its schema is not to be changed."""
-    service = Service(lab)
+    plain, metrics = Service(lab), free_port()
+    counted = Service(lab, name="counted", sections={"server": {"metrics_port": metrics}})
     program = Path(__file__).with_name("late_imports.py")
-    for life, made in (("new", 201), ("same", 409), ("older", 409)):  # the one flat network is taken then
+    for life, made in (("new", 201), ("same", 409), ("counted", 409), ("older", 409)):  # the flat network is taken then
+        service = counted if life == "counted" else plain
         if life == "older":
             go_back(lab.state / "server" / "evenload.sqlite")
         notes = lab.directory / f"imported-{life}"
@@ -96,6 +98,8 @@ def test_nothing_is_imported_after_the_change_of_user(lab: Lab) -> None:
         try:
             await_answer(process, service.port)
             statuses = use(service.port)
+            if life == "counted":
+                assert [ask(metrics, "GET", path) for path in ("/metrics", "/x", "/metrics")] == [200, 404, 200]
             process.send_signal(signal.SIGTERM)
             assert process.wait(NET) == 0
         finally:

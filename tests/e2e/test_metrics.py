@@ -209,10 +209,35 @@ def test_the_workers_of_the_api_are_one_and_nothing_falls_when_one_dies(site: Si
     assert site.number("evenload_http_requests_in_progress") == 0.0
     server = read_roles(world.service.pid)["server"]
     children = [int(pid) for pid in Path(f"/proc/{server}/task/{server}/children").read_text().split()]
-    os.kill(children[1], signal.SIGKILL)  # the first one serves the numbers
+    os.kill(children[1], signal.SIGKILL)
     for _ in range(10):
         world.lbaas("GET", "loadbalancers")
     assert site.number("evenload_http_requests_total", **here) >= before + 30
+    os.kill(children[0], signal.SIGKILL)  # the one that serves the numbers
+    world.wait(lambda: answers(site), "another one serves the numbers")
+    assert site.number("evenload_http_requests_total", **here) >= before + 30
+
+
+def answers(site: Site) -> bool:
+    try:
+        return site.number("evenload_agent_answers") == 1.0
+    except OSError:
+        return False
+
+
+def test_a_new_agent_begins_at_nothing_and_counts_exactly(site: Site) -> None:
+    world = site.world
+    balanced = world.balancer("web1", name="adopted")
+    here = {"load_balancer": balanced.id, "code": "2xx"}
+    world.client.spread(balanced.vip, requests=10)
+    world.wait(lambda: site.number("evenload_listener_responses_total", **here) == 10, "10 answers")
+    former = world.service.roles()["agent"]
+    os.kill(former, signal.SIGKILL)
+    world.wait(lambda: world.service.roles().get("agent") not in (None, former), "another agent")
+    world.wait(lambda: site.number("evenload_listener_up", load_balancer=balanced.id) == 1.0, "it looks")
+    assert site.number("evenload_listener_responses_total", **here) == 0
+    world.client.spread(balanced.vip, requests=7)
+    world.wait(lambda: site.number("evenload_listener_responses_total", **here) == 7, "7 answers")
 
 
 def test_an_agent_that_is_away_shows_and_its_numbers_do_not(site: Site) -> None:

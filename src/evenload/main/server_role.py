@@ -127,7 +127,7 @@ class Server:
             logins=_queue_for(identity, settings.api.trust_forwarded, counting),
             counting=counting,
         )
-        housekeeping = Housekeeping(foundation.context, foundation.bus, settings.pending_timeout)
+        housekeeping = Housekeeping(foundation.context, foundation.bus, settings.pending_timeout, counting)
         resealing = Resealing(foundation.context.uow, opened.ring)
         roll_call = RollCall(foundation.context)
         elsewhere = opened.barbican is not None and not settings.agent_noop

@@ -20,8 +20,10 @@ from evenload.service.context import Context
 from evenload.service.event_restraint import NOTHING, Sifted
 from evenload.service.events import events_of
 from evenload.service.lbaas_v1 import totals
+from evenload.service.pending import pending_of
 from evenload.service.reports import bury
 from evenload.service.scheduler import agents_away
+from evenload.tally import UNCOUNTED, Counting
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +36,10 @@ BURIED_FOR = timedelta(days=90)
 class Housekeeping:
     """``pending_timeout``: how long a change waits."""
 
-    def __init__(self, context: Context, bus: AgentBus, pending_timeout: timedelta) -> None:
+    def __init__(
+        self, context: Context, bus: AgentBus, pending_timeout: timedelta, counting: Counting = UNCOUNTED
+    ) -> None:
+        self._counting = counting
         self._context = context
         self._bus = bus
         self._pending_timeout = pending_timeout
@@ -88,6 +93,8 @@ class Housekeeping:
         context.ports.wake()
         if failed is not None:
             tree, reason = failed
+            for labels, _ in pending_of(tree, tree.generation):
+                self._counting.add("change_failures_total", labels)
             log.warning(
                 "change failed: pending for too long",
                 load_balancer=load_balancer_id,

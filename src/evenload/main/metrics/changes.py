@@ -1,25 +1,17 @@
 """A gateway that counts how long changes take, from the moment they were accepted to the agent's report of them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from evenload.interfaces.bus import Gateway
 from evenload.interfaces.store import UnitOfWork
-from evenload.model.balancer import AnyRecord
 from evenload.model.desired import Desired, Gone, Health, Outcome, Report
-from evenload.model.enums import ProvisioningStatus
 from evenload.model.errors import StoreUnavailable
 from evenload.model.event import HostEvent
 from evenload.model.registration import Registration, Welcome
 from evenload.model.secret import SecretBytes, SecretReference
-from evenload.model.tree import Tree, kind_of
+from evenload.service.pending import pending_of
 from evenload.tally import Counting
-
-_ACTIONS = {
-    ProvisioningStatus.PENDING_CREATE: "create",
-    ProvisioningStatus.PENDING_UPDATE: "update",
-    ProvisioningStatus.PENDING_DELETE: "delete",
-}
 
 
 class CountedGateway:
@@ -55,25 +47,17 @@ class CountedGateway:
         pending = self._pending(agent, report) if report.outcome is not Outcome.RETRY else []
         self._gateway.report(agent, report)
         now = self._now()
-        for record in pending:
-            labels = (kind_of(record.item).value, _ACTIONS[record.provisioning_status])
+        for labels, since in pending:
             if report.outcome is Outcome.DONE:
-                since = record.updated_at or record.created_at
                 self._counting.observe("change_duration_seconds", labels, max(0.0, (now - since).total_seconds()))
             else:
                 self._counting.add("change_failures_total", labels)
 
-    def _pending(self, agent: str, report: Report) -> list[AnyRecord]:
+    def _pending(self, agent: str, report: Report) -> list[tuple[tuple[str, str], datetime]]:
         try:
             tree = self._uow.look(lambda transaction: transaction.tree(report.load_balancer_id))
         except StoreUnavailable:  # which the report itself is going to say
             return []
-        return list(_settled_by(tree, agent, report.generation)) if tree is not None else []
-
-
-def _settled_by(tree: Tree, agent: str, generation: int) -> Iterator[AnyRecord]:
-    if tree.placement_of(agent) is None or generation > tree.generation:
-        return
-    for record in tree.records():
-        if record.provisioning_status in _ACTIONS and record.generation <= generation:
-            yield record
+        if tree is None or tree.placement_of(agent) is None or report.generation > tree.generation:
+            return []
+        return list(pending_of(tree, report.generation))

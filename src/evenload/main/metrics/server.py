@@ -14,6 +14,8 @@ from evenload.main.metrics.endpoint import Endpoint
 from evenload.service.context import Context
 from evenload.tally import Counting, Tally
 
+_VERSION = version("evenload")  # it stands in a file that may be readable to root alone
+
 
 def open_tally(memory: mmap.mmap) -> Tally:
     """Of a process that begins; what one before it has counted stands."""
@@ -38,7 +40,7 @@ class ServerMetrics:
         self._context = context
         self._counting = counting
         self.answers = AgentAnswers(hints.ask_for_numbers)
-        build = Build(version=version("evenload"), database=database)
+        build = Build(version=_VERSION, database=database)
         numbers = Numbers(build, tallies, context.uow, self.answers, context.clock.monotonic)
         self.endpoint = Endpoint(address, numbers)
 

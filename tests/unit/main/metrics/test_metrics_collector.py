@@ -1,6 +1,7 @@
 """What is shown at one moment: of all processes of the server, of the database, of the agent."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -21,6 +22,7 @@ from evenload.model.enums import Kind
 from evenload.model.errors import StoreUnavailable
 from evenload.model.numbers import AgentNumbers, Counted, Row
 from evenload.service.commands import Changes
+from evenload.service.housekeeping import Housekeeping
 from evenload.tally import BOUNDS, read_tally, shared_memory
 
 Shown = dict[str, dict[tuple[tuple[str, str], ...], float]]
@@ -273,3 +275,17 @@ def test_names_follow_prometheus() -> None:
         assert metric.help.endswith(".")
         if metric.kind is catalogue.Kind.HISTOGRAM:
             assert metric.name.endswith("_seconds")
+
+
+def test_a_change_that_waited_too_long_has_failed(site: Site) -> None:
+    world, tally = site.world, open_tally(site.tallies[0])
+    world.load_balancers.create("project-1", a_balancer(listeners=(a_listener(80),)))
+    housekeeping = Housekeeping(world.context, world.hints, timedelta(seconds=60), tally)
+    world.clock.advance(3600.0)
+    housekeeping.sweep()
+    housekeeping.sweep()
+    failed = {
+        (dict(key)["kind"], dict(key)["action"]): value
+        for key, value in site.show()["evenload_change_failures_total"].items()
+    }
+    assert failed == {("load_balancer", "create"): 1.0, ("listener", "create"): 1.0}
