@@ -1,6 +1,8 @@
-"""What docs/start.md and the pages that go on from it say to type, typed as it stands: docs/tls.md, docs/secrets.md."""
+"""docs/start.md and the pages that go on from it, docs/tls.md and docs/secrets.md, typed as they stand; and what
+CONTRIBUTING.md says of a second service beside it."""
 
-from tests.pages.rooms import open_room
+from tests.pages.reading import ROOT, read_blocks
+from tests.pages.rooms import Room, open_room
 from tests.pages.walking import Told, Walk
 
 REFUSED = (55, 56)
@@ -45,8 +47,24 @@ def test_by_hand_tls_secrets_and_away_with_it() -> None:
         walk.page("docs/secrets.md", "Storing a certificate")
         walk.command(GENERIC)
         walk.page("docs/secrets.md", "What changes later")
-        walk.command("cd - && kill %2")
+        walk.command(f"cd {ROOT} && kill %2")
+        beside_it(room, walk)
         walk.page("docs/start.md", "Away with it")
         walk.finish()
         assert walk.terminals
         assert "qlbaas" not in room.say("ip netns list")
+
+
+def beside_it(room: Room, walk: Walk) -> None:
+    """Both serve, and neither touches what is the other's; Ctrl-C is the test's."""
+    blocks = [block for block in read_blocks("CONTRIBUTING.md") if block.heading == "Try a change by hand"]
+    before = room.say("ip netns list")
+    for block in blocks[:-1]:
+        walk.block(block)
+    assert "mine" in room.say("ls /run/netns-mine && ip link show type bridge")
+    room.say("pkill --full /etc/evenload-mine.conf --oldest")
+    walk.command("until [ $(pgrep --full --count 'evenload (server|agent) .*evenload-mine') = 0 ]; do sleep 0.1; done")
+    walk.block(blocks[-1])
+    assert room.say("ip netns list") == before
+    assert "br-mine" not in room.say("ip link show type bridge")
+    walk.command("export OS_ENDPOINT=http://127.0.0.1:9876 && openstack loadbalancer show lb")

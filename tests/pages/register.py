@@ -2,6 +2,7 @@
 
 _KEYSTONE = "asks a Keystone; e2e/keystone_site.py makes the same users, services and endpoints"
 TYPED_BY = {
+    "CONTRIBUTING.md": "e2e/test_pages_start.py",
     "docs/backup.md": "e2e/test_pages_operating.py",
     "docs/events.md": "e2e/test_events.py",
     "docs/look.md": "e2e/test_doctor.py",
