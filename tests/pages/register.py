@@ -24,7 +24,7 @@ NOT_TYPED: dict[tuple[str, str], str] = {
         "openstack project create service                                          # where it is missing",
     ): (_KEYSTONE),
     ("docs/secrets.md", "openstack service create --name evenload-secrets key-manager"): _KEYSTONE,
-    ("docs/operate.md", "ip netns exec qlbaas-<load balancer id> ip address"): "only looks, with tools of Debian's",
+    ("docs/host.md", "ip netns exec qlbaas-<load balancer id> ip address"): "only looks, with tools of Debian's",
     **{
         ("docs/events.md", command): "unit/main/test_logs.py asks a journald of its own for them"
         for command in (
