@@ -4,6 +4,7 @@ _KEYSTONE = "asks a Keystone; e2e/keystone_site.py makes the same users, service
 TYPED_BY = {
     "CONTRIBUTING.md": "e2e/test_pages_start.py",
     "docs/backup.md": "e2e/test_pages_operating.py",
+    "docs/examples.md": "e2e/test_pages_examples.py",
     "docs/events.md": "e2e/test_events.py",
     "docs/look.md": "e2e/test_doctor.py",
     "docs/networks.md": "e2e/test_pages_networks.py",
@@ -36,6 +37,12 @@ NOT_TYPED: dict[tuple[str, str], str] = {
             "journalctl LOGGER=evenload.audit EVENLOAD_PROJECT=$PROJECT -o verbose",
         )
     },
+    ("docs/examples.md", "terraform -chdir=examples/terraform init"): (
+        "neither it nor its provider can be fetched; e2e/test_pages_examples.py asks what it asks"
+    ),
+    ("docs/examples.md", "kubectl apply -f examples/kubernetes/service.yaml"): (
+        "needs a cluster; e2e/test_gophercloud.py replays what its controller asks"
+    ),
     (
         "README.md",
         "make demo        # two web servers, a load balancer in front of them, and what happens when something changes",
