@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from evenload.interfaces.store import Transaction
 from evenload.main.metrics.catalogue import CODES, LISTENER_ROWS, MEMBER_ROWS, POOL_ROWS, Metric
-from evenload.main.metrics.families import Value
+from evenload.main.metrics.exposition import Series, render_labels
 from evenload.model.enums import Kind
 from evenload.model.numbers import AgentNumbers, Row
 
@@ -58,10 +58,14 @@ def read_names(transaction: Transaction, rows: Sequence[Row]) -> Names:
     return {kind: transaction.names(kind, identifiers) for kind, identifiers in wanted.items()}
 
 
-def families_of_rows(agent: str, rows: Sequence[Row], names: Names) -> Iterator[tuple[Metric, Iterator[Value]]]:
+def series_of_rows(agent: str, rows: Sequence[Row], names: Names) -> Iterator[tuple[Metric, Iterator[Series]]]:
     """What the database does not know any more is left out."""
     for kind, metrics in ((Kind.LISTENER, LISTENER_ROWS), (Kind.POOL, POOL_ROWS), (Kind.MEMBER, MEMBER_ROWS)):
-        labelled = [(row, labels) for row in rows if row.kind is kind and (labels := _labels(agent, row, names))]
+        labelled = [
+            (row, render_labels(metrics["up"].labels, labels))
+            for row in rows
+            if row.kind is kind and (labels := _labels(agent, row, names))
+        ]
         for name, metric in metrics.items():
             if name == "responses":
                 yield metric, _responses(labelled)
@@ -69,10 +73,10 @@ def families_of_rows(agent: str, rows: Sequence[Row], names: Names) -> Iterator[
                 yield metric, ((labels, (row.values[name],)) for row, labels in labelled if name in row.values)
 
 
-def _responses(labelled: Sequence[tuple[Row, tuple[str, ...]]]) -> Iterator[Value]:
+def _responses(labelled: Sequence[tuple[Row, str]]) -> Iterator[Series]:
     for row, labels in labelled:
         for code, number in zip(CODES, row.responses, strict=False):
-            yield (*labels, code), (number,)
+            yield f'{labels},code="{code}"', (number,)
 
 
 def _labels(agent: str, row: Row, names: Names) -> tuple[str, ...]:

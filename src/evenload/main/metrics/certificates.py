@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from evenload.interfaces.store import UnitOfWork
-from evenload.main.metrics.families import Value
+from evenload.main.metrics.exposition import Value
 from evenload.model.enums import Kind
 from evenload.service.expiries import Expiry, read_expiries
 

@@ -3,18 +3,16 @@
 import mmap
 import platform
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
-from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.registry import Collector
 
 from evenload.interfaces.store import UnitOfWork
-from evenload.main.metrics.agents import AgentAnswers, families_of_rows, read_names
+from evenload.main.metrics.agents import AgentAnswers, read_names, series_of_rows
 from evenload.main.metrics.catalogue import AGENT, SERVER, Kind, Metric
 from evenload.main.metrics.certificates import Certificates
-from evenload.main.metrics.families import Value, family_of, summed
+from evenload.main.metrics.exposition import Value, render, render_values, summed
 from evenload.main.metrics.overview import read_overview
 from evenload.model.errors import StoreUnavailable
 from evenload.model.numbers import AgentNumbers
@@ -31,8 +29,8 @@ class Build:
     database: str
 
 
-class Numbers(Collector):
-    """Fulfils prometheus_client's Collector. ``tallies``: those of all processes of the server."""
+class Numbers:
+    """``tallies``: those of all processes of the server. May be used from any thread."""
 
     def __init__(
         self,
@@ -48,16 +46,12 @@ class Numbers(Collector):
         self._agent = agent
         self._certificates = Certificates(uow, monotonic)
 
-    def describe(self) -> list[Family]:
-        """Without a look."""
-        return []
-
-    def collect(self) -> Iterator[Family]:
-        """One family after the other, so that not all are in memory at once."""
+    def render(self) -> Iterator[str]:
+        """As Prometheus reads it, one metric after the other, so that not all are in memory at once."""
         yield from self._of_server()
         yield from self._of_agent()
 
-    def _of_server(self) -> Iterator[Family]:
+    def _of_server(self) -> Iterator[str]:
         values: defaultdict[str, list[Value]] = defaultdict(list)
         for memory in self._tallies:
             for sample in read_tally(memory):
@@ -75,32 +69,32 @@ class Numbers(Collector):
             _log.warning("metrics cannot be read", reason=str(error))
         for metric in SERVER:
             if metric.name != "agent_answers":
-                yield from _families(metric, found.get(metric.name, ()))
+                yield _rendered(metric, found.get(metric.name, ()))
 
-    def _of_agent(self) -> Iterator[Family]:
+    def _of_agent(self) -> Iterator[str]:
         answer = self._agent.fetch()
         answers = [] if answer is None else [((answer[0],), (1.0,))]
-        yield family_of(_BY_NAME["agent_answers"], answers or [(("",), (0.0,))])
+        yield render_values(_BY_NAME["agent_answers"], answers or [(("",), (0.0,))])
         if answer is None:
             return
         agent, numbers = answer
         for metric in AGENT:
-            yield from _families(metric, _values_of(agent, numbers, metric))
+            yield _rendered(metric, _values_of(agent, numbers, metric))
         try:
             with self._uow.read() as transaction:
                 names = read_names(transaction, numbers.rows)
         except StoreUnavailable as error:
             _log.warning("metrics cannot be read", reason=str(error))
             return
-        for metric, values in families_of_rows(agent, numbers.rows, names):
-            yield from _families(metric, list(values))
+        for metric, series in series_of_rows(agent, numbers.rows, names):
+            yield render(metric, series)
 
 
-def _families(metric: Metric, values: Sequence[Value]) -> Iterable[Family]:
+def _rendered(metric: Metric, values: Sequence[Value]) -> str:
     """A counter without labels is there from the beginning, so that its first step is seen."""
     if not values and not metric.labels and metric.kind is Kind.COUNTER:
         values = [((), (0.0,))]
-    return [family_of(metric, values)] if values else []
+    return render_values(metric, values)
 
 
 def _values_of(agent: str, numbers: AgentNumbers, metric: Metric) -> list[Value]:

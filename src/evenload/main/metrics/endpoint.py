@@ -1,13 +1,12 @@
 """``/metrics`` at an address of its own, which asks nobody who he is; served as the API is, so that a client that is
 slow or says nothing holds no thread."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from prometheus_client.registry import Collector
 
 from evenload.main.http.server import HttpServer
 
@@ -20,12 +19,12 @@ _MOST_CONNECTIONS = 256
 
 
 class Endpoint:
-    """Inert until ``start``."""
+    """Inert until ``start``. ``render``: see ``collector``; prometheus_client adds what it knows of this process."""
 
-    def __init__(self, address: tuple[str, int], collector: Collector) -> None:
+    def __init__(self, address: tuple[str, int], render: Callable[[], Iterator[str]]) -> None:
         self._address = address
+        self._render = render
         self._registry = CollectorRegistry()
-        self._registry.register(collector)
         ProcessCollector(registry=self._registry)
         GCCollector(registry=self._registry)
         host, port = address
@@ -59,9 +58,11 @@ class Endpoint:
             return _refused(start_response, "404 Not Found", "There is nothing but /metrics.\n")
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return _refused(start_response, "405 Method Not Allowed", "GET /metrics\n", ("Allow", "GET, HEAD"))
-        text = generate_latest(self._registry)
-        start_response("200 OK", [("Content-Type", CONTENT_TYPE_PLAIN_0_0_4), ("Content-Length", str(len(text)))])
-        return [text] if environ["REQUEST_METHOD"] == "GET" else []
+        parts = [part.encode() for part in self._render()]
+        parts.append(generate_latest(self._registry))
+        length = str(sum(map(len, parts)))
+        start_response("200 OK", [("Content-Type", CONTENT_TYPE_PLAIN_0_0_4), ("Content-Length", length)])
+        return parts if environ["REQUEST_METHOD"] == "GET" else []
 
 
 def _refused(

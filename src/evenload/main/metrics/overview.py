@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from evenload.interfaces.store import Transaction
-from evenload.main.metrics.families import Value
+from evenload.main.metrics.exposition import Value
 from evenload.model.enums import Kind, OperatingStatus, ProvisioningStatus
 from evenload.model.query import Query
 from evenload.model.query import Value as Word

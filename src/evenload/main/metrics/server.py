@@ -42,7 +42,7 @@ class ServerMetrics:
         self.answers = AgentAnswers(hints.ask_for_numbers)
         build = Build(version=_VERSION, database=database)
         numbers = Numbers(build, tallies, context.uow, self.answers, context.clock.monotonic)
-        self.endpoint = Endpoint(address, numbers)
+        self.endpoint = Endpoint(address, numbers.render)
 
     def counted(self, gateway: Gateway) -> Gateway:
         return CountedGateway(gateway, self._context.uow, self._context.now, self._counting)

@@ -34,7 +34,7 @@ def world() -> World:
 def served(world: World) -> Iterator[Endpoint]:
     nobody = AgentAnswers(lambda: False)
     numbers = Numbers(Build("1", "memory"), [], world.context.uow, nobody, world.clock.monotonic)
-    made = Endpoint(("127.0.0.1", 0), numbers)
+    made = Endpoint(("127.0.0.1", 0), numbers.render)
     made.start()
     yield made
     made.stop()
