@@ -9,6 +9,7 @@ import csv
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 Place = tuple[str, str]
 """Proxy and server, as HAProxy calls them."""
@@ -152,18 +153,39 @@ def _rows(text: str) -> Iterator[tuple[Place, Numbers]]:
     head, *lines = text.splitlines() or [""]
     if not head.startswith("# pxname,"):
         return
+    plan = _plan(head)
+    for line in lines:
+        cells = line.split(",", plan.last + 1)
+        if '"' in line and any('"' in cell for cell in cells[:-1]):
+            cells = next(csv.reader([line]))
+        if len(cells) <= plan.last:
+            continue
+        found = {name: float(cell) for name, at in plan.moment if (cell := cells[at])}
+        if plan.duration is not None and (cell := cells[plan.duration]):
+            found["check_seconds"] = int(cell) / 1000
+        counted = {name: float(cell) for name, at in plan.totals if (cell := cells[at])}
+        yield (cells[0], cells[1]), Numbers(counted, found, cells[plan.status])
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The numbers of the columns; ``last``: the highest of them, so that no more is taken apart than is needed."""
+
+    totals: tuple[tuple[str, int], ...]
+    moment: tuple[tuple[str, int], ...]
+    status: int
+    duration: int | None
+    last: int
+
+
+@lru_cache(maxsize=16)
+def _plan(head: str) -> _Plan:
     columns = {name: number for number, name in enumerate(head.removeprefix("# ").split(","))}
     totals, moment = _placed(columns, _TOTALS), _placed(columns, {**_SUMS, **_LAST})
     status, duration = columns.get("status", 0), columns.get("check_duration")
-    for cells in csv.reader(lines):
-        if len(cells) < len(columns):
-            continue
-        found = {name: float(cells[at]) for name, at in moment if cells[at]}
-        if duration is not None and cells[duration]:
-            found["check_seconds"] = int(cells[duration]) / 1000
-        counted = {name: float(cells[at]) for name, at in totals if cells[at]}
-        yield (cells[0], cells[1]), Numbers(counted, found, cells[status])
+    used = [1, status, duration or 0, *(at for _, at in (*totals, *moment))]
+    return _Plan(totals, moment, status, duration, max(used))
 
 
-def _placed(columns: Mapping[str, int], names: Mapping[str, str]) -> list[tuple[str, int]]:
-    return [(name, columns[column]) for name, column in names.items() if column in columns]
+def _placed(columns: Mapping[str, int], names: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
+    return tuple((name, columns[column]) for name, column in names.items() if column in columns)

@@ -85,3 +85,9 @@ def test_what_is_gone_is_forgotten() -> None:
     answers.note(LB, {1: (HEAD + "\nold,FRONTEND,,1,100,5,1,1,0,0,,,,,OPEN,,3,,,,,,,,5,,",)}, [1])
     answers.note(LB, {2: (answer(1),)}, [2])
     assert set(answers.read(LB, 1)) == {("f", "FRONTEND"), ("b", "s")}
+
+
+def test_a_quoted_cell_may_stand_anywhere() -> None:
+    head = "# pxname,svname,last_chk,status,stot,"
+    [(place, numbers)] = read_tables((f'{head}\nb,s,"refused, ""so"" it was",DOWN,7,',)).items()
+    assert (place, numbers.status, numbers.totals) == (("b", "s"), "DOWN", {"connections_total": 7.0})

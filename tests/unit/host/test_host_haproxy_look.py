@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from evenload.host.files import StateFiles
+from evenload.host.haproxy_answers import read_tables
 from evenload.host.haproxy_cuts import Cuts
 from evenload.host.haproxy_last_words import LastWords
 from evenload.host.haproxy_look import MANY, OLDEST_SERVERS, Look
@@ -104,9 +105,9 @@ def path() -> Iterator[Path]:
 
 
 class Watched:
-    def __init__(self, path: Path, members: int) -> None:
+    def __init__(self, path: Path, members: int, *, keeps: bool = False) -> None:
         self.haproxy, self.now = Haproxy(path, members), 100.0
-        self.look = Look(path, clock=lambda: self.now)
+        self.look = Look(path, clock=lambda: self.now, keeps=keeps)
 
     def __enter__(self) -> "Watched":
         return self
@@ -136,6 +137,21 @@ def test_one_conversation_and_the_same_rows_again_where_there_is_no_news(path: P
         assert [row.passing for row in watched.look.rows()] == [None, False, True, None]
         assert watched.haproxy.asked == [STATISTICS] * 4
         assert watched.haproxy.conversations == 1
+
+
+@pytest.mark.parametrize("members", [2, MANY])
+def test_the_answers_themselves_are_kept_where_somebody_wants_them(path: Path, members: int) -> None:
+    with Watched(path, members, keeps=True) as watched:
+        for bytes_in in (0, 7, 8):  # the second look at many asks for proxies and servers apart
+            watched.haproxy.bytes = bytes_in
+            watched.pass_second()
+            watched.look.rows()
+            found = read_tables(watched.look.texts)
+            assert len(found) == members + 2
+            assert found["web", "FRONTEND"].totals["bytes_in"] == bytes_in
+    with Watched(path.with_name("other"), members) as watched:
+        watched.look.rows()
+        assert watched.look.texts == ()
 
 
 def test_a_conversation_that_haproxy_ended_is_begun_anew(path: Path) -> None:
