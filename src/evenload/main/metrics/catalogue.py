@@ -80,7 +80,7 @@ AGENT = (
     _counter("agent_cpu_seconds_total", "agent", says="Processor time of the agent."),
     _gauge("agent_resident_memory_bytes", "agent", says="Memory of the agent."),
     _counter("agent_rounds_total", "agent", "result",
-        says="Looks at one load balancer, with all that had to be done: done, retry, give up; backoff: its HAProxy "
+        says="Looks at one load balancer, with all that had to be done: done, retry, given-up; backoff: its HAProxy "
         "died too often of late; nothing: there was nothing to look at."),
     _histogram("agent_round_duration_seconds", "agent", "change",
         says="How long a round took, by what it had to change at most: nothing, file, network, runtime, reload, start, "
