@@ -40,6 +40,7 @@ docs:  ## the site of the documentation in build/site; a link that leads nowhere
 
 pictures:  ## draws the pictures of the documentation anew (as root)
 	@tools/setup run && $(PY) -m demo.picture docs/pictures/demo.svg 'make demo' $(PY) -m demo
+	@COLUMNS=130 $(PY) -m demo.picture docs/pictures/status.svg 'evenload status' $(PY) -m demo.status
 
 format:  ## rewrites the code in the one layout
 	@tools/setup run && .venv/bin/ruff check --fix . && .venv/bin/ruff format .

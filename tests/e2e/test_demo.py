@@ -34,6 +34,13 @@ def test_it_shows_everything_and_leaves_nothing() -> None:
     _assert_nothing_left(done.stdout)
 
 
+def test_the_status_of_the_picture_is_shown_and_leaves_nothing() -> None:
+    done = subprocess.run([*_COMMAND[:-1], "demo.status"], cwd=_ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^! +shop .* DEGRADED +1/2 ", done.stdout, re.MULTILINE), done.stdout
+    assert "$ evenload status shop" in done.stdout
+
+
 def test_interrupted_it_cleans_up_and_says_so() -> None:
     running = subprocess.Popen(_COMMAND, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     guard = threading.Timer(600, running.kill)
