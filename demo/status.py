@@ -12,7 +12,7 @@ from demo.screen import Screen
 from demo.story import BACKEND_PORT, Stage, wait_for
 from demo.traffic import Load
 
-_REQUESTS = 3000
+_REQUESTS = 300
 """By which rates are told."""
 
 
