@@ -22,7 +22,7 @@ test:  ## all tests (as root: real namespaces, HAProxy, Open vSwitch; ARGS=… f
 	@tools/setup test && $(PY) -m pytest -q -n 2 tests/unit tests/golden tests/walk $(ARGS)
 	@$(PY) -m pytest -q -n 2 --dist loadfile tests/contract $(ARGS)
 	@# The long ones first; each worker in a network of its own.
-	@$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -p tests.own_network tests/e2e tests/root $(ARGS)
+	@$(PY) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -p tests.own_network tests/package tests/e2e tests/root $(ARGS)
 
 test-fast:  ## the tests that need no root
 	@tools/setup run && $(PY) -m pytest -q -n 2 tests/unit tests/golden tests/walk $(ARGS)

@@ -1,5 +1,5 @@
 """``[secrets] cert_manager = barbican``: builds the way there. The user's settings are those of keystoneauth, in
-``[service_auth]`` as Octavia has them, or those of ``[keystone_authtoken]`` where that section is not there.
+``[service_auth]`` as Octavia has them, or those of ``[keystone_authtoken]`` where nothing stands in it.
 
 openstacksdk is imported here alone, and only where Barbican is configured.
 """
@@ -44,7 +44,7 @@ def open_barbican(settings: BarbicanSettings, files: Sequence[Path]) -> tuple["B
     import_late()
     conf = cfg.ConfigOpts()
     conf([], project="evenload", default_config_files=[str(file) for file in files], default_config_dirs=[])
-    given = any(SERVICE_AUTH in read_sections(file) for file in files)
+    given = any(read_sections(file).get(SERVICE_AUTH) for file in files)  # the sample has it, empty
     section = SERVICE_AUTH if given else KEYSTONE
     loading.register_auth_conf_options(conf, section)
     section = conf[section].auth_section or section

@@ -46,7 +46,7 @@ SERVICE_AUTH = """
 [service_auth]
 
 # Only for [secrets] cert_manager = barbican: the user who reads there, the options of the keystoneauth1 plugin that
-# auth_type names, as in Octavia. Where this section is not there, it is the user of [keystone_authtoken].
+# auth_type names, as in Octavia. Where nothing stands here, it is the user of [keystone_authtoken].
 #auth_type = password
 #auth_url = http://127.0.0.1:5000/v3
 #username = evenload

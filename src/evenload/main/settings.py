@@ -328,7 +328,7 @@ def _barbican(conf: Any, files: Sequence[Path]) -> BarbicanSettings | None:
     if own.cert_manager != "barbican":
         for section, values in ((section, values) for path in files for section, values in read_sections(path).items()):
             names = [name for name in _OF_BARBICAN if section == "secrets" and name in values]
-            if names or section == SERVICE_AUTH:
+            if names or (section == SERVICE_AUTH and values):
                 place = f"[{section}] {names[0]}" if names else f"[{section}]"
                 raise SettingsError(f"{place}: goes with [secrets] cert_manager = barbican alone")
         return None
