@@ -151,7 +151,7 @@ def _is_up(machine: Machine) -> bool:
 def commands_of(page: str, name: str) -> str:
     """What a page of docs/ tells its reader to type: the indented block after ``<!-- run: NAME -->``."""
     text = (ROOT / "docs" / page).read_text()
-    found = re.findall(rf"<!-- run: {name} -->\n((?:    .*\n)+)", text)
+    found = re.findall(rf"<!-- run: {name} -->\n\n((?:    .*\n)+)", text)
     assert len(found) == 1, f"{page} has {len(found)} blocks {name}"
     return "\n".join(line[4:] for line in found[0].splitlines())
 

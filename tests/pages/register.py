@@ -6,12 +6,15 @@ TYPED_BY = {
     "docs/backup.md": "e2e/test_pages_operating.py",
     "docs/examples.md": "e2e/test_pages_examples.py",
     "docs/events.md": "e2e/test_events.py",
+    "docs/install.md": "package/test_package.py",
     "docs/look.md": "e2e/test_doctor.py",
     "docs/networks.md": "e2e/test_pages_networks.py",
+    "docs/remove.md": "package/test_package.py",
     "docs/secrets.md": "e2e/test_pages_start.py",
     "docs/start.md": "e2e/test_pages_start.py",
     "docs/tls.md": "e2e/test_pages_start.py",
     "docs/tls-proxy.md": "e2e/test_pages_operating.py",
+    "docs/upgrade.md": "package/test_package.py",
     "docs/users.md": "e2e/test_pages_operating.py",
     "docs/walkthrough-lbaas-v1.md": "e2e/test_pages_lbaas_v1.py",
     "docs/lbaas-v1.md": "e2e/test_pages_lbaas_v1.py",
@@ -47,6 +50,13 @@ NOT_TYPED: dict[tuple[str, str], str] = {
         "README.md",
         "make demo        # two web servers, a load balancer in front of them, and what happens when something changes",
     ): "e2e/test_demo.py plays the first, e2e/test_pages_start.py types the second from docs/start.md",
+    ("docs/install.md", "git clone …/evenload && cd evenload"): "package/test_package.py builds the same package",
+    ("docs/install.md", "python3 -m venv /opt/evenload"): "tools/deb installs the same wheel into another environment",
+    ("docs/upgrade.md", "git pull"): "unit/suite/test_environment.py exchanges an environment",
+    ("docs/upgrade.md", "systemctl stop evenload"): "needs a former version with the command restore",
+    ("docs/remove.md", "evenload purge --config-file /etc/evenload/evenload.conf"): (
+        "asks; e2e/test_purge.py answers, and package/test_package.py types it with --yes"
+    ),
     ("docs/develop/gophercloud.md", "tests/clients/gophercloud/build /tmp/replay"): (
         "needs ids of the reader's own; e2e/test_gophercloud.py builds and runs it"
     ),
