@@ -1,4 +1,4 @@
-"""A whole load balancer in one call: HTTP on port 80, two members, a health monitor."""
+"""A whole load balancer in one call: HTTP on port 80, a member, a health monitor."""
 
 import openstack
 

@@ -48,7 +48,7 @@ NOT_TYPED: dict[tuple[str, str], str] = {
     ),
     (
         "README.md",
-        "make demo        # two web servers, a load balancer in front of them, and what happens when something changes",
+        "make demo      # a load balancer before your eyes, what changes and what breaks",
     ): "e2e/test_demo.py plays the first, e2e/test_pages_start.py types the second from docs/start.md",
     ("docs/install.md", "git clone …/evenload && cd evenload"): "package/test_package.py builds the same package",
     ("docs/install.md", "python3 -m venv /opt/evenload"): "tools/deb installs the same wheel into another environment",
