@@ -49,7 +49,8 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, databases: Databases) -
 
 def down(tree: Tree, count: int) -> Tree:
     members = list(tree.members.values())[:count]
-    return tree.with_records(replace(each, operating_status=OperatingStatus.ERROR) for each in members)
+    error = OperatingStatus.ERROR
+    return tree.with_records(replace(each, operating_status=error, operating_reason="refused") for each in members)
 
 
 def test_a_line_has_what_is_to_be_seen_at_a_glance(site: Site) -> None:
@@ -65,7 +66,7 @@ def test_a_line_has_what_is_to_be_seen_at_a_glance(site: Site) -> None:
     first = next(iter(broken.members.values()))
     assert line["members"] == {"ERROR": 2, "OFFLINE": 1}
     assert line["down"] == {
-        "id": first.id, "name": first.name, "address": first.item.address, "port": first.item.port,
+        "id": first.id, "name": first.name, "address": first.item.address, "port": first.item.port, "reason": "refused",
     }  # fmt: skip
     assert (line["vip"], line["hosts"], line["fault"]) == ("10.0.0.5", ["host-1"], "no room")
     assert line["changed_at"] == moment(0).isoformat()

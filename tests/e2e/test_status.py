@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from demo.lab import Lab
 from demo.traces import read_haproxy_pids
+from demo.traffic import Load
 from tests.e2e.building import build_world, make_networks
 from tests.e2e.world import World
 from tests.waiting import NET
@@ -77,14 +78,13 @@ def test_traffic_has_rates(world: World) -> None:
         world.wait_answer(shop.vip)
 
         def seen() -> bool:
-            for _ in range(5):
-                world.client.get(shop.vip, 80, timeout=NET)
             balancer = look(world, "shop", status=0)["load_balancer"]
             [listener], [member] = balancer["listeners"], balancer["pools"][0]["members"]
             rates = [part["connections_per_second"] or 0 for part in (balancer, listener, member)]
             return min(*rates, listener["bytes_out_per_second"] or 0) > 0
 
-        world.wait(seen, "rates")
+        with Load(world.client, shop.vip):
+            world.wait(seen, "rates")
     finally:
         world.delete(shop.id)
 
@@ -101,6 +101,8 @@ def test_what_is_wrong_comes_first_and_says_why(world: World) -> None:
         assert "refused" in reason
         text = run(world, "shop", status=1)
         assert re.search(r"! +web2 +10\.88\.0\.12:8080 .*ERROR .*refused", text)
+        last = text.partition("Last events:")[2]
+        assert re.search(r"member web2 of load balancer shop: \w+ -> ERROR: .*refused", last)
         world.start_backend("web2")
         world.wait_status(f"pools/{shop.pool_id}/members/{shop.members['web2']}", "ONLINE")
         look(world, status=0)
@@ -165,6 +167,7 @@ def test_a_role_that_hangs_or_is_down_is_named_and_the_rest_is_shown(world: Worl
         assert [document["service"][role]["state"] for role in ("server", "agent")] == ["down", "down"]
         shown = document["load_balancer"]
         assert (shown["operating_status"], shown["connections"]) == ("ONLINE", None)
+        assert "load balancer shop" in shown["events"][-1]["text"]
         [pid] = read_haproxy_pids(shop.id)
         assert shown["process"]["pid"] == pid
         os.kill(pid, signal.SIGKILL)

@@ -261,7 +261,7 @@ class Monitoring:
             now,
             account.counters,
             mine,
-            judged.statuses,
+            judged,
             look.verdicts,
             answered=not account.unanswered,
             workers=len(rows),

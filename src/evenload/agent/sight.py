@@ -29,8 +29,10 @@ def describe(memory: Memory, seen: Seen | None, *, whole: bool) -> SeenBalancer:
     if desired is None or serving is None or seen is None:
         return told
     listeners = seen.flows_of_listeners([listener.id for listener in desired.listeners])
-    status = seen.statuses.get(desired.id)
-    members = Counter(found.value for member in desired.members if (found := seen.statuses.get(member.id)) is not None)
+    status = seen.judged.statuses.get(desired.id)
+    members = Counter(
+        found.value for member in desired.members if (found := seen.judged.statuses.get(member.id)) is not None
+    )
     return SeenBalancer(
         id=told.id,
         generation=told.generation,
@@ -40,6 +42,7 @@ def describe(memory: Memory, seen: Seen | None, *, whole: bool) -> SeenBalancer:
         reason=told.reason,
         answers=None if serving.worker is None else seen.answered,
         status=None if status is None else status.value,
+        why=seen.judged.reasons.get(desired.id),
         flow=sum_of(listeners.values()),
         members=dict(sorted(members.items())),
         down=_first_down(desired, seen) if members["ERROR"] else None,
@@ -48,16 +51,9 @@ def describe(memory: Memory, seen: Seen | None, *, whole: bool) -> SeenBalancer:
 
 
 def _first_down(desired: Desired, seen: Seen) -> tuple[str, str | None] | None:
-    verdicts = {**verdicts_of_checks(desired, seen.rows), **seen.verdicts}.values()
-    reasons = {verdict.member: verdict.reason for verdict in verdicts if not verdict.up}
-    return next(
-        (
-            (member.id, reasons.get(member.id))
-            for member in desired.members
-            if seen.statuses.get(member.id) is OperatingStatus.ERROR
-        ),
-        None,
-    )
+    statuses, reasons = seen.judged.statuses, seen.judged.reasons
+    down = (member.id for member in desired.members if statuses.get(member.id) is OperatingStatus.ERROR)
+    return next(((identifier, reasons.get(identifier)) for identifier in down), None)
 
 
 def sum_of(flows: Collection[Flow]) -> Flow:
@@ -90,7 +86,8 @@ def _parts(desired: Desired, seen: Seen, listeners: dict[str, Flow]) -> SeenPart
         for member in desired.members_of(pool_id)
     }
     return SeenParts(
-        statuses={key: status.value for key, status in seen.statuses.items()},
+        statuses={key: status.value for key, status in seen.judged.statuses.items()},
+        reasons=dict(seen.judged.reasons),
         listeners=listeners,
         members=members,
         finishing=max(0, seen.workers - 1),

@@ -4,12 +4,12 @@ counters of a look are never changed once they are there.
 Written by the thread of monitoring, read by any: what is kept is replaced whole.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from evenload.agent.counters import Counters
+from evenload.agent.health import Judged
 from evenload.model.desired import ProxyStatistics, Statistics
-from evenload.model.enums import OperatingStatus
 from evenload.model.sight import Flow
 from evenload.model.verdict import Verdicts
 from evenload.render.haproxy_groups import pool_of
@@ -37,7 +37,7 @@ class Seen:
 
     pair: tuple[_Look | None, _Look]
     servers: tuple[_Look | None, _Look]
-    statuses: Mapping[str, OperatingStatus]
+    judged: Judged
     verdicts: Verdicts
     answered: bool
     looked_at: float
@@ -71,36 +71,36 @@ class Trail:
     """``seen`` None: nobody has looked yet."""
 
     seen: Seen | None = None
-    _statuses: Mapping[str, OperatingStatus] = field(default_factory=dict)
+    _judged: Judged = field(default_factory=lambda: Judged({}, {}))
 
     def note(
         self,
         now: float,
         counters: Counters,
         rows: Sequence[ProxyStatistics],
-        statuses: Mapping[str, OperatingStatus],
+        judged: Judged,
         verdicts: Verdicts,
         *,
         answered: bool,
         workers: int,
     ) -> None:
-        """A look that found something. ``rows``: of the worker that serves; ``statuses``: none where they are in
+        """A look that found something. ``rows``: of the worker that serves; ``judged``: nothing where it is in
         doubt."""
-        self._statuses = statuses or self._statuses
+        self._judged = judged if judged.statuses else self._judged
         look, seen = _Look(now, counters, rows), self.seen
         pair = (None, look) if seen is None else _shifted(seen.pair, look)
         servers = pair
         if seen is not None and len(rows) > _MANY:
             changed = _sessions(rows) != _sessions(seen.servers[1].rows)
             servers = _shifted(seen.servers, look) if changed else seen.servers
-        self.seen = Seen(pair, servers, self._statuses, verdicts, answered, now, workers)
+        self.seen = Seen(pair, servers, self._judged, verdicts, answered, now, workers)
 
     def note_still(self, now: float) -> None:
         """A look that found what the last one had found."""
         seen = self.seen
         if seen is not None and not seen.still:
             self.seen = Seen(
-                seen.pair, seen.servers, seen.statuses, seen.verdicts, seen.answered, now, seen.workers, True
+                seen.pair, seen.servers, seen.judged, seen.verdicts, seen.answered, now, seen.workers, True
             )
 
 

@@ -44,9 +44,11 @@ class SeenMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenParts:
-    """By id. ``finishing``: HAProxy processes that end with their last connections."""
+    """By id. ``reasons``: of what is not well. ``finishing``: how many HAProxy processes end with their last
+    connections."""
 
     statuses: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
     listeners: Mapping[str, Flow] = field(default_factory=dict)
     members: Mapping[str, SeenMember] = field(default_factory=dict)
     finishing: int = 0
@@ -56,9 +58,9 @@ class SeenParts:
 class SeenBalancer:
     """``generation``: of the document that was applied last, None for none. ``answers``: whether HAProxy answered the
     last look; None where there was none, or no HAProxy is wanted. ``failures``: rounds in a row that failed, and the
-    ``reason`` of the last one. ``status``: the operating status. ``members``: how many there are in each operating
-    status; ``down``: what is said of the first one in ERROR, by its id. ``parts``: where one load balancer was asked
-    for."""
+    ``reason`` of the last one. ``status``: the operating status, and ``why``. ``members``: how many there are in
+    each operating status; ``down``: what is said of the first one in ERROR, by its id. ``parts``: where one load
+    balancer was asked for."""
 
     id: str
     generation: int | None = None
@@ -68,6 +70,7 @@ class SeenBalancer:
     failures: int = 0
     reason: str | None = None
     status: str | None = None
+    why: str | None = None
     flow: Flow = field(default_factory=Flow)
     members: Mapping[str, int] = field(default_factory=dict)
     down: tuple[str, str | None] | None = None

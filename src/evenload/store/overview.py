@@ -24,6 +24,7 @@ _READ = (
         _BALANCERS.admin_state_up,
         _BALANCERS.provisioning_status,
         _BALANCERS.operating_status,
+        _BALANCERS.operating_reason,
         _BALANCERS.fault,
         _BALANCERS.created_at,
         _BALANCERS.updated_at,
@@ -39,7 +40,14 @@ _COUNTED = select(_MEMBERS.load_balancer_id, _MEMBERS.operating_status, func.cou
     _MEMBERS.load_balancer_id, _MEMBERS.operating_status
 )
 _DOWN = (
-    select(_MEMBERS.load_balancer_id, _MEMBERS.id, _MEMBERS.name, _MEMBERS.address, _MEMBERS.port)
+    select(
+        _MEMBERS.load_balancer_id,
+        _MEMBERS.id,
+        _MEMBERS.name,
+        _MEMBERS.address,
+        _MEMBERS.port,
+        _MEMBERS.operating_reason,
+    )
     .where(_MEMBERS.operating_status == "ERROR")
     .order_by(_MEMBERS.position)
 )
@@ -57,6 +65,7 @@ class DownMember:
     name: str
     address: str
     port: int
+    reason: str | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +80,7 @@ class BalancerLine:
     admin_state_up: bool
     provisioning_status: str
     operating_status: str
+    reason: str | None
     fault: str | None
     created_at: datetime
     updated_at: datetime | None
@@ -92,6 +102,7 @@ def read_lines(connection: Connection) -> list[BalancerLine]:
             admin_state_up=row.admin_state_up,
             provisioning_status=row.provisioning_status,
             operating_status=row.operating_status,
+            reason=row.operating_reason,
             fault=row.fault,
             created_at=from_moment(row.created_at),
             updated_at=row.updated_at and from_moment(row.updated_at),
@@ -105,7 +116,8 @@ def read_lines(connection: Connection) -> list[BalancerLine]:
     for identifier, *member in connection.execute(_DOWN):
         line = found.get(identifier)
         if line is not None and line.down is None:
-            line.down = DownMember(id=member[0], name=member[1], address=member[2], port=member[3])
+            identifier, name, address, port, reason = member
+            line.down = DownMember(id=identifier, name=name, address=address, port=port, reason=reason)
     for identifier, name, protocol, port in connection.execute(_FULL):
         line = found.get(identifier)
         if line is not None and line.full is None:

@@ -10,6 +10,7 @@ from tests.fakes.host import FakeHost
 from tests.fakes.server import TableServer
 
 from evenload.agent.counters import Counters
+from evenload.agent.health import Judged
 from evenload.agent.loop import Agent
 from evenload.agent.trail import Trail
 from evenload.model.desired import ProxyStatistics, Statistics
@@ -96,6 +97,8 @@ def test_a_member_that_is_down_is_shown_with_its_check(world: World) -> None:
     assert (seen.status, seen.members) == ("DEGRADED", {"ERROR": 1, "ONLINE": 1})
     assert seen.parts is not None
     assert seen.parts.statuses[FIRST] == "ERROR"
+    assert seen.parts.reasons[FIRST]
+    assert (seen.down, seen.why) == ((FIRST, seen.parts.reasons[FIRST]), "1 of 1 pools is not well")
     [check] = seen.parts.members[FIRST].checks
     assert (check.monitor, check.up) == (uuid(6), False)
     assert seen.parts.members[SECOND].checks[0].up
@@ -136,7 +139,7 @@ def row(server: str, total: int) -> ProxyStatistics:
 
 def noted(trail: Trail) -> Callable[[float, list[ProxyStatistics]], None]:
     def note(now: float, rows: list[ProxyStatistics]) -> None:
-        trail.note(now, Counters("e"), rows, {}, {}, answered=True, workers=1)
+        trail.note(now, Counters("e"), rows, Judged({}, {}), {}, answered=True, workers=1)
 
     return note
 

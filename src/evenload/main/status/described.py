@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from evenload.model.balancer import AnyRecord, HealthMonitor, Listener, Member, Pool, Record
+from evenload.model.event import Event, sentence
 from evenload.model.l7 import L7Policy, L7Rule
 from evenload.model.tls import TlsSecret
 from evenload.model.tree import Tree
@@ -38,6 +39,17 @@ def describe_tree(tree: Tree, network: str | None) -> Document:
     }
 
 
+def describe_event(event: Event) -> Document:
+    """As ``evenload events`` says it."""
+    return {
+        "at": _moment(event.at),
+        "kind": event.kind.value,
+        "weight": event.weight.value,
+        "times": event.times,
+        "text": sentence(event),
+    }
+
+
 def _head(record: AnyRecord) -> Document:
     return {
         "id": record.id,
@@ -46,6 +58,8 @@ def _head(record: AnyRecord) -> Document:
         "deleting": record.deleting,
         "provisioning_status": record.provisioning_status.value,
         "operating_status": record.operating_status.value,
+        "reason": record.operating_reason,
+        "since": _moment(record.operating_since or record.created_at),
         "fault": record.fault,
     }
 

@@ -113,6 +113,7 @@ def _unknown(identifier: str, found: Found) -> Document:
         "enabled": True,
         "provisioning_status": None,
         "operating_status": None,
+        "reason": None,
         "fault": None,
         "changed_at": None,
         "hosts": [] if found.sight is None else [found.sight.name],
@@ -132,6 +133,7 @@ def _line(stored: Document, seen: SeenBalancer | None, found: Found) -> Document
     line = {
         **{key: value for key, value in stored.items() if key not in ("members", "changed_at")},
         "operating_status": seen.status if seen is not None and looked else stored["operating_status"],
+        "reason": seen.why if seen is not None and looked else stored["reason"],
         "members": {
             "up": sum(members.get(status, 0) for status in UP),
             "down": members.get("ERROR", 0),
@@ -178,7 +180,12 @@ def _is_here(tree: Document, found: Found) -> bool:
 
 
 def _with_status(part: Document, parts: SeenParts) -> Document:
-    return {**part, "operating_status": parts.statuses.get(part["id"], part["operating_status"])}
+    if part["id"] not in parts.statuses:
+        return part
+    status, reason = parts.statuses[part["id"]], parts.reasons.get(part["id"])
+    known = {"operating_status": status, "reason": reason}
+    # Since when another status is than the one that was written down, nobody has written down yet.
+    return {**part, **known} if status == part["operating_status"] else {**part, **known, "since": None}
 
 
 def _listener(listener: Document, parts: SeenParts, seen: bool) -> Document:
@@ -195,14 +202,11 @@ def _pool(pool: Document, parts: SeenParts) -> Document:
 def _member(member: Document, parts: SeenParts, monitors: Mapping[str, Document]) -> Document:
     seen: SeenMember | None = parts.members.get(member["id"])
     checks = () if seen is None else seen.checks
-    failed = next((check for check in checks if not check.up), None)
-    since = None if seen is None else seen.since
     found = _with_status(member, parts)
-    own = failed.reason if failed is not None else None
+    since = None if seen is None or found["since"] is not None else seen.since
     return {
         **found,
-        "reason": own if found["operating_status"] == "ERROR" and own else member.get("reason"),
-        "since": since.isoformat() if since is not None else member.get("since"),
+        "since": found["since"] if since is None else since.isoformat(),
         "checks": [_check(check, monitors.get(check.monitor)) for check in checks],
         **flow_document(None if seen is None else seen.flow),
     }

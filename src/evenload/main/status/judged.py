@@ -69,7 +69,7 @@ def judge_line(line: Document, service: Document, now: datetime, bounds: Bounds)
     if line["full"]:
         found.append((max(rank, WATCH), f"listener {line['full']} has as many connections as it may have"))
     if rank and not found:
-        found.append((rank, f"it is {line['operating_status']}: `evenload status {line['id']}` shows the part"))
+        found.append((rank, f"{line['operating_status']}: {line['reason'] or 'nobody has said why yet'}"))
     found.sort(key=lambda each: -each[0])
     return max((each for each, _ in found), default=WELL), [words for _, words in found]
 

@@ -14,8 +14,9 @@ from evenload.interfaces.store import AgentRecord
 from evenload.main.as_user import ask_as
 from evenload.main.parts import open_database
 from evenload.main.settings import Settings
-from evenload.main.status.described import describe_tree
+from evenload.main.status.described import describe_event, describe_tree
 from evenload.model.errors import EvenloadError
+from evenload.model.event import EventQuery
 from evenload.model.snapshot import Snapshot
 from evenload.service.expiries import read_expiries
 from evenload.store.overview import BalancerLine, find_load_balancers, read_lines
@@ -25,6 +26,9 @@ from evenload.store.transaction import SqlTransaction
 from evenload.store.tree_cache import TreeCache
 from evenload.store.unit_of_work import SqlUnitOfWork
 from evenload.store.view_cache import ViewCache
+
+_EVENTS = 8
+"""The last ones, beneath a load balancer."""
 
 
 class StoredState:
@@ -108,6 +112,8 @@ class StoredState:
                 network_id = tree.load_balancer.item.network_id
                 network = None if network_id is None else transaction.network(network_id)
                 answer["load_balancer"] = describe_tree(tree, None if network is None else network.name)
+                kept = transaction.events(EventQuery(limit=_EVENTS, load_balancer_id=tree.id))
+                answer["events"] = [describe_event(each.event) for each in kept]
             return answer
 
 
@@ -145,13 +151,20 @@ def _line(line: BalancerLine) -> dict[str, Any]:
         "enabled": line.admin_state_up,
         "provisioning_status": line.provisioning_status,
         "operating_status": line.operating_status,
+        "reason": line.reason,
         "fault": line.fault,
         "changed_at": _moment(line.updated_at or line.created_at),
         "hosts": line.agents,
         "members": line.members,
         "down": None
         if down is None
-        else {"id": down.id, "name": down.name, "address": down.address, "port": down.port},
+        else {
+            "id": down.id,
+            "name": down.name,
+            "address": down.address,
+            "port": down.port,
+            "reason": down.reason,
+        },
         "full": line.full,
     }
 

@@ -85,6 +85,7 @@ def line(name: str, **more: Any) -> dict[str, Any]:
         "enabled": True,
         "provisioning_status": "ACTIVE",
         "operating_status": "ONLINE",
+        "reason": None,
         "fault": None,
         "changed_at": ago(3600),
         "hosts": [HOST],
@@ -108,11 +109,11 @@ FLOW = Flow(connections=12, total=900, per_second=33.25, bytes_in=1234.0, bytes_
 REFUSED = SeenCheck(
     monitor="check",
     up=False,
-    reason="Layer4 connection problem: Connection refused",
+    reason="no connection: Connection refused (L4CON)",
     latency=0.0004,
     when=NOW - timedelta(seconds=29),
 )
-PASSED = SeenCheck(monitor="check", up=True, reason="Layer7 check passed: OK", latency=0.0012)
+PASSED = SeenCheck(monitor="check", up=True, reason="Layer7 check passed: OK (L7OK/200)", latency=0.0012)
 
 
 def seen_shop() -> SeenBalancer:
@@ -123,11 +124,17 @@ def seen_shop() -> SeenBalancer:
         worker=3,
         answers=True,
         status="DEGRADED",
+        why="1 of 1 pools is not well",
         flow=FLOW,
         members={"ERROR": 1, "ONLINE": 1},
         down=("web1", REFUSED.reason),
         parts=SeenParts(
             statuses={"shop": "DEGRADED", "https": "ONLINE", "pool": "DEGRADED", "web1": "ERROR", "web2": "ONLINE"},
+            reasons={
+                "shop": "1 of 1 pools is not well",
+                "pool": "1 of 2 members is down",
+                "web1": "no connection: Connection refused (L4CON)",
+            },
             listeners={"https": FLOW},
             members={
                 "web1": SeenMember(words="DOWN", since=NOW - timedelta(seconds=29), checks=(REFUSED,)),

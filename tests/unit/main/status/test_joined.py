@@ -48,7 +48,11 @@ def test_all_is_well_where_nothing_is_wrong() -> None:
     ("more", "reason"),
     [
         ({"provisioning_status": "ERROR", "fault": "no room"}, "the last change failed: no room"),
-        ({"operating_status": "ERROR"}, "it is ERROR: `evenload status id-x` shows the part"),
+        ({"operating_status": "ERROR"}, "ERROR: nobody has said why yet"),
+        (
+            {"operating_status": "ERROR", "reason": "1 of 1 listeners is not well"},
+            "ERROR: 1 of 1 listeners is not well",
+        ),
         ({"operating_status": "DEGRADED", "full": "http"}, "listener http has as many connections as it may have"),
         ({"members": {"ERROR": 1}}, "1 of 1 members is down"),
         ({"provisioning_status": "PENDING_UPDATE", "changed_at": ago(61)}, "PENDING_UPDATE since 11:59:29"),
@@ -87,7 +91,7 @@ def test_what_is_wrong_with_the_service_is_said(more: dict[str, Any], words: str
 def test_one_load_balancer_has_its_parts_with_what_is_seen_of_them() -> None:
     shown = join_one(found(seen=sight(seen_shop())), described(), PROCESS, ())["load_balancer"]
     down, up = shown["pools"][0]["members"]
-    assert (down["operating_status"], down["reason"]) == ("ERROR", "Layer4 connection problem: Connection refused")
+    assert (down["operating_status"], down["reason"]) == ("ERROR", "no connection: Connection refused (L4CON)")
     assert down["since"] == (NOW - timedelta(seconds=29)).isoformat()
     assert (up["reason"], up["connections"], up["checks"][0]["latency_seconds"]) == (None, 12, 0.0012)
     assert (up["checks"][0]["type"], shown["listeners"][0]["connections_per_second"]) == ("HTTP", 33.2)

@@ -34,7 +34,7 @@ def many() -> Found:
             status="ERROR",
             flow=quiet,
             members={"ERROR": 2},
-            down=("web1", "Layer7 wrong status: Service Unavailable"),
+            down=("web1", "wrong HTTP status: Service Unavailable (L7STS/503)"),
         ),
         SeenBalancer(id="id-stuck", failures=3, reason="the bridge br-x does not exist"),
     )
