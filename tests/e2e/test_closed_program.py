@@ -122,6 +122,10 @@ def test_a_clone_of_mode_0700_serves(lab: Lab) -> None:
     try:
         await_answer(process, service.port)
         assert use(service.port) == EXPECTED
+        looking = [*command[:-2], "events", *command[-2:]]
+        looked = subprocess.run(looking, env=environment, capture_output=True, text=True, timeout=NET, check=False)
+        assert (looked.returncode, looked.stderr) == (0, "")
+        assert " began" in looked.stdout
         process.send_signal(signal.SIGTERM)
         assert process.wait(NET) == 0
     finally:

@@ -245,7 +245,8 @@ class Renewals:
                 load_balancer_id=tree.id,
                 since=now - _TELL_AGAIN_AFTER,
             )
-            former = [each.event for each in transaction.events(lately) if each.event.object_id == told.object_id]
+            events = [each.event for each in transaction.events(lately)]
+            former = [each for each in events if use.secret.reference in (each.reason or "")]
             if former and (former[-1].state, former[-1].reason) == (told.state, told.reason):
                 return NOTHING
             return self._context.events.enter(transaction, [told])
@@ -276,11 +277,9 @@ class Renewals:
 
 def _event(use: _Use, judgement: Judgement, now: datetime) -> Event:
     details = [f"{name.replace('_', ' ')} {value}" for name, value in judgement.details]
-    reason = (
-        None if judgement.word == _GOOD else ": ".join((judgement.word, ", ".join([*details, use.secret.reference])))
-    )
+    said = [judgement.word, ", ".join([*details, use.secret.reference])]
     state = _STATES.get(judgement.word, "wrong")
-    return Event(kind=EventKind.CERTIFICATE, at=now, state=state, reason=capped(reason))
+    return Event(kind=EventKind.CERTIFICATE, at=now, state=state, reason=capped(": ".join(said)))
 
 
 def _fresh(secret: TlsSecret, found: Found) -> TlsSecret:

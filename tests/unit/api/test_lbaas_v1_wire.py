@@ -329,11 +329,15 @@ def test_a_member_that_the_monitor_finds_down_is_inactive(world: World) -> None:
     world.settle()
     path = f"{LB}/members/{member['id']}"
     (balancer,) = world.gateway.assignments("host-1")
-    for seen, status in ((OperatingStatus.ERROR, "INACTIVE"), (OperatingStatus.ONLINE, "ACTIVE")):
-        world.gateway.health(
-            "host-1", [Health(load_balancer_id=balancer, statuses={member["id"]: seen}, statistics={})]
-        )
-        assert world.get(path)["member"]["status"] == status
+    why = "no connection: Connection refused (L4CON)"
+    for seen, status, reasons in (
+        (OperatingStatus.ERROR, "INACTIVE", {member["id"]: why}),
+        (OperatingStatus.ONLINE, "ACTIVE", {}),
+    ):
+        health = Health(load_balancer_id=balancer, statuses={member["id"]: seen}, statistics={}, reasons=reasons)
+        world.gateway.health("host-1", [health])
+        shown = world.get(path)["member"]
+        assert (shown["status"], shown["status_description"]) == (status, reasons.get(member["id"]))
 
 
 def test_statistics(world: World) -> None:

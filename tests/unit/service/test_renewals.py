@@ -16,6 +16,7 @@ from evenload.interfaces.store import UnitOfWork
 from evenload.model.certificate import Authorities, Bundle, Revocations
 from evenload.model.enums import ListenerProtocol, ProvisioningStatus
 from evenload.model.errors import KeeperUnavailable, StoreUnavailable
+from evenload.model.event import EventKind, EventQuery, Weight, sentence
 from evenload.model.secret import SecretBytes
 from evenload.model.secret_limits import SecretLimits
 from evenload.model.secret_place import Place, PlaceKind, SecretUse, UsedPlace
@@ -201,6 +202,35 @@ def test_what_was_deleted_or_has_expired_is_told_once_a_day_and_changes_nothing(
     assert shop.told() == ["secret cannot be used any more"] * 2
     assert shop.fingerprints(listener) == before
     assert shop.status(listener) is ProvisioningStatus.ACTIVE
+
+
+def test_what_is_wrong_is_an_event_once_a_day_whoever_looks(shop: Shop) -> None:
+    gone, good = shop.secret(make("a.example").pkcs12()), shop.secret(make("b.example").pkcs12())
+    used = [shop.used(PlaceKind.SECRET, each) for each in (gone, good)]
+    shop.serve(*used)
+
+    def told() -> list[tuple[str, bool]]:
+        with shop.world.context.uow.read() as transaction:
+            query = EventQuery(limit=100, kinds=(EventKind.CERTIFICATE,))
+            return [(each.event.state, gone in (each.event.reason or "")) for each in transaction.events(query)]
+
+    shop.look()
+    assert told() == []
+    shop.vault.delete_secret(gone)
+    shop.look()
+    assert told() == [("wrong", True)]
+    shop.look()
+    anew = Renewals(replace(shop.world.context, certificates=shop.certificates))  # the server was started anew
+    shop.world.clock.advance(EVERY)
+    anew.sweep()
+    assert told() == [("wrong", True)]
+    shop.world.clock.advance(DAY)
+    anew.sweep()
+    assert told() == [("wrong", True)] * 2
+    with shop.world.context.uow.read() as transaction:
+        [*_, event] = [each.event for each in transaction.events(EventQuery(limit=1))]
+    assert event.weight is Weight.ERROR
+    assert sentence(event).startswith("listener port 443 of load balancer lb: certificate wrong: secret cannot be used")
 
 
 def test_a_store_that_is_away_is_told_and_changes_nothing(shop: Shop) -> None:
