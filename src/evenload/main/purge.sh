@@ -148,7 +148,7 @@ purge_files() {
     fi
     [ -d "$1" ] || return 0
     rm -rf "$1/load_balancers" "$1/empty" "$1/run"
-    rm -f "$1/agent" "$1/agent.new" "$1/database" "$1/database.new" "$1/adopt-database" "$1/lock"
+    rm -f "$1/agent" "$1/agent.new" "$1/database" "$1/database.new" "$1/adopt-database" "$1/lock" "$1/purge.places"
     if [ "${4:-}" != keep-database ]; then
         rm -rf "$1/server"
         rm -f "$1/secrets.key" "$1/evenload.sqlite" "$1/evenload.sqlite-wal" "$1/evenload.sqlite-shm"
