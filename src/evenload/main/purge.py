@@ -105,11 +105,18 @@ def _script(function: str, *words: str) -> str:
 
 def _database(settings: Settings) -> list[str]:
     """What of it lies elsewhere than in the state directory."""
-    url = make_url(settings.database)
+    found, url, keys = [], make_url(settings.database), settings.secrets.key_file
     if url.get_backend_name() != "sqlite":
-        return [f"the tables of Evenload in {url.render_as_string(hide_password=True)}"]
-    path = Path(str(url.database))
-    return [] if settings.state_path in path.parents or not path.exists() else [f"the database {path}"]
+        found.append(f"the tables of Evenload in {url.render_as_string(hide_password=True)}")
+    elif _elsewhere(settings, path := Path(str(url.database))):
+        found.append(f"the database {path}")
+    if _elsewhere(settings, keys):
+        found.append(f"(not the keys of secrets {keys}, which are where you put them)")
+    return found
+
+
+def _elsewhere(settings: Settings, path: Path) -> bool:
+    return path.exists() and settings.state_path not in path.parents
 
 
 def _remove_database(settings: Settings) -> None:

@@ -143,7 +143,7 @@ purge_all() {
 
 purge_files() {
     if [ -d "$2" ]; then
-        rm -f "$2/server.sock" "$2/agent.sock" "$2/server.sock.lock" "$2/agent.sock.lock"
+        for purge_name in server.sock agent.sock look.sock; do rm -f "$2/$purge_name" "$2/$purge_name.lock"; done
         rmdir "$2" 2>/dev/null || true
     fi
     [ -d "$1" ] || return 0
