@@ -123,6 +123,20 @@ def test_a_journald_that_was_started_anew_is_found(listener: socket.socket, tmp_
     journal.close()
 
 
+def test_the_supervisors_lines_have_a_priority_under_journald(tmp_path: Path) -> None:
+    """It is light, and speaks no protocol."""
+    program = "from evenload.main.supervisor import say; say('error', 'a role has ended', role='agent')"
+    for under in (True, False):
+        with (tmp_path / "log").open("w+") as log:
+            environment = {**os.environ, "JOURNAL_STREAM": stream_of(log.fileno()) if under else "1:2"}
+            subprocess.run([sys.executable, "-c", program], env=environment, stderr=log, timeout=NET, check=True)
+            log.seek(0)
+            line = log.read()
+        assert line.startswith("<3>a role has ended") is under
+        assert line.endswith("a role has ended role=agent\n")
+        assert ("Z error a role" in line) is not under
+
+
 def test_whose_stderr_is_journalds() -> None:
     here = stream_of(0)
     assert is_journal({"JOURNAL_STREAM": here}, 0)
