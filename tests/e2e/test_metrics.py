@@ -7,6 +7,7 @@ import signal
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from demo.traffic import Load
 from prometheus_client.parser import text_string_to_metric_families
 from tests.e2e.building import build_world, make_networks
 from tests.e2e.world import Balanced, World
+from tests.unit.secrets.authority import make
 from tests.waiting import NET, eventually
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
@@ -30,7 +32,6 @@ NOTHING_TO_SAY = {
     "evenload_logins_total": "nobody is asked who he is",
     "evenload_change_failures_total": "no change fails",
     "evenload_sweep_failures_total": "the database is there",
-    "evenload_tls_certificate_not_after_seconds": "no certificate is in use",
 }
 """Metrics without series here, and why that is right."""
 
@@ -129,6 +130,17 @@ def site() -> Iterator[Site]:
         body = {"name": "dead", "address": DEAD, "protocol_port": 8080, "subnet_id": world.subnet_id}
         world.create(f"pools/{balanced.pool_id}/members", "member", **body)
         world.wait_active(balanced.id)
+        identity = make("www.example.com", names=("www.example.com",), days=7, now=datetime.now(UTC))
+        text = (identity.pem + identity.key_pem()).decode()
+        secret = world.ask("POST", "/v1/secrets", {"payload": text, "payload_content_type": "text/plain"})
+        secure = {
+            "protocol": "TERMINATED_HTTPS",
+            "protocol_port": 443,
+            "loadbalancer_id": balanced.id,
+            "name": "secure",
+        }
+        world.create("listeners", "listener", default_tls_container_ref=secret.body["secret_ref"], **secure)
+        world.wait_active(balanced.id)
         yield Site(world, metrics, balanced)
         world.clear()
 
@@ -175,7 +187,8 @@ def test_prometheus_evaluates_every_alert_and_has_each_of_their_metrics(site: Si
             alert["labels"]["alertname"] for alert in alerts if alert["labels"].get("member_name", "dead") == "dead"
         }
 
-    site.world.wait(lambda: "EvenloadMemberDown" in told(), "the dead member is told")
+    expected = {"EvenloadMemberDown", "EvenloadCertificateExpires"}
+    site.world.wait(lambda: expected <= told(), "the dead member and the certificate are told")
     assert not told() & UNTRUE
 
 
