@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.pages.reading import ROOT, read_blocks
-from tests.pages.rooms import open_room
+from tests.pages.rooms import Room, Shell, open_room
 from tests.pages.walking import Told, Walk
 
 WALKTHROUGH, PAGE = "docs/walkthrough-lbaas-v1.md", "docs/lbaas-v1.md"
@@ -31,23 +31,29 @@ AGENT=$(neutron agent-list -f value -c id)
 
 
 def test_the_walkthrough_and_the_page() -> None:
-    with open_room() as room, room.shell() as shell:
-        walk = Walk(room, shell, TOLD)
-        walk.command(SLEEP)
-        walk.page(WALKTHROUGH, "The machine", "A load balancer", "Looking and changing")
-        first, _ = (block.text for block in read_blocks(WALKTHROUGH) if block.language == "python")
-        program = Path(room.home) / "program.py"
-        program.write_text(first)
-        walk.command(f"{ROOT}/.clients/neutronclient-14/bin/python {program} | grep mypool")
-        walk.page(WALKTHROUGH, "Away with it")
+    with open_room() as room:
+        room.import_client("neutron", ROOT / ".clients/neutronclient-9/bin/python", "neutronclient.shell")
+        with room.shell() as shell:
+            type_all(room, shell)
 
-        walk.command(PREPARED)
-        blocks = [block for block in read_blocks(PAGE) if block.language == "sh"]
-        walk.block(blocks[0])
-        walk.command(KNOWN)
-        for block in blocks[1:]:
-            walk.block(block)
-        walk.finish()
+
+def type_all(room: Room, shell: Shell) -> None:
+    walk = Walk(room, shell, TOLD)
+    walk.command(SLEEP)
+    walk.page(WALKTHROUGH, "The machine", "A load balancer", "Looking and changing")
+    first, _ = (block.text for block in read_blocks(WALKTHROUGH) if block.language == "python")
+    program = Path(room.home) / "program.py"
+    program.write_text(first)
+    walk.command(f"{ROOT}/.clients/neutronclient-14/bin/python {program} | grep mypool")
+    walk.page(WALKTHROUGH, "Away with it")
+
+    walk.command(PREPARED)
+    blocks = [block for block in read_blocks(PAGE) if block.language == "sh"]
+    walk.block(blocks[0])
+    walk.command(KNOWN)
+    for block in blocks[1:]:
+        walk.block(block)
+    walk.finish()
 
 
 def test_the_program_with_a_password_is_python() -> None:

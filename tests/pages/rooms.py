@@ -31,11 +31,7 @@ touch /run/room/ready
 sleep infinity &
 wait
 """
-_FORKS = ROOT / "tests" / "clients" / "openstack_forks.py"
-_COMMANDS = f"""
-openstack() {{ {sys.executable} -ISs {_FORKS} "$OPENSTACK_FORKS" "$@"; }}
-"""
-"""The client of ``.venv``, which a reader has in the PATH."""
+_FORKS = ROOT / "tests" / "clients" / "forks.py"
 _SYSTEMCTL = """
 systemctl() {
     case "$1 $2" in
@@ -90,9 +86,14 @@ class Room:
     def __init__(self, pid: int, home: Path) -> None:
         self._pid = pid
         self.home = home
-        self._forks = home / "openstack"
-        serving = self.terminal(f"exec {sys.executable} {_FORKS} serve {self._forks}")
-        assert eventually(lambda: serving.read_text() == "ready\n"), serving.read_text()
+        self._clients: dict[str, Path] = {}
+        self.import_client("openstack", sys.executable, "openstackclient.shell")
+
+    def import_client(self, name: str, python: str | Path, module: str) -> None:
+        """For the shells that are opened then: the command is a fork of a client that this Python has imported."""
+        socket = self._clients[name] = self.home / name
+        serving = self.terminal(f"exec {python} {_FORKS} serve {socket} {module}")
+        assert eventually(lambda: serving.read_text().endswith("ready\n")), serving.read_text()
 
     @contextmanager
     def shell(self, environment: Mapping[str, str] | None = None, *, at: Path = ROOT) -> Iterator[Shell]:
@@ -107,7 +108,9 @@ class Room:
         ) as process:
             try:
                 shell = Shell(process)
-                assert shell.run(_COMMANDS + _SYSTEMCTL) == (0, "")
+                assert shell.run(_SYSTEMCTL) == (0, "")
+                for name, socket in self._clients.items():
+                    assert shell.run(f'{name}() {{ {sys.executable} -ISs {_FORKS} {socket} "$@"; }}') == (0, "")
                 yield shell
             finally:
                 process.kill()
@@ -153,7 +156,6 @@ class Room:
             "HOME": str(self.home),
             "LC_ALL": "C.UTF-8",
             "TERM": "dumb",
-            "OPENSTACK_FORKS": str(self._forks),
             **(more or {}),
         }
 

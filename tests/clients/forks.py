@@ -1,18 +1,21 @@
-"""The ``openstack`` client of the environment, already imported: each command is a fork with the words, environment,
-directory and streams of whoever asks.
+"""A command-line client, already imported: each command is a fork with the words, environment, directory and streams of
+whoever asks.
 
-    openstack_forks.py serve SOCKET            prints a line when it can be asked
-    openstack_forks.py SOCKET loadbalancer list        ends with the command's own exit code
+    forks.py serve SOCKET openstackclient.shell      prints a line when it can be asked
+    forks.py SOCKET loadbalancer list                ends with the command's own exit code
 
 Starting the client costs more than a second of a processor, and a page has dozens of commands. With ``--wait`` the
 client pauses for three seconds after a first look that came too early; here it pauses less.
 """
 
+import importlib
 import json
 import os
 import socket
 import sys
 import time
+from importlib.metadata import entry_points
+from typing import Any
 
 SHORTEST = 0.05
 """Seconds."""
@@ -30,10 +33,9 @@ def ask(path: str, words: list[str]) -> int:
     return answered[0] if answered else 1
 
 
-def serve(path: str) -> None:
-    from importlib.metadata import entry_points
-
-    from openstackclient import shell
+def serve(path: str, module: str) -> None:
+    """``module``: of the client, with its ``main``; its plugins are those of the environment."""
+    shell = importlib.import_module(module)
 
     for entry in (
         each for group in entry_points().groups if group.startswith("openstack.") for each in entry_points(group=group)
@@ -56,7 +58,7 @@ def serve(path: str) -> None:
             os.wait()
 
 
-def _run(connection: socket.socket, shell: object) -> None:
+def _run(connection: socket.socket, shell: Any) -> None:
     code = 1
     try:
         length, streams, _, _ = socket.recv_fds(connection, _LENGTH, 3)
@@ -69,8 +71,8 @@ def _run(connection: socket.socket, shell: object) -> None:
         os.chdir(asked["directory"])
         os.environ.clear()
         os.environ.update(asked["environment"])
-        sys.argv = ["openstack", *asked["words"]]
-        code = shell.main(asked["words"]) or 0  # type: ignore[attr-defined]
+        sys.argv = [shell.__name__.removesuffix("client.shell"), *asked["words"]]
+        code = shell.main(asked["words"]) or 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     finally:
@@ -82,6 +84,6 @@ def _run(connection: socket.socket, shell: object) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
-        serve(sys.argv[2])
+        serve(*sys.argv[2:])
     else:
         sys.exit(ask(sys.argv[1], sys.argv[2:]))
