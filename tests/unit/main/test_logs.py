@@ -119,7 +119,8 @@ def test_a_journald_that_was_started_anew_is_found(listener: socket.socket, tmp_
         again.bind(str(tmp_path / "socket"))
         again.settimeout(NET)
         journal.send([("MESSAGE", "found")])
-        assert again.recv(100) == b"MESSAGE=found\n"
+        entry = again.recv(100)  # a datagram: whole
+        assert entry == b"MESSAGE=found\n"
     journal.close()
 
 
@@ -160,6 +161,7 @@ mount -t tmpfs tmpfs /var/log
 mkdir -p /run/log/journal
 echo 0123456789abcdef0123456789abcdef > /run/machine-id
 mount --bind /run/machine-id /etc/machine-id
+mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup  # it does not start without one
 "$1" >/dev/null 2>&1 & journald=$!
 for _ in $(seq 600); do [ -S /run/systemd/journal/socket ] && break; sleep 0.1; done
 exec 3>/run/stream

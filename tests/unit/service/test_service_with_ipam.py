@@ -213,6 +213,7 @@ def test_a_deletion_takes_few_statements(site: Site) -> None:
     assert _abridged(statements) == [
         *(f"SELECT {table}" for table in ("load_balancers", "held_ports", "held_ports", "ports", "fixed_ips")),
         *(f"DELETE {table}" for table in ("ports", "held_ports", "members", "listeners", "pools", "load_balancers")),
+        "INSERT events",
     ]
 
 

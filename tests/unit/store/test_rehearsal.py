@@ -423,10 +423,12 @@ def test_what_a_rehearsal_repeats_is_what_transactions_can_do() -> None:
     assert own <= methods
     assert methods - named - own == {
         "agent_seen",
+        "count_statuses",
         "events",
         "insert_agent",
         "insert_network",
         "insert_subnet",
+        "names",
         "placements",
         "placements_of",
         "remove_events",

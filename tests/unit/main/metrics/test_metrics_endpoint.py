@@ -2,12 +2,11 @@
 
 import http.client
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from tests.waiting import NET
+from tests.waiting import NET, ThreadsSince
 
 from evenload.main.metrics.endpoint import Endpoint
 
@@ -49,14 +48,14 @@ def test_numbers_are_at_metrics_and_nothing_is_elsewhere(served: Endpoint) -> No
 
 def test_clients_that_say_nothing_hold_no_thread_and_keep_nobody_waiting(served: Endpoint) -> None:
     ask(served, "/metrics")
-    before = threading.active_count()
+    started = ThreadsSince()
     with ExitStack() as stack:
         for number in range(100):
             idle = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=NET))
             if number % 2:
                 idle.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n")
         assert ask(served, "/metrics")[0] == 200
-        assert threading.active_count() <= before + 1
+        assert len(started.named()) <= 1
 
 
 def test_an_address_that_somebody_else_has_is_named() -> None:
