@@ -339,7 +339,9 @@ def _metrics_of(
     from evenload.main.metrics.server import ServerMetrics
 
     dialect = foundation.engine.dialect.name
-    return ServerMetrics(settings.server.metrics, foundation.context, hints, dialect, opened.tallies, counting)
+    return ServerMetrics(
+        settings.server.metrics, foundation.context, hints, settings.host_name, dialect, opened.tallies, counting
+    )
 
 
 def _bus_of(

@@ -17,21 +17,24 @@ Names = Mapping[Kind, Mapping[str, tuple[str, str]]]
 
 
 class AgentAnswers:
-    """``ask``: False where nobody will answer. May be used from any thread."""
+    """``name``: of this host's agent; ``ask``: False where nobody will answer. May be used from any thread."""
 
-    def __init__(self, ask: Callable[[], bool]) -> None:
+    def __init__(self, name: str, ask: Callable[[], bool]) -> None:
+        self.name = name
         self._ask = ask
         self._news = threading.Condition()
         self._turn = threading.Lock()
-        self._answer: tuple[str, AgentNumbers] | None = None
+        self._answer: AgentNumbers | None = None
 
     def note(self, agent: str, numbers: AgentNumbers) -> None:
+        """``agent``: who speaks, as the transport knows; there is one."""
+        del agent
         with self._news:
-            self._answer = agent, numbers
+            self._answer = numbers
             self._news.notify_all()
 
-    def fetch(self) -> tuple[str, AgentNumbers] | None:
-        """The agent's name and what it says now; None where it does not answer. One question at a time."""
+    def fetch(self) -> AgentNumbers | None:
+        """What it says now; None where it does not answer. One question at a time."""
         with self._turn:
             with self._news:
                 self._answer = None

@@ -72,12 +72,10 @@ class Numbers:
                 yield _rendered(metric, found.get(metric.name, ()))
 
     def _of_agent(self) -> Iterator[str]:
-        answer = self._agent.fetch()
-        answers = [] if answer is None else [((answer[0],), (1.0,))]
-        yield render_values(_BY_NAME["agent_answers"], answers or [(("",), (0.0,))])
-        if answer is None:
+        agent, numbers = self._agent.name, self._agent.fetch()
+        yield render_values(_BY_NAME["agent_answers"], [((agent,), (float(numbers is not None),))])
+        if numbers is None:
             return
-        agent, numbers = answer
         for metric in AGENT:
             yield _rendered(metric, _values_of(agent, numbers, metric))
         try:

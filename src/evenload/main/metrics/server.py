@@ -33,13 +33,14 @@ class ServerMetrics:
         address: tuple[str, int],
         context: Context,
         hints: HintSender,
+        host_name: str,
         database: str,
         tallies: Sequence[mmap.mmap],
         counting: Counting,
     ) -> None:
         self._context = context
         self._counting = counting
-        self.answers = AgentAnswers(hints.ask_for_numbers)
+        self.answers = AgentAnswers(host_name, hints.ask_for_numbers)
         build = Build(version=_VERSION, database=database)
         numbers = Numbers(build, tallies, context.uow, self.answers, context.clock.monotonic)
         self.endpoint = Endpoint(address, numbers.render)

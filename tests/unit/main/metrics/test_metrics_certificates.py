@@ -32,7 +32,7 @@ def world() -> World:
 
 @pytest.fixture
 def served(world: World) -> Iterator[Endpoint]:
-    nobody = AgentAnswers(lambda: False)
+    nobody = AgentAnswers("host-1", lambda: False)
     numbers = Numbers(Build("1", "memory"), [], world.context.uow, nobody, world.clock.monotonic)
     made = Endpoint(("127.0.0.1", 0), numbers.render)
     made.start()

@@ -56,7 +56,7 @@ def site() -> Site:
             made[0].answers.note("host-1", made[0].said)
         return made[0].said is not None
 
-    made.append(Site(make_world(MemoryStore()), AgentAnswers(ask)))
+    made.append(Site(make_world(MemoryStore()), AgentAnswers("host-1", ask)))
     return made[0]
 
 
@@ -194,7 +194,7 @@ def test_the_database_s_work_is_counted(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_an_agent_that_does_not_answer_shows_as_that(site: Site) -> None:
     shown = site.show()
-    assert list(shown["evenload_agent_answers"].values()) == [0.0]
+    assert shown["evenload_agent_answers"] == {(("agent", "host-1"),): 0.0}
     assert not [name for name in shown if name.startswith("evenload_agent_rounds")]
 
 
