@@ -58,7 +58,10 @@ class Event:
 
     @property
     def key(self) -> tuple[EventKind, str | None]:
-        """Of what repeats: events with the same key are bounded together."""
+        """Of what repeats: events with the same key are bounded together. One that tells of many objects at once is
+        none of the load balancer's own, and says nothing of those that went another way."""
+        if self.object_kind is not None and self.object_id is None:
+            return self.kind, f"{self.load_balancer_id} {self.object_kind.value} {self.former} {self.state}"
         return self.kind, self.object_id or self.load_balancer_id or self.agent
 
     @property

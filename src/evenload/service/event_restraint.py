@@ -48,11 +48,31 @@ class _Account:
 
 
 @dataclass(frozen=True, slots=True)
+class _Change:
+    """Of one account. ``told``: the last one that is to be written."""
+
+    before: _Account | None
+    after: _Account
+    told: Event | None
+
+    def noted(self, known: _Account | None) -> _Account:
+        """``known``: what is remembered by now, which another transaction may have changed meanwhile. What that one
+        holds back is not lost, unless it is older than what was told."""
+        if known is None or known is self.before:
+            return self.after
+        before = None if self.before is None else self.before.held
+        held = self.after.held
+        if held is None and known.held is not before and known.held is not None:
+            held = known.held if self.told is None or known.held.at >= self.told.at else None
+        return replace(self.after, left=min(known.left, self.after.left), held=held)
+
+
+@dataclass(frozen=True, slots=True)
 class Sifted:
-    """``told``: what is to be written. ``accounts``: what is to be remembered once it is."""
+    """``told``: what is to be written. ``changes``: what is to be remembered once it is."""
 
     told: tuple[Event, ...]
-    accounts: dict[Key, _Account]
+    changes: dict[Key, _Change]
 
 
 NOTHING = Sifted((), {})
@@ -68,32 +88,35 @@ class Restraint:
     def sift(self, events: Iterable[Event], now: float) -> Sifted:
         """``now``: seconds of a clock that never goes back."""
         told: list[Event] = []
-        accounts: dict[Key, _Account] = {}
+        changes: dict[Key, _Change] = {}
         with self._lock:
             for event in events:
-                account = accounts.get(event.key) or self._accounts.get(event.key, _Account(at=now)).at_moment(now)
-                accounts[event.key], shown = account.with_event(event)
+                key = event.key
+                before = self._accounts.get(key)
+                change = changes.get(key) or _Change(before, (before or _Account(at=now)).at_moment(now), None)
+                after, shown = change.after.with_event(event)
+                changes[key] = _Change(before, after, shown or change.told)
                 if shown is not None:
                     told.append(shown)
-        return Sifted(tuple(told), accounts)
+        return Sifted(tuple(told), changes)
 
     def release(self, now: float) -> Sifted:
         """What was held back and may be told by now."""
         told: list[Event] = []
-        accounts: dict[Key, _Account] = {}
+        changes: dict[Key, _Change] = {}
         with self._lock:
             for key, account in self._accounts.items():
                 if account.held is not None:
                     after, shown = account.at_moment(now).released()
                     if shown is not None:
-                        accounts[key] = after
+                        changes[key] = _Change(account, after, shown)
                         told.append(shown)
-        return Sifted(tuple(told), accounts)
+        return Sifted(tuple(told), changes)
 
     def note(self, sifted: Sifted) -> None:
         with self._lock:
-            for key, account in sifted.accounts.items():
-                self._accounts[key] = account
+            for key, change in sifted.changes.items():
+                self._accounts[key] = change.noted(self._accounts.get(key))
                 self._accounts.move_to_end(key)
             while len(self._accounts) > _ROOM:
                 self._accounts.popitem(last=False)

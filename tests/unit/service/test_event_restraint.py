@@ -70,3 +70,49 @@ def test_looking_changes_nothing() -> None:
     events = [flap(number) for number in range(BURST + 1)]
     assert restraint.sift(events, 0.0) == restraint.sift(events, 0.0)
     assert restraint.sift(events, 0.0).told == tuple(events[:BURST])
+
+
+def test_what_is_held_back_while_the_rest_is_told_is_not_lost() -> None:
+    """Between a look and its commit another transaction may be quicker."""
+    restraint = Restraint()
+    for number in range(BURST + 1):
+        tell(restraint, flap(number), 0.0)
+    released = restraint.release(EVERY)
+    assert released.told == (flap(BURST),)
+    tell(restraint, flap(BURST + 1), EVERY / 2)
+    restraint.note(released)
+    last = restraint.release(EVERY * 3).told[-1]
+    assert (last.state, last.at) == (flap(BURST + 1).state, flap(BURST + 1).at)
+
+
+def test_two_at_once_hold_back_what_came_last() -> None:
+    restraint = Restraint()
+    for number in range(BURST):
+        tell(restraint, flap(number), 0.0)
+    first = restraint.sift([flap(BURST)], 0.0)
+    second = restraint.sift([flap(BURST + 1)], EVERY)
+    assert second.told == (flap(BURST + 1),)
+    restraint.note(first)
+    restraint.note(second)
+    assert restraint.release(EVERY * 9).told == ()  # the last word has been told
+
+
+def test_what_is_told_of_many_at_once_is_none_of_the_load_balancers_own() -> None:
+    restraint = Restraint()
+
+    def all_at_once(number: int) -> list[Event]:
+        member = flap(number)
+        own = replace(member, object_kind=None, object_id=None)
+        return [own, replace(member, object_id=None, object_name="(30 more)", times=30)]
+
+    told: list[Event] = []
+    for number in range(BURST + 2):
+        sifted = restraint.sift(all_at_once(number), 0.0)
+        restraint.note(sifted)
+        told += sifted.told
+    released = restraint.release(EVERY).told
+    for state in ("ONLINE", "ERROR"):
+        others = [each for each in (*told, *released) if each.object_kind is not None and each.state == state]
+        assert sum(each.times for each in others) == 30 * (BURST + 2) // 2
+    own = [each for each in (*told, *released) if each.object_kind is None]
+    assert (own[-1].state, own[-1].times) == (flap(BURST + 1).state, 2)
