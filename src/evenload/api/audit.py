@@ -1,8 +1,8 @@
 """Who asked for which change, from where, and what became of it: one line in the log for each, made or refused.
 
 Logger ``evenload.audit``. Of what was sent only the names of attributes are told, and values that are numbers or truth
-values: texts may hold anything, a payload or a password; of secrets no value is told. Looking changes nothing and is
-not told.
+values: texts may hold anything, a payload or a password; of secrets no value is told. Of what
+somebody may write without end, the beginning is told. Looking changes nothing and is not told.
 """
 
 import re
@@ -14,6 +14,7 @@ import falcon
 import structlog
 
 from evenload.api.context import Noted, noted_of
+from evenload.api.fields import shown, shown_path
 from evenload.api.settings import ApiSettings
 
 _LOG = structlog.get_logger("evenload.audit")
@@ -49,7 +50,7 @@ class Audit:
         caller = getattr(context, "caller", None)
         api, kind, part, place = _place_of(request.uri_template or "")
         noted = noted_of(request)
-        shown = _shown(getattr(response.context, "answered", None))
+        answered = _answered(getattr(response.context, "answered", None))
         fields = {
             "request": context.request_id,
             "global_request": _global_id(request),
@@ -61,36 +62,36 @@ class Audit:
             "user": None if caller is None else caller.user_id,
             "project": None if caller is None else caller.project_id,
             "address": self._address(request),
-            **_object(noted, shown, kind, request.path, place),
+            **_object(noted, answered, kind, request.path, place),
             "attributes": ",".join(_attributes(noted.sent, values=api != _KEY_MANAGER)) or None,
         }
         if kind is None:
-            fields["path"] = request.path
+            fields["path"] = shown_path(request.path)
         return {name: value for name, value in fields.items() if value is not None}
 
     def _address(self, request: falcon.Request) -> str:
         """The last one of X-Forwarded-For is what the proxy in front has put there."""
         given = request.get_header("X-Forwarded-For") if self._trust_forwarded else None
-        return request.remote_addr if given is None else given.rpartition(",")[2].strip()
+        return request.remote_addr if given is None else shown(given.rpartition(",")[2].strip())
 
 
-def _object(noted: Noted, shown: Mapping[str, Any], kind: str | None, path: str, place: int | None) -> dict[str, Any]:
+def _object(noted: Noted, answer: Mapping[str, Any], kind: str | None, path: str, place: int | None) -> dict[str, Any]:
     """Which one: what the path names, else what the answer shows."""
-    reference = shown.get(f"{kind}_ref") or shown.get("id")
-    identifier = path.split("/")[place] if place is not None else None
+    reference = answer.get(f"{kind}_ref") or answer.get("id")
+    identifier = shown_path(path.split("/")[place]) if place is not None else None
     identifier = identifier or (str(reference).rpartition("/")[2] if reference else None)
-    owners = shown.get("loadbalancers")
+    owners = answer.get("loadbalancers")
     owner = noted.load_balancer_id or (owners[0]["id"] if owners else None)
-    name = noted.name or shown.get("name")
+    name = noted.name or answer.get("name")
     return {
         "id": identifier,
         "name": name or None,
         "load_balancer": identifier if kind == "loadbalancer" else owner,
-        "owner": noted.project_id or shown.get("project_id") or shown.get("tenant_id"),
+        "owner": noted.project_id or answer.get("project_id") or answer.get("tenant_id"),
     }
 
 
-def _shown(answered: Any) -> Mapping[str, Any]:
+def _answered(answered: Any) -> Mapping[str, Any]:
     """The object that the answer shows, bare or wrapped in its word."""
     if not isinstance(answered, dict):
         return {}

@@ -16,7 +16,7 @@ import falcon
 import structlog
 
 from evenload.api.auth.identity import BadCredentials, IdentityUnavailable, TooManyAttempts, Unauthenticated
-from evenload.api.fields import shown
+from evenload.api.fields import shown, shown_path
 from evenload.api.network_v2.absent import SEGMENTS
 from evenload.api.routing import BadPaging, UnknownParent
 from evenload.model.errors import (
@@ -190,20 +190,20 @@ class Errors:
         _answer(request, response, status, text, kind, outside=outside)
 
     def _unavailable(self, request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
-        _log.error("a request could not be served", path=request.path, reason=str(error))
+        _log.error("a request could not be served", path=shown_path(request.path), reason=str(error))
         _answer(request, response, 503, "The service is not available at present. Please try again.", "Unavailable")
 
     def _secrets_unavailable(
         self, request: falcon.Request, response: falcon.Response, error: SecretsUnavailable, params: Any
     ) -> None:
-        _log.error("the store of secrets cannot be asked", path=request.path, reason=str(error))
+        _log.error("the store of secrets cannot be asked", path=shown_path(request.path), reason=str(error))
         name = api_name(error.field, getattr(request.context, "names", {}))
         text = f"{name}: the store of secrets is not available at present. Please try again."
         _answer(request, response, 503, text, "Unavailable")
 
     def _unconfirmed(self, request: falcon.Request, response: falcon.Response, error: Unconfirmed, params: Any) -> None:
         """No 503, which clients repeat by themselves: the change is there, a second POST would make a second one."""
-        _log.error("a change may not outlive a power cut", path=request.path, reason=str(error))
+        _log.error("a change may not outlive a power cut", path=shown_path(request.path), reason=str(error))
         text = "The change was made, but the server's disk did not confirm it. Please look before you try again."
         _answer(request, response, 500, text, "Unconfirmed")
 
@@ -233,7 +233,7 @@ class Errors:
     def _unexpected(self, request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
         identifier = getattr(request.context, "request_id", None)
         _log.error(
-            "a request failed", method=request.method, path=shown(request.path), request=identifier, exc_info=error
+            "a request failed", method=request.method, path=shown_path(request.path), request=identifier, exc_info=error
         )
         _answer(request, response, 500, f"An unexpected fault; the log has it under {identifier}.", "InternalError")
 

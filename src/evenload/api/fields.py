@@ -277,14 +277,19 @@ def unsupported(name: str, value: object) -> Unsupported:
     return Unsupported(f"{name} '{shown(value)}'", field=name)
 
 
-def shown(value: object) -> str:
+def shown(value: object, most: int = _SHOWN) -> str:
     """A caller's value for an error text: short, and in characters that no terminal and no log minds."""
     text = value if isinstance(value, str) else _beginning(value)
-    if len(text) > _SHOWN:
-        text = f"{text[: _SHOWN - 3]}..."
+    if len(text) > most:
+        text = f"{text[: most - 3]}..."
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
+
+
+def shown_path(path: str) -> str:
+    """The same of a path or a part of one: with all ids, where it is one of ours."""
+    return shown(path, 255)
 
 
 def _beginning(value: object) -> str:

@@ -169,3 +169,14 @@ def test_it_can_be_switched_off(make_world_with: Callable[..., World]) -> None:
     with capture_logs() as logs:
         world.call("DELETE", f"{LBAAS}/loadbalancers/{NOWHERE}", expect=404)
     assert not [line for line in logs if line["event"] == "audit"]
+
+
+def test_what_a_caller_writes_without_end_is_cut(world: World, lines: Lines) -> None:
+    """Also of somebody whom nobody knows."""
+    endless = "x" * 60_000
+    world.call("DELETE", f"{LBAAS}/loadbalancers/{endless}", user="nobody", expect=401)
+    world.call("DELETE", f"{LBAAS}/loadbalancers/{endless}", expect=404)
+    world.call("DELETE", f"/{endless}/%0A%1B[31m", expect=404)
+    found = lines.new()
+    assert len(found) == 3
+    assert max(len(str(value)) for line in found for value in line.values()) < 300

@@ -18,6 +18,7 @@ import structlog
 
 from evenload.api.auth.identity import LOGIN, Login, Refusal
 from evenload.api.context import ROUTE
+from evenload.api.fields import shown_path
 from evenload.main.http.login_queue import LoginQueue
 from evenload.main.http.turns import Turns
 from evenload.tally import UNCOUNTED, Counting
@@ -105,7 +106,7 @@ class WsgiBridge:
             try:
                 login = await self._login_of(scope)
             except Exception:  # of the check; of others' credentials nothing is the matter
-                log.exception("http server: internal fault", path=scope["path"])
+                log.exception("http server: internal fault", path=shown_path(scope["path"]))
                 self._count(scope, route, _FAULT, time.monotonic() - begun)
                 await _send(send, _FAULT)
                 return
@@ -204,7 +205,7 @@ class WsgiBridge:
                     close()
             status, headers = begun[0]
         except Exception:  # the application answers its own errors; this is a fault of its framework
-            log.exception("http server: internal fault", path=environ["PATH_INFO"])
+            log.exception("http server: internal fault", path=shown_path(environ["PATH_INFO"]))
             return _FAULT
         encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         return Answer(int(status[:3]), encoded, content)
