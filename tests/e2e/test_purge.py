@@ -13,9 +13,12 @@ from tests.e2e.building import build_world, make_networks
 from tests.e2e.world import World
 from tests.root.openvswitch import Openvswitch
 
+import evenload.main.purge
+
 NETNS = Path("/run/netns")
 NETS = Path("/sys/class/net")
 _SWITCH = "br-purge"
+SCRIPT = Path(evenload.main.purge.__file__).with_name("purge.sh")
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,20 @@ def test_all_that_was_made_goes_and_nothing_else(world: World) -> None:
         ]
     finally:
         run_ip([f"netns delete {foreign.name}", f"link delete {others}"])
+
+
+def test_a_bridge_of_an_installation_with_a_similar_path_is_anothers() -> None:
+    made = {"br-purge1": "/srv/a.b", "br-purge2": "/srv/a-b", "br-purge3": "/srv/a[b", "br-purge4": "/else/srv/a.b"}
+    for bridge, path in made.items():
+        run_ip([f"link add {bridge} type bridge"])
+        subprocess.run(["ip", "link", "set", bridge, "alias", f"evenload {path}"], check=True)
+    try:
+        for bridge, path in made.items():
+            command = ["/bin/sh", "-euc", '. "$0"; purge_db=; purge_bridges "$@"', str(SCRIPT), path, "/none", "/none"]
+            done = subprocess.run(command, capture_output=True, text=True)
+            assert (done.stdout, done.stderr) == (f"linux {bridge}\n", "")
+    finally:
+        run_ip([f"link delete {bridge}" for bridge in made])
 
 
 def test_the_database_may_stay_and_all_is_built_anew_from_it(world: World) -> None:

@@ -45,7 +45,15 @@ purge_is_namespace() {
 # purge_bridges: "KIND BRIDGE" for those that the agent made. Needs ip, ovs-vsctl.
 purge_bridges() {
     if command -v ip >/dev/null; then
-        ip -o link show type bridge | sed -n "s|^[0-9]*: \([^:@]*\)[:@].*alias evenload $1\$|linux \1|p" | tr -d '\\'
+        ip -o link show type bridge | while IFS= read -r purge_line; do
+            # No pattern: what "." or "[" in our path would stand for is another installation's.
+            case $purge_line in
+                *"    alias evenload $1")
+                    purge_line=${purge_line#*: }
+                    echo "linux ${purge_line%%[:@]*}"
+                    ;;
+            esac
+        done
     fi
     purge_ovs --columns=name find Bridge "external_ids:made-by=\"evenload $1\"" | sed 's/^/ovs /'
 }
