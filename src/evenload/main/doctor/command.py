@@ -114,7 +114,7 @@ def _gather(settings: Settings, now: datetime) -> Case:
     account = find_account(settings.server.user)
     state = StoredState(settings, account)
     stored, reason = None, None
-    present = Present() if settings.agent_noop else balancers.find_present(settings.host)
+    present = Present() if settings.agent_noop else _find_present(settings)
     agent, sight = look_at_agent(settings, account, None)
     try:
         stored = state.for_doctor()
@@ -134,6 +134,14 @@ def _gather(settings: Settings, now: datetime) -> Case:
         present=present,
         own_processes=_own_processes(settings, server),
     )
+
+
+def _find_present(settings: Settings) -> Present:
+    """What cannot be looked at is said by the check of what is left over, which looks again."""
+    try:
+        return balancers.find_present(settings.host)
+    except (EvenloadError, OSError):
+        return Present()
 
 
 def _own_processes(settings: Settings, server: dict[str, Any]) -> frozenset[int]:

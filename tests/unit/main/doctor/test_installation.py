@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from tests.unit.main.doctor.cases import levels, make_case, told
+from tests.unit.main.status.samples import NOW
 
 from evenload.host.haproxy_build import HaproxyBuild, require_build
 from evenload.host.settings import HaproxySettings
 from evenload.main.doctor import installation
 from evenload.main.doctor.case import Level
+from evenload.main.doctor.command import examine
 from evenload.model.errors import Hopeless
 from evenload.secrets.keyring import ensure_key_file
 
@@ -118,3 +120,14 @@ def test_what_a_build_must_have(build: HaproxyBuild, settings: dict[str, bool], 
 def test_who_is_not_root_is_told_so(tmp_path: Path) -> None:
     assert levels(installation.check_user(make_case(tmp_path))) == WARNING
     assert os.path.exists(tmp_path)
+
+
+def test_a_place_that_cannot_be_listed_keeps_nothing_else_from_being_looked_at(tmp_path: Path) -> None:
+    """Be it damaged, or be the caller not root."""
+    config = tmp_path / "evenload.conf"
+    config.write_text(f"[DEFAULT]\nstate_path = {tmp_path}/state\nhost = lb1\n[server]\nuser = nobody\n")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/load_balancers").write_text("garbage")
+    found = examine(["--config-file", str(config)], NOW)
+    assert {"settings", "directories", "disk", "server", "agent", "database"} <= {each.about for each in found}
+    assert any(each.level is Level.FAULT and "load_balancers is no directory" in each.text for each in found)
