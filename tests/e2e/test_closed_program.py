@@ -126,6 +126,11 @@ def test_a_clone_of_mode_0700_serves(lab: Lab) -> None:
         looked = subprocess.run(looking, env=environment, capture_output=True, text=True, timeout=NET, check=False)
         assert (looked.returncode, looked.stderr) == (0, "")
         assert " began" in looked.stdout
+        for word in ("status", "doctor"):  # their children read the database as the server's user
+            asked = [*command[:4], word, "--format", "json", *command[4:]]
+            found = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False, timeout=NET)
+            assert found.stderr == ""
+            assert ("unreadable" in found.stdout, "it can be read" in found.stdout) == (False, word == "doctor")
         process.send_signal(signal.SIGTERM)
         assert process.wait(NET) == 0
     finally:

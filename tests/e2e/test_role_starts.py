@@ -69,7 +69,7 @@ def test_a_second_server_is_refused_and_takes_nothing_away(
     changes_are_applied(world, made, 32)
 
 
-@pytest.mark.parametrize(("role", "name"), [("server", "server.sock"), ("agent", "agent.sock")])
+@pytest.mark.parametrize(("role", "name"), [("server", "server.sock"), ("agent", "agent.sock"), ("agent", "look.sock")])
 def test_a_socket_that_is_taken_away_is_made_again(fragile_world: World, made: Balanced, role: str, name: str) -> None:
     world = fragile_world
     path = world.lab.state / "run" / name

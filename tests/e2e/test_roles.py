@@ -166,6 +166,7 @@ def test_what_the_server_must_not_reach_it_does_not_reach(world: World, balanced
         "take the state directory's lock": lambda: os.open(state / "lock", os.O_RDWR),
         "speak as the agent": lambda: _connect(run / "server.sock"),
         "take the hints' place": lambda: _bind_over(run / "agent.sock"),
+        "look at what the agent sees": lambda: _connect(run / "look.sock"),
         "enter a namespace": lambda: _enter(namespace),
         "make a namespace": lambda: _libc_call(_libc.unshare(0x40000000)),
         "trace the agent": lambda: _libc_call(_libc.ptrace(_PTRACE_SEIZE, roles["agent"], 0, 0)),

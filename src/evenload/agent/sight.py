@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 from evenload.agent.memory import Memory
 from evenload.agent.trail import Seen
@@ -18,31 +19,25 @@ def describe(memory: Memory, seen: Seen | None, *, whole: bool) -> SeenBalancer:
     """``whole``: with its parts."""
     serving = memory.host.serving
     desired = None if serving is None else serving.desired
-    told = SeenBalancer(
-        id=memory.load_balancer_id,
-        generation=None if desired is None else desired.generation,
-        pid=memory.process.pid,
-        worker=None if serving is None else serving.worker,
-        failures=memory.host.failures,
-        reason=memory.host.reason if memory.host.failures else None,
-    )
+    told: dict[str, Any] = {
+        "id": memory.load_balancer_id,
+        "generation": None if desired is None else desired.generation,
+        "pid": memory.process.pid,
+        "worker": None if serving is None else serving.worker,
+        "failures": memory.host.failures,
+        "reason": memory.host.reason if memory.host.failures else None,
+    }
     if desired is None or serving is None or seen is None:
-        return told
+        return SeenBalancer(**told)
     listeners = seen.flows_of_listeners([listener.id for listener in desired.listeners])
-    status = seen.judged.statuses.get(desired.id)
-    members = Counter(
-        found.value for member in desired.members if (found := seen.judged.statuses.get(member.id)) is not None
-    )
+    statuses, reasons = seen.judged.statuses, seen.judged.reasons
+    status = statuses.get(desired.id)
+    members = Counter([found.value for member in desired.members if (found := statuses.get(member.id)) is not None])
     return SeenBalancer(
-        id=told.id,
-        generation=told.generation,
-        pid=told.pid,
-        worker=told.worker,
-        failures=told.failures,
-        reason=told.reason,
+        **told,
         answers=None if serving.worker is None else seen.answered,
         status=None if status is None else status.value,
-        why=seen.judged.reasons.get(desired.id),
+        why=reasons.get(desired.id),
         flow=sum_of(listeners.values()),
         members=dict(sorted(members.items())),
         down=_first_down(desired, seen) if members["ERROR"] else None,
@@ -57,6 +52,8 @@ def _first_down(desired: Desired, seen: Seen) -> tuple[str, str | None] | None:
 
 
 def sum_of(flows: Collection[Flow]) -> Flow:
+    if len(flows) == 1:
+        return next(iter(flows))
     return Flow(
         connections=sum(each.connections for each in flows),
         total=sum(each.total for each in flows),

@@ -183,14 +183,16 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
         garbage = GarbageCollection(faults)
         stack.callback(garbage.stop)
         garbage.start()
-        guard = SocketGuard(path, ended.set, faults)
-        stack.callback(guard.stop)
-        guard.start()
+        guards = [SocketGuard(each, ended.set, faults) for each in (path, look_path(settings.run_path))]
+        for guard in guards:
+            stack.callback(guard.stop)
+            guard.start()
         if not control.supervised:
             control.ready("at work by what is remembered; no server has answered yet")
         registrar.working(partial(control.ready, "at work with the server"))
         control.serve_until(ended)
-        guard.check()
+        for guard in guards:
+            guard.check()
         if registrar.refusal is not None:
             raise registrar.refusal
         _log.info("stopping")
