@@ -69,7 +69,7 @@ def test_a_line_has_what_is_to_be_seen_at_a_glance(site: Site) -> None:
         "id": first.id, "name": first.name, "address": first.item.address, "port": first.item.port, "reason": "refused",
     }  # fmt: skip
     assert (line["vip"], line["hosts"], line["fault"]) == ("10.0.0.5", ["host-1"], "no room")
-    assert line["changed_at"] == moment(0).isoformat()
+    assert line["changed_at"] == line["since"] == moment(0).isoformat()
     [agent] = answer["agents"]
     assert (agent["name"], agent["zone"], agent["load_balancers"]) == ("host-1", "zone-1", 3)
     assert agent["last_word"] == moment(5).isoformat()

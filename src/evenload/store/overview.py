@@ -25,6 +25,7 @@ _READ = (
         _BALANCERS.provisioning_status,
         _BALANCERS.operating_status,
         _BALANCERS.operating_reason,
+        _BALANCERS.operating_since,
         _BALANCERS.fault,
         _BALANCERS.created_at,
         _BALANCERS.updated_at,
@@ -81,6 +82,7 @@ class BalancerLine:
     provisioning_status: str
     operating_status: str
     reason: str | None
+    since: datetime
     fault: str | None
     created_at: datetime
     updated_at: datetime | None
@@ -103,6 +105,7 @@ def read_lines(connection: Connection) -> list[BalancerLine]:
             provisioning_status=row.provisioning_status,
             operating_status=row.operating_status,
             reason=row.operating_reason,
+            since=from_moment(row.operating_since or row.created_at),
             fault=row.fault,
             created_at=from_moment(row.created_at),
             updated_at=row.updated_at and from_moment(row.updated_at),

@@ -114,6 +114,7 @@ def _unknown(identifier: str, found: Found) -> Document:
         "provisioning_status": None,
         "operating_status": None,
         "reason": None,
+        "since": None,
         "fault": None,
         "changed_at": None,
         "hosts": [] if found.sight is None else [found.sight.name],
@@ -134,6 +135,7 @@ def _line(stored: Document, seen: SeenBalancer | None, found: Found) -> Document
         **{key: value for key, value in stored.items() if key not in ("members", "changed_at")},
         "operating_status": seen.status if seen is not None and looked else stored["operating_status"],
         "reason": seen.why if seen is not None and looked else stored["reason"],
+        "since": stored["since"] if not looked or (seen and seen.status == stored["operating_status"]) else None,
         "members": {
             "up": sum(members.get(status, 0) for status in UP),
             "down": members.get("ERROR", 0),

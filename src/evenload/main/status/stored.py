@@ -152,6 +152,7 @@ def _line(line: BalancerLine) -> dict[str, Any]:
         "provisioning_status": line.provisioning_status,
         "operating_status": line.operating_status,
         "reason": line.reason,
+        "since": _moment(line.since),
         "fault": line.fault,
         "changed_at": _moment(line.updated_at or line.created_at),
         "hosts": line.agents,

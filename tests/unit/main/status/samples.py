@@ -86,6 +86,7 @@ def line(name: str, **more: Any) -> dict[str, Any]:
         "provisioning_status": "ACTIVE",
         "operating_status": "ONLINE",
         "reason": None,
+        "since": ago(7200),
         "fault": None,
         "changed_at": ago(3600),
         "hosts": [HOST],

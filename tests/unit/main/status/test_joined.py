@@ -25,6 +25,7 @@ def test_the_agent_counts_before_what_was_written_down() -> None:
     assert (shown["operating_status"], shown["members"]) == ("ERROR", {"up": 0, "down": 2, "off": 0})
     untouched = first(found(stale, seen=sight(SeenBalancer(id="id-shop"))))
     assert (untouched["operating_status"], untouched["members"]["up"]) == ("ONLINE", 2)
+    assert (shown["since"], untouched["since"]) == (None, ago(7200))
     assert untouched["connections"] is None
 
 
