@@ -137,8 +137,9 @@ def read_settings(arguments: Sequence[str]) -> Settings:
             project="evenload",
             version=version("evenload"),
             description="Evenload: load balancers on demand. “evenload server” and “evenload agent” run one role "
-            "alone; “evenload backup FILE” and “evenload restore FILE” save the database and bring it back. "
-            "Settings are described in packaging/evenload.conf.",
+            "alone; “evenload status”, “evenload events” and “evenload doctor” show what there is, what has happened "
+            "and what is wrong; “evenload backup FILE” and “evenload restore FILE” save the database and bring it "
+            "back; “evenload purge” takes all away. Settings are described in packaging/evenload.conf.",
             default_config_files=None,
         )
         files = _files_of(conf)
