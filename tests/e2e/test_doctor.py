@@ -140,7 +140,7 @@ def test_the_commands_of_the_page(world: World) -> None:
         commands = [command for block in blocks for command in split_commands(block.text)]
         assert len(commands) > 5
         for command in commands:
-            words = command.replace("6f0ef1fe-83b3-4f78-9166-89d1d67c042d", shop.id).split()
+            words = command.replace("b52aacdc-135f-4f09-a028-9d04726fe6c8", shop.id).split()
             if words[0] == "evenload":
                 words = [EVENLOAD, *words[1:], "--config-file", str(world.service.config)]
             watches = "--watch" in words

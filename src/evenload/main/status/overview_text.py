@@ -75,7 +75,7 @@ def _totals(totals: dict[str, Any]) -> str:
     rates = ""
     if totals["connections_per_second"] is not None:
         rates = (
-            f" · {amount(totals['connections'])} connections open, {amount(totals['connections_per_second'])} new/s,"
+            f" · {amount(totals['connections'])} open, {amount(totals['connections_per_second'])} new/s,"
             f" in {amount(totals['bytes_in_per_second'], 'B')}/s, out {amount(totals['bytes_out_per_second'], 'B')}/s"
         )
     balancers = f"{count} load balancer{'' if count == 1 else 's'}"
