@@ -52,7 +52,7 @@ class Audit:
         noted = noted_of(request)
         answered = _answered(getattr(response.context, "answered", None))
         fields = {
-            "request": context.request_id,
+            "request": getattr(context, "request_id", None),
             "global_request": _global_id(request),
             "method": request.method,
             "api": api,
