@@ -146,7 +146,7 @@ class Room:
         return Path(f"/proc/{self._pid}/root{path}")
 
     def _inside(self, at: Path, *words: str) -> list[str]:
-        entering = ["nsenter", f"--target={self._pid}", "--mount", "--net", "--pid"]
+        entering = ["nsenter", f"--target={self._pid}", "--mount", "--net", "--pid", "--root", "--wd"]
         return [*entering, "bash", "-c", 'cd "$0" && exec "$@"', str(at), *words]
 
     def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
