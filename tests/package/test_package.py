@@ -76,6 +76,16 @@ class Site:
         found: dict[str, Any] = reply.body["loadbalancer"]
         return found
 
+    def schema(self) -> str:
+        """The revision that the database has, wherever this version keeps it."""
+        code = (
+            "import glob, sqlite3\n"
+            "[file] = glob.glob('/var/lib/evenload/**/evenload.sqlite', recursive=True)\n"
+            "print(sqlite3.connect(file).execute('SELECT version_num FROM alembic_version').fetchone()[0])"
+        )
+        self.machine.put("/root/schema.py", code)
+        return self.machine.say("python3 /root/schema.py").strip()
+
     def serving(self) -> int:
         """The HAProxy that listens now, as the agent has written it down."""
         pid = json.loads(self.machine.read(f"/var/lib/evenload/load_balancers/{self.id}/running.json"))["pid"]
@@ -146,6 +156,7 @@ def test_the_former_version_serves(site: Site) -> None:
 
 def test_an_upgrade_under_load_loses_no_request(site: Site) -> None:
     machine = site.machine
+    before = site.schema()
     site.offer(site.newer)
     with site.load() as load:
         load.await_more(20)
@@ -155,6 +166,7 @@ def test_an_upgrade_under_load_loses_no_request(site: Site) -> None:
         site.change("after the upgrade")
         load.await_more(50)
     assert load.failures == []
+    assert site.schema() > before
     unit = machine.unit("evenload")
     assert (unit["ActiveState"], unit["StatusText"]) == ("active", "server and agent are at work")
     status = machine.say("stat -c '%U %a' /var/lib/evenload/server/evenload.sqlite /run/evenload /var/lib/evenload")
