@@ -15,11 +15,13 @@ FIRST_REQUEST_SECONDS = 0.5
 """After the server was asked to stop: a client that was accepted just before may still send its first request."""
 
 _TO_READ_SECONDS = 0.01
+_FULL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class LimitedConnection(HttpToolsProtocol):
     """Closes the connection of a client that is too slow; answers 400 to a head that is too long, and to a request that
-    a proxy could take for two."""
+    a proxy could take for two. One more connection than ``limit_concurrency`` is told so and closed at once: uvicorn by
+    itself refuses requests alone, and whoever sends none would take the descriptors that all else needs."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
@@ -31,6 +33,10 @@ class LimitedConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency:
+            transport.write(_FULL)
+            transport.close()
+            return
         self._expect_request()
 
     def connection_lost(self, exc: Exception | None) -> None:

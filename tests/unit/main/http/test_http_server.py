@@ -461,3 +461,26 @@ def test_a_fault_of_the_application_is_one_answer_of_many() -> None:
         for _ in range(5):
             assert ask(server, "/broken") == b"Internal server error\n"
         assert ask(server) == b"hello"
+
+
+def test_no_more_connections_are_kept_than_there_may_be() -> None:
+    """Whoever says nothing takes no descriptor from the rest of the process."""
+    server = HttpServer(hello, host="127.0.0.1", port=0, threads=2, most_connections=5)
+    server.start()
+    try:
+        with ExitStack() as stack:
+            clients = [
+                stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=NET)) for _ in range(9)
+            ]
+            for refused in clients[5:]:
+                answer = receive_until(refused, b"\r\n\r\n")
+                assert answer.startswith(b"HTTP/1.1 503 ")
+                assert refused.recv(1) == b""
+            for kept in clients[:5]:
+                kept.setblocking(False)
+                with pytest.raises(BlockingIOError):
+                    kept.recv(1)
+        while (answer := send_raw(server, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))[9:12] != b"200":
+            assert answer[9:12] == b"503"  # the others' end has not been noticed yet
+    finally:
+        server.stop()
