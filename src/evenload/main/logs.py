@@ -79,7 +79,7 @@ class _OfLibraries(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             moment = structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "", {})["timestamp"]
-            traceback = self._formatter.formatException(record.exc_info) if record.exc_info else None
+            traceback = _set_off(self._formatter.formatException(record.exc_info)) if record.exc_info else None
             text = f"{record.name}: {_printable(record.getMessage())}"
             level = record.levelname.lower()
             self._sink(Line(record.name, level, str(moment), text, traceback, {}))
@@ -141,6 +141,7 @@ def _line_of(logger: Any, _method: str, event: Any) -> tuple[tuple[Line], dict[s
     """structlog's last processor."""
     moment, level, said = event.pop("timestamp"), event.pop("level"), _printable(str(event.pop("event")))
     traceback = event.pop("exception", None)
+    traceback = None if traceback is None else _set_off(str(traceback))
     text = " ".join([said, *(f"{key}={_quoted(value)}" for key, value in event.items())])
     fields = {key: str(value) for key, value in event.items()}
     return (Line(logger.name, level, moment, text, traceback, fields),), {}
@@ -168,6 +169,14 @@ def _as_fields(line: Line) -> dict[str, str]:
 
 def _printable(text: str) -> str:
     return text if text.isprintable() else repr(text)
+
+
+def _set_off(traceback: str) -> str:
+    """Each line behind a margin: what an error says may be anybody's text, and must not pass for a line of the log."""
+    return "\n".join(
+        "  " + "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
+        for line in traceback.splitlines()
+    )
 
 
 _PLAIN = re.compile(r"[^\s\"=]+")

@@ -46,6 +46,7 @@ def open_engine(settings: StoreSettings) -> Engine:
     ensure_private_file(Path(url.database))
     engine = create_engine(
         url,
+        hide_parameters=True,  # an error's text goes into the log
         poolclass=QueuePool,
         pool_size=0,  # no limit: at most one per thread that is in a transaction, kept open
         pool_use_lifo=True,
@@ -74,6 +75,7 @@ def _open_server(url: URL, settings: StoreSettings) -> Engine:
     nothing was done yet."""
     engine = create_engine(
         url,
+        hide_parameters=True,
         isolation_level="AUTOCOMMIT",
         pool_use_lifo=True,
         pool_reset_on_return=None,  # unit_of_work.py has ended what it had begun

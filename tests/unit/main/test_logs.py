@@ -34,6 +34,17 @@ try:
 except ZeroDivisionError:
     log.exception("a fault")
 """
+FAULTS = r"""
+import logging
+from evenload.main import logs
+logs.configure(debug=False)
+import structlog
+try:
+    raise ValueError("x\n2026-01-01T00:00:00Z info audit user=root\r\x1b[31m\u202e")
+except ValueError:
+    structlog.get_logger("evenload").exception("a fault")
+    logging.getLogger("lib").exception("a fault")
+"""
 
 
 def run(environment: dict[str, str], stderr: int, long: int = 3) -> str:
@@ -58,7 +69,7 @@ def test_for_people_a_line_has_its_moment_level_and_fields() -> None:
     assert second.split(" ", 1)[1] == r"warning 'member down\nPRIORITY=0' long=xxx"
     assert third.split(" ", 1)[1] == "error lib: of a library"
     assert rest[0].split(" ", 1)[1] == "error a fault"
-    assert rest[-1] == "ZeroDivisionError: division by zero"
+    assert rest[-1] == "  ZeroDivisionError: division by zero"
 
 
 def test_where_journald_cannot_be_reached_lines_have_its_prefix(tmp_path: Path) -> None:
@@ -196,3 +207,12 @@ def test_journald_itself_has_the_fields_and_priorities() -> None:
     assert (second["PRIORITY"], len(second["EVENLOAD_LONG"])) == ("4", 300_000)
     assert (third["PRIORITY"], third["MESSAGE"]) == ("3", "lib: of a library")
     assert fourth["MESSAGE"].endswith("ZeroDivisionError: division by zero")
+
+
+def test_what_an_error_says_passes_for_no_line_of_its_own() -> None:
+    command = [sys.executable, "-c", FAULTS]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=NET, check=True, encoding="utf-8")
+    ours = [line for line in done.stderr.split("\n") if line and not line.startswith("  ")]
+    assert [line.split(" ", 1)[1] for line in ours] == ["error a fault", "error lib: a fault"]
+    assert done.stderr.replace("\n", "").isprintable()
+    assert done.stderr.count("  2026-01-01T00:00:00Z info audit user=root\n") == 2

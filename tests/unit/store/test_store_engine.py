@@ -7,7 +7,8 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
 from tests.contract.samples import a_tree, moment
 from tests.fakes.hints import NotedHints
 from tests.waiting import NET
@@ -193,4 +194,17 @@ def test_a_lost_database_speaks_the_domains_words(tmp_path: Path) -> None:
         SqlUnitOfWork(engine, NotedHints()).read() as transaction,
     ):
         transaction.agents()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql+psycopg", "mysql+pymysql"])
+def test_an_error_never_holds_what_was_to_be_written(tmp_path: Path, kind: str) -> None:
+    """It goes into the log."""
+    place = f"/{tmp_path}/x.sqlite" if kind == "sqlite" else "evenload@/x"
+    engine = open_engine(StoreSettings(url=f"{kind}://{place}"))
+    assert engine.hide_parameters
+    if kind == "sqlite":
+        with pytest.raises(OperationalError) as caught, engine.begin() as connection:
+            connection.execute(text("INSERT INTO nowhere VALUES (:value)"), {"value": "aSecret"})
+        assert "aSecret" not in str(caught.value)
     engine.dispose()
