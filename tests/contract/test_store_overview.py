@@ -94,6 +94,17 @@ def test_one_is_found_by_any_word_for_it(site: Site) -> None:
     assert site.stored.one("nothing")["candidates"] == []
 
 
+def test_a_name_does_not_stand_in_the_place_of_another_ones_address_or_part(site: Site) -> None:
+    meant = a_tree(address="10.0.0.9", name="shop")
+    listener = next(iter(meant.listeners))
+    named = [a_tree(address=f"10.0.0.{number}", name=name) for number, name in enumerate(("10.0.0.9", listener), 1)]
+    site.put(meant, *named)
+    assert sorted(site.candidates("10.0.0.9")) == sorted([meant.id, named[0].id])
+    assert sorted(site.candidates(listener)) == sorted([meant.id, named[1].id])
+    site.put(a_tree(address="10.0.0.7", name=meant.id))
+    assert site.candidates(meant.id) == [meant.id]
+
+
 def test_a_word_for_several_is_for_none(site: Site) -> None:
     trees = [a_tree(name="shop"), a_tree(name="shop")]
     site.put(*trees)

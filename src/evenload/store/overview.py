@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, or_, select
 
 from evenload.store import tables
 from evenload.store.mapping import from_moment
@@ -154,17 +154,14 @@ _PARTS = (
 
 
 def find_load_balancers(connection: Connection, word: str) -> list[Candidate]:
-    """What ``word`` may mean: an id, a name, a VIP's address, the id of a part. The first of these that anything goes
-    by counts alone."""
-    for column in (_BALANCERS.id, _BALANCERS.name, _BALANCERS.vip_address):
-        found = _candidates(connection, _CANDIDATES.where(column == word))
-        if found:
-            return found
-    for table in _PARTS:
-        owner = connection.execute(select(table.c.load_balancer_id).where(table.c.id == word)).scalar()
-        if owner is not None:
-            return _candidates(connection, _CANDIDATES.where(_BALANCERS.id == owner))
-    return []
+    """What ``word`` may mean: an id, which counts alone; else all that have it as their name, their VIP's address, or
+    the id of a part. Names are tenants' to choose: one that is another's address or id must not stand in its place."""
+    found = _candidates(connection, _CANDIDATES.where(_BALANCERS.id == word))
+    if found:
+        return found
+    owners = (select(table.c.load_balancer_id).where(table.c.id == word) for table in _PARTS)
+    meant = or_(_BALANCERS.name == word, _BALANCERS.vip_address == word, *(_BALANCERS.id.in_(each) for each in owners))
+    return _candidates(connection, _CANDIDATES.where(meant))
 
 
 def _candidates(connection: Connection, statement: Select[Any]) -> list[Candidate]:

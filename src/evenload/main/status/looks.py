@@ -119,4 +119,10 @@ def _say_candidates(word: str, candidates: Sequence[Document]) -> str:
         return f"there is no load balancer '{word}': a name, an id, a VIP's address or the id of a part is asked for"
     shown = [f"  {each['id']}  {each['vip'] or ''}  project {each['project']}" for each in candidates[:20]]
     more = [] if len(candidates) <= 20 else [f"  … and {len(candidates) - 20} more"]
-    return "\n".join([f"{len(candidates)} load balancers are called '{word}'; take the id of one:", *shown, *more])
+    return "\n".join(
+        [
+            f"{len(candidates)} load balancers are called '{word}', or have it as address or part; take the id of one:",
+            *shown,
+            *more,
+        ]
+    )
