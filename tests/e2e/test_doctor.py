@@ -148,7 +148,7 @@ def test_the_commands_of_the_page(world: World) -> None:
             assert running.stdout is not None
             first = running.stdout.readline()
             if watches:
-                running.send_signal(signal.SIGINT)
+                running.send_signal(signal.SIGTERM)  # Ctrl-C is ignored where the tests run in the background
             rest, errors = running.communicate(timeout=NET)
             assert (running.returncode, errors) == (0, ""), (command, first, rest)
             assert first or rest, command
