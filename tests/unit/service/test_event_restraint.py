@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from evenload.model.enums import Kind
 from evenload.model.event import Event, EventKind
-from evenload.service.event_restraint import BURST, EVERY, Restraint
+from evenload.service.event_restraint import BURST, BURST_OF_PARTS, EVERY, EVERY_OF_PARTS, Restraint
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -116,3 +116,27 @@ def test_what_is_told_of_many_at_once_is_none_of_the_load_balancers_own() -> Non
         assert sum(each.times for each in others) == 30 * (BURST + 2) // 2
     own = [each for each in (*told, *released) if each.object_kind is None]
     assert (own[-1].state, own[-1].times) == (flap(BURST + 1).state, 2)
+
+
+def test_many_parts_that_flap_together_push_out_nobody_elses() -> None:
+    restraint = Restraint()
+    minutes, members = 5, [f"m{number}" for number in range(100)]
+    told: list[Event] = []
+    for second in range(minutes * 60):
+        sifted = restraint.sift([flap(second, member) for member in members], float(second))
+        restraint.note(sifted)
+        told += sifted.told
+    assert len(told) <= BURST_OF_PARTS + minutes * 60 / EVERY_OF_PARTS
+    other = replace(flap(0, "x1"), load_balancer_id="other")
+    assert tell(restraint, other, minutes * 60.0) == (other,)
+    own = replace(flap(0), object_kind=None, object_id=None)
+    assert tell(restraint, own, minutes * 60.0) == (own,)
+    last: dict[str | None, Event] = {}
+    for second in range(minutes * 60, minutes * 180):  # all are quiet: in the end each has had its last word
+        released = restraint.release(float(second))
+        restraint.note(released)
+        last.update({each.object_id: each for each in released.told})
+    final = flap(minutes * 60 - 1)
+    assert {each.state for each in last.values()} == {final.state}
+    assert len(last) > len(members) / 2
+    assert restraint.release(minutes * 600.0).told == ()
