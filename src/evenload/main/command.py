@@ -2,7 +2,7 @@
 ``evenload agent --adopt-database`` lets the next start work with another database than before; ``evenload backup FILE``
 and ``evenload restore FILE`` write the database to a file and bring it back; ``evenload status`` shows what there is,
 ``evenload events`` what has happened, ``evenload doctor`` what is wrong with the host; ``evenload purge`` takes away
-all that this installation made.
+all that this installation made. ``main/usage.py`` has the help.
 
 Imports only what the role needs: the supervisor stays light, and the agent knows no database.
 """
@@ -12,11 +12,19 @@ import os
 import sys
 from collections.abc import Sequence
 
+from evenload.main.usage import explain, refuse
+
 _ADOPT = "--adopt-database"
 
 
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit status."""
+    if (text := explain(arguments)) is not None:
+        sys.stdout.write(text)
+        return 0
+    if (text := refuse(arguments)) is not None:
+        sys.stderr.write(text)
+        return 2
     match arguments:
         case ["server", *rest]:
             _hasten_imports()

@@ -12,6 +12,7 @@ from evenload.main.database_place import DIRECTORY, ensure_database_place
 from evenload.main.parts import open_database
 from evenload.main.settings import SettingsError, read_settings
 from evenload.main.state import StateDirectory
+from evenload.main.usage import explain_program
 from evenload.model.errors import EvenloadError
 from evenload.store.engine import StoreSettings, preload_driver
 from evenload.store.migrate import Migrations
@@ -19,6 +20,9 @@ from evenload.store.schema import current_revision
 
 
 def main() -> int:
+    if (text := explain_program("evenload-migrate", sys.argv[1:])) is not None:
+        sys.stdout.write(text)
+        return 0
     try:
         settings = read_settings(sys.argv[1:])
         preload_driver(StoreSettings(url=settings.database))

@@ -77,7 +77,8 @@ _API = [
     cfg.StrOpt(
         "http_basic_auth_user_file",
         default="/etc/evenload/htpasswd",
-        help="Lines of user:bcrypt hash:project:role[,role…]; readable by root alone.",
+        help="Lines of user:bcrypt hash:project:role[,role…], made by evenload-user; readable by root and the server's "
+        "group alone.",
     ),
     cfg.StrOpt("default_project", default="default", help="Project of all callers under auth_strategy none."),
     cfg.IntOpt("pagination_max_limit", default=1000, min=1, help="Objects in one answer at the most."),

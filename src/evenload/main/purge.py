@@ -35,13 +35,26 @@ _SQLITE_PARTS = ("-wal", "-shm", "-journal", "")
 
 def run(arguments: Sequence[str]) -> int:
     """Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="evenload purge", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="evenload purge",
+        description="Takes away all that this installation made on this host, while it is stopped, after saying what "
+        "and asking. The configuration, the user and the program stay.",
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--keep-database", action="store_true", help="leave the database and the keys of secrets")
     parser.add_argument("--note", metavar="FILE", type=Path, help=argparse.SUPPRESS)  # the Debian package's prerm
-    asked, rest = parser.parse_known_args(arguments)
+    parser.add_argument("--config-file", action="append", default=[], metavar="FILE", help="the service's settings")
+    parser.add_argument("--config-dir", action="append", default=[], metavar="DIR", help="all *.conf files in it")
+    asked = parser.parse_args(arguments)
     try:
-        settings = read_settings(rest)
+        settings = read_settings(
+            [
+                word
+                for name in ("config_file", "config_dir")
+                for value in getattr(asked, name)
+                for word in (f"--{name.replace('_', '-')}", value)
+            ]
+        )
         if asked.note is not None:
             _note(settings, asked.note)
             return 0

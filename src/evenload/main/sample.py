@@ -4,6 +4,8 @@ import sys
 import textwrap
 from typing import Any
 
+from oslo_config import cfg
+
 from evenload.main.options import GROUPS
 
 KEYSTONE = """
@@ -70,7 +72,11 @@ def render_sample() -> str:
 
 def _explained(opt: Any) -> str:
     choices = getattr(opt.type, "choices", None)
-    return f"{opt.help} One of {', '.join(choices)}." if choices else str(opt.help)
+    if choices:
+        return f"{opt.help} One of {', '.join(choices)}."
+    if isinstance(opt, cfg.ListOpt) and not opt.default and "[,…]" not in opt.help:
+        return f"{opt.help} A list, with commas."
+    return str(opt.help)
 
 
 def _default(value: object) -> str:

@@ -13,6 +13,7 @@ from evenload.main.accounts import find_account
 from evenload.main.as_user import ask_as
 from evenload.main.parts import open_database
 from evenload.main.settings import Settings, SettingsError, read_settings
+from evenload.main.usage import explain_program
 from evenload.model.errors import EvenloadError
 from evenload.secrets.keyring import KeyRing, ensure_key_file, keep_only, new_key, put_in_front, read_key_file
 from evenload.store.engine import StoreSettings, preload_driver
@@ -22,6 +23,9 @@ _ACTIONS = ("list", "add", "remove")
 
 
 def main() -> int:
+    if (text := explain_program("evenload-secret-keys", sys.argv[1:])) is not None:
+        sys.stdout.write(text)
+        return 0
     action, arguments = (sys.argv[1] if len(sys.argv) > 1 else ""), sys.argv[2:]
     if action not in _ACTIONS:
         sys.stderr.write(f"usage: evenload-secret-keys {{{','.join(_ACTIONS)}}} [--config-file FILE]\n")

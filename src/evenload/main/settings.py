@@ -43,6 +43,7 @@ _DEVICE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,14}")
 _PROVIDER = re.compile(r"[a-z0-9][a-z0-9_.\-]{0,63}")
 _LOCATION = re.compile(r"from LocationInfo\(.*?detail='(.*?)'\)")
 """How oslo.config says in which file a bad value stands."""
+_COMMENT = " (a comment has a line of its own: behind a value or a section it is part of it)"
 
 
 class SettingsError(Exception):
@@ -136,10 +137,8 @@ def read_settings(arguments: Sequence[str]) -> Settings:
             args=list(arguments),
             project="evenload",
             version=version("evenload"),
-            description="Evenload: load balancers on demand. “evenload server” and “evenload agent” run one role "
-            "alone; “evenload status”, “evenload events” and “evenload doctor” show what there is, what has happened "
-            "and what is wrong; “evenload backup FILE” and “evenload restore FILE” save the database and bring it "
-            "back; “evenload purge” takes all away. Settings are described in packaging/evenload.conf.",
+            description="Settings and their defaults are described in /etc/evenload/evenload.conf, of a clone in "
+            "packaging/evenload.conf.",
             default_config_files=None,
         )
         files = _files_of(conf)
@@ -147,15 +146,16 @@ def read_settings(arguments: Sequence[str]) -> Settings:
             _refuse_unknown(path)
         return _settings(conf, files)
     except (cfg.Error, ValueError) as error:
-        raise SettingsError(_LOCATION.sub(r"in \1", str(error))) from error
+        hint = _COMMENT if " #" in str(error) else ""
+        raise SettingsError(_LOCATION.sub(r"in \1", str(error)) + hint) from error
 
 
 def _files_of(conf: Any) -> list[Path]:
+    """Each once: oslo.config finds the usual one by the project's and by the program's name."""
     directories = [Path(name) for name in conf.config_dir or ()]
-    return [
-        *(Path(name) for name in conf.config_file or ()),
-        *(path for directory in directories for path in sorted(directory.glob("*.conf"))),
-    ]
+    found = [Path(name) for name in conf.config_file or ()]
+    found += [path for directory in directories for path in sorted(directory.glob("*.conf"))]
+    return list(dict.fromkeys(found))
 
 
 def read_sections(path: Path) -> Mapping[str, Mapping[str, list[str]]]:

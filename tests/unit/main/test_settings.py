@@ -121,6 +121,21 @@ def test_what_does_not_exist_is_refused_in_a_directory_of_files_too(tmp_path: Pa
         read_settings(["--config-dir", str(tmp_path)])
 
 
+@pytest.mark.parametrize("text", ["[api]  # ours\nbind_port = 9877\n", "[api]\nbind_port = 9877  # ours\n"])
+def test_a_comment_where_none_may_stand_is_called_one(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match="a comment has a line of its own"):
+        read_settings(written(tmp_path, text))
+
+
+def test_the_usual_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = tmp_path / ".evenload" / "evenload.conf"
+    usual.parent.mkdir()
+    usual.write_text("[api]\nbind_port = 9877\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["evenload", "doctor"])
+    assert read_settings([]).files == (usual,)
+
+
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"missing\.conf"):
         read_settings(["--config-file", str(tmp_path / "missing.conf")])

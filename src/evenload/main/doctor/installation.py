@@ -37,7 +37,7 @@ def check_settings(case: Case) -> Iterator[Finding]:
             yield warning(
                 "settings",
                 f"every user of this host may read {path}, which has {', '.join(secret)}",
-                f"chown root:{case.settings.server.user} {path}; chmod 0640 {path}",
+                f"chmod 0640 {path}",
             )
         else:
             yield ok("settings", f"{path} can be used")
@@ -159,9 +159,10 @@ def check_haproxy(case: Case) -> Iterator[Finding]:
     yield ok("haproxy", f"{text}; it has no {' and no '.join(lacks)}" if lacks else text)
     beside = find_strange_haproxies(settings.binary)
     if beside:
+        word = "process" if len(beside) == 1 else "processes"
         yield warning(
             "haproxy",
-            f"a HAProxy that is no load balancer's runs beside (process {', '.join(map(str, beside[:5]))}): that of "
+            f"a HAProxy that is no load balancer's runs beside ({word} {', '.join(map(str, beside[:5]))}): that of "
             "Debian's haproxy.service? It is harmless, as long as it leaves the API's port alone",
             "systemctl disable --now haproxy, where nobody needs it",
         )

@@ -10,6 +10,8 @@ from evenload.main.doctor.case import Case, Finding, fault, ok, warning
 from evenload.model.errors import HostError
 
 _OURS = "tap"
+_MISTYPED = "correct [networks] bridge_mappings, if its name is mistyped there; otherwise "
+"""First, because load balancers move to a bridge of that name as soon as there is one."""
 
 
 def check_bridges(case: Case) -> Iterator[Finding]:
@@ -54,7 +56,7 @@ def _linux_bridge(case: Case, netlink: Netlink, links: list[Link], physical: str
 def _missing(case: Case, about: str, name: str) -> Finding:
     make = f"ip link add {name} type bridge; ip link set {name} up"
     if case.agent_runs and case.load_balancers_here():
-        return fault(about, "it does not exist, and load balancers need it", make)
+        return fault(about, "it does not exist, and load balancers need it", _MISTYPED + make)
     return warning(about, "it does not exist yet: the agent makes it at its start, without a card in it", make)
 
 
@@ -136,7 +138,9 @@ def _openvswitch(case: Case) -> Iterator[Finding]:
         about = f"bridge {name}"
         if name not in there:
             if case.agent_runs and case.load_balancers_here():
-                yield fault(about, "it does not exist, and load balancers need it", f"ovs-vsctl add-br {name}")
+                yield fault(
+                    about, "it does not exist, and load balancers need it", f"{_MISTYPED}ovs-vsctl add-br {name}"
+                )
             else:
                 yield warning(
                     about, "it does not exist yet: the agent makes it at its start", f"ovs-vsctl add-br {name}"

@@ -9,7 +9,8 @@ from evenload.main.status.roles import ask_api
 from evenload.main.terminal import duration
 
 _START = "systemctl start evenload"
-_LOG = "journalctl -u evenload"
+_LOG = "journalctl -t evenload"
+"""Whichever unit it runs in."""
 _SILENCE = 45.0
 """Seconds: an agent speaks to the server at each resync, which is every 30 seconds unless a setting says otherwise."""
 
@@ -21,7 +22,12 @@ def check_server(case: Case) -> Iterator[Finding]:
     elif server["state"] == "silent":
         yield fault("server", f"it runs (process {server['pid']}) and gives no answer: {server['reason']}", _LOG)
     else:
-        yield fault("server", server["reason"], f"{_START}; {_LOG}")
+        yield fault("server", server["reason"], f"{_start('server', other_runs=case.agent_runs)}; {_LOG}")
+
+
+def _start(role: str, *, other_runs: bool) -> str:
+    """Where one of them runs alone they are units of their own: a supervisor would have both."""
+    return f"{_START}-{role}" if other_runs else _START
 
 
 def check_agent(case: Case) -> Iterator[Finding]:
@@ -30,7 +36,7 @@ def check_agent(case: Case) -> Iterator[Finding]:
         yield fault("agent", f"it runs (process {agent['pid']}) and gives no answer: {agent['reason']}", _LOG)
         return
     if agent["state"] == "down":
-        yield fault("agent", agent["reason"], f"{_START}; {_LOG}")
+        yield fault("agent", agent["reason"], f"{_start('agent', other_runs=case.server_runs)}; {_LOG}")
         return
     found = list(_agent_troubles(case))
     yield from found

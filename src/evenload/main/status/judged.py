@@ -122,8 +122,9 @@ def _members(line: Document) -> str:
     words = f"{count} of {total} members {'is' if count == 1 else 'are'} down"
     if down is None:
         return words
-    name = f"{down['name']} " if down["name"] else ""
     place = f"[{down['address']}]" if ":" in down["address"] else down["address"]
     reason = f": {down['reason']}" if down.get("reason") else ""
     more = "" if count == 1 else f"{words}; "
-    return f"{more}member {name}({place}:{down['port']}) is down{reason}"
+    place = f"{place}:{down['port']}"
+    name = f"{down['name']} ({place})" if down["name"] else place
+    return f"{more}member {name} is down{reason}"

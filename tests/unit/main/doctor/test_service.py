@@ -43,6 +43,21 @@ def test_the_server(tmp_path: Path, state: str, level: set[Level]) -> None:
     assert levels(service.check_server(make_case(tmp_path, server={"state": state, "reason": "x"}))) == level
 
 
+@pytest.mark.parametrize(
+    ("server", "agent", "units"),
+    [("down", "down", {"evenload"}), ("answers", "down", {"evenload-agent"}), ("down", "answers", {"evenload-server"})],
+)
+def test_the_unit_that_is_to_be_started_is_the_one_that_does_not_run(
+    tmp_path: Path, server: str, agent: str, units: set[str]
+) -> None:
+    """``evenload.service`` would end the other one."""
+    case = make_case(tmp_path, server={"state": server, "reason": "x"}, agent={"state": agent, "reason": "x"})
+    found = [*service.check_server(case), *service.check_agent(case)]
+    remedies = [each.remedy or "" for each in found if each.level is Level.FAULT]
+    assert {each.split(";")[0].removeprefix("systemctl start ") for each in remedies} == units
+    assert all("journalctl -t evenload" in each for each in remedies)
+
+
 def test_a_port_that_somebody_else_has_is_named_with_him(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

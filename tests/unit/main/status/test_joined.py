@@ -56,6 +56,10 @@ def test_all_is_well_where_nothing_is_wrong() -> None:
         ),
         ({"operating_status": "DEGRADED", "full": "http"}, "listener http has as many connections as it may have"),
         ({"members": {"ERROR": 1}}, "1 of 1 members is down"),
+        (
+            {"members": {"ERROR": 1}, "down": {"id": "m", "name": "", "address": "2001:db8::1", "port": 80}},
+            "member [2001:db8::1]:80 is down",
+        ),
         ({"provisioning_status": "PENDING_UPDATE", "changed_at": ago(61)}, "PENDING_UPDATE since 11:59:29"),
         ({"hosts": ["lb2"]}, "its host lb2 is away"),
     ],
