@@ -45,6 +45,11 @@ def note_view(request: falcon.Request, view: View[AnyRecord]) -> None:
     noted_of(request).found(record.name, record.project_id, view.relations.load_balancer_id)
 
 
+def note_parent(request: falcon.Request, view: View[AnyRecord]) -> None:
+    """Of what is yet to be made, the load balancer that it shall be part of is known by what it is made in."""
+    noted_of(request).load_balancer_id = view.relations.load_balancer_id
+
+
 def noted_of(request: falcon.Request) -> Noted:
     noted: Noted | None = getattr(request.context, "noted", None)
     if noted is None:

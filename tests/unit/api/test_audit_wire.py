@@ -77,6 +77,29 @@ def test_changes_and_deletions_name_what_they_are_of(world: World, subnet: Any, 
     assert lines.new() == []
 
 
+def test_what_is_made_names_the_load_balancer_that_it_is_part_of_refused_or_not(
+    world: World, subnet: Any, lines: Lines
+) -> None:
+    balancer = world.balancer(subnet, name="shop")
+    listener = world.listener(balancer)
+    pool = world.pool(balancer, name="web")
+    monitor = {"pool_id": pool["id"], "type": "TCP", "delay": 5, "timeout": 4, "max_retries": 2}
+    policy = {"listener_id": listener["id"], "action": "REJECT"}
+    lines.new()
+    world.call("POST", f"{LBAAS}/healthmonitors", {"healthmonitor": monitor}, expect=201)
+    made = world.call("POST", f"{LBAAS}/l7policies", {"l7policy": policy}, expect=201)["l7policy"]
+    rule = {"type": "PATH", "compare_type": "STARTS_WITH", "value": "/api"}
+    world.call("POST", f"{LBAAS}/l7policies/{made['id']}/rules", {"rule": rule}, expect=201)
+    where = f"{LBAAS}/pools/{pool['id']}/members"
+    member = {"address": "10.9.0.1", "protocol_port": 80}
+    world.call("POST", where, {"member": member}, expect=201)
+    world.call("POST", where, {"member": member}, expect=409)
+    world.call("PUT", where, {"members": [member]}, expect=202)
+    found = lines.new()
+    assert [line["status"] for line in found] == [201, 201, 201, 201, 409, 202]
+    assert {line.get("load_balancer") for line in found} == {balancer["id"]}
+
+
 def test_what_is_done_to_an_object_is_said(world: World, subnet: Any, lines: Lines) -> None:
     balancer = world.balancer(subnet, name="shop")
     pool = world.pool(balancer)

@@ -5,7 +5,7 @@ from typing import cast
 import falcon
 
 from evenload.api.attributes import Given
-from evenload.api.context import Facade
+from evenload.api.context import Facade, note_parent
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.present import AnyView
 from evenload.api.octavia_v2.resources import Collection, ObjectItem, answer_one, rule
@@ -25,7 +25,9 @@ class HealthMonitorCollection(Collection):
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         given = schema.HEALTH_MONITOR.parse_create(self._facade.body(request))
-        parent = self._pools.get(given.own["pool_id"]).record
+        pool = self._pools.get(given.own["pool_id"])
+        note_parent(request, pool)
+        parent = pool.record
         self._facade.require(request, rule(self.kind, "post"), parent.project_id)
         translate.require_project(given.own, parent.project_id)
         view = self._service.create(parent.id, translate.monitor_draft(given))

@@ -3,7 +3,7 @@
 import falcon
 
 from evenload.api.attributes import Given
-from evenload.api.context import Facade, answer, answer_empty, note_view
+from evenload.api.context import Facade, answer, answer_empty, note_parent, note_view
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.names import complaint_names
 from evenload.api.octavia_v2.present import AnyView, present
@@ -34,7 +34,9 @@ class L7PolicyCollection(Collection):
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
         given = schema.L7_POLICY.parse_create(self._facade.body(request))
-        parent = self._listeners.get(given.own["listener_id"]).record
+        listener = self._listeners.get(given.own["listener_id"])
+        note_parent(request, listener)
+        parent = listener.record
         self._facade.require(request, rule(self.kind, "post"), parent.project_id)
         translate.require_project(given.own, parent.project_id)
         draft = translate.policy_draft(given, parent.project_id)
@@ -87,7 +89,9 @@ class L7RuleCollection:
 
     def _require(self, request: falcon.Request, policy_id: str, action: str) -> str:
         """The policy's project. Raises NotFound and Forbidden."""
-        project = parent(self._policies.get, policy_id).record.project_id
+        policy = parent(self._policies.get, policy_id)
+        note_parent(request, policy)
+        project = policy.record.project_id
         self._facade.require(request, rule(Kind.L7_RULE, action), project)
         return project
 

@@ -6,7 +6,7 @@ import falcon
 from pydantic import ConfigDict, ValidationError, create_model
 
 from evenload.api.attributes import refusal
-from evenload.api.context import Facade, answer, answer_empty, caller_of, note_view, parameters_of
+from evenload.api.context import Facade, answer, answer_empty, caller_of, note_parent, note_view, parameters_of
 from evenload.api.fields import FieldType, listing, shown, truth_of
 from evenload.api.octavia_v2 import schema, translate
 from evenload.api.octavia_v2.names import complaint_names
@@ -64,7 +64,9 @@ class MemberCollection:
 
     def _require(self, request: falcon.Request, pool_id: str, *actions: str) -> str:
         """The pool's project. Raises NotFound and Forbidden."""
-        project = parent(self._pools.get, pool_id).record.project_id
+        pool = parent(self._pools.get, pool_id)
+        note_parent(request, pool)
+        project = pool.record.project_id
         for action in actions:
             self._facade.require(request, rule(Kind.MEMBER, action), project)
         return project
