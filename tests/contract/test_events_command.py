@@ -6,9 +6,13 @@ import pwd
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import pytest
 from tests.contract.test_store_events import AWAY, DOWN
@@ -18,6 +22,7 @@ from tests.sqlite import newest_sqlite
 from tests.waiting import NET
 
 from evenload.interfaces.store import UnitOfWork
+from evenload.main.settings import read_settings
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.unit_of_work import SqlUnitOfWork
 
@@ -113,6 +118,45 @@ def test_a_follower_hears_of_what_comes_once(place: Place) -> None:
             back = replace(AWAY, state="back", agent=f"host-{number}")
             place.uow.write(lambda transaction, back=back: transaction.insert_events([back]))  # type: ignore[misc]
             assert json.loads(follower.stdout.readline())["agent"] == f"host-{number}"
+    finally:
+        follower.terminate()
+        follower.wait(NET)
+        follower.stdout.close()
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_a_follower_goes_on_with_a_database_that_was_put_back(place: Place, tmp_path: Path) -> None:
+    """Another file, in which numbers begin earlier."""
+
+    def put(*states: str) -> None:
+        engine = open_engine(StoreSettings(url=read_settings(["--config-file", str(place.config)]).database))
+        told = [replace(AWAY, state=state) for state in states]
+        SqlUnitOfWork(engine, NotedHints()).write(lambda transaction: transaction.insert_events(told))
+        engine.dispose()
+
+    def change(*words: str) -> None:
+        subprocess.run([COMMAND, *words, "--config-file", str(place.config)], capture_output=True, check=True)
+
+    backup = str(tmp_path / "backup")
+    change("backup", backup)
+    follower = subprocess.Popen(
+        place.command("--follow", "--last", "1", "--format", "json"), stdout=subprocess.PIPE, text=True
+    )
+    assert follower.stdout is not None
+    try:
+        assert json.loads(follower.stdout.readline())["state"] == "away"
+        put(*(f"later {number}" for number in range(300)))
+        for number in range(300):
+            assert json.loads(follower.stdout.readline())["state"] == f"later {number}"
+        change("restore", backup, "--replace")
+        heard = SimpleQueue[str]()
+        threading.Thread(target=lambda: heard.put(follower.stdout.readline()), daemon=True).start()  # type: ignore[union-attr]
+        for number in count():  # nobody says when the follower has noticed
+            put(f"after {number}")
+            with suppress(Empty):
+                assert json.loads(heard.get(timeout=1.0))["state"].startswith("after ")
+                break
+            assert number < 30
     finally:
         follower.terminate()
         follower.wait(NET)

@@ -109,9 +109,11 @@ class _Reader:
         if account is not None:
             become(account)
         url = make_url(settings.database)
+        self._path = Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
         try:
-            if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():  # to open it would make it
-                raise EvenloadError(f"there is no database yet at {url.database}")
+            if self._path is not None and not self._path.exists():  # to open it would make it
+                raise EvenloadError(f"there is no database yet at {self._path}")
+            self._file = self._which_file()
             self._engine: Engine = open_database(settings)
             revision = current_revision(self._engine)
         except SQLAlchemyError as error:
@@ -125,10 +127,24 @@ class _Reader:
     def events(self, query: EventQuery) -> list[KeptEvent]:
         """Raises EvenloadError."""
         try:
+            self._leave_former_file()
             with reading(self._engine) as connection:
                 return read_events(connection, query)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             raise EvenloadError(f"the database cannot be read: {getattr(error, 'orig', None) or error}") from error
+
+    def _leave_former_file(self) -> None:
+        """A connection of SQLite's goes on reading the file that it has opened, when another has taken its place."""
+        found = self._which_file()
+        if found != self._file:
+            self._engine.dispose()
+            self._file = found
+
+    def _which_file(self) -> tuple[int, int] | None:
+        if self._path is None:
+            return None
+        status = self._path.stat()
+        return status.st_dev, status.st_ino
 
 
 def _show(reader: _Reader, asked: argparse.Namespace) -> int:
@@ -145,10 +161,9 @@ def _show(reader: _Reader, asked: argparse.Namespace) -> int:
 
 
 def _follow(reader: _Reader, query: EventQuery) -> Iterator[KeptEvent]:
-    """What is there, then what comes, for ever. A database that is away for a while is waited for."""
-    newest = reader.events(EventQuery(limit=1))
-    last = newest[0].position if newest else 0
-    seen = {kept.position for kept in reader.events(EventQuery(limit=_OVERLAP, after=last - _OVERLAP))}
+    """What is there, then what comes, for ever. A database that is away for a while is waited for; of one that was put
+    back to an earlier state what comes from then on is told."""
+    last, seen = _end_of(reader)
     first = reader.events(query)
     seen |= {kept.position for kept in first}
     yield from first
@@ -156,6 +171,8 @@ def _follow(reader: _Reader, query: EventQuery) -> Iterator[KeptEvent]:
     while True:
         time.sleep(_EVERY)
         try:
+            if _newest(reader) < last:
+                last, seen = _end_of(reader)
             found = reader.events(replace(query, limit=_MOST, since=None, after=last - _OVERLAP))
             away = False
         except EvenloadError as error:
@@ -167,6 +184,16 @@ def _follow(reader: _Reader, query: EventQuery) -> Iterator[KeptEvent]:
         yield from fresh
         last = max([last, *(kept.position for kept in fresh)])
         seen = {position for position in seen if position > last - _OVERLAP} | {kept.position for kept in fresh}
+
+
+def _newest(reader: _Reader) -> int:
+    return next((kept.position for kept in reader.events(EventQuery(limit=1))), 0)
+
+
+def _end_of(reader: _Reader) -> tuple[int, set[int]]:
+    """The last position, and those before it that are there."""
+    last = _newest(reader)
+    return last, {kept.position for kept in reader.events(EventQuery(limit=_OVERLAP, after=last - _OVERLAP))}
 
 
 def _write(kept: KeptEvent, form: str) -> None:
