@@ -27,6 +27,8 @@ from evenload.store.tree_cache import TreeCache
 from evenload.store.unit_of_work import SqlUnitOfWork
 from evenload.store.view_cache import ViewCache
 
+_PATIENCE, _PATIENCE_OF_DOCTOR = 30.0, 90.0
+"""Seconds; a database that hangs says nothing at all."""
 _EVENTS = 8
 """The last ones, beneath a load balancer."""
 
@@ -42,16 +44,16 @@ class StoredState:
 
     def overview(self) -> dict[str, Any]:
         """``schema``, ``agents`` and ``load_balancers``. Raises EvenloadError where the database cannot be read."""
-        return ask_as(self._account, lambda: self._with_engine(self._overview))  # type: ignore[no-any-return]
+        return ask_as(self._account, lambda: self._with_engine(self._overview), _PATIENCE)  # type: ignore[no-any-return]
 
     def for_doctor(self) -> dict[str, Any]:
         """The same with ``networks`` and ``expiries`` of certificates. Raises EvenloadError."""
-        return ask_as(self._account, lambda: self._with_engine(self._for_doctor))  # type: ignore[no-any-return]
+        return ask_as(self._account, lambda: self._with_engine(self._for_doctor), _PATIENCE_OF_DOCTOR)  # type: ignore[no-any-return]
 
     def one(self, word: str) -> dict[str, Any]:
         """``schema``, ``agents``, ``candidates``, and the ``load_balancer`` where there is just one. Raises
         EvenloadError."""
-        return ask_as(self._account, lambda: self._with_engine(lambda engine: self._one(engine, word)))  # type: ignore[no-any-return]
+        return ask_as(self._account, lambda: self._with_engine(lambda engine: self._one(engine, word)), _PATIENCE)  # type: ignore[no-any-return]
 
     def _with_engine(self, work: Any) -> dict[str, Any]:
         url = make_url(self._settings.database)
