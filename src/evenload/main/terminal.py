@@ -5,7 +5,6 @@ import io
 import os
 import re
 import shutil
-import textwrap
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -85,8 +84,29 @@ def wrap(text: str, width: int | None, *, first: str = "", rest: str = "") -> li
     """In lines of so many cells, between words; ``first`` and ``rest``: what the lines begin with."""
     if width is None or width_of(first) + width_of(text) <= width:
         return [first + text]
-    lines = textwrap.wrap(text, max(20, width - width_of(first)), subsequent_indent="", break_long_words=True)
+    lines = _broken(text, max(20, width - width_of(first)))
     return [fit((rest if number else first) + line, width) for number, line in enumerate(lines)]
+
+
+def _broken(text: str, width: int) -> list[str]:
+    """Between words, and within those that are longer than a line."""
+    lines, used = [""], 0
+    for word in text.split():
+        long = width_of(word)
+        if used and used + 1 + long <= width:
+            lines[-1] += " " + word
+            used += 1 + long
+            continue
+        if used:
+            lines.append("")
+            used = 0
+        for character in word:
+            if used + _cells(character) > width:
+                lines.append("")
+                used = 0
+            lines[-1] += character
+            used += _cells(character)
+    return lines
 
 
 def pad(text: str, width: int, *, right: bool = False) -> str:

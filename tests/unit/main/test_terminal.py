@@ -114,3 +114,10 @@ def test_durations(seconds: float, text: str) -> None:
 )
 def test_amounts(number: float | None, text: str) -> None:
     assert amount(number, "B") == text
+
+
+def test_nothing_of_a_wide_text_is_lost_in_its_lines() -> None:
+    for text in ("漢" * 100, "a 漢字 " * 30, "e\u0301" * 150, "short " + "x" * 90):
+        lines = wrap(text, 40, first="> ", rest="  ")
+        assert "".join(lines)[2:].replace(" ", "") == text.replace(" ", "")
+        assert max(map(width_of, lines)) <= 40
