@@ -54,6 +54,12 @@ def wait_for(world: World, pattern: str, *words: str) -> str:
     return world.wait(look, pattern)
 
 
+def test_a_name_of_nothing_is_no_silence(world: World, shop: Balanced) -> None:
+    command = [COMMAND, "events", "shpo", "--config-file", str(world.service.config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=NET, check=True)
+    assert (done.stdout, done.stderr) == ("", "evenload events: nothing that has happened fits\n")
+
+
 def test_a_creation_and_a_reload_are_told_with_their_causes(world: World, shop: Balanced) -> None:
     told = texts(world, "shop")
     for text in (

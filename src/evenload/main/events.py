@@ -152,8 +152,11 @@ def _show(reader: _Reader, asked: argparse.Namespace) -> int:
     kinds = tuple(EventKind(word) for word in asked.kind)
     query = EventQuery(limit=max(1, min(most, _MOST)), since=asked.since, kinds=kinds, named=asked.name)
     if not asked.follow:
-        for kept in reader.events(query):
+        found = reader.events(query)
+        for kept in found:
             _write(kept, asked.format)
+        if not found:  # a name may be mistyped, or be that of something of long ago
+            sys.stderr.write("evenload events: nothing that has happened fits\n")
         return DONE
     for kept in _follow(reader, query):
         _write(kept, asked.format)

@@ -145,6 +145,9 @@ def read_settings(arguments: Sequence[str]) -> Settings:
         for path in files:
             _refuse_unknown(path)
         return _settings(conf, files)
+    except cfg.ConfigFilesPermissionDeniedError as error:
+        named = ", ".join(dict.fromkeys(error.config_files))
+        raise SettingsError(f"{named} may be read by root alone: run this as root, or with sudo") from error
     except (cfg.Error, ValueError) as error:
         hint = _COMMENT if " #" in str(error) else ""
         raise SettingsError(_LOCATION.sub(r"in \1", str(error)) + hint) from error

@@ -18,11 +18,11 @@ commands:
   restore FILE          and back
   purge                 takes away all that was made on this host
 
-options, of each command as well:
+options:
   -h, --help            this text; after a command, what it does and takes
+  --version             of what is installed
   {_SETTINGS}
   --config-dir DIR      all *.conf files in it, after those above
-  --version
 
 Other programs: evenload-user (a line of the user file), evenload-migrate (the database's schema),
 evenload-secret-keys (the keys of secrets).

@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,6 +135,20 @@ def test_the_usual_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("sys.argv", ["evenload", "doctor"])
     assert read_settings([]).files == (usual,)
+
+
+def test_a_file_that_others_may_not_read_asks_for_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = written(tmp_path, "[api]\n")
+    opened = open
+
+    def refuse(path: Any, *more: Any, **named: Any) -> Any:  # the tests are root, who may read everything
+        if str(path).endswith(".conf"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *more, **named)
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(SettingsError, match=r"\.conf may be read by root alone: run this as root, or with sudo"):
+        read_settings(arguments)
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
