@@ -113,6 +113,41 @@ def test_a_bridge_of_an_installation_with_a_similar_path_is_anothers() -> None:
         run_ip([f"link delete {bridge}" for bridge in made])
 
 
+@pytest.mark.parametrize("another", [True, False])
+def test_what_another_installation_serves_stays(tmp_path: Path, another: bool) -> None:
+    """As where a backup is tried beside the service that it is of: the same ids, ports and names."""
+    identifier, port = str(uuid.uuid4()), str(uuid.uuid4())
+    name, tap, state = f"qlbaas-{identifier}", f"tap{port[:11]}", tmp_path / "state"
+    directory = state / "load_balancers" / identifier
+    directory.mkdir(parents=True)
+    (directory / "desired.json").write_text(f'{{"port":{{"id":"{port}"}}}}')
+    run_ip([f"netns add {name}", f"link add {tap} type veth peer name {tap}x netns {name}"])
+    owner = tmp_path / "other" if another else state
+    words = ["-D", "-f", "x", "-p", f"{owner}/load_balancers/{identifier}/haproxy-1.pid", ""]
+    process = subprocess.Popen(
+        ["ip", "netns", "exec", name, "sh", "-c", "echo; read never; :", "haproxy", *words],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()
+    try:
+        said = {}
+        for function in ("purge_list", "purge_all"):
+            command = ["/bin/sh", "-euc", f'. "$0"; purge_db=; {function} "$@"', str(SCRIPT)]
+            done = subprocess.run([*command, str(state), "/none", str(NETNS)], capture_output=True, text=True)
+            assert (done.returncode, done.stderr) == (0, "")
+            said[function] = done.stdout
+        assert (f"(not the namespace {name}, which another installation uses)" in said["purge_list"]) is another
+        assert (NETNS / name).exists() is another
+        assert (NETS / tap).exists() is another
+        assert not state.exists()
+    finally:
+        process.kill()
+        process.communicate()
+        if (NETNS / name).exists():
+            run_ip([f"netns delete {name}"])
+
+
 def test_the_database_may_stay_and_all_is_built_anew_from_it(world: World) -> None:
     world.service.start()
     make_networks(world)

@@ -3,7 +3,8 @@
 # gone. iproute2 and Open vSwitch are asked where they are there.
 #
 # A load balancer is ours by its directory in our state directory, or by a HAProxy whose command line names a pid file in
-# there; a bridge by the mark that the agent left on it. Nothing else is touched, whatever its name.
+# there; a bridge by the mark that the agent left on it. Nothing else is touched, whatever its name: of a load balancer that
+# another installation serves (a backup was tried beside the service), namespace and devices are that one's.
 #
 # Every function but the small ones takes STATE_PATH RUN_PATH NETNS_DIR; purge_db says where Open vSwitch's database is.
 
@@ -40,6 +41,19 @@ purge_balancers() {
 
 purge_is_namespace() {
     [ -e "$1" ] && [ "$(stat -f -c %T "$1")" = nsfs ] && ! [ "$1" -ef /proc/self/ns/net ]
+}
+
+# purge_is_anothers STATE_PATH NAMESPACE: whether another installation's HAProxy is in there.
+purge_is_anothers() {
+    for purge_file in $(grep -lsF "/load_balancers/" /proc/[0-9]*/cmdline || true); do
+        [ "${purge_file%cmdline}ns/net" -ef "$2" ] || continue
+        purge_words=$(tr '\0' ' ' 2>/dev/null <"$purge_file") || continue
+        case $purge_words in
+            *" -p $1/load_balancers/"*) ;;
+            *" -p "*/load_balancers/*/haproxy-*.pid\ *) return 0 ;;
+        esac
+    done
+    return 1
 }
 
 # purge_bridges: "KIND BRIDGE" for those that the agent made. Needs ip, ovs-vsctl.
@@ -85,7 +99,13 @@ purge_list() {
     for purge_id in $(purge_balancers "$@"); do
         purge_n=$(echo "$purge_found" | grep -c " $purge_id\$") || true
         purge_line="load balancer $purge_id: HAProxy processes: $purge_n"
-        if purge_is_namespace "$3/qlbaas-$purge_id"; then purge_line="$purge_line, namespace qlbaas-$purge_id"; fi
+        if purge_is_namespace "$3/qlbaas-$purge_id"; then
+            if purge_is_anothers "$1" "$3/qlbaas-$purge_id"; then
+                echo "$purge_line (not the namespace qlbaas-$purge_id, which another installation uses)"
+                continue
+            fi
+            purge_line="$purge_line, namespace qlbaas-$purge_id"
+        fi
         for purge_tap in $(purge_taps "$1" "$purge_id"); do
             purge_line="$purge_line, device $purge_tap"
             purge_taps_ours="$purge_taps_ours $purge_tap"
@@ -116,7 +136,12 @@ purge_all() {
     purge_ids=$(purge_balancers "$@")
     purge_made=$(purge_bridges "$@")
     purge_devices=
+    purge_spared=
     for purge_id in $purge_ids; do
+        if purge_is_anothers "$1" "$3/qlbaas-$purge_id"; then
+            purge_spared="$purge_spared $purge_id"
+            continue
+        fi
         purge_devices="$purge_devices $(purge_taps "$1" "$purge_id")"
         for purge_port in $(purge_ovs --columns=name find Interface "external_ids:vm-id=$purge_id"); do
             ovs-vsctl ${purge_db:+"--db=$purge_db"} --timeout=5 --if-exists del-port "$purge_port"
@@ -124,6 +149,7 @@ purge_all() {
     done
     purge_processes "$@" | while read -r purge_pid purge_id; do kill -9 "$purge_pid" 2>/dev/null || true; done
     for purge_id in $purge_ids; do
+        case " $purge_spared " in *" $purge_id "*) continue ;; esac
         purge_name=$3/qlbaas-$purge_id
         if purge_is_namespace "$purge_name"; then
             while purge_is_namespace "$purge_name"; do umount -l "$purge_name" || break; done
