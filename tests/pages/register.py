@@ -51,6 +51,9 @@ NOT_TYPED: dict[tuple[str, str], str] = {
         "make demo      # a load balancer before your eyes, what changes and what breaks",
     ): "e2e/test_demo.py plays the first, e2e/test_pages_start.py types the second from docs/start.md",
     ("docs/install.md", "git clone …/evenload && cd evenload"): "package/test_package.py builds the same package",
+    ("docs/install.md", "apt-get install -y python3-openstackclient python3-octaviaclient"): (
+        "the machine of the test reaches no mirror; e2e/test_pages_start.py types the rest with the client of a clone"
+    ),
     ("docs/install.md", "python3 -m venv /opt/evenload"): "tools/deb installs the same wheel into another environment",
     ("docs/upgrade.md", "git pull"): "unit/suite/test_environment.py exchanges an environment",
     ("docs/upgrade.md", "systemctl stop evenload"): "needs a former version with the command restore",

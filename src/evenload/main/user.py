@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("name", help="user name, as in OS_USERNAME")
     parser.add_argument("project", help="the project whose load balancers are the user's own")
     parser.add_argument("roles", help="comma list: admin, member, reader, or Octavia's load-balancer_* roles")
-    parser.add_argument("--policy-file", help="[api] policy_file, where its rules name roles of their own")
+    parser.add_argument("--policy-file", help="[oslo_policy] policy_file, where its rules name roles of their own")
     given = parser.parse_args()
     try:
         rules = Path(given.policy_file).read_text(encoding="utf-8") if given.policy_file else ""
