@@ -36,7 +36,7 @@ check:  ## ruff, mypy strict, import-linter, the site of the documentation
 	@$(MAKE) --no-print-directory docs
 
 docs:  ## the site of the documentation in build/site; a link that leads nowhere is an error
-	@tools/setup docs && NO_MKDOCS_2_WARNING=1 .clients/site/bin/mkdocs build --clean
+	@tools/setup docs && NO_MKDOCS_2_WARNING=1 .clients/site/bin/python -m mkdocs build --clean
 
 pictures:  ## draws the pictures of the documentation anew (as root)
 	@tools/setup run && $(PY) -m demo.picture docs/pictures/demo.svg 'make demo' $(PY) -m demo
