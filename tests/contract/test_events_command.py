@@ -125,6 +125,15 @@ def test_a_follower_hears_of_what_comes_once(place: Place) -> None:
 
 
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_a_word_that_is_no_text_is_nobodys_name(place: Place) -> None:
+    for command, said in (("events", "nothing that has happened fits"), ("status", "there is no load balancer '???'")):
+        words: list[str | bytes] = [COMMAND, command, b"\xff" * 3, "--config-file", str(place.config)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=NET, check=False)
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_a_follower_goes_on_with_a_database_that_was_put_back(place: Place, tmp_path: Path) -> None:
     """Another file, in which numbers begin earlier."""
 

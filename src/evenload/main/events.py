@@ -26,7 +26,7 @@ from evenload.main.accounts import find_account
 from evenload.main.parts import open_database
 from evenload.main.permission import in_words
 from evenload.main.settings import Settings, SettingsError, read_settings
-from evenload.main.terminal import paint, read_screen, safe
+from evenload.main.terminal import admitted, paint, read_screen, safe
 from evenload.model.errors import EvenloadError
 from evenload.model.event import EventKind, EventQuery, KeptEvent, Weight, sentence
 from evenload.store.engine import StoreSettings, preload_driver
@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="evenload events", description="Shows what has happened to load balancers and hosts, the newest last."
     )
-    parser.add_argument("name", nargs="?", help="a load balancer's, a part's or an agent's name, or the id of one")
+    parser.add_argument(
+        "name", nargs="?", type=admitted, help="a load balancer's, a part's or an agent's name, or the id of one"
+    )
     parser.add_argument("--follow", action="store_true", help="wait for more, until Ctrl-C")
     parser.add_argument(
         "--since", type=read_moment, metavar="WHEN", help="30s, 10m, 2h, 3d ago, or a moment such as 2026-11-29T10:00"
@@ -95,6 +97,8 @@ def read_moment(text: str, now: datetime | None = None) -> datetime:
         if found is not None:
             return (now or datetime.now(UTC)) - timedelta(**{_UNITS[found[2]]: int(found[1])})
         moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise argparse.ArgumentTypeError(f"{text!r} is neither 30s, 10m, 2h, 3d nor a moment") from error
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -57,6 +57,11 @@ def use_any_locale(stream: TextIO) -> None:
         stream.reconfigure(errors="replace")
 
 
+def admitted(word: str) -> str:
+    """What somebody typed, where it is no text as a question mark: nothing is called so."""
+    return word.encode(errors="replace").decode()
+
+
 def safe(text: str) -> str:
     """Without what would steer a terminal or turn the direction of writing."""
     return "".join(character if character.isprintable() else "�" for character in text)

@@ -18,7 +18,7 @@ def test_moments() -> None:
     assert read_moment("2026-01-01T10:00+02:00") == datetime(2026, 1, 1, 8, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "5", "10x", "999999999d", "-5m"])
+@pytest.mark.parametrize("text", ["", "yesterday", "5", "10x", "999999999d", "-5m", "0001-01-01T00:00+14:00"])
 def test_what_is_no_moment(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
         read_moment(text, NOW)

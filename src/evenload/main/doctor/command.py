@@ -6,6 +6,7 @@ Exit status: 0 no fault (there may be warnings), 1 a fault, 2 wrong words.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -67,11 +68,17 @@ def run(arguments: Sequence[str]) -> int:
     now = datetime.now(UTC)
     findings = examine(settings_words(asked), now)
     well = all(each.level is not Level.FAULT for each in findings)
-    if asked.format == "json":
-        sys.stdout.write(json.dumps(document(findings, now, well=well), ensure_ascii=False) + "\n")
-    else:
-        screen = read_screen(sys.stdout)
-        sys.stdout.write("".join(f"{line}\n" for line in paint(render(findings, screen), screen)))
+    try:
+        if asked.format == "json":
+            sys.stdout.write(json.dumps(document(findings, now, well=well), ensure_ascii=False) + "\n")
+        else:
+            screen = read_screen(sys.stdout)
+            sys.stdout.write("".join(f"{line}\n" for line in paint(render(findings, screen), screen)))
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # whoever read it has enough
+            sys.stderr.write(f"evenload doctor: {error}\n")
     return 0 if well else 1
 
 

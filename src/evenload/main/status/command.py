@@ -19,7 +19,7 @@ from evenload.main.settings import SettingsError, read_settings
 from evenload.main.status.looks import Look, Looks
 from evenload.main.status.overview_text import render_overview
 from evenload.main.status.tree_text import render_one
-from evenload.main.terminal import Screen, cut_height, paint, read_screen, use_any_locale
+from evenload.main.terminal import Screen, admitted, cut_height, paint, read_screen, safe, use_any_locale
 from evenload.model.errors import EvenloadError
 from evenload.store.engine import StoreSettings, preload_driver
 
@@ -46,7 +46,8 @@ def run(arguments: Sequence[str]) -> int:
                 return status_of(look)
         return _watch(looks, asked.name, asked.format, max(_SHORTEST, asked.watch))
     except (EvenloadError, SettingsError, OSError) as error:
-        sys.stderr.write(f"evenload status: {in_words(error)}\n")
+        said = "\n".join(map(safe, in_words(error).split("\n")))
+        sys.stderr.write(f"evenload status: {said}\n")
         return CANNOT
 
 
@@ -56,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Shows all load balancers, what is wrong first, or one of them with all its parts.",
         epilog="Exit status: 0 all well, 1 something is wrong, 2 wrong words, or nothing could be looked at.",
     )
-    parser.add_argument("name", nargs="?", help="a load balancer's name, id or VIP address, or the id of a part of it")
+    parser.add_argument(
+        "name", nargs="?", type=admitted, help="a load balancer's name, id or VIP address, or the id of a part of it"
+    )
     parser.add_argument(
         "--watch",
         nargs="?",

@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 from tests.unit.main.doctor.cases import levels, make_case, told
 from tests.unit.main.status.samples import NOW
+from tests.waiting import NET
 
 from evenload.host.haproxy_build import HaproxyBuild, require_build
 from evenload.host.settings import HaproxySettings
@@ -131,3 +134,16 @@ def test_a_place_that_cannot_be_listed_keeps_nothing_else_from_being_looked_at(t
     found = examine(["--config-file", str(config)], NOW)
     assert {"settings", "directories", "disk", "server", "agent", "database"} <= {each.about for each in found}
     assert any(each.level is Level.FAULT and "load_balancers is no directory" in each.text for each in found)
+
+
+def test_findings_that_nobody_can_take_are_no_fault_of_the_program(tmp_path: Path) -> None:
+    config = tmp_path / "evenload.conf"
+    config.write_text(f"[DEFAULT]\nstate_path = {tmp_path}/state\nhost = lb1\n[server]\nuser = nobody\n")
+    command = [str(Path(sys.executable).with_name("evenload")), "doctor", "--config-file", str(config)]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open("/dev/full", "wb") as full, open(writing, "wb") as unread:
+        for stream, said in ((full, "evenload doctor: [Errno 28] No space left on device\n"), (unread, "")):
+            done = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, text=True, check=False, timeout=NET)
+            assert done.stderr == said
+            assert done.returncode == 1  # no bridge is there
