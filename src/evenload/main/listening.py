@@ -5,8 +5,8 @@ import socket
 _BACKLOG = 512
 
 
-def listen_tcp(host: str, port: int) -> socket.socket:
-    """Raises OSError that names the settings to change."""
+def listen_tcp(host: str, port: int, *, settings: str = "[api] bind_host and bind_port") -> socket.socket:
+    """``settings``: which of them say where. Raises OSError that names them."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         if not all(character in "0123456789abcdefABCDEF.:%" for character in host):
@@ -23,5 +23,5 @@ def listen_tcp(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OSError(f"cannot listen on {host}:{port}: {reason}; see [api] bind_host and bind_port") from error
+        raise OSError(f"cannot listen on {host}:{port}: {reason}; see {settings}") from error
     return listener

@@ -79,7 +79,9 @@ class StateDirectory:
             except BlockingIOError as error:
                 holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
                 if time.monotonic() > deadline or Path(f"/proc/{holder}").exists():
-                    raise StateTaken(f"the state directory {self._path} is in use by process {holder}") from error
+                    raise StateTaken(
+                        f"the state directory {self._path} is in use by process {holder}; stop that first"
+                    ) from error
                 time.sleep(_LOOK_EVERY)
             else:
                 return

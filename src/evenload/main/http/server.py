@@ -70,9 +70,9 @@ class HttpServer:
         """The port that is really listened on, also where 0 was asked for."""
         return self._port if self._socket is None else int(self._socket.getsockname()[1])
 
-    def bind(self) -> None:
-        """Raises OSError where the address is taken or not ours."""
-        self._socket = listen_tcp(self._host, self._port)
+    def bind(self, *, settings: str = "[api] bind_host and bind_port") -> None:
+        """Raises OSError where the address is taken or not ours, with the ``settings`` that say it."""
+        self._socket = listen_tcp(self._host, self._port, settings=settings)
         self._port = self.port
 
     def start(self) -> None:

@@ -34,14 +34,9 @@ class Endpoint:
 
     def start(self) -> None:
         """Raises OSError where somebody else has the address."""
-        host, port = self._address
-        try:
-            self._server.start()
-        except OSError as error:
-            raise OSError(
-                error.errno, f"[server] metrics_port: cannot listen on {host} port {port}: {error}"
-            ) from error
-        _log.info("serving metrics", host=host, port=self.port)
+        self._server.bind(settings="[server] metrics_host and metrics_port")
+        self._server.start()
+        _log.info("serving metrics", host=self._address[0], port=self.port)
 
     @property
     def port(self) -> int:

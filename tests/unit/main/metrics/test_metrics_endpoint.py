@@ -61,6 +61,9 @@ def test_clients_that_say_nothing_hold_no_thread_and_keep_nobody_waiting(served:
 def test_an_address_that_somebody_else_has_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         endpoint = Endpoint(("127.0.0.1", taken.getsockname()[1]), one)
-        with pytest.raises(OSError, match=r"\[server\] metrics_port: cannot listen on 127.0.0.1 port"):
+        words = (
+            r"^cannot listen on 127.0.0.1:\d+: Address already in use; see \[server\] metrics_host and metrics_port$"
+        )
+        with pytest.raises(OSError, match=words):
             endpoint.start()
         endpoint.stop()
