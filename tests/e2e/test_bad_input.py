@@ -180,7 +180,7 @@ def _state(world: World) -> Any:
 
 def _still(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _still(item) for key, item in value.items() if key != "operating_status"}
+        return {key: _still(item) for key, item in value.items() if not key.startswith("operating_status")}
     return [_still(item) for item in value] if isinstance(value, list) else value
 
 

@@ -10,11 +10,11 @@ WALKTHROUGH, PAGE = "docs/walkthrough-lbaas-v1.md", "docs/lbaas-v1.md"
 TOLD = (
     Told("curl http://10.78.0.100/", r"This is web[12]\."),
     Told("curl http://10.78.0.100/", r"This is web[12]\."),
-    Told("neutron lb-pool-stats mypool", r"total_connections +\| 2 "),
+    Told("neutron lb-pool-stats mypool", r"total_connections +\| 2 ", later=True),
     Told("neutron lb-pool-show mypool", "mypool"),
-    Told("neutron lb-member-list", "ACTIVE"),
+    Told("neutron lb-member-list", "ACTIVE", later=True),
     Told("neutron lb-agent-hosting-pool mypool"),
-    Told("neutron lb-member-list", "INACTIVE"),
+    Told("neutron lb-member-list", "INACTIVE", later=True),
     Told("curl http://10.78.0.100/", r"This is web1\."),
     Told("curl -i http://10.78.0.100/", "(?i)set-cookie"),
 )

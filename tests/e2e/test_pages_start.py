@@ -9,7 +9,7 @@ REFUSED = (55, 56)
 """curl's, where the server ends the handshake, in TLS 1.2 and 1.3."""
 TOLD = (
     Told("curl http://10.78.0.100/", "Directory listing"),
-    Told("openstack loadbalancer status show lb", '"operating_status": "ONLINE"'),
+    Told("openstack loadbalancer status show lb", '"operating_status": "ONLINE"', later=True),
     Told("get https://www.example.com/", "Directory listing"),
     Told("openstack loadbalancer listener show --fit-width https", "TERMINATED_HTTPS"),
     Told("curl -i http://10.78.0.100/", "301 Moved Permanently"),

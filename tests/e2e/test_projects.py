@@ -245,10 +245,10 @@ def _everything(projects: Projects) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for collection in ("loadbalancers", "listeners", "pools", "healthmonitors"):
         listed = projects.lbaas("root", "GET", collection).body[collection]
-        found[collection] = [{key: item[key] for key in item if key not in _MOVING} for item in listed]
+        found[collection] = [{key: item[key] for key in item if not key.startswith(_MOVING)} for item in listed]
     for pool in found["pools"]:
         listed = projects.lbaas("root", "GET", f"pools/{pool['id']}/members").body["members"]
-        found[pool["id"]] = [{key: item[key] for key in item if key not in _MOVING} for item in listed]
+        found[pool["id"]] = [{key: item[key] for key in item if not key.startswith(_MOVING)} for item in listed]
     return found
 
 

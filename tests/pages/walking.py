@@ -18,12 +18,17 @@ _BOTH_ROLES_WORK = (" serving ", " working ")
 @dataclass(frozen=True, slots=True)
 class Told:
     """Of the next command that begins so: what it prints, a regular expression; its exit codes; what is typed while it
-    asks."""
+    asks. ``later``: what is looked at comes a moment after what was done, so a reader may have to type it again."""
 
     beginning: str
     shown: str = ""
     codes: tuple[int, ...] = (0,)
     typed: str = ""
+    later: bool = False
+
+
+def _is_shown(told: Told, printed: str) -> bool:
+    return re.search(told.shown, printed, re.MULTILINE) is not None
 
 
 class Walk:
@@ -65,9 +70,16 @@ class Walk:
 
     def command(self, command: str) -> str:
         told = self._told.pop(0) if self._told and command.startswith(self._told[0].beginning) else Told(command)
+        printed = self._typed(command, told)
+        shown = _is_shown(told, printed)
+        assert shown or (told.later and eventually(lambda: _is_shown(told, self._typed(command, told)))), (
+            f"{command}: {printed}"
+        )
+        return printed
+
+    def _typed(self, command: str, told: Told) -> str:
         code, printed = self._shell.run(command, told.typed)
         assert code in told.codes, f"{command}: {code}\n{printed}"
-        assert re.search(told.shown, printed, re.MULTILINE), f"{command}: {printed}"
         return printed
 
     def finish(self) -> None:
