@@ -22,6 +22,13 @@ from evenload.service.quotas import Limits
 from evenload.service.scheduler import choose_agent_for
 from evenload.service.vip_ports import Reservation
 
+_TRIES = 8
+"""Against others who move the same pool."""
+
+
+class _Moved(StoreUnavailable):
+    """The pool is at another place than when the port was reserved for it."""
+
 
 class VipCreation:
     """``pause`` lets some seconds go by (patience.py)."""
@@ -32,7 +39,15 @@ class VipCreation:
         self._pause = pause
 
     def create(self, project_id: str, draft: VipDraft) -> VipView:
-        return until_let_go(lambda: self._create(project_id, draft), self._pause)
+        return until_let_go(lambda: self._create_at_its_place(project_id, draft), self._pause)
+
+    def _create_at_its_place(self, project_id: str, draft: VipDraft) -> VipView:
+        for _ in range(_TRIES - 1):
+            try:
+                return self._create(project_id, draft)
+            except _Moved:
+                pass  # the other one's change is through: begin with what is there now
+        return self._create(project_id, draft)
 
     def _create(self, project_id: str, draft: VipDraft) -> VipView:
         context = self._context
@@ -48,7 +63,7 @@ class VipCreation:
             held = read_pool(transaction, draft.pool_id)
             vip_rules.require_fit(held, draft.pool_id, protocol, project_id)
             if not held.hosted and held.id != place:
-                raise StoreUnavailable(f"Pool {draft.pool_id} has changed its place meanwhile.")
+                raise _Moved(f"Pool {draft.pool_id} has changed its place meanwhile.")
             self._limits.require_room(transaction, project_id, {quotas.VIP: 1})
             agent = take_agent_for(context, transaction, held.home).name
             new = NewVip(id=identifier, project_id=project_id, place=place, port=reservation.port, agent=agent)

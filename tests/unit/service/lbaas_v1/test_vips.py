@@ -1,5 +1,7 @@
 """VIPs of LBaaS v1 over the one model: made, moved, deleted, and seen by Octavia's API; on both stores."""
 
+from typing import Any
+
 import pytest
 from tests.fakes.sample_drafts import a_listener, a_member
 from tests.fakes.v1_drafts import a_template, a_v1_pool, a_vip
@@ -120,6 +122,28 @@ def test_cookies_need_http(world: World) -> None:
     with pytest.raises(Invalid) as caught:
         world.vips.create("project", a_vip(tcp, 25, ListenerProtocol.TCP, session_persistence=COOKIE))
     assert caught.value.field == "session_persistence"
+
+
+def test_a_pool_that_moves_while_the_port_is_reserved_is_found_at_its_new_place(
+    world: World, pool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another VIP came to it and went: it stands alone again, elsewhere."""
+    creation = world.vips._creation
+    once = iter([True])
+    reserved = creation._reserved
+
+    def come_and_go(*arguments: Any) -> Any:
+        if next(once, False):
+            first = world.vips.create("project", a_vip(pool)).listener.id
+            world.settle()
+            world.vips.delete(first)
+            world.settle()
+        return reserved(*arguments)
+
+    monkeypatch.setattr(creation, "_reserved", come_and_go)
+    made = world.vips.create("project", a_vip(pool))
+    assert world.v1_pools.get(pool).pool.id == pool
+    assert made.listener.item.default_pool_id == pool
 
 
 def test_another_projects_pool_is_refused(world: World, pool: str) -> None:
