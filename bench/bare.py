@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from bench.room import Room, namespace_path
+from bench.room import Room, await_listening, namespace_path
 
 _HEAD = """\
 global
@@ -28,6 +28,7 @@ def bare(room: Room, load_balancer_id: str, name: str, sections: str) -> Iterato
     inside = replace(room.client, name=name, namespace=namespace_path(load_balancer_id))
     process = room.lab.spawn(name, ["haproxy", "-db", "-f", str(config)], machine=inside)
     try:
+        await_listening(process, sections.count("bind "))
         yield
     finally:
         process.stop()

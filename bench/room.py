@@ -59,7 +59,7 @@ def furnished() -> Iterator[Room]:
             config = lab.directory / f"{name}.cfg"
             config.write_text(_backend_config(name, address))
             backend = lab.spawn(name, ["haproxy", "-db", "-f", str(config)], machine=machine)
-            _await_listening(machine, backend)
+            await_listening(backend, 1)
         yield Room(lab=lab, client=client, backends=tuple(backends))
 
 
@@ -105,21 +105,24 @@ def _widen_port_range(machine: Machine) -> None:
         Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("1024 65535\n")
 
 
-def _await_listening(machine: Machine, process: Process, timeout: float = 5.0) -> None:
+def await_listening(process: Process, sockets: int, timeout: float = 5.0) -> None:
+    """Until that many IPv4 sockets of the process itself listen: a namespace may have those of others, too."""
     deadline = time.monotonic() + timeout
-    while not _listens(process.pid):
+    while _listening(process.pid) < sockets:
         if process.exit_code() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"{machine.name} does not listen: {process.tail()}")
+            raise RuntimeError(f"{process.name} does not listen: {process.tail()}")
         time.sleep(0.01)
 
 
-def _listens(pid: int) -> bool:
+def _listening(pid: int) -> int:
     """The process's view of /proc/net is that of its namespace; state 0A is LISTEN."""
     try:
         lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
-    except FileNotFoundError:
-        return False
-    return any(line.split()[3] == "0A" for line in lines)
+        own = {os.readlink(descriptor) for descriptor in Path(f"/proc/{pid}/fd").iterdir()}
+    except FileNotFoundError:  # it ends, or has just closed one
+        return 0
+    fields = [line.split() for line in lines]
+    return sum(each[3] == "0A" and f"socket:[{each[9]}]" in own for each in fields)
 
 
 def state_directories_left(room: Room) -> list[str]:
