@@ -16,7 +16,7 @@ from evenload.model.errors import Invalid
 from evenload.model.query import SCOPES, Query
 from evenload.store import tables
 from evenload.store.filters import any_of, bound, column_of, conditions_of
-from evenload.store.order import beyond, keys_of
+from evenload.store.order import beyond, has_no_rows, is_mixed, keys_of, past_row
 from evenload.store.single import DriverQuery, require_several
 
 Pair = tuple[str, int]
@@ -77,8 +77,6 @@ class _Plan:
         self._dialect = dialect
         self._limited = shape.limited
         self._keys = keys_of(_KIND, shape.sort, shape.reverse)
-        first, *others = self._keys
-        self._mixed = any(key.descending != first.descending for key in others)
         self._filters = {
             name: tuple(
                 None if null else bindparam(_parameter(name, place), type_=column_of(_KIND, name).type)
@@ -92,77 +90,90 @@ class _Plan:
         }
         asked = Query(filters=self._filters, v1=shape.v1, **tags)  # type: ignore[arg-type]  # parameters for values
         self._all = _CHOSEN.where(*conditions_of(_KIND, asked))
-        self._queries: dict[tuple[Any, ...], DriverQuery] = {}
+        self._queries: dict[tuple[str, tuple[bool, ...]], DriverQuery] = {}
 
     def choose(
         self, connection: Connection, given: Mapping[str, Any], marker_id: str | None, limit: int | None
     ) -> list[Pair]:
-        """No index has keys in both directions: all that have the same first key would be sorted then, and of some keys
-        most load balancers have the same. So those alone are asked for at first that have the first key which comes
-        next, in the order of the other keys, which an index has; mostly they fill the page. So, too, behind one without
-        a first key: no comparison of rows says what follows it.
-        """
+        """Piece by piece, each of which lies together in an index, until the page is full: mostly the first one fills
+        it."""
         marker = None if marker_id is None else self._find_marker(connection, given, marker_id)
-        raw = {} if limit is None else {"limit": limit + 1}
-        if marker is not None:
-            raw |= {_parameter("marker", place): value for place, value in enumerate(marker) if value is not None}
-        nulls = None if marker is None else tuple(value is None for value in marker)
-        if limit is not None and (self._mixed or (nulls is not None and nulls[0])):
-            same: tuple[Any, ...] | None
-            if nulls is not None:
-                same = ("same", nulls)
-            else:
-                require_several(connection)
-                found = self._query(("first",)).rows(connection, given, {})
-                same = ("equal", found[0][0] is None) if found else None
-                raw |= {"first": found[0][0]} if found and found[0][0] is not None else {}
-            if same is not None:
-                pairs = self._query(same).rows(connection, given, raw)
-                if len(pairs) > limit:
-                    return pairs
-        return self._query(("page", nulls)).rows(connection, given, raw)
+        if marker is None and limit is not None and is_mixed(self._keys):
+            require_several(connection)
+            begin = self._query("first").rows(connection, given, {})
+            if not begin:
+                return []
+            marker = begin[0]
+        nulls = () if marker is None else tuple(value is None for value in marker)
+        raw = {_parameter("marker", place): value for place, value in enumerate(marker or ()) if value is not None}
+        if limit is None:
+            return self._query("page", nulls).rows(connection, given, raw)
+        found: list[Pair] = []
+        for piece in self._pieces(nulls):
+            room = limit + 1 - len(found)
+            found += self._query(piece, nulls).rows(connection, given, {**raw, "limit": room})
+            if len(found) > limit:
+                break
+        return found
+
+    def _pieces(self, nulls: Sequence[bool]) -> list[str]:
+        """No index has keys in both directions: all that have the same first key would be sorted then, and of some keys
+        most load balancers have the same. So those alone are asked for at first that have the marker's, or the very
+        first one, in the order of the other keys, which an index has. So, too, behind one without a first key: no
+        comparison of rows says what follows it, as none says that those without one are the last."""
+        first, marker = self._keys[0], self._marker(nulls)
+        if not nulls or (has_no_rows(self._dialect) and not is_mixed(self._keys)):
+            return ["page"]
+        if nulls[0] and first.descending:
+            return ["same"]
+        in_row = past_row(self._dialect, self._keys, marker) is not None
+        pieces = ["row"] if in_row else ["same", "past"]
+        return [*pieces, "null"] if first.nulls_follow(marker[0]) else pieces
 
     def _find_marker(self, connection: Connection, given: Mapping[str, Any], marker_id: str) -> tuple[Any, ...]:
         """The sort keys of the last object seen, as the driver has them. Other filters it need not fit any longer; but
         where a page begins must not tell anything of an object that the list could never have shown."""
-        found = self._query(("marker",)).rows(connection, given, {"marker": marker_id}, aside=True)
+        found = self._query("marker").rows(connection, given, {"marker": marker_id}, aside=True)
         if not found:
             raise Invalid(f"There is no object {marker_id!r} for a page to follow.", field="marker")
         return found[0]
 
-    def _query(self, wanted: tuple[Any, ...]) -> DriverQuery:
-        known = self._queries.get(wanted)
+    def _query(self, what: str, nulls: tuple[bool, ...] = ()) -> DriverQuery:
+        known = self._queries.get((what, nulls))
         if known is None:
-            known = self._queries[wanted] = DriverQuery(self._statement(*wanted), self._dialect)
+            known = self._queries[what, nulls] = DriverQuery(self._statement(what, nulls), self._dialect)
         return known
 
-    def _statement(self, what: str, nulls: Any = None) -> Select[Any]:
-        first, *others = self._keys
+    def _statement(self, what: str, nulls: tuple[bool, ...]) -> Select[Any]:
+        """``nulls``: which of the marker's keys are NULL; of one that has the first alone, nothing was seen yet."""
+        keys, marker = self._keys, self._marker(nulls)
+        first, *others = keys
         match what:
             case "marker":
                 scopes = [
                     any_of(column_of(_KIND, name), name, self._filters[name]) for name in SCOPES & self._filters.keys()
                 ]
-                return select(*(key.column for key in self._keys)).where(_OWN.id == bindparam("marker"), *scopes)
+                return select(*(key.column for key in keys)).where(_OWN.id == bindparam("marker"), *scopes)
             case "first":
-                statement = self._all.with_only_columns(first.column)
-                return statement.order_by(first.order()).limit(1)
-            case "equal":
-                value = None if nulls else bindparam("first", type_=first.column.type)
-                statement = self._all.where(first.equal(value))
+                return self._all.with_only_columns(first.column).order_by(first.order()).limit(1)
             case "same":
-                marker = self._marker(nulls)
-                statement = self._all.where(first.equal(marker[0]), *beyond(others, marker[1:]))
+                behind = [beyond(self._dialect, others, marker[1:])] if marker[1:] else []
+                statement, keys = self._all.where(first.equal(marker[0]), *behind), others
+            case "past":
+                statement = self._all.where(first.past(marker[0]))
+            case "null":
+                statement, keys = self._all.where(first.equal(None)), others
+            case "row" if (row := past_row(self._dialect, keys, marker)) is not None:
+                statement = self._all.where(row)
             case _:
-                after = () if nulls is None else beyond(self._keys, self._marker(nulls))
-                statement = self._all.where(*after).order_by(first.order())
-        statement = statement.order_by(*(key.order() for key in others))
+                statement = self._all.where(beyond(self._dialect, keys, marker)) if marker else self._all
+        statement = statement.order_by(*(key.order() for key in keys))
         return statement.limit(bindparam("limit")) if self._limited else statement
 
     def _marker(self, nulls: Sequence[bool]) -> Sequence[BindParameter[Any] | None]:
         return [
             None if null else bindparam(_parameter("marker", place), type_=key.column.type)
-            for place, (null, key) in enumerate(zip(nulls, self._keys, strict=True))
+            for place, (null, key) in enumerate(zip(nulls, self._keys, strict=False))
         ]
 
 

@@ -4,10 +4,10 @@ It is total: equal sort keys are resolved by id, and NULL stands before every va
 a page begins.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Column, ColumnElement, String, and_, false, literal, or_, true, tuple_
+from sqlalchemy import BindParameter, Column, ColumnElement, Dialect, String, and_, false, literal, or_, true, tuple_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -61,24 +61,20 @@ class Key:
         same: ColumnElement[bool] = self._sorted == self._literal(value)
         return self.column.is_(None) if value is None else same
 
-    def beyond(self, value: Any) -> ColumnElement[bool]:
+    def past(self, value: Any) -> ColumnElement[bool]:
+        """What has a value, and that one is behind this."""
         if value is None:
             return false() if self.descending else self.column.is_not(None)
-        if not self.descending:
-            after: ColumnElement[bool] = self._sorted > self._literal(value)
-            return after
-        before: ColumnElement[bool] = self._sorted < self._literal(value)
-        return or_(before, self.column.is_(None)) if self.column.nullable else before
-
-    def at_least(self, value: Any) -> ColumnElement[bool]:
-        """Of a column that is never NULL, or in ascending order."""
-        same = self._literal(value)
-        found: ColumnElement[bool] = self._sorted <= same if self.descending else self._sorted >= same
+        ours, theirs = self.sides(value)
+        found: ColumnElement[bool] = ours < theirs if self.descending else ours > theirs
         return found
 
-    def told_by_value(self, value: Any) -> bool:
-        """Whether a comparison with the value says all of what is behind it: it says nothing of NULL."""
-        return value is not None and not (self.descending and self.column.nullable)
+    def nulls_follow(self, value: Any) -> bool:
+        return value is not None and self.descending and bool(self.column.nullable)
+
+    def beyond(self, value: Any) -> ColumnElement[bool]:
+        past = self.past(value)
+        return or_(past, self.column.is_(None)) if self.nulls_follow(value) else past
 
     def sides(self, value: Any) -> tuple[ColumnElement[Any], BindParameter[Any]]:
         return self._sorted, self._literal(value)
@@ -89,28 +85,44 @@ class Key:
 
 
 def keys_of(kind: Kind, sort: Sequence[tuple[str, bool]], reverse: bool) -> list[Key]:
-    """``sort``: (field, descending). Raises Invalid for a field that it does not know."""
-    keys = [Key(column_of(kind, name), descending != reverse) for name, descending in sort]
+    """``sort``: (field, descending). The last one is the id: behind it nothing is left to be put in order, and no index
+    has more keys. Raises Invalid for a field that it does not know."""
     identifier = BY_KIND[kind].table.c.id
-    return keys if any(key.column is identifier for key in keys) else [*keys, Key(identifier, reverse)]
+    keys = [Key(column_of(kind, name), descending != reverse) for name, descending in sort]
+    places = [place for place, key in enumerate(keys) if key.column is identifier]
+    return keys[: places[0] + 1] if places else [*keys, Key(identifier, reverse)]
 
 
-def beyond(keys: Sequence[Key], values: Sequence[Any]) -> Iterator[ColumnElement[bool]]:
-    """Behind the marker: a later first key, or an equal first and a later second one, and so on. Where all keys have
-    one direction that is a comparison of rows, by which SQLite and PostgreSQL find the place in an index. That the
-    first key is not an earlier one follows from it; said by itself, it is where an index of MariaDB begins to be
-    read."""
-    first, value = keys[0], values[0]
-    if first.told_by_value(value):
-        yield first.at_least(value)
-    told = all(key.told_by_value(value) for key, value in zip(keys, values, strict=True))
-    if told and len({key.descending for key in keys}) == 1:
-        ours, theirs = zip(*(key.sides(value) for key, value in zip(keys, values, strict=True)), strict=True)
-        yield tuple_(*ours) < tuple_(*theirs) if first.descending else tuple_(*ours) > tuple_(*theirs)
-        return
+def beyond(dialect: Dialect, keys: Sequence[Key], values: Sequence[Any]) -> ColumnElement[bool]:
+    """Behind the marker: a later first key, or an equal first and a later second one, and so on."""
+    row = past_row(dialect, keys, values)
+    if row is not None:
+        return or_(row, keys[0].column.is_(None)) if keys[0].nulls_follow(values[0]) else row
     alternatives: list[ColumnElement[bool]] = []
     same: ColumnElement[bool] = true()
     for key, value in zip(keys, values, strict=True):
         alternatives.append(and_(same, key.beyond(value)))
         same = and_(same, key.equal(value))
-    yield or_(*alternatives)
+    return or_(*alternatives)
+
+
+def past_row(dialect: Dialect, keys: Sequence[Key], values: Sequence[Any]) -> ColumnElement[bool] | None:
+    """What is behind the marker and has a first key, by a comparison of rows. SQLite and PostgreSQL find its place in
+    an index then, be it in the midst of thousands that have the same first key; MariaDB finds it by alternatives. None
+    where no such comparison says it."""
+    if has_no_rows(dialect) or is_mixed(keys) or any(value is None for value in values):
+        return None
+    if any(key.nulls_follow(value) for key, value in zip(keys[1:], values[1:], strict=True)):
+        return None
+    ours, theirs = zip(*(key.sides(value) for key, value in zip(keys, values, strict=True)), strict=True)
+    return tuple_(*ours) < tuple_(*theirs) if keys[0].descending else tuple_(*ours) > tuple_(*theirs)
+
+
+def is_mixed(keys: Sequence[Key]) -> bool:
+    """Whether their order is that of no index, in neither direction."""
+    return len({key.descending for key in keys}) > 1
+
+
+def has_no_rows(dialect: Dialect) -> bool:
+    """MariaDB takes a comparison of rows, and reads all that there is for it."""
+    return dialect.name in ("mysql", "mariadb")

@@ -52,7 +52,7 @@ def read_page(connection: Connection, kind: Kind, query: Query, kept: ViewCache)
     keys = keys_of(kind, query.sort, query.reverse)
     conditions = [*conditions_of(kind, query)]
     if query.marker is not None:
-        conditions += beyond(keys, _marker(connection, kind, keys, query))
+        conditions.append(beyond(connection.dialect, keys, _marker(connection, kind, keys, query)))
     order = [key.order() for key in keys]
     if query.limit is None:
         statement = select(*rows.columns).where(*conditions).order_by(*order)
