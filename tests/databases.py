@@ -23,7 +23,8 @@ from tests.waiting import NET
 
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.migrate import upgrade
-from evenload.store.tables import IDENTITY, METADATA
+from evenload.store.tables import METADATA
+from evenload.store.tables.identity import IDENTITY
 
 KINDS = ("postgresql", "mariadb")
 

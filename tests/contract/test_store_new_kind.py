@@ -16,8 +16,11 @@ from evenload.model.enums import Kind, ProvisioningStatus
 from evenload.model.query import Query
 from evenload.model.tree import KINDS, KindOfObject
 from evenload.service.views import view_of
-from evenload.store import tables, trees
+from evenload.store import trees
 from evenload.store.engine import StoreSettings, open_engine
+from evenload.store.tables import METADATA
+from evenload.store.tables.columns import position_column
+from evenload.store.tables.trees import owner_column, record_columns
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 
@@ -42,23 +45,23 @@ class Note:
 def store(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlUnitOfWork]:
     table = Table(
         "notes",
-        tables.METADATA,
-        tables._position(),
+        METADATA,
+        position_column(),
         Column("id", String(36), nullable=False, unique=True),
         Column("member_id", String(36), ForeignKey("members.id", ondelete="CASCADE"), nullable=False),
         Column("text", String(255), nullable=False),
         Column("admin_state_up", Boolean, nullable=False),
-        *tables._record(),
-        tables._owner(),
+        *record_columns(),
+        owner_column(),
     )
     monkeypatch.setitem(KINDS, NOTE, KindOfObject(Note, ((Kind.MEMBER, "member_id"),)))
     monkeypatch.setitem(trees.BY_KIND, NOTE, trees.RecordTable(Note, table, (trees.OWNER,)))
     engine = open_engine(StoreSettings(url=f"sqlite:///{tmp_path}/db"))
-    tables.METADATA.create_all(engine)
+    METADATA.create_all(engine)
     unit_of_work = SqlUnitOfWork(engine, NotedHints())
     yield unit_of_work
     unit_of_work.close()
-    tables.METADATA.remove(table)
+    METADATA.remove(table)
 
 
 def test_a_new_kind_of_object(store: SqlUnitOfWork) -> None:

@@ -13,9 +13,9 @@ from tests.fakes.hints import NotedHints
 from tests.sqlite import newest_sqlite
 
 from evenload.model.query import Query
-from evenload.store import tables
 from evenload.store.engine import StoreSettings, open_engine
 from evenload.store.load_balancer_pages import choose_load_balancers
+from evenload.store.tables.trees import LOAD_BALANCERS
 from evenload.store.unit_of_work import SqlUnitOfWork
 
 MANY = 2000
@@ -33,7 +33,7 @@ def engine(
     sqlite = request.param == "sqlite"
     engine = open_engine(StoreSettings(url=newest_sqlite(path))) if sqlite else databases.empty(request.param).engine
     SqlUnitOfWork(engine, NotedHints()).write(lambda at: at.insert_tree(a_tree(members=0)))
-    table = tables.LOAD_BALANCERS
+    table = LOAD_BALANCERS
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN")
         row = dict(connection.execute(select(table)).mappings().one())

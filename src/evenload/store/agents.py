@@ -7,31 +7,32 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from evenload.interfaces.store import AgentRecord
 from evenload.model.errors import Overtaken
-from evenload.store import tables
 from evenload.store.mapping import from_moment, to_moment
+from evenload.store.tables.hosts import AGENTS, PLACEMENTS
+from evenload.store.tables.trees import LOAD_BALANCERS
 
-_PLACEMENTS = tables.PLACEMENTS.c
+_PLACEMENTS = PLACEMENTS.c
 _BOUND = select(_PLACEMENTS.load_balancer_id).where(_PLACEMENTS.agent == bindparam("name"))
 _ASSIGNMENTS = (
-    _BOUND.add_columns(tables.LOAD_BALANCERS.c.tree_generation)
-    .join_from(tables.PLACEMENTS, tables.LOAD_BALANCERS)
-    .where(tables.LOAD_BALANCERS.c.port_id.is_not(None))
+    _BOUND.add_columns(LOAD_BALANCERS.c.tree_generation)
+    .join_from(PLACEMENTS, LOAD_BALANCERS)
+    .where(LOAD_BALANCERS.c.port_id.is_not(None))
 )
 _FIELDS = ("name", "seen_at", "created_at", "started_at", "admin_state_up", "description", "availability_zone")
-_AGENT_COLUMNS = [tables.AGENTS.c[name] for name in _FIELDS]
+_AGENT_COLUMNS = [AGENTS.c[name] for name in _FIELDS]
 # In the index alone: every creation and every report asks for it.
-_LOAD_OF_ONE = select(func.count()).where(_PLACEMENTS.agent == tables.AGENTS.c.name).scalar_subquery()
-_LOADS = select(*_AGENT_COLUMNS, _LOAD_OF_ONE.label("load")).order_by(tables.AGENTS.c.name)
-_LOAD = _LOADS.where(tables.AGENTS.c.name == bindparam("identifier"))
-_LOCK = select(tables.AGENTS.c.name).where(tables.AGENTS.c.name == bindparam("identifier")).with_for_update()
-_HOLD = select(tables.AGENTS.c.name).where(tables.AGENTS.c.name == bindparam("identifier")).with_for_update(read=True)
-_INSERT_AGENT = insert(tables.AGENTS)
+_LOAD_OF_ONE = select(func.count()).where(_PLACEMENTS.agent == AGENTS.c.name).scalar_subquery()
+_LOADS = select(*_AGENT_COLUMNS, _LOAD_OF_ONE.label("load")).order_by(AGENTS.c.name)
+_LOAD = _LOADS.where(AGENTS.c.name == bindparam("identifier"))
+_LOCK = select(AGENTS.c.name).where(AGENTS.c.name == bindparam("identifier")).with_for_update()
+_HOLD = select(AGENTS.c.name).where(AGENTS.c.name == bindparam("identifier")).with_for_update(read=True)
+_INSERT_AGENT = insert(AGENTS)
 
 
 def _update_agent(*names: str) -> Any:
     """Statement that sets these columns of one agent."""
     values: dict[str, Any] = {name: bindparam(name) for name in names}
-    return update(tables.AGENTS).where(tables.AGENTS.c.name == bindparam("identifier")).values(values)
+    return update(AGENTS).where(AGENTS.c.name == bindparam("identifier")).values(values)
 
 
 _SEEN: dict[tuple[str, ...], Any] = {
@@ -44,7 +45,7 @@ _SEEN: dict[tuple[str, ...], Any] = {
     )
 }
 _AGENT_SAVED = _update_agent("admin_state_up", "description")
-_DELETE_AGENT = delete(tables.AGENTS).where(tables.AGENTS.c.name == bindparam("identifier"))
+_DELETE_AGENT = delete(AGENTS).where(AGENTS.c.name == bindparam("identifier"))
 
 
 def read_assignments(connection: Connection, agent: str) -> dict[str, int]:

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Delete, Insert, Select, Table, Update, bindpa
 
 from evenload.model.catalogue import AnyEntry, Entry, Flavor, FlavorProfile, Zone, ZoneProfile
 from evenload.model.errors import Overtaken
-from evenload.store import tables
 from evenload.store.mapping import RowCodec
+from evenload.store.tables.catalogue import FLAVOR_PROFILES, FLAVORS, ZONE_PROFILES, ZONES
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,10 @@ def _shelf(cls: type[Any], table: Table, key: str) -> _Shelf:
 
 
 _SHELVES: dict[type[Any], _Shelf] = {
-    FlavorProfile: _shelf(FlavorProfile, tables.FLAVOR_PROFILES, "id"),
-    Flavor: _shelf(Flavor, tables.FLAVORS, "id"),
-    ZoneProfile: _shelf(ZoneProfile, tables.ZONE_PROFILES, "id"),
-    Zone: _shelf(Zone, tables.ZONES, "name"),
+    FlavorProfile: _shelf(FlavorProfile, FLAVOR_PROFILES, "id"),
+    Flavor: _shelf(Flavor, FLAVORS, "id"),
+    ZoneProfile: _shelf(ZoneProfile, ZONE_PROFILES, "id"),
+    Zone: _shelf(Zone, ZONES, "name"),
 }
 
 

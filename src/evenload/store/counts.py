@@ -8,18 +8,18 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from evenload.model.desired import Statistics
 from evenload.model.totals import Count
-from evenload.store import tables
 from evenload.store.mapping import RowCodec
+from evenload.store.tables.trees import LISTENER_COUNTS, LISTENERS
 from evenload.store.tree_writing import Writing, renew_revision
 
 Counts = dict[str, tuple[Count, ...]]
-_TABLE = tables.LISTENER_COUNTS
+_TABLE = LISTENER_COUNTS
 _STATISTICS: RowCodec[Statistics] = RowCodec(Statistics, _TABLE)
-_LISTENERS = select(tables.LISTENERS.c.id).where(tables.LISTENERS.c.load_balancer_id == bindparam("tree"))
+_LISTENERS = select(LISTENERS.c.id).where(LISTENERS.c.load_balancer_id == bindparam("tree"))
 _READ = (
     select(_TABLE.c.listener_id, _TABLE.c.agent, _TABLE.c.epoch, _TABLE.c.place, *_STATISTICS.columns)
-    .select_from(_TABLE.join(tables.LISTENERS, tables.LISTENERS.c.id == _TABLE.c.listener_id))
-    .where(tables.LISTENERS.c.load_balancer_id == bindparam("tree"))
+    .select_from(_TABLE.join(LISTENERS, LISTENERS.c.id == _TABLE.c.listener_id))
+    .where(LISTENERS.c.load_balancer_id == bindparam("tree"))
     .order_by(_TABLE.c.listener_id, _TABLE.c.agent, _TABLE.c.place)
 )
 _KEY = (

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select
 from evenload.model.event import Event, EventQuery, KeptEvent
 from evenload.store.mapping import RowCodec, to_moment
 from evenload.store.prepared import SQLITE, DriverInsert, driver_insert
-from evenload.store.tables import EVENTS
+from evenload.store.tables.events import EVENTS
 
 _CODEC: RowCodec[Event] = RowCodec(Event, EVENTS)
 _INSERT = insert(EVENTS)

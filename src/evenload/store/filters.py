@@ -25,8 +25,8 @@ from sqlalchemy.sql.functions import FunctionElement
 from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
 from evenload.model.query import Query
-from evenload.store import tables
 from evenload.store.mapping import to_moment
+from evenload.store.tables.trees import HEALTH_MONITORS, LISTENERS, LOAD_BALANCERS, OBJECT_TAGS, POOLS
 from evenload.store.trees import BY_KIND
 
 # Names of Query fields that are not those of their column.
@@ -81,7 +81,7 @@ _HIDDEN = frozenset(
     }
 )
 
-_TAG = tables.OBJECT_TAGS.c
+_TAG = OBJECT_TAGS.c
 
 
 class Bytewise(FunctionElement[str]):
@@ -112,7 +112,7 @@ def column_of(kind: Kind, name: str) -> Column[Any]:
 def conditions_of(kind: Kind, query: Query) -> Iterator[ColumnElement[bool]]:
     identifier = BY_KIND[kind].table.c.id
     if kind is Kind.LOAD_BALANCER:
-        yield tables.LOAD_BALANCERS.c.port_id.is_not(None)
+        yield LOAD_BALANCERS.c.port_id.is_not(None)
     if query.v1:
         yield _known_to_v1(kind)
     for name, values in query.filters.items():
@@ -131,10 +131,10 @@ def conditions_of(kind: Kind, query: Query) -> Iterator[ColumnElement[bool]]:
 
 
 def _known_to_v1(kind: Kind) -> ColumnElement[bool]:
-    listeners, pools = tables.LISTENERS.c, tables.POOLS.c
+    listeners, pools = LISTENERS.c, POOLS.c
     match kind:
         case Kind.LOAD_BALANCER:
-            return tables.LOAD_BALANCERS.c.id.in_(select(listeners.load_balancer_id).where(listeners.v1.is_(True)))
+            return LOAD_BALANCERS.c.id.in_(select(listeners.load_balancer_id).where(listeners.v1.is_(True)))
         case Kind.LISTENER:
             return listeners.v1.is_(True)
         case Kind.POOL:
@@ -156,8 +156,8 @@ def _tagged_with_all(tags: Sequence[str]) -> Select[Any]:
 
 
 def _has_monitor(values: Sequence[Any]) -> ColumnElement[bool]:
-    monitors = tables.HEALTH_MONITORS.c
-    pool = tables.POOLS.c.id
+    monitors = HEALTH_MONITORS.c
+    pool = POOLS.c.id
     wanted = [value for value in values if value is not None]
     alternatives: list[ColumnElement[bool]] = []
     if wanted:

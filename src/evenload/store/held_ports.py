@@ -12,10 +12,10 @@ from evenload.model.enums import NetworkType
 from evenload.model.errors import Overtaken
 from evenload.model.held_port import HeldPort, PortState
 from evenload.model.network import Route, Segment
-from evenload.store import tables
 from evenload.store.mapping import from_moment, to_moment
+from evenload.store.tables.networks import HELD_PORTS
 
-_TABLE = tables.HELD_PORTS
+_TABLE = HELD_PORTS
 _NAMES = ("id", "load_balancer_id", "given_port_id", "state", "since", "host", "port_id", "described")
 _ALL = select(*(_TABLE.c[name] for name in _NAMES))
 _BY_ID = _ALL.where(_TABLE.c.id == bindparam("identifier"))

@@ -7,10 +7,10 @@ import uuid
 
 from sqlalchemy import Connection, insert, select
 
-from evenload.store import tables
+from evenload.store.tables.identity import IDENTITY
 
-_READ = select(tables.IDENTITY.c.id)
-_INSERT = insert(tables.IDENTITY)
+_READ = select(IDENTITY.c.id)
+_INSERT = insert(IDENTITY)
 
 
 def read_identity(connection: Connection) -> str | None:

@@ -14,16 +14,16 @@ from sqlalchemy import BindParameter, Connection, Dialect, Select, String, bindp
 from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
 from evenload.model.query import SCOPES, Query
-from evenload.store import tables
 from evenload.store.filters import any_of, bound, column_of, conditions_of
 from evenload.store.order import beyond, has_no_rows, is_mixed, keys_of, past_row
 from evenload.store.single import DriverQuery, require_several
+from evenload.store.tables.trees import LOAD_BALANCERS
 
 Pair = tuple[str, int]
 """Id and revision."""
 
 _KIND = Kind.LOAD_BALANCER
-_OWN = tables.LOAD_BALANCERS.c
+_OWN = LOAD_BALANCERS.c
 _CHOSEN = select(_OWN.id, _OWN.revision)
 _TAGS = ("tags", "tags_any", "not_tags", "not_tags_any")
 _PLANS = 256

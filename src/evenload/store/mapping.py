@@ -3,7 +3,7 @@
 Used by the other modules of ``store``. A scalar field is a column of the same name; an enum is its value; a time is UTC
 without zone; a tuple is JSON text; a field that is itself a dataclass takes one column per field of it, named
 ``<field>_<its field>``, or where there is a column of its own name that one, as JSON text. A new scalar field of the
-model therefore costs one line in tables.py and nothing here.
+model therefore costs one line in ``tables`` and nothing here.
 """
 
 import json

@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from evenload.model.errors import Conflict, Overtaken
 from evenload.model.network import FixedIp, Network, Port, Segment, Subnet
-from evenload.store import tables
 from evenload.store.mapping import RowCodec
+from evenload.store.tables.networks import FIXED_IPS, NETWORKS, PORTS, SUBNETS
 
 V = TypeVar("V", Network, Subnet, Port)
 
@@ -44,30 +44,30 @@ class _Rows(Generic[V]):
             raise Overtaken(f"{row['id']} of {self.table.name} is gone.")
 
 
-_NETWORKS = _Rows(Network, tables.NETWORKS)
-_SUBNETS = _Rows(Subnet, tables.SUBNETS)
-_PORTS = _Rows(Port, tables.PORTS, skip=("fixed_ips",))
+_NETWORKS = _Rows(Network, NETWORKS)
+_SUBNETS = _Rows(Subnet, SUBNETS)
+_PORTS = _Rows(Port, PORTS, skip=("fixed_ips",))
 
-_SUBNETS_OF = _SUBNETS.all.where(tables.SUBNETS.c.network_id == bindparam("network"))
-_ADDRESSES = select(tables.FIXED_IPS.c.address).where(tables.FIXED_IPS.c.subnet_id == bindparam("identifier"))
+_SUBNETS_OF = _SUBNETS.all.where(SUBNETS.c.network_id == bindparam("network"))
+_ADDRESSES = select(FIXED_IPS.c.address).where(FIXED_IPS.c.subnet_id == bindparam("identifier"))
 
 _IPS = (
-    select(tables.FIXED_IPS.c.port_id, tables.FIXED_IPS.c.subnet_id, tables.FIXED_IPS.c.address)
-    .join(tables.PORTS, tables.PORTS.c.id == tables.FIXED_IPS.c.port_id)
-    .order_by(tables.FIXED_IPS.c.port_id, tables.FIXED_IPS.c.ordinal)
+    select(FIXED_IPS.c.port_id, FIXED_IPS.c.subnet_id, FIXED_IPS.c.address)
+    .join(PORTS, PORTS.c.id == FIXED_IPS.c.port_id)
+    .order_by(FIXED_IPS.c.port_id, FIXED_IPS.c.ordinal)
 )
-_IPS_OF_PORT = _IPS.where(tables.PORTS.c.id == bindparam("identifier"))
-_INSERT_IPS = insert(tables.FIXED_IPS)
-_DELETE_IPS = delete(tables.FIXED_IPS).where(tables.FIXED_IPS.c.port_id == bindparam("identifier"))
-_SEGMENT_OWNER = select(tables.NETWORKS.c.id).where(tables.NETWORKS.c.segment_key == bindparam("segment"))
-_MAC_OWNER = select(tables.PORTS.c.id).where(
-    tables.PORTS.c.network_id == bindparam("network"),
-    tables.PORTS.c.mac_address == bindparam("mac"),
-    tables.PORTS.c.id != bindparam("identifier"),
+_IPS_OF_PORT = _IPS.where(PORTS.c.id == bindparam("identifier"))
+_INSERT_IPS = insert(FIXED_IPS)
+_DELETE_IPS = delete(FIXED_IPS).where(FIXED_IPS.c.port_id == bindparam("identifier"))
+_SEGMENT_OWNER = select(NETWORKS.c.id).where(NETWORKS.c.segment_key == bindparam("segment"))
+_MAC_OWNER = select(PORTS.c.id).where(
+    PORTS.c.network_id == bindparam("network"),
+    PORTS.c.mac_address == bindparam("mac"),
+    PORTS.c.id != bindparam("identifier"),
 )
-_IP_OWNERS = select(tables.FIXED_IPS.c.address).where(
-    tuple_(tables.FIXED_IPS.c.subnet_id, tables.FIXED_IPS.c.address).in_(bindparam("wanted", expanding=True)),
-    tables.FIXED_IPS.c.port_id != bindparam("identifier"),
+_IP_OWNERS = select(FIXED_IPS.c.address).where(
+    tuple_(FIXED_IPS.c.subnet_id, FIXED_IPS.c.address).in_(bindparam("wanted", expanding=True)),
+    FIXED_IPS.c.port_id != bindparam("identifier"),
 )
 
 
@@ -148,8 +148,8 @@ def read_port(connection: Connection, identifier: str, *, lock: bool) -> Port | 
 def read_ports(connection: Connection, network_id: str | None) -> list[Port]:
     ports, ips, key = _PORTS.all, _IPS, dict[str, str]()
     if network_id is not None:
-        ports = ports.where(tables.PORTS.c.network_id == bindparam("network"))
-        ips = ips.where(tables.PORTS.c.network_id == bindparam("network"))
+        ports = ports.where(PORTS.c.network_id == bindparam("network"))
+        ips = ips.where(PORTS.c.network_id == bindparam("network"))
         key["network"] = network_id
     fixed: dict[str, list[FixedIp]] = {}
     for port_id, subnet_id, address in connection.execute(ips, key):

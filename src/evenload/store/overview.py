@@ -10,10 +10,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, or_, select
 
-from evenload.store import tables
 from evenload.store.mapping import from_moment
+from evenload.store.tables.hosts import PLACEMENTS
+from evenload.store.tables.trees import (
+    HEALTH_MONITORS,
+    L7_POLICIES,
+    L7_RULES,
+    LISTENERS,
+    LOAD_BALANCERS,
+    MEMBERS,
+    POOLS,
+)
 
-_BALANCERS = tables.LOAD_BALANCERS.c
+_BALANCERS = LOAD_BALANCERS.c
 _HOSTED = _BALANCERS.port_id.is_not(None)
 _READ = (
     select(
@@ -33,10 +42,10 @@ _READ = (
     .where(_HOSTED)
     .order_by(_BALANCERS.name, _BALANCERS.position)
 )
-_HOSTS = select(tables.PLACEMENTS.c.load_balancer_id, tables.PLACEMENTS.c.agent).order_by(
-    tables.PLACEMENTS.c.load_balancer_id, tables.PLACEMENTS.c.agent
+_HOSTS = select(PLACEMENTS.c.load_balancer_id, PLACEMENTS.c.agent).order_by(
+    PLACEMENTS.c.load_balancer_id, PLACEMENTS.c.agent
 )
-_MEMBERS = tables.MEMBERS.c
+_MEMBERS = MEMBERS.c
 _COUNTED = select(_MEMBERS.load_balancer_id, _MEMBERS.operating_status, func.count()).group_by(
     _MEMBERS.load_balancer_id, _MEMBERS.operating_status
 )
@@ -52,7 +61,7 @@ _DOWN = (
     .where(_MEMBERS.operating_status == "ERROR")
     .order_by(_MEMBERS.position)
 )
-_LISTENERS = tables.LISTENERS.c
+_LISTENERS = LISTENERS.c
 _FULL = (
     select(_LISTENERS.load_balancer_id, _LISTENERS.name, _LISTENERS.protocol, _LISTENERS.port)
     .where(_LISTENERS.operating_status == "DEGRADED")
@@ -143,14 +152,7 @@ _CANDIDATES = (
     .where(_HOSTED)
     .order_by(_BALANCERS.position)
 )
-_PARTS = (
-    tables.LISTENERS,
-    tables.POOLS,
-    tables.MEMBERS,
-    tables.HEALTH_MONITORS,
-    tables.L7_POLICIES,
-    tables.L7_RULES,
-)
+_PARTS = (LISTENERS, POOLS, MEMBERS, HEALTH_MONITORS, L7_POLICIES, L7_RULES)
 
 
 def find_load_balancers(connection: Connection, word: str) -> list[Candidate]:

@@ -10,17 +10,18 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from evenload.model.errors import Overtaken
 from evenload.model.placement import Placement, Placements
-from evenload.store import tables
 from evenload.store.mapping import RowCodec
+from evenload.store.tables.hosts import PLACEMENTS
+from evenload.store.tables.trees import LOAD_BALANCERS
 
-_TABLE = tables.PLACEMENTS
+_TABLE = PLACEMENTS
 _CODEC: RowCodec[Placement] = RowCodec(Placement, _TABLE)
 _READ = select(*_CODEC.columns).where(_TABLE.c.load_balancer_id == bindparam("tree"))
 _READ_ALL = (
-    select(_TABLE.c.load_balancer_id, tables.LOAD_BALANCERS.c.incarnation, *_CODEC.columns)
-    .join_from(_TABLE, tables.LOAD_BALANCERS)
-    .where(tables.LOAD_BALANCERS.c.port_id.is_not(None))
-    .order_by(tables.LOAD_BALANCERS.c.position)
+    select(_TABLE.c.load_balancer_id, LOAD_BALANCERS.c.incarnation, *_CODEC.columns)
+    .join_from(_TABLE, LOAD_BALANCERS)
+    .where(LOAD_BALANCERS.c.port_id.is_not(None))
+    .order_by(LOAD_BALANCERS.c.position)
 )
 _READ_SOME = select(_TABLE.c.load_balancer_id, *_CODEC.columns).where(
     _TABLE.c.load_balancer_id.in_(bindparam("trees", expanding=True))

@@ -12,7 +12,6 @@ from evenload.model.balancer import AnyRecord
 from evenload.model.enums import Kind
 from evenload.model.errors import Invalid
 from evenload.model.query import SCOPES, Page, Query, View
-from evenload.store import tables
 from evenload.store.filters import any_of, column_of, conditions_of
 from evenload.store.load_balancer_pages import choose_load_balancers
 from evenload.store.order import Key, beyond, keys_of
@@ -21,7 +20,7 @@ from evenload.store.single import Lookup, ask_aside
 from evenload.store.trees import BY_KIND, LOAD_BALANCERS, RecordTable
 from evenload.store.view_cache import ViewCache
 
-_OWN = tables.LOAD_BALANCERS.c
+_OWN = LOAD_BALANCERS.table.c
 _THESE = select(*LOAD_BALANCERS.columns).where(_OWN.id.in_(bindparam("ids", expanding=True)))
 _THIS = Lookup(
     select(_OWN.id, _OWN.revision).where(_OWN.id == bindparam("identifier"), _OWN.port_id.is_not(None)), "identifier"

@@ -4,19 +4,17 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from evenload.store import tables
+from evenload.store.tables.projects import PROJECTS, QUOTAS
 
-_TABLE = tables.QUOTAS.c
+_TABLE = QUOTAS.c
 _ALL = select(_TABLE.project_id, _TABLE.resource, _TABLE.limit).order_by(_TABLE.project_id, _TABLE.resource)
 _OF_PROJECT = _ALL.where(_TABLE.project_id == bindparam("project"))
-_INSERT = insert(tables.QUOTAS)
-_DELETE_ONE = delete(tables.QUOTAS).where(
-    _TABLE.project_id == bindparam("project"), _TABLE.resource == bindparam("name")
-)
+_INSERT = insert(QUOTAS)
+_DELETE_ONE = delete(QUOTAS).where(_TABLE.project_id == bindparam("project"), _TABLE.resource == bindparam("name"))
 
 
-_LOCK = select(tables.PROJECTS.c.id).where(tables.PROJECTS.c.id == bindparam("project")).with_for_update()
-_INSERT_PROJECT = insert(tables.PROJECTS)
+_LOCK = select(PROJECTS.c.id).where(PROJECTS.c.id == bindparam("project")).with_for_update()
+_INSERT_PROJECT = insert(PROJECTS)
 
 
 def lock_project(connection: Connection, project_id: str) -> None:

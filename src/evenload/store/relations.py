@@ -12,7 +12,15 @@ from evenload.model.balancer import pools_used_by
 from evenload.model.enums import Kind
 from evenload.model.query import Relations
 from evenload.model.tree import parents_of
-from evenload.store import tables
+from evenload.store.tables.trees import (
+    HEALTH_MONITORS,
+    L7_POLICIES,
+    L7_RULES,
+    LISTENERS,
+    LOAD_BALANCERS,
+    MEMBERS,
+    POOLS,
+)
 
 # Bound parameters of one statement; SQLite's own limit was 999 for long.
 _CHUNK = 900
@@ -41,8 +49,8 @@ class _Ids:
         return found
 
 
-_LISTENERS, _POOLS = tables.LISTENERS.c, tables.POOLS.c
-_MEMBERS, _MONITORS, _LOAD_BALANCERS = tables.MEMBERS.c, tables.HEALTH_MONITORS.c, tables.LOAD_BALANCERS.c
+_LISTENERS, _POOLS = LISTENERS.c, POOLS.c
+_MEMBERS, _MONITORS, _LOAD_BALANCERS = MEMBERS.c, HEALTH_MONITORS.c, LOAD_BALANCERS.c
 _LISTENERS_OF_TREE = _Ids(_LISTENERS.load_balancer_id, _LISTENERS.id, _LISTENERS.position)
 _POOLS_OF_TREE = _Ids(_POOLS.load_balancer_id, _POOLS.id, _POOLS.position)
 _LISTENERS_OF_POOL = _Ids(_LISTENERS.default_pool_id, _LISTENERS.id, _LISTENERS.position)
@@ -51,7 +59,7 @@ _MEMBERS_OF_POOL = _Ids(_MEMBERS.pool_id, _MEMBERS.id, _MEMBERS.position)
 _MONITORS_OF_POOL = _Ids(
     _MONITORS.pool_id, _MONITORS.id, _MONITORS.deleting, _MONITORS.admin_state_up.desc(), _MONITORS.position
 )
-_POLICIES, _RULES = tables.L7_POLICIES.c, tables.L7_RULES.c
+_POLICIES, _RULES = L7_POLICIES.c, L7_RULES.c
 _POLICIES_OF_LISTENER = _Ids(
     _POLICIES.listener_id, _POLICIES.id, _POLICIES.deleting, _POLICIES.place, _POLICIES.position
 )

@@ -12,7 +12,8 @@ from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inse
 from sqlalchemy.exc import SQLAlchemyError
 
 from evenload.model.errors import EvenloadError
-from evenload.store.tables import IDENTITY, METADATA
+from evenload.store.tables import METADATA
+from evenload.store.tables.identity import IDENTITY
 
 _VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 

@@ -26,8 +26,8 @@ from sqlalchemy.exc import IntegrityError
 
 from evenload.model.errors import Overtaken
 from evenload.model.stored_secret import AnyStored, Sealed, SecretContainer, Stored, StoredSecret
-from evenload.store import tables
 from evenload.store.mapping import RowCodec, to_moment
+from evenload.store.tables.secrets import SEALED, SECRET_CONTAINERS, SECRETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ def _shelf(cls: type[Any], table: Table) -> _Shelf:
 
 
 _SHELVES: dict[type[Any], _Shelf] = {
-    StoredSecret: _shelf(StoredSecret, tables.SECRETS),
-    SecretContainer: _shelf(SecretContainer, tables.SECRET_CONTAINERS),
+    StoredSecret: _shelf(StoredSecret, SECRETS),
+    SecretContainer: _shelf(SecretContainer, SECRET_CONTAINERS),
 }
-_PAST = _SHELVES[StoredSecret].of_project.where(tables.SECRETS.c.expiration <= bindparam("now"))
-_SEALED = tables.SEALED
+_PAST = _SHELVES[StoredSecret].of_project.where(SECRETS.c.expiration <= bindparam("now"))
+_SEALED = SEALED
 _BY_SECRET = _SEALED.c.secret_id == bindparam("wanted")
 _READ_SEALED = select(_SEALED.c.key_id, _SEALED.c.content).where(_BY_SECRET)
 _INSERT_SEALED = insert(_SEALED)

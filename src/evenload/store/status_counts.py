@@ -9,7 +9,7 @@ from itertools import islice
 from sqlalchemy import Connection, func, select
 
 from evenload.model.enums import Kind, OperatingStatus, ProvisioningStatus
-from evenload.store import tables
+from evenload.store.tables.trees import LOAD_BALANCERS
 from evenload.store.trees import BY_KIND
 
 _AT_ONCE = 900
@@ -22,7 +22,7 @@ def count_statuses(connection: Connection, kind: Kind) -> dict[tuple[Provisionin
     statuses = (columns.provisioning_status, columns.operating_status)
     statement = select(*statuses, func.count()).group_by(*statuses)
     if kind is Kind.LOAD_BALANCER:
-        statement = statement.where(tables.LOAD_BALANCERS.c.port_id.is_not(None))
+        statement = statement.where(LOAD_BALANCERS.c.port_id.is_not(None))
     return {
         (ProvisioningStatus(provisioning), OperatingStatus(operating)): int(number)
         for provisioning, operating, number in connection.execute(statement)

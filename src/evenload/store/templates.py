@@ -7,28 +7,28 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from evenload.model.balancer import MonitorTemplate
 from evenload.model.errors import Overtaken
-from evenload.store import tables
 from evenload.store.mapping import RowCodec
+from evenload.store.tables.trees import HEALTH_MONITORS, MONITOR_TEMPLATES
 
-_CODEC: RowCodec[MonitorTemplate] = RowCodec(MonitorTemplate, tables.MONITOR_TEMPLATES)
-_TABLE = tables.MONITOR_TEMPLATES.c
+_CODEC: RowCodec[MonitorTemplate] = RowCodec(MonitorTemplate, MONITOR_TEMPLATES)
+_TABLE = MONITOR_TEMPLATES.c
 _ALL = select(*_CODEC.columns).order_by(_TABLE.position)
 _OF_PROJECT = _ALL.where(_TABLE.project_id == bindparam("project"))
 _BY_ID = select(*_CODEC.columns).where(_TABLE.id == bindparam("identifier"))
 _BY_ID_LOCKED = _BY_ID.with_for_update()
 _OF_TREE = (
     select(_TABLE.id)
-    .join(tables.HEALTH_MONITORS, tables.HEALTH_MONITORS.c.id == _TABLE.id)
-    .where(tables.HEALTH_MONITORS.c.load_balancer_id == bindparam("tree"))
+    .join(HEALTH_MONITORS, HEALTH_MONITORS.c.id == _TABLE.id)
+    .where(HEALTH_MONITORS.c.load_balancer_id == bindparam("tree"))
     .order_by(_TABLE.id)
 )
-_INSERT = insert(tables.MONITOR_TEMPLATES)
+_INSERT = insert(MONITOR_TEMPLATES)
 _UPDATE = (
-    update(tables.MONITOR_TEMPLATES)
+    update(MONITOR_TEMPLATES)
     .where(_TABLE.id == bindparam("identifier"))
     .values({column.name: bindparam(column.name) for column in _CODEC.columns if column.name != "id"})
 )
-_DELETE = delete(tables.MONITOR_TEMPLATES).where(_TABLE.id == bindparam("identifier"))
+_DELETE = delete(MONITOR_TEMPLATES).where(_TABLE.id == bindparam("identifier"))
 
 
 def read_template(connection: Connection, identifier: str, *, lock: bool) -> MonitorTemplate | None:

@@ -5,10 +5,10 @@ from typing import cast
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from evenload.store import tables
 from evenload.store.mapping import to_moment
+from evenload.store.tables.hosts import TOMBSTONES
 
-_TABLE = tables.TOMBSTONES
+_TABLE = TOMBSTONES
 _KEY = (_TABLE.c.load_balancer_id == bindparam("tree")) & (_TABLE.c.agent == bindparam("name"))
 _READ = select(_TABLE.c.generation).where(_KEY)
 _INSERT = insert(_TABLE)

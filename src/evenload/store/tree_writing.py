@@ -17,8 +17,9 @@ from evenload.model.balancer import AnyRecord, Item, LoadBalancer
 from evenload.model.enums import Kind
 from evenload.model.errors import Overtaken
 from evenload.model.tree import KINDS, Tree, kind_of
-from evenload.store import placements, tables
+from evenload.store import placements
 from evenload.store.prepared import KEY, SQLITE, DriverStatement, Row, driver_delete
+from evenload.store.tables import trees as tables
 from evenload.store.tls_columns import tls_columns
 from evenload.store.trees import BY_KIND, OWNER, RecordTable
 

@@ -15,11 +15,12 @@ from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Membe
 from evenload.model.enums import Kind, ProvisioningStatus
 from evenload.model.l7 import L7Policy, L7Rule
 from evenload.model.tree import KINDS, Tree
-from evenload.store import placements, tables
+from evenload.store import placements
 from evenload.store.lbaas_v1 import V1_COLUMNS
 from evenload.store.mapping import RowCodec, to_moment
 from evenload.store.prepared import DriverInsert, DriverStatement, driver_delete, driver_insert, driver_update
 from evenload.store.single import Lookup, require_several
+from evenload.store.tables import trees as tables
 from evenload.store.tree_cache import TreeCache, count_children, new_edition
 
 _PENDING = (

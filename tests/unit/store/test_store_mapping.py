@@ -13,10 +13,11 @@ from tests.fakes.tls import a_tls
 from evenload.model.balancer import Listener
 from evenload.model.enums import Kind
 from evenload.model.tree import kind_of
-from evenload.store import tables, trees
+from evenload.store import trees
 from evenload.store.mapping import RowCodec, from_moment, to_moment
+from evenload.store.tables.hosts import AGENTS
 
-# Columns that are no field of the record or its item, as tables.py says.
+# Columns that are no field of the record or its item, as store/tables says.
 _EXTRA = {
     Kind.LOAD_BALANCER: {"vip_address", "vip_subnet_id", "tree_generation", "revision"},
     Kind.LISTENER: {
@@ -71,7 +72,7 @@ def test_a_field_without_a_column_is_found_at_once() -> None:
         colour: str
 
     with pytest.raises(KeyError, match="colour"):
-        RowCodec(Extended, tables.AGENTS)
+        RowCodec(Extended, AGENTS)
 
 
 @pytest.mark.parametrize("hint", [float, str | int, tuple[int, ...], dict[str, str]])
