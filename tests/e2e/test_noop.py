@@ -44,13 +44,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         f"[DEFAULT]\nstate_path = {directory}/state\n[api]\nbind_port = {port}\n[server]\nmetrics_port = {metrics}\n"
         "[agent]\nhost = noop\n[ports]\nprovider = noop\n"
     )
-    state = directory / "state"
-    state.mkdir()
-    command = [str(EVENLOAD), "--config-file", str(config)]
-    if os.geteuid() == 0:
-        os.chown(state, SOMEBODY, SOMEBODY)
-        command = [*ORDINARY, *command]
-    process = subprocess.Popen(command)
+    make_state(directory)
+    process = subprocess.Popen(command(config))
     try:
         assert eventually(lambda: process.poll() is not None or has_agent(port))
         assert process.poll() is None, "the service ended"
@@ -60,6 +55,44 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     finally:
         process.terminate()
         process.wait(NET)
+
+
+def make_state(directory: Path) -> None:
+    state = directory / "state"
+    state.mkdir()
+    if os.geteuid() == 0:
+        os.chown(state, SOMEBODY, SOMEBODY)
+
+
+def command(config: Path, *role: str) -> list[str]:
+    words = [str(EVENLOAD), *role, "--config-file", str(config)]
+    return [*ORDINARY, *words] if os.geteuid() == 0 else words
+
+
+def test_metrics_beside_an_agent_that_counts_nothing(tmp_path: Path) -> None:
+    """Its own file lacks the port: it is not asked, so that nobody waits for its answer, and the alert that it is away
+    does not fire."""
+    with socket.create_server(("127.0.0.1", 0)) as probe, socket.create_server(("127.0.0.1", 0)) as other:
+        port, metrics = probe.getsockname()[1], other.getsockname()[1]
+    text = f"[DEFAULT]\nstate_path = {tmp_path}/state\n[agent]\nhost = noop\n[api]\nbind_port = {port}\n"
+    of_agent, of_server = tmp_path / "agent.conf", tmp_path / "server.conf"
+    of_agent.write_text(text)
+    of_server.write_text(f"{text}[server]\nmetrics_port = {metrics}\n")
+    make_state(tmp_path)
+    processes = [subprocess.Popen(command(of_server, "server")), subprocess.Popen(command(of_agent, "agent"))]
+    try:
+        assert eventually(lambda: has_agent(port))
+        with urlopen(f"http://127.0.0.1:{metrics}/metrics", timeout=NET) as answer:
+            shown = answer.read().decode()
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(NET)
+    assert "evenload_agent_counts_nothing{agent=" in shown
+    assert "evenload_agent_answers{" not in shown
+    assert "evenload_agent_rounds_total" not in shown
+    assert "evenload_http_requests_total{" in shown
 
 
 def has_agent(port: int) -> bool:

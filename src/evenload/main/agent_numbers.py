@@ -14,6 +14,7 @@ from evenload.main.settings import Settings
 from evenload.main.teller import Teller
 from evenload.model.desired import Outcome
 from evenload.model.numbers import AgentNumbers, Counted
+from evenload.model.registration import COUNTS_NOTHING, FEATURES
 from evenload.tally import UNCOUNTED, Counting, Tally
 from evenload.threads import Faults
 
@@ -34,6 +35,11 @@ class Numbers:
     counting: Counting = UNCOUNTED
     answers: Answers | None = None
     sources: Sources | None = None
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What the agent says of itself when it registers."""
+        return FEATURES if self.sources is not None else FEATURES | {COUNTS_NOTHING}
 
     def teller(self, gather: Callable[[Sources], AgentNumbers], server: SocketServer, faults: Faults) -> Teller | None:
         sources = self.sources

@@ -149,6 +149,7 @@ def _serve(settings: Settings, state: StateDirectory, control: Control, ended: t
             state,
             settings.host_name,
             settings.availability_zone,
+            numbers.features,
             held_here,
             agent.resync,
             ended.set,

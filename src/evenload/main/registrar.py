@@ -40,6 +40,7 @@ class Registrar:
         state: StateDirectory,
         name: str,
         zone: str,
+        features: frozenset[str],
         held: Callable[[], Sequence[str]],
         resync: Callable[[], None],
         give_up: Callable[[], None],
@@ -49,6 +50,7 @@ class Registrar:
         self._state = state
         self._name = name
         self._zone = zone
+        self._features = features
         self._held = held
         self._resync = resync
         self._give_up = give_up
@@ -128,6 +130,7 @@ class Registrar:
     def _register(self) -> None:
         welcome = self._server.register(
             Registration(
+                features=self._features,
                 former=self._state.read_agent_name(),
                 database=self._state.read_database(),
                 adopt=self._state.adopts_any_database(),

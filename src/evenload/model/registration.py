@@ -7,8 +7,11 @@ PAYLOAD_VERSION = 2
 still names is passed over then. What they gain is refused by name where it is not known, whatever the number."""
 
 FEATURES: frozenset[str] = frozenset()
-"""What this version can do that no field of a payload tells; none yet. A name that the other end does not know means
-nothing to it."""
+"""What the sender can do, or does not do, that no field of a payload tells. A name that the other end does not know
+means nothing to it."""
+
+COUNTS_NOTHING = "counts nothing"
+"""Feature of an agent that has no numbers to tell, since nobody set ``metrics_port`` in its settings."""
 
 
 DEFAULT_ZONE = "nova"

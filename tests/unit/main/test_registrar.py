@@ -10,6 +10,7 @@ from tests.waiting import NET
 from evenload.bus.local import LocalServer
 from evenload.main.registrar import Registrar
 from evenload.main.state import StateDirectory
+from evenload.model.registration import FEATURES
 from evenload.threads import Faults
 
 
@@ -40,7 +41,7 @@ def test_a_fault_is_counted_and_the_next_registration_comes(
         gateway.fail = fault
     with StateDirectory(tmp_path) as state:
         registrar = Registrar(
-            line, state, "edge-1", "nova", lambda: (), lambda: resyncs.put(None), lambda: None, faults
+            line, state, "edge-1", "nova", FEATURES, lambda: (), lambda: resyncs.put(None), lambda: None, faults
         )
         registrar.working(lambda: None)
         registrar.start()

@@ -25,6 +25,7 @@ POOL = 'agent="h", project="p", load_balancer="l", load_balancer_name="shop", po
 
 UP = f"up{{{SERVER}}}"
 ANSWERS = 'evenload_agent_answers{agent="h"}'
+NOTHING = 'evenload_agent_counts_nothing{agent="h"}'
 SEEN = 'evenload_agent_last_seen_timestamp_seconds{agent="h"}'
 MEMBERS_UP = f'evenload_objects{{kind="member", operating_status="ONLINE", provisioning_status="ACTIVE", {SERVER}}}'
 MEMBERS_DOWN = f'evenload_objects{{kind="member", operating_status="ERROR", provisioning_status="ACTIVE", {SERVER}}}'
@@ -61,6 +62,7 @@ TROUBLED = (
 WELL = {
     UP: "1+0x60",
     ANSWERS: "1+0x60",
+    NOTHING: "0+0x60",
     SEEN: "0+60x60",
     MEMBERS_UP: "10+0x60",
     MEMBERS_DOWN: "0+0x60",
@@ -95,6 +97,7 @@ WELL = {
 TROUBLES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "the service does not answer": ({UP: "0+0x60"}, ("EvenloadDown",)),
     "the agent does not answer": ({ANSWERS: "0+0x60"}, ("EvenloadAgentAway",)),
+    "the agent counts nothing": ({NOTHING: "1+0x60"}, ("EvenloadAgentCountsNothing",)),
     "an agent is silent": ({SEEN: "0+0x60"}, ("EvenloadAgentSilent",)),
     "a change failed": ({TROUBLED % ("ERROR", "ONLINE"): "1+0x60"}, ("EvenloadLoadBalancerError",)),
     "nothing of a load balancer works": ({TROUBLED % ("ACTIVE", "ERROR"): "1+0x60"}, ("EvenloadLoadBalancerError",)),

@@ -4,11 +4,16 @@ the database has for what the agent knows by ids only."""
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import structlog
+
 from evenload.interfaces.store import Transaction
 from evenload.main.metrics.catalogue import CODES, LISTENER_ROWS, MEMBER_ROWS, POOL_ROWS, Metric
 from evenload.main.metrics.exposition import Series, render_labels
 from evenload.model.enums import Kind
 from evenload.model.numbers import AgentNumbers, Row
+from evenload.model.registration import COUNTS_NOTHING, Registration
+
+_log = structlog.get_logger(__name__)
 
 PATIENCE = 3.0
 """Seconds that an answer may take; Prometheus waits for ten."""
@@ -25,6 +30,16 @@ class AgentAnswers:
         self._news = threading.Condition()
         self._turn = threading.Lock()
         self._answer: AgentNumbers | None = None
+        self.counts_nothing = False
+
+    def note_registration(self, agent: str, registration: Registration) -> None:
+        """On each connection of the agent's."""
+        former, self.counts_nothing = self.counts_nothing, COUNTS_NOTHING in registration.features
+        if self.counts_nothing and not former:
+            _log.warning(
+                "the agent counts nothing, so /metrics lacks its numbers: its settings have no [server] metrics_port",
+                agent=agent,
+            )
 
     def note(self, agent: str, numbers: AgentNumbers) -> None:
         """``agent``: who speaks, as the transport knows; there is one."""
@@ -34,7 +49,9 @@ class AgentAnswers:
             self._news.notify_all()
 
     def fetch(self) -> AgentNumbers | None:
-        """What it says now; None where it does not answer. One question at a time."""
+        """What it says now; None where it does not answer, at once where it counts nothing. One question at a time."""
+        if self.counts_nothing:
+            return None
         with self._turn:
             with self._news:
                 self._answer = None

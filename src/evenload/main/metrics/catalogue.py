@@ -72,7 +72,11 @@ SERVER = (
     _gauge("agent_last_seen_timestamp_seconds", "agent", says="When the database last heard of an agent, since 1970."),
     _gauge("agent_enabled", "agent", says="1; 0 for an agent that is given no more load balancers."),
     _gauge("agent_load_balancers", "agent", says="How many load balancers an agent has, as the database says."),
-    _gauge("agent_answers", "agent", says="Whether the agent of this host gave its numbers when they were asked for."),
+    _gauge("agent_counts_nothing", "agent",
+        says="1 where the agent of this host has no numbers to give: its own settings lack metrics_port."),
+    _gauge("agent_answers", "agent",
+        says="Whether the agent of this host gave its numbers when they were asked for. Missing where it counts "
+        "nothing."),
 )  # fmt: skip
 
 AGENT = (

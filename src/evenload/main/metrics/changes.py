@@ -1,4 +1,5 @@
-"""A gateway that counts how long changes take, from the moment they were accepted to the agent's report of them."""
+"""A gateway that counts how long changes take, from the moment they were accepted to the agent's report of them, and
+tells who registers."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -17,14 +18,24 @@ from evenload.tally import Counting
 class CountedGateway:
     """Fulfils Gateway. What a report settles is what was pending of its generation, or an earlier one, before it."""
 
-    def __init__(self, gateway: Gateway, uow: UnitOfWork, now: Callable[[], datetime], counting: Counting) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        uow: UnitOfWork,
+        now: Callable[[], datetime],
+        counting: Counting,
+        on_registration: Callable[[str, Registration], None] = lambda agent, registration: None,
+    ) -> None:
+        self._on_registration = on_registration
         self._gateway = gateway
         self._uow = uow
         self._now = now
         self._counting = counting
 
     def register(self, agent: str, registration: Registration) -> Welcome:
-        return self._gateway.register(agent, registration)
+        welcome = self._gateway.register(agent, registration)
+        self._on_registration(agent, registration)
+        return welcome
 
     def fetch(self, agent: str, load_balancer_ids: Sequence[str]) -> dict[str, Desired | Gone]:
         return self._gateway.fetch(agent, load_balancer_ids)

@@ -20,7 +20,8 @@ from evenload.tally import read_tally
 
 _log = structlog.get_logger(__name__)
 
-_BY_NAME = {metric.name: metric for metric in SERVER}
+_OF_AGENT = {metric.name: metric for metric in SERVER if metric.name in ("agent_answers", "agent_counts_nothing")}
+"""What the server says of the agent's numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,14 @@ class Numbers:
         except StoreUnavailable as error:
             _log.warning("metrics cannot be read", reason=str(error))
         for metric in SERVER:
-            if metric.name != "agent_answers":
+            if metric.name not in _OF_AGENT:
                 yield _rendered(metric, found.get(metric.name, ()))
 
     def _of_agent(self) -> Iterator[str]:
-        agent, numbers = self._agent.name, self._agent.fetch()
-        yield render_values(_BY_NAME["agent_answers"], [((agent,), (float(numbers is not None),))])
+        agent, counts_nothing, numbers = self._agent.name, self._agent.counts_nothing, self._agent.fetch()
+        yield render_values(_OF_AGENT["agent_counts_nothing"], [((agent,), (float(counts_nothing),))])
+        if not counts_nothing:
+            yield render_values(_OF_AGENT["agent_answers"], [((agent,), (float(numbers is not None),))])
         if numbers is None:
             return
         for metric in AGENT:

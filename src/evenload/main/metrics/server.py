@@ -46,7 +46,8 @@ class ServerMetrics:
         self.endpoint = Endpoint(address, numbers.render)
 
     def counted(self, gateway: Gateway) -> Gateway:
-        return CountedGateway(gateway, self._context.uow, self._context.now, self._counting)
+        context = self._context
+        return CountedGateway(gateway, context.uow, context.now, self._counting, self.answers.note_registration)
 
     def start(self) -> None:
         """Raises OSError where somebody else has the address."""

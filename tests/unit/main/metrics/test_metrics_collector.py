@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.sample_drafts import a_balancer, a_listener, a_member, a_pool
 from tests.unit.service.conftest import World, make_world
@@ -20,6 +21,7 @@ from evenload.model.desired import Change, Outcome, Report
 from evenload.model.enums import Kind
 from evenload.model.errors import StoreUnavailable
 from evenload.model.numbers import AgentNumbers, Counted, Row
+from evenload.model.registration import COUNTS_NOTHING, Registration
 from evenload.service.commands import Changes
 from evenload.service.housekeeping import Housekeeping
 from evenload.tally import BOUNDS, read_tally, shared_memory
@@ -32,6 +34,7 @@ class Site:
     world: World
     answers: AgentAnswers
     said: AgentNumbers | None = None
+    asked: int = 0
 
     def __post_init__(self) -> None:
         self.tallies = [shared_memory(), shared_memory()]
@@ -52,6 +55,7 @@ def site() -> Site:
     made: list[Site] = []
 
     def ask() -> bool:
+        made[0].asked += 1
         if made[0].said is not None:
             made[0].answers.note("host-1", made[0].said)
         return made[0].said is not None
@@ -196,6 +200,34 @@ def test_an_agent_that_does_not_answer_shows_as_that(site: Site) -> None:
     shown = site.show()
     assert shown["evenload_agent_answers"] == {(("agent", "host-1"),): 0.0}
     assert not [name for name in shown if name.startswith("evenload_agent_rounds")]
+
+
+def test_an_agent_that_counts_nothing_is_not_waited_for(site: Site) -> None:
+    """Whose settings lack the port that the server's have."""
+    world = site.world
+
+    def register(features: frozenset[str]) -> None:
+        tally = open_tally(site.tallies[0])
+        noted = CountedGateway(
+            world.gateway, world.context.uow, world.context.now, tally, site.answers.note_registration
+        )
+        noted.register("host-1", Registration(features=features))
+
+    here = {(("agent", "host-1"),): 1.0}
+    site.said = AgentNumbers(version="1.1")
+    with capture_logs() as logs:
+        register(frozenset({COUNTS_NOTHING}))
+        register(frozenset({COUNTS_NOTHING}))
+    assert len([each for each in logs if "[server] metrics_port" in each["event"]]) == 1
+    shown = site.show()
+    assert not site.asked
+    assert shown["evenload_agent_counts_nothing"] == here
+    assert "evenload_agent_answers" not in shown  # nobody has to look after it
+    assert shown["evenload_server_workers"]
+    register(frozenset())
+    shown = site.show()
+    assert shown["evenload_agent_counts_nothing"] == {(("agent", "host-1"),): 0.0}
+    assert shown["evenload_agent_answers"] == here
 
 
 def test_what_the_agent_says_has_its_name_and_those_of_the_objects(site: Site) -> None:
