@@ -39,8 +39,9 @@ def _texts(rule: L7Rule, request: Request) -> list[str]:
         case RuleType.PATH:
             return [request.path]
         case RuleType.FILE_TYPE:
-            name = request.path.rpartition("/")[2]
-            return [name.rpartition(".")[2]] if "." in name else []
+            _, dot, type = request.path.rpartition("/")[2].rpartition(".")
+            dotted = [f".{type}"] if rule.compare_type is Comparison.REGEX else []
+            return [type, *dotted] if dot else []
         case RuleType.HEADER:
             lines = [value for name, value in request.headers if name == (rule.key or "").lower()]
             values = [value.strip() for line in lines for value in line.split(",")]

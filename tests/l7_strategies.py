@@ -87,6 +87,34 @@ def policies(draw: st.DrawFn, listener_id: str = "web", most: int = 30) -> list[
 
 
 @st.composite
+def policies_to_pools(draw: st.DrawFn, most: int = 12) -> list[PolicyInForce]:
+    """Of one shape, all of it to be looked up, and nothing to be compared with what is found."""
+    types = draw(st.lists(st.sampled_from((Of.HOST_NAME, Of.PATH, Of.FILE_TYPE)), min_size=1, unique=True))
+    shape = [(type, draw(st.sampled_from((Is.EQUAL_TO, Is.STARTS_WITH)))) for type in types]
+    found = []
+    for place in range(1, draw(st.integers(1, most)) + 1):
+        policy = L7Policy(
+            id=f"p{place}",
+            listener_id="web",
+            action=PolicyAction.REDIRECT_TO_POOL,
+            place=place,
+            redirect_pool_id=draw(st.sampled_from(("app", "other"))),
+        )
+        those = [
+            L7Rule(
+                id=f"r{place}.{number}",
+                policy_id=policy.id,
+                type=type,
+                compare_type=Is.EQUAL_TO if type is Of.FILE_TYPE else compared,
+                value=draw(st.sampled_from([text for text in _TEXTS[type] if " " not in text and ":" not in text])),
+            )
+            for number, (type, compared) in enumerate(shape)
+        ]
+        found.append(PolicyInForce(policy, tuple(those)))
+    return found
+
+
+@st.composite
 def requests(draw: st.DrawFn) -> Request:
     values = st.sampled_from([value.strip('"') for value in VALUES] + ["", "1, 10", "b,a ,1", "10,  a=", "x"])
     cookie_values = st.sampled_from([value for value in VALUES if "," not in value and " " not in value] + ["x"])

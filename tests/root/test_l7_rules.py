@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.l7_semantics import Request, first_that_applies
-from tests.l7_strategies import policies, requests
+from tests.l7_strategies import policies, policies_to_pools, requests
 from tests.root.haproxy_stage import VIP, Stage, desired, member
 from tests.waiting import NET
 
@@ -313,6 +313,19 @@ def test_rules_see_what_the_client_sent(stage: Stage) -> None:
     assert ask(stage, "/") == (200, "backend 1", None)
 
 
+@pytest.mark.parametrize("compared", [EQUAL, HAS])
+@pytest.mark.parametrize("header", [header for header in InsertedHeader if header.value.endswith("-IP")])
+def test_rules_see_the_address_that_the_client_sent(stage: Stage, header: InsertedHeader, compared: Comparison) -> None:
+    """Whether they are looked up or tried one by one, after the members' header has been made."""
+    scene = Scene()
+    listener = web(insert_headers=(header,))
+    scene.policy(listener, PolicyAction.REDIRECT_TO_POOL, rule(Of.HEADER, compared, "192.0.2.7", header.value))
+    serve(stage, scene)
+    assert ask(stage, "/", headers=[(header.value, "192.0.2.7")]) == (200, "backend 2", None)
+    assert stage.backends[1].headers[header.value.lower()] != "192.0.2.7"
+    assert ask(stage, "/") == (200, "backend 1", None)
+
+
 PLAIN = st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="\u2028\u2029")
 VALUES = st.one_of(
     st.text(PLAIN, min_size=1, max_size=255),
@@ -339,21 +352,42 @@ def test_haproxy_has_exactly_the_value_that_was_given(stage: Stage, values: list
     ]
 
 
-@settings(
+WIRE = settings(
     max_examples=25,
     derandomize=True,
     deadline=None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
+
+
+@WIRE
 @given(policies(), st.lists(requests(), min_size=10, max_size=20))
 def test_what_is_looked_up_is_what_trying_one_by_one_finds(
     stage: Stage, order: list[PolicyInForce], asked: list[Request]
 ) -> None:
+    serve_policies(stage, order)
+    compare(stage, order, asked)
+
+
+@WIRE
+@given(policies_to_pools(), st.lists(requests(), min_size=10, max_size=20))
+def test_a_pool_that_is_looked_up_at_once_is_that_of_the_first_policy(
+    stage: Stage, order: list[PolicyInForce], asked: list[Request]
+) -> None:
+    serve_policies(stage, order)
+    assert "use_backend %[str(" in stage.files.path(stage.id, "haproxy.cfg").read_text()
+    compare(stage, order, asked)
+
+
+def serve_policies(stage: Stage, order: Sequence[PolicyInForce]) -> None:
     scene = Scene(listeners=[web()])
     scene.policies = [replace(each.policy, listener_id="web80") for each in order]
     scene.rules = [rule for each in order for rule in each.rules]
     serve(stage, scene)
+
+
+def compare(stage: Stage, order: Sequence[PolicyInForce], asked: Sequence[Request]) -> None:
     for request in asked:
         headers = [] if request.host is None else [("Host", request.host)]
         headers += request.headers

@@ -1,8 +1,8 @@
 """The policies of an index (``policy_index``) as lines of a frontend and as the map that these look into. Pure.
 
 The map leads from what a request holds to a rank, and from the lower part of a rank to the name of a backend or to a
-location. It is one file for all of that, so that it changes at once. User text stands in the names of entries, without
-blanks and behind a number and a sign, and in locations.
+location; where no ranks are compared, straight to the backend. It is one file for all of that, so that it changes at
+once. User text stands in the names of entries, without blanks and behind a number and a sign, and in locations.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from evenload.model.secret import SecretBytes
 from evenload.model.slot import Slot, SlotKind
 from evenload.render import quoting
 from evenload.render.haproxy_rules import Sources, fetch_several, name_variable, render_condition
-from evenload.render.policy_index import NONE, RESULTS, Group, Index, Level, PolicyInForce
+from evenload.render.policy_index import NONE, RESULTS, Group, Index, Level, PolicyInForce, is_rank
 
 CODES = (301, 302, 303, 307, 308)
 FOUND = 302
@@ -91,11 +91,17 @@ def render_lookups(
     if not index.groups:
         return Lookups()
     texts = {results[each]: _result_of(each, backends)[1] for each in index.looked_up if each in results}
-    lines = [f"{quoting.map_key(name)} {value}\n" for name, value in index.entries.items()]
-    lines += [f"{number}{_RESULT} {text}\n" for number, text in sorted(texts.items())]
+    direct = _leads_directly(index, results)
+    ends = texts if direct else {}
+    lines = [f"{quoting.map_key(name)} {_value(entry, ends)}\n" for name, entry in index.entries.items()]
+    lines += [f"{number}{_RESULT} {text}\n" for number, text in sorted(texts.items()) if not direct]
     file = NamedFile(SecretBytes("".join(lines).encode()))
     slot = Slot(SlotKind.MAP, f"{quoting.identifier(owner)}.policies", file.name)
     path = f"{directory}/{slot.name}"
+    if direct:
+        [group] = index.groups
+        choice = f"    use_backend %[{_steps(group.state, group.levels, sources, path)}]"
+        return Lookups(choices=(choice,), slots=(slot,), files=(file,))
     compared = len(index.groups) > 1 or index.groups[0].levels[-1].several
     searches = [f"    http-request set-var(txn.rank) int({NONE})"] if compared else []
     for group in index.groups:
@@ -120,23 +126,35 @@ def render_lookups(
     )
 
 
+def _leads_directly(index: Index, results: Mapping[PolicyInForce, int]) -> bool:
+    """Whether what is found need not be compared with anything, and is a pool: so its backend can stand in the map."""
+    if len(index.groups) != 1 or index.groups[0].conditions or index.groups[0].levels[-1].several:
+        return False
+    if any(each.policy.policy.action is not PolicyAction.REJECT for each in index.tried):
+        return False
+    return all(each.pool_id is not None and each in results for each in index.looked_up)
+
+
+def _value(entry: int, ends: Mapping[int, str]) -> int | str:
+    """``ends``: texts that stand in place of ranks, by the number of the result."""
+    return ends[entry % RESULTS] if ends and is_rank(entry) else entry
+
+
 def _search(group: Group, sources: Sources, path: str, rank: str) -> list[str]:
     """``rank``: the variable that is set. One line where each level has one text. Of several texts each is tried by an
     ACL that never matches: HAProxy then goes on to the next one, and the lowest rank is kept."""
     *ways, last = group.levels
-    place = f"str({group.state})"
-    for level in ways:
-        place += f",concat({level.sign},{name_variable(level, sources)}),map_{_tree(level)}({path})"
     condition = render_condition(group.conditions)
     if not last.several:
-        place += f",concat({last.sign},{name_variable(last, sources)}),map_{_tree(last)}({path}),add(0)"  # a number
-        search = f"    http-request set-var({rank}) {place}"
+        search = (
+            f"    http-request set-var({rank}) {_steps(group.state, group.levels, sources, path)},add(0)"  # a number
+        )
         return [f"{search} if {condition}" if condition else search]
     lines = []
     state = str(group.state)
     if ways:
         state = f"txn.state{group.state}"
-        lines.append(f"    http-request set-var({state}) {place}")
+        lines.append(f"    http-request set-var({state}) {_steps(group.state, ways, sources, path)}")
     name = f"group:{group.state}"
     lines.append(
         f"    acl {name} {fetch_several(last)},set-var(txn.text),length,mul(0),add({state})"
@@ -144,6 +162,12 @@ def _search(group: Group, sources: Sources, path: str, rank: str) -> list[str]:
     )
     lines.append(f"    http-request set-var(txn.searched) int(1) if {' '.join((condition, name)).strip()}")
     return lines
+
+
+def _steps(state: int, levels: Iterable[Level], sources: Sources, path: str) -> str:
+    """From state to state."""
+    steps = [f",concat({level.sign},{name_variable(level, sources)}),map_{_tree(level)}({path})" for level in levels]
+    return f"str({state}){''.join(steps)}"
 
 
 def _tree(level: Level) -> str:

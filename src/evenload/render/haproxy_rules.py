@@ -26,6 +26,9 @@ _SEES_END = frozenset({Comparison.REGEX, Comparison.ENDS_WITH, Comparison.EQUAL_
 _REPLACED = {
     InsertedHeader.X_FORWARDED_PORT.value.lower(): "txn.sent_port",
     InsertedHeader.X_FORWARDED_PROTO.value.lower(): "txn.sent_proto",
+    InsertedHeader.X_FORWARDED_IP.value.lower(): "txn.sent_forwarded_ip",
+    InsertedHeader.X_CLIENT_IP.value.lower(): "txn.sent_client_ip",
+    InsertedHeader.X_REAL_IP.value.lower(): "txn.sent_real_ip",
 }
 """Headers that a listener puts in place of the client's, and the variable that keeps what that was."""
 _HOST = (

@@ -98,7 +98,6 @@ def render_defaults(load_balancer: LoadBalancer, options: RenderOptions) -> list
         "    retries 3",
         # At once to another member: one that has died refuses requests until its monitor has noticed.
         "    option redispatch 1",
-        "    option splice-request",
         "    option splice-response",
         "    load-server-state-from-file global",
         # Any address of the host, as without it; but sockets that are made by it leave their ports to listeners.
@@ -147,6 +146,10 @@ def render_frontend(
     if (load_balancer.flavor or PLAIN).log and options.log_socket:
         lines.append(f"    option {'httplog' if http else 'tcplog'}")
     lines.append(f"    timeout client {milliseconds(listener.timeout_client_data)}")
+    if listener.protocol.speaks_http:
+        # Of bodies alone that are longer than a few KiB. Where HAProxy knows no bodies each short message would pay for
+        # it, as it does for the other direction, in which more is sent at once.
+        lines.append("    option splice-request")
     if http:
         # Before its first request and between two requests a client may be silent for as long as within one; the
         # header of a request may take that long as a whole, and half a minute however slowly it comes.
@@ -179,11 +182,12 @@ def render_frontend(
 def _refusals(listener: Listener, policies: PolicyLines) -> list[str]:
     """What HAProxy 2.6 hands to members though they may read it in another way: control characters in a field, zero
     bytes among them, a body in chunks in HTTP/1.0, which has none, and a host with the beginning of a path in it,
-    which HTTP/2 can have. Where requests are judged or told of their client, no member is asked to change to what
-    passes by all that: HTTP/2, or a tunnel behind CONNECT."""
+    which HTTP/2 and later can have. Where requests are judged or told of their client, no member is asked to change to
+    what passes by all that: HTTP/2, or a tunnel behind CONNECT."""
     controls = f"{{ req.hdrs -m reg '{_CONTROLS}' }}"
-    chunks = "{ req.ver 1.0 } { req.fhdr(transfer-encoding) -m found }"
-    path = "{ req.ver 2.0 } { req.hdr(host) -m reg '[/?#@]' }"
+    # What is cheap to ask, and mostly not so, first: every request pays for it.
+    chunks = "{ req.fhdr(transfer-encoding) -m found } { req.ver 1.0 }"
+    path = "{ fc_http_major ge 2 } { req.hdr(host) -m reg '[/?#@]' }"
     lines = [f"    http-request deny deny_status 400 if {controls} || {chunks} || {path}"]
     if policies.requests or policies.choices or listener.insert_headers:
         lines += [

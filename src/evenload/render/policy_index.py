@@ -134,6 +134,11 @@ def make_index(
     return Index(tuple(groups), entries, tuple(looked_up), tuple(tried))
 
 
+def is_rank(entry: int) -> bool:
+    """Of a policy that does not refuse; others are states, which are fewer."""
+    return entry >= RESULTS
+
+
 @dataclass(frozen=True, slots=True)
 class _Member:
     """``place`` of the policy among all; ``texts``: one for each level."""

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.render.test_policy_index import policy, rule
@@ -62,6 +63,39 @@ def test_what_stands_in_them() -> None:
     ]
 
 
+def test_a_pool_stands_where_it_is_found_if_nothing_is_compared_with_it() -> None:
+    """A group alone, which leads to pools alone; what is tried refuses, and comes first anyway."""
+    hosts = [policy(rule(Of.HOST_NAME, Is.EQUAL_TO, name), redirect_pool_id=pool) for name, pool in ROWS]
+    no = policy(rule(Of.PATH, Is.CONTAINS, "/no"), action=PolicyAction.REJECT)
+    lines = rendered(no, *hosts)
+    [file] = lines.files
+    assert file.content.expose() == b"0=a.example app\n0=b.example other:web\n"
+    assert lines.choices == ("    use_backend %[str(0),concat(=,txn.host_only),map_str(/lb/slots/web.policies)]",)
+    moved = rendered(no, *reversed(hosts))
+    assert (moved.requests, moved.choices) == (lines.requests, lines.choices)
+
+
+ROWS = [("a.example", "app"), ("b.example", "other")]
+OTHERS = [
+    policy(rule(Of.PATH, Is.EQUAL_TO, "/no"), action=PolicyAction.REJECT),
+    policy(rule(Of.PATH, Is.CONTAINS, "/x"), redirect_pool_id="app"),
+    policy(rule(Of.PATH, Is.EQUAL_TO, "/x"), redirect_pool_id="app"),
+    policy(rule(Of.HEADER, Is.EQUAL_TO, "x", key="X"), redirect_pool_id="app"),
+    policy(
+        rule(Of.HOST_NAME, Is.EQUAL_TO, "x"), action=PolicyAction.REDIRECT_TO_URL, redirect_url="https://e.example/"
+    ),
+]
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_else_ranks_are_compared(other: PolicyInForce) -> None:
+    lines = rendered(
+        other, *(policy(rule(Of.HOST_NAME, Is.EQUAL_TO, name), redirect_pool_id=pool) for name, pool in ROWS)
+    )
+    assert any("set-var(txn.rank" in line for line in lines.requests)
+    assert all("txn.rank" in line for line in lines.choices)
+
+
 @given(st.lists(ANY, min_size=1, max_size=8), st.sampled_from([Is.EQUAL_TO, Is.STARTS_WITH]))
 def test_each_text_is_one_entry_or_is_refused(texts: list[str], compared: Is) -> None:
     """Nothing breaks out of its line, is cut, or hides another one."""
@@ -78,12 +112,14 @@ def test_each_text_is_one_entry_or_is_refused(texts: list[str], compared: Is) ->
         assert not lines.files
         return
     [file] = lines.files
-    *entries, (result, backend) = read_map(file.content.expose())
+    entries = read_map(file.content.expose())
+    if tried:  # what was found is compared with the place of those
+        *entries, (result, backend) = entries
+        assert result.removesuffix(b">").isdigit()
+        assert backend == b"app"
     sign = "^" if compared is Is.STARTS_WITH else "="
     assert {key for key, _ in entries} == {f"0{sign}{text}".encode() for text in carried}
-    assert all(value.isdigit() for _, value in entries)
-    assert result.removesuffix(b">").isdigit()
-    assert backend == b"app"
+    assert all(value.isdigit() if tried else value == b"app" for _, value in entries)
 
 
 @given(ANY)
