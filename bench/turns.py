@@ -1,7 +1,12 @@
 """Two things measured against each other, round by round: the one that comes second in a round finds another machine
-than the first, so they take turns in that, too."""
+than the first, so they take turns in that, too. Rounds are short and many, as the speed of a machine that others use
+changes from second to second."""
 
 from collections.abc import Callable
+
+ROUNDS = 40
+SECONDS = 0.4
+"""Of one measurement."""
 
 
 def in_turn(rounds: int, one: Callable[[], float], other: Callable[[], float]) -> tuple[list[float], list[float]]:

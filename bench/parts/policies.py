@@ -13,13 +13,11 @@ from bench.bare import bare
 from bench.room import BACKEND_PORT, BACKENDS, Room
 from bench.rows import Goal, Row, ratios, row
 from bench.service import LBAAS, Service
-from bench.turns import in_turn
+from bench.turns import ROUNDS, SECONDS, in_turn
 from bench.wrk import CONNECTIONS, loading
 
-ROUNDS = 15
 _COUNTS = (1, 10, 100)
 _MANY = 1_000
-_SECONDS = 1.0
 _RATE = Goal(p50=0.97, more_is_better=True)
 _LATENCY = Goal(p50=2.0)
 _OURS, _BARE = 8100, 8200
@@ -67,7 +65,7 @@ def _rate(room: Room, vip: str, port: int, count: int, connections: int) -> floa
     url = f"http://{vip}:{port}{_path(count - 1)}"
     with loading(room, url, seconds=60, close=False, connections=connections, host=_host(count - 1)) as run:
         begun = time.monotonic()
-        time.sleep(_SECONDS)
+        time.sleep(SECONDS)
         found = run.stop()
         if found.failed:
             raise RuntimeError(f"{found.failed} requests failed")

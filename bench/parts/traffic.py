@@ -12,11 +12,9 @@ from bench.bare import bare
 from bench.room import BACKEND_PORT, BACKENDS, Room
 from bench.rows import Goal, Row, ratios, row
 from bench.service import LBAAS, Service
-from bench.turns import in_turn
+from bench.turns import ROUNDS, SECONDS, in_turn
 from bench.wrk import loading
 
-ROUNDS = 15
-_SECONDS = 1.0
 _GOAL = Goal(p50=0.97, more_is_better=True)
 _BARE_PORT = 8081
 _MEMBER, _OTHER = BACKENDS
@@ -47,7 +45,7 @@ def _rate(room: Room, url: str) -> float:
     """Requests per second over kept connections. Raises where one failed."""
     with loading(room, url, seconds=60, close=False) as run:
         begun = time.monotonic()
-        time.sleep(_SECONDS)
+        time.sleep(SECONDS)
         count = run.stop()
         if count.failed:
             raise RuntimeError(f"{count.failed} requests failed")
