@@ -1,10 +1,19 @@
-"""The user that the server runs as. Light: the supervisor imports it."""
+"""The user that the server runs as, and the one that this process is. Light: the supervisor imports it."""
 
 import os
 import pwd
 
 from evenload.host.privileges import Account
 from evenload.model.errors import EvenloadError
+
+
+def own_name() -> str:
+    """Of the user that this process is; his number where he has no name."""
+    user = os.geteuid()
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
 
 
 def find_account(user: str) -> Account | None:

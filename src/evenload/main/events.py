@@ -14,16 +14,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from evenload.host.privileges import become
 from evenload.main.accounts import find_account
-from evenload.main.parts import open_database
+from evenload.main.existing_database import database_file, open_existing, require_file
 from evenload.main.permission import in_words
 from evenload.main.settings import Settings, SettingsError, read_settings
 from evenload.main.terminal import admitted, paint, read_screen, safe
@@ -32,7 +30,7 @@ from evenload.model.event import EventKind, EventQuery, KeptEvent, Weight, sente
 from evenload.store.engine import StoreSettings, preload_driver
 from evenload.store.events import read_events
 from evenload.store.reading import reading
-from evenload.store.schema import current_revision, newest_revision
+from evenload.store.schema import newest_revision
 
 DONE, CANNOT = 0, 2
 _USUAL = 100
@@ -112,21 +110,13 @@ class _Reader:
         account, newest = find_account(settings.server.user), newest_revision()
         if account is not None:
             become(account)
-        url = make_url(settings.database)
-        self._path = Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+        self._path = database_file(settings)
         try:
-            if self._path is not None and not self._path.exists():  # to open it would make it
-                raise EvenloadError(f"there is no database yet at {self._path}")
+            require_file(settings)
             self._file = self._which_file()
-            self._engine: Engine = open_database(settings)
-            revision = current_revision(self._engine)
+            self._engine: Engine = open_existing(settings, newest)
         except SQLAlchemyError as error:
             raise EvenloadError(f"the database cannot be read: {getattr(error, 'orig', None) or error}") from error
-        if revision != newest:
-            raise EvenloadError(
-                f"the database has schema {revision or 'none'}, this version works with {newest}: a start of the "
-                "service brings it there, where this is not the older version of the two"
-            )
 
     def events(self, query: EventQuery) -> list[KeptEvent]:
         """Raises EvenloadError."""

@@ -1,7 +1,5 @@
 """Builds the parts from the settings: who gets which. Starts nothing but the database's schema."""
 
-import os
-import pwd
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from evenload.host.pcre import find_fault_finder
 from evenload.interfaces.bus import AgentBus
 from evenload.interfaces.secrets import SecretStore
 from evenload.interfaces.store import Transaction, UnitOfWork
+from evenload.main.accounts import own_name
 from evenload.main.clock import SystemClock
 from evenload.main.identifiers import Identifiers
 from evenload.main.settings import Settings
@@ -129,7 +128,7 @@ def open_database(settings: Settings) -> Engine:
     try:
         return open_engine(StoreSettings(url=settings.database))
     except PermissionError as error:
-        user = pwd.getpwuid(os.geteuid()).pw_name
+        user = own_name()
         raise EvenloadError(
             f"the user {user} may not use the database: {error}. Its file and the directory of that must belong to "
             f"{user} (chown), and every directory above be open to it (chmod o+x)"

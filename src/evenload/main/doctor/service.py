@@ -5,6 +5,7 @@ from datetime import datetime
 
 from evenload.host.conditions import Listener, find_listeners
 from evenload.main.doctor.case import Case, Finding, fault, ok, warning
+from evenload.main.existing_database import database_file
 from evenload.main.status.roles import ask_api
 from evenload.main.terminal import duration
 
@@ -92,6 +93,8 @@ def check_database(case: Case) -> Iterator[Finding]:
 
 def _database_remedy(case: Case) -> str:
     reason = case.reason or ""
+    if "may not make" in reason:
+        return _make_directory(case)
     if "no database yet" in reason:
         return f"{_START}: the first start makes it"
     if "has schema" in reason:
@@ -99,6 +102,13 @@ def _database_remedy(case: Case) -> str:
     if "may not use" in reason:
         return "run this as root; else give file and directory to the server's user"
     return "see that it runs and that [database] connection is right; evenload restore brings back a backup"
+
+
+def _make_directory(case: Case) -> str:
+    file = database_file(case.settings)
+    assert file is not None  # nobody makes another one
+    user = "whoever runs the server" if case.account is None else case.account.name
+    return f"mkdir -p {file.parent}; chown {user} {file.parent}"
 
 
 def check_api_address(case: Case) -> Iterator[Finding]:

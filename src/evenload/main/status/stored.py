@@ -3,25 +3,22 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.engine import make_url
 
 from evenload.host.privileges import Account
 from evenload.interfaces.store import AgentRecord
 from evenload.main.as_user import ask_as
-from evenload.main.parts import open_database
+from evenload.main.existing_database import open_existing
 from evenload.main.settings import Settings
 from evenload.main.status.described import describe_event, describe_tree
-from evenload.model.errors import EvenloadError
 from evenload.model.event import EventQuery
 from evenload.model.snapshot import Snapshot
 from evenload.service.expiries import read_expiries
 from evenload.store.overview import BalancerLine, find_load_balancers, read_lines
 from evenload.store.reading import reading
-from evenload.store.schema import current_revision, newest_revision
+from evenload.store.schema import newest_revision
 from evenload.store.transaction import SqlTransaction
 from evenload.store.tree_cache import TreeCache
 from evenload.store.unit_of_work import SqlUnitOfWork
@@ -56,18 +53,9 @@ class StoredState:
         return ask_as(self._account, lambda: self._with_engine(lambda engine: self._one(engine, word)), _PATIENCE)  # type: ignore[no-any-return]
 
     def _with_engine(self, work: Any) -> dict[str, Any]:
-        url = make_url(self._settings.database)
-        if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():  # to open it would make it
-            raise EvenloadError(f"there is no database yet at {url.database}")
-        engine = open_database(self._settings)
+        engine = open_existing(self._settings, self._newest)
         try:
-            revision = current_revision(engine)
-            if revision != self._newest:
-                raise EvenloadError(
-                    f"the database has schema {revision or 'none'}, this version works with {self._newest}: a start of "
-                    "the service brings it there, where this is not the older version of the two"
-                )
-            return {"schema": revision, **work(engine)}
+            return {"schema": self._newest, **work(engine)}
         finally:
             engine.dispose()
 

@@ -14,6 +14,7 @@ from tests.unit.main.status.samples import ago
 
 from evenload.host import preflight
 from evenload.host.conditions import Use
+from evenload.host.privileges import Account
 from evenload.main.doctor import machine, neighbours, service
 from evenload.main.doctor.case import Level
 
@@ -82,6 +83,14 @@ def test_a_database_that_cannot_be_read(tmp_path: Path, reason: str, remedy: str
     [found] = service.check_database(make_case(tmp_path, stored=None, reason=reason))
     assert (found.level, found.text) == (Level.FAULT, reason)
     assert remedy in (found.remedy or "")
+
+
+def test_a_directory_that_no_start_would_make(tmp_path: Path) -> None:
+    reason = "there is no database yet at /srv/lb/e.sqlite, and the user lb may not make the directory /srv/lb in /srv"
+    text = "[database]\nconnection = sqlite:////srv/lb/e.sqlite\n"
+    case = make_case(tmp_path, text, stored=None, reason=reason, account=Account("lb", 999, 999))
+    [found] = service.check_database(case)
+    assert (found.text, found.remedy) == (reason, "mkdir -p /srv/lb; chown lb /srv/lb")
 
 
 def test_an_api_without_logins_is_for_this_host_alone(tmp_path: Path) -> None:
