@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from oslo_config import cfg
 
 from evenload.main.keystone import import_late, names_of, refuse_unknown
-from evenload.main.settings import KEYSTONE, SERVICE_AUTH, BarbicanSettings, SettingsError, read_sections
+from evenload.main.setting_files import KEYSTONE, SERVICE_AUTH, read_sections
+from evenload.main.settings import BarbicanSettings, SettingsError
 
 if TYPE_CHECKING:
     from evenload.secrets.barbican import Barbican

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg
 
-from evenload.main.settings import SettingsError, read_sections
+from evenload.main.setting_files import read_sections
+from evenload.main.settings import SettingsError
 
 if TYPE_CHECKING:
     from evenload.api.auth.keystone import KeystoneValidator

@@ -1,13 +1,13 @@
 """All settings, in oslo.config's format, read once and turned into plain dataclasses.
 
 ``main`` alone reads settings; every other package is given the dataclass it needs. The options themselves stand in
-``main/options.py``.
+``main/options.py``, what files may have is judged in ``main/setting_files.py``.
 """
 
 import os
 import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
@@ -24,6 +24,7 @@ from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSet
 from evenload.main.database_place import DATABASE, DIRECTORY
 from evenload.main.networking_settings import read_networking
 from evenload.main.options import DEFAULT_RUN, DEFAULT_STATE, GROUPS, OCTAVIA_QUOTAS
+from evenload.main.setting_files import SERVICE_AUTH, files_of, read_sections, validate_file
 from evenload.main.tls_settings import read_allowed, read_tls
 from evenload.model.secret_limits import SecretLimits
 from evenload.render.options import RenderOptions
@@ -33,9 +34,6 @@ from evenload.service.networking import Networking
 from evenload.service.networks import NetworkSettings
 from evenload.service.quotas import QuotaSettings
 from evenload.service.tls_policy import TlsPolicy
-
-KEYSTONE, SERVICE_AUTH = "keystone_authtoken", "service_auth"
-"""The sections whose settings are those of a library, known only where that is imported."""
 
 _LONGEST_RUN_PATH = 90
 _SOCKET = re.compile(r"/[A-Za-z0-9_./\-]{1,90}")
@@ -141,9 +139,9 @@ def read_settings(arguments: Sequence[str]) -> Settings:
             "packaging/evenload.conf.",
             default_config_files=None,
         )
-        files = _files_of(conf)
+        files = files_of(conf)
         for path in files:
-            _refuse_unknown(path)
+            validate_file(path)
         return _settings(conf, files)
     except cfg.ConfigFilesPermissionDeniedError as error:
         named = ", ".join(dict.fromkeys(error.config_files))
@@ -151,41 +149,6 @@ def read_settings(arguments: Sequence[str]) -> Settings:
     except (cfg.Error, ValueError) as error:
         hint = _COMMENT if " #" in str(error) else ""
         raise SettingsError(_LOCATION.sub(r"in \1", str(error)) + hint) from error
-
-
-def _files_of(conf: Any) -> list[Path]:
-    """Each once: oslo.config finds the usual one by the project's and by the program's name."""
-    directories = [Path(name) for name in conf.config_dir or ()]
-    found = [Path(name) for name in conf.config_file or ()]
-    found += [path for directory in directories for path in sorted(directory.glob("*.conf"))]
-    return list(dict.fromkeys(found))
-
-
-def read_sections(path: Path) -> Mapping[str, Mapping[str, list[str]]]:
-    """What stands in a configuration file: section → name → values, uninterpreted."""
-    sections: dict[str, dict[str, list[str]]] = {}
-    cfg.ConfigParser(str(path), sections).parse()
-    return sections
-
-
-def _refuse_unknown(path: Path) -> None:
-    known = {group or "DEFAULT": {opt.name for opt in opts} for group, opts in GROUPS}
-    for group, opts in GROUPS:
-        for opt in opts:
-            for older in opt.deprecated_opts:
-                known[older.group or group or "DEFAULT"].add(older.name or opt.name)
-    sections = read_sections(path)
-    others = {KEYSTONE, SERVICE_AUTH}
-    others |= {other for name in (KEYSTONE, SERVICE_AUTH) for other in sections.get(name, {}).get("auth_section", ())}
-    for section, values in sections.items():
-        if section in others:
-            continue  # its names are the library's: main/keystone.py, main/barbican.py
-        names = known.get(section) or known.get(section.lower())  # oslo.config has groups in any case
-        if names is None:
-            raise SettingsError(f"{path}: there is no section [{section}]")
-        for name in values:
-            if name not in names:
-                raise SettingsError(f"{path}: [{section}] {name}: there is no such setting")
 
 
 def _settings(conf: Any, files: list[Path]) -> Settings:

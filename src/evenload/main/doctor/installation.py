@@ -12,7 +12,7 @@ from evenload.host.haproxy_build import read_build, require_build
 from evenload.main.as_user import ask_as
 from evenload.main.database_place import DIRECTORY
 from evenload.main.doctor.case import Case, Finding, fault, ok, warning
-from evenload.main.settings import read_sections
+from evenload.main.setting_files import read_sections
 from evenload.model.errors import EvenloadError, Hopeless
 from evenload.secrets.keyring import read_key_file
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from evenload.main.barbican import open_barbican
 from evenload.main.doctor.case import Case, Finding, fault, ok, warning
 from evenload.main.keystone import open_keystone
-from evenload.main.settings import KEYSTONE, SettingsError, read_sections
+from evenload.main.setting_files import KEYSTONE, read_sections
+from evenload.main.settings import SettingsError
 from evenload.model.errors import EvenloadError
 
 _PATIENCE = 5.0
