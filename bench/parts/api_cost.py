@@ -5,35 +5,31 @@ own work is not counted.
 """
 
 import os
-import random
 import signal
 import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from demo.service import Service as Process
-from sqlalchemy import create_engine, text
 from tests.databases import running_databases
 
 from bench.memory import resident
+from bench.pages import PAGE, ask_all, compare, multiply
 from bench.parts.unfriendly import cpu_seconds
 from bench.room import Room
-from bench.rows import Goal, Row, percentile, ratios, row
+from bench.rows import Goal, Row, ratios, row
 from bench.service import LBAAS, Api
 from bench.wrk import on_loopback
 
 KINDS = ("sqlite", "postgresql")
-PAGE = 100
-MANY = 10_000
 _SECONDS = 2
 _ROUNDS = 5
 _CONNECTIONS = 8
 _CREATIONS = 100
-_LOOKS = 10
 _CHEAP = {"list": Goal(p50=2.5), "one": Goal(p50=0.5), "tree": Goal(p50=2)}
 _CREATION = Goal(p50=4)
 _NO_DEARER = Goal(p50=1.2)
@@ -43,12 +39,6 @@ _START = Goal(p50=1.5)
 _PAGES = Goal(p50=1.5, p95=1.5)
 _SUBNET = str(uuid.UUID(int=7))
 """Without a machine any name is that of a subnet."""
-_FIELDS = (
-    *("id", "name", "description", "project_id", "admin_state_up", "provider", "provisioning_status"),
-    *("operating_status", "created_at", "updated_at", "vip_address", "vip_subnet_id", "vip_network_id"),
-    *("vip_port_id", "flavor_id", "availability_zone"),
-)
-_RANDOM = random.Random(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,20 +63,27 @@ def measure(room: Room) -> list[Row]:
     rows = []
     with running_databases() as databases:
         for kind in KINDS:
-            url = None if kind == "sqlite" else databases.empty(kind).url
-            with _running(room, kind, url) as (site, seconds):
-                rows += [row(f"api-{kind}-start", "s", [seconds], _START), *_measure(site)]
+            with ExitStack() as stack:
+                urls: list[str | None] = [None, None]
+                if kind != "sqlite":
+                    engines = [stack.enter_context(databases.without_schema(kind)) for _ in urls]
+                    urls = [engine.url.render_as_string(hide_password=False) for engine in engines]
+                site, seconds = stack.enter_context(_running(room, f"api-{kind}", kind, urls[0]))
+                tree = _fill(site)
+                rows += [row(f"api-{kind}-start", "s", [seconds], _START), *_measure(site, tree)]
+                small, _ = stack.enter_context(_running(room, f"api-{kind}-small", kind, urls[1]))
+                rows.append(_pages(small, site, tree))
     return rows
 
 
 @contextmanager
-def _running(room: Room, kind: str, url: str | None) -> Iterator[tuple[Site, float]]:
+def _running(room: Room, name: str, kind: str, url: str | None) -> Iterator[tuple[Site, float]]:
     """The site, and the seconds from its second start to the first answer: the first one makes the database."""
-    state = room.lab.directory / f"api-{kind}"
+    state = room.lab.directory / name
     connection = url or f"sqlite:///{state}/server/evenload.sqlite"
     process = Process(
         room.lab,
-        name=f"api-{kind}",
+        name=name,
         sections={
             "DEFAULT": {"state_path": str(state)},
             "agent": {"host": "noop"},
@@ -117,20 +114,32 @@ def _await_agent(api: Api, timeout: float = 60.0) -> None:
         time.sleep(0.05)
 
 
-def _measure(site: Site) -> list[Row]:
+def _fill(site: Site) -> str:
+    """A hundred; the id of the one that has parts."""
     tree = _create(site.api, listeners=[_listener(port) for port in (80, 81, 82, 83)])
     for number in range(PAGE - 1):
         _create(site.api, name=f"n{number:05}")
+    return tree
+
+
+def _measure(site: Site, tree: str) -> list[Row]:
     one = f"{LBAAS}/loadbalancers/{tree}"
     rows: list[Row] = []
     for name, path in (("list", f"{LBAAS}/loadbalancers?limit={PAGE}"), ("one", one), ("tree", f"{one}/status")):
         rows += _reads(site, name, path)
-    queries = _queries(site.api.send("GET", one)["loadbalancer"])
-    whole = {query: _look(site.api, query) for query in queries}
+    ask_all(site.api, tree)
     rows += _creations(site)
-    rows.append(row(f"api-{site.kind}-rss", "MiB", [resident(site.server) / 1024], _MEMORY))
-    _multiply(site.url, MANY)
-    return [*rows, _pages(site, whole)]
+    return [*rows, row(f"api-{site.kind}-rss", "MiB", [resident(site.server) / 1024], _MEMORY)]
+
+
+def _pages(small: Site, site: Site, tree: str) -> Row:
+    mine = _fill(small)
+    _await_done(small.api)
+    multiply(site.url)
+    found = compare(small.api, site.api, mine, tree)
+    worst = max(found, key=lambda asked: found[asked])
+    print(f"{site.kind}: the dearest page is {worst} ({found[worst]:.2f})", file=sys.stderr)
+    return row(f"api-{site.kind}-pages", "10,000 to 100", list(found.values()), _PAGES)
 
 
 # --------------------------------------------------------------------------------------------------------------- reads
@@ -194,7 +203,7 @@ def _creation_cost(site: Site) -> float:
     count = _CREATIONS // _ROUNDS
     before = cpu_seconds(site.server)
     for _ in range(count):
-        _create(site.api)
+        _create(site.api, name="one of many")
     return 1000 * (cpu_seconds(site.server) - before) / count
 
 
@@ -204,65 +213,3 @@ def _await_done(api: Api, timeout: float = 60.0) -> None:
         if time.monotonic() > deadline:
             raise RuntimeError("the agent has not taken up what waits for it")
         time.sleep(0.05)
-
-
-# --------------------------------------------------------------------------------------------------------------- pages
-
-
-def _multiply(url: str, wanted: int) -> None:
-    """Rows of load balancers like the first one's, in the database itself: to ask for them all would take minutes."""
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        first = connection.execute(text("SELECT * FROM load_balancers ORDER BY position LIMIT 1")).mappings().one()
-        there = connection.execute(text("SELECT count(*) FROM load_balancers")).scalar_one()
-        names = [name for name in first if name != "position"]
-        rows = [{**{name: first[name] for name in names}, **_other(number)} for number in range(wanted - there)]
-        columns = ", ".join(names)
-        values = ", ".join(f":{name}" for name in names)
-        connection.execute(text(f"INSERT INTO load_balancers ({columns}) VALUES ({values})"), rows)
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("ANALYZE load_balancers"))
-    engine.dispose()
-
-
-def _other(number: int) -> Mapping[str, Any]:
-    identifier, port = (str(uuid.UUID(int=_RANDOM.getrandbits(128))) for _ in range(2))
-    return {
-        "id": identifier,
-        "port_id": port,
-        "name": f"m{_RANDOM.randrange(10**6):06}",
-        "vip_address": f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}",
-        "created_at": f"2026-01-{1 + number % 28:02} 10:00:00.{number:06}",
-    }
-
-
-def _queries(one: Mapping[str, Any]) -> list[str]:
-    """Every filter and every order."""
-    orders = [f"sort={name}{direction}" for name in _FIELDS for direction in ("", ":desc")]
-    return ["", *orders, *(f"{name}={one[name]}" for name in _FIELDS if one[name] is not None)]
-
-
-def _pages(site: Site, whole: Mapping[str, float]) -> Row:
-    """Pages of a hundred of ten thousand, each against the same request when there were a hundred; further pages
-    against the first one in the same order."""
-    [first] = site.api.send("GET", f"{LBAAS}/loadbalancers?limit=1&sort=id")["loadbalancers"]
-    found = {}
-    for query, base in whole.items():
-        found[query] = _look(site.api, query) / base
-        if "=" not in query or (query.startswith("sort=") and not query.endswith(":desc")):
-            further = "&".join(filter(None, (query, f"marker={first['id']}")))
-            found[further] = _look(site.api, further) / base
-    worst = max(found, key=lambda query: found[query])
-    print(f"{site.kind}: the dearest page is {worst} ({found[worst]:.2f})", file=sys.stderr)
-    return row(f"api-{site.kind}-pages", "10,000 to 100", list(found.values()), _PAGES)
-
-
-def _look(api: Api, query: str) -> float:
-    """Milliseconds, of the page in the middle of some."""
-    path = f"{LBAAS}/loadbalancers?limit={PAGE}{f'&{query}' if query else ''}"
-    samples = []
-    for _ in range(_LOOKS):
-        begun = time.monotonic_ns()
-        api.send("GET", path)
-        samples.append((time.monotonic_ns() - begun) / 1e6)
-    return percentile(samples, 50)
