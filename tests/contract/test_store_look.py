@@ -153,3 +153,32 @@ def test_a_connection_that_was_cut_at_rest_harms_nobody(database: Database, act:
     _end_all_connections(database)
     act(store, tree)
     act(store, tree)
+
+
+def test_statements_that_postgresql_has_forgotten_are_prepared_anew(databases: Databases) -> None:
+    """As after a ROLLBACK, for which its driver does that. Nobody has to connect again."""
+    database = databases.empty("postgresql")
+    store = SqlUnitOfWork(database.engine, NotedHints())
+    tree = a_tree()
+    put(store, tree)
+
+    def backend() -> object:
+        with database.engine.connect() as connection:
+            return connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+
+    def seen() -> bool:
+        return store.look(lambda at: at.view(Kind.LOAD_BALANCER, tree.id)) is not None
+
+    assert seen()
+    before = backend()
+    with database.engine.connect() as connection:
+        connection.execute(text("DEALLOCATE ALL"))
+    assert seen()
+    assert backend() == before
+
+
+@pytest.mark.parametrize("name", ["", "Ä", "x" * 4000, "%s", "$1", "'"])
+def test_any_text_may_be_looked_up(store: UnitOfWork, name: str) -> None:
+    put(store, a_tree())
+    assert store.look(lambda at: at.view(Kind.LOAD_BALANCER, name)) is None
+    assert store.look(lambda at: at.tree(name)) is None
