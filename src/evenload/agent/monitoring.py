@@ -1,30 +1,31 @@
 """Every second: statistics of all load balancers, turned into statuses and totals; what changed is reported.
 
 Those at rest are looked at less often (``pace``), in between the others as well. A thread of its own beside the rounds;
-it reads what they remember and changes nothing on the host but the file that keeps the counters. ``health``,
-``counters``, ``vetoes`` and ``pace`` do the thinking.
+it reads what they remember and changes nothing on the host but the file that keeps the counters (``kept_counters``).
+``health``, ``news``, ``counters``, ``vetoes`` and ``pace`` do the thinking.
 """
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import structlog
 
-from evenload.agent.counters import Counters, count, dump_counters, load_counters, resume
+from evenload.agent.account import Account, Look, Rows, count_clients, is_at_rest, rests, rows_of_serving
+from evenload.agent.counters import count
 from evenload.agent.health import Judged, judge
-from evenload.agent.memory import Acknowledged, Memories, Memory, Serving
-from evenload.agent.pace import EARLY, choose_pause, phase_of
+from evenload.agent.kept_counters import is_save_due, save_counters, take_up_counters
+from evenload.agent.memory import Memories, Memory, Serving
+from evenload.agent.news import begin_anew, choose_news, is_void, note_said
+from evenload.agent.pace import EARLY, choose_pause
 from evenload.agent.settings import AgentSettings
 from evenload.agent.tidings import Tidings
-from evenload.agent.trail import Seen, Trail
+from evenload.agent.trail import Seen
 from evenload.agent.vetoes import plan_vetoes
 from evenload.interfaces.bus import Server
 from evenload.interfaces.clock import Clock
 from evenload.interfaces.host import Host
-from evenload.model.desired import Health, ProxyStatistics, Statistics
-from evenload.model.enums import OperatingStatus
+from evenload.model.desired import Health
 from evenload.model.errors import HostError, ServerUnavailable
 from evenload.model.verdict import Verdicts
 from evenload.render.haproxy_room import is_crowded
@@ -32,8 +33,6 @@ from evenload.threads import Faults, LastingThread
 
 log = structlog.get_logger(__name__)
 
-_FRONTEND = "FRONTEND"
-_SAVE_EVERY = 5.0
 _PATIENCE = 2
 """Looks without an answer from a process before it counts as dead: one that was just replaced is no news."""
 _SLOW = 0.25
@@ -42,59 +41,6 @@ _REST = 15
 long: a few that hang must not make the statuses of all others late."""
 _STOP_TIMEOUT = 10.0
 _TIDINGS_REST = 5.0
-
-
-Rows = Mapping[int, tuple[ProxyStatistics, ...]]
-"""By worker."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Look:
-    """What was looked at and found. ``verdicts``: those of pings at that moment."""
-
-    serving: Serving
-    rows: Rows
-    verdicts: Verdicts
-
-    def equals(self, other: "_Look") -> bool:
-        """Whether the other one found the very same. The host gives the same tuple again where it holds no news."""
-        return (
-            self.serving is other.serving
-            and self.verdicts is other.verdicts
-            and self.rows.keys() == other.rows.keys()
-            and all(rows is other.rows[worker] for worker, rows in self.rows.items())
-        )
-
-
-@dataclass(slots=True)
-class _Account:
-    """``statuses``, ``reasons`` and ``statistics``: what the server has acknowledged of the generation ``reported``,
-    since the report ``after``.
-
-    ``saved``: the counters on disk, with the workers in ``noted`` among them as alive; None where there are none.
-    ``kept``: the counters that these are.
-    ``trail``: of the last looks, for who wants to see them.
-    ``last``: the last look. The next one comes at ``resting_until`` (0.0: at the next occasion), or once another worker
-    serves; or another document or verdict is there, if it was the last of ``quiet_looks`` in a row.
-    """
-
-    counters: Counters
-    saved: str | None
-    noted: frozenset[int]
-    saved_at: float
-    trail: Trail = field(default_factory=Trail)
-    kept: Counters | None = None
-    unsaved: bool = False
-    last: _Look | None = None
-    quiet_looks: int = 0
-    unanswered: int = 0
-    resting_until: float = 0.0
-    reported: int = 0
-    after: Acknowledged | None = None
-    refreshed_at: float = 0.0
-    statuses: dict[str, OperatingStatus] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-    statistics: dict[str, Statistics] = field(default_factory=dict)
 
 
 class Monitoring:
@@ -125,7 +71,7 @@ class Monitoring:
         self._tidings = tidings
         self._tidings_rest_until = 0.0
         self._new_epoch = new_epoch
-        self._accounts: dict[str, _Account] = {}
+        self._accounts: dict[str, Account] = {}
         self._stopping = threading.Event()
         self._thread: LastingThread | None = None
         self._away = False
@@ -210,7 +156,7 @@ class Monitoring:
         serving, account = memory.host.serving, self._accounts.get(memory.load_balancer_id)
         if serving is None or account is None:
             return None if only_resting else serving
-        if not _rests(account, serving, memory.probes.verdicts):
+        if not rests(account, serving, memory.probes.verdicts):
             return None if only_resting else serving
         early = self._settings.statistics_interval * EARLY
         if self._clock.monotonic() + early < account.resting_until or (only_resting and not account.resting_until):
@@ -220,10 +166,13 @@ class Monitoring:
     def _look_at(self, memory: Memory, serving: Serving) -> Health | None:
         now = self._clock.monotonic()
         account, verdicts = self._accounts.get(serving.desired.id), memory.probes.verdicts
-        look = _Look(serving, self._read(serving), verdicts)
-        account = account or self._begin(serving, look.rows, now)
-        refresh = self._has_to_say_all(memory, account, serving, now)
-        if account.quiet_looks and account.last is not None and account.last.equals(look) and not refresh:
+        look = Look(serving, self._read(serving), verdicts)
+        if account is None:
+            counters, kept = take_up_counters(self._host, serving, look.rows, now, self._new_epoch)
+            account = self._accounts[serving.desired.id] = Account(counters, kept)
+        after, refresh_interval = memory.reports.acknowledged, self._settings.refresh_interval
+        void = is_void(account.said, serving.desired, after, now, refresh_interval)
+        if account.quiet_looks and account.last is not None and account.last.equals(look) and not void:
             health, quiet = None, True
             account.trail.note_still(now)
             self._save_in_time(memory, account, now)
@@ -234,11 +183,11 @@ class Monitoring:
         spent = self._clock.monotonic() - now
         hangs = account.unanswered >= _PATIENCE and spent >= _SLOW
         pause = choose_pause(serving.desired, account.quiet_looks, self._settings.statistics_interval)
-        rests = spent * _REST if hangs else pause
-        account.resting_until = now + rests if rests else 0.0
+        rest = spent * _REST if hangs else pause
+        account.resting_until = now + rest if rest else 0.0
         return health
 
-    def _evaluate(self, memory: Memory, look: _Look, account: _Account, now: float) -> tuple[Health | None, bool]:
+    def _evaluate(self, memory: Memory, look: Look, account: Account, now: float) -> tuple[Health | None, bool]:
         """What the server has to hear of, and whether nothing goes on."""
         serving, rows = look.serving, look.rows
         current = memory.host.serving
@@ -249,14 +198,14 @@ class Monitoring:
         if current is not serving:  # changed meanwhile: the rows may belong to either
             return None, False
         self._save_in_time(memory, account, now)
-        vetoes = plan_vetoes(serving.desired, _rows_of_serving(serving, rows), look.verdicts)
+        vetoes = plan_vetoes(serving.desired, rows_of_serving(serving, rows), look.verdicts)
         if vetoes:
             self._on_veto(serving.desired.id)
-        if not memory.process.crowded and is_crowded(_connections(serving, rows), serving.room):
+        if not memory.process.crowded and is_crowded(count_clients(serving, rows), serving.room):
             memory.process.crowded = True  # until a round has made room
             self._on_veto(serving.desired.id)
         judged = self._judge(serving, account, rows, look.verdicts)
-        mine = _rows_of_serving(serving, rows)
+        mine = rows_of_serving(serving, rows)
         account.trail.note(
             now,
             account.counters,
@@ -269,14 +218,20 @@ class Monitoring:
         memory.process.silent = account.unanswered
         if 0 < account.unanswered <= _PATIENCE:
             self._on_silence(serving.desired.id)
-        health = self._news(memory, serving, account, judged, account.counters.totals(listeners), now)
-        return health, health is None and not vetoes and _is_at_rest(serving, rows, account)
+        said, after = account.said, memory.reports.acknowledged
+        if is_void(said, serving.desired, after, now, self._settings.refresh_interval):
+            begin_anew(said, serving.desired, after, now, self._settings.refresh_interval)
+        totals = account.counters.totals(listeners)
+        health = choose_news(said, serving.desired.id, judged, totals, account.counters.epoch)
+        return health, health is None and not vetoes and is_at_rest(serving, rows, account)
 
-    def _save_in_time(self, memory: Memory, account: _Account, now: float) -> None:
-        """A worker is noted before anything of it is reported: an agent that begins later has to know that it
-        counted."""
-        if now - account.saved_at >= _SAVE_EVERY or not account.counters.alive <= account.noted:
+    def _save_in_time(self, memory: Memory, account: Account, now: float) -> None:
+        if is_save_due(account.kept, account.counters, now):
             self._save(memory, account, now)
+
+    def _save(self, memory: Memory, account: Account, now: float) -> None:
+        serves = memory.host.serving is not None
+        save_counters(self._host, memory.load_balancer_id, account.kept, account.counters, now, serves=serves)
 
     def _read(self, serving: Serving) -> Rows:
         try:
@@ -285,26 +240,10 @@ class Monitoring:
             log.debug("no statistics", load_balancer=serving.desired.id, reason=str(error))
             return {}
 
-    def _begin(self, serving: Serving, rows: Rows, now: float) -> _Account:
-        content, kept = None, None
-        try:
-            content = self._host.load_counters(serving.desired.id)
-            kept = load_counters(content) if content is not None else None
-        except (HostError, ValueError) as error:
-            log.warning("counters are lost", load_balancer=serving.desired.id, reason=str(error))
-            content = None
-        counters = resume(kept, rows, serving.first_own, self._new_epoch())
-        if kept is not None and counters.epoch != kept.epoch:
-            log.info("a new epoch of counters", load_balancer=serving.desired.id, epoch=counters.epoch)
-            content = None
-        noted = counters.alive if content is not None else frozenset()
-        account = self._accounts[serving.desired.id] = _Account(counters, content, noted, now)
-        return account
-
     def _judge(
         self,
         serving: Serving,
-        account: _Account,
+        account: Account,
         rows: Rows,
         verdicts: Verdicts,
     ) -> Judged:
@@ -314,46 +253,6 @@ class Monitoring:
             return judge(serving.desired, current, verdicts)
         account.unanswered += 1
         return judge(serving.desired, (), verdicts) if account.unanswered >= _PATIENCE else Judged({}, {})
-
-    def _has_to_say_all(self, memory: Memory, account: _Account, serving: Serving, now: float) -> bool:
-        """What the server was told of an earlier document, or before a report moved its statuses, is void. Without that
-        all is said again at times."""
-        return (
-            account.reported != serving.desired.generation
-            or account.after is not memory.reports.acknowledged
-            or now - account.refreshed_at >= self._settings.refresh_interval
-        )
-
-    def _news(
-        self,
-        memory: Memory,
-        serving: Serving,
-        account: _Account,
-        judged: Judged,
-        statistics: dict[str, Statistics],
-        now: float,
-    ) -> Health | None:
-        if self._has_to_say_all(memory, account, serving, now):
-            account.statuses, account.reasons, account.statistics = {}, {}, {}
-            # Those of an agent that has just begun shall not all come at once ever after.
-            early = 0.0 if account.reported else phase_of(serving.desired.id) * self._settings.refresh_interval
-            account.reported, account.refreshed_at = serving.desired.generation, now - early
-            account.after = memory.reports.acknowledged
-        changed = {
-            key: value
-            for key, value in judged.statuses.items()
-            if account.statuses.get(key) is not value or account.reasons.get(key) != judged.reasons.get(key)
-        }
-        counted = {key: value for key, value in statistics.items() if account.statistics.get(key) != value}
-        if not changed and not counted:
-            return None
-        return Health(
-            load_balancer_id=serving.desired.id,
-            statuses=changed,
-            statistics=counted,
-            epoch=account.counters.epoch,
-            reasons={key: judged.reasons[key] for key in changed if key in judged.reasons},
-        )
 
     def _report(self, news: list[Health]) -> None:
         try:
@@ -365,50 +264,4 @@ class Monitoring:
             return
         self._away = False
         for health in news:
-            account = self._accounts[health.load_balancer_id]
-            account.statuses |= health.statuses
-            account.reasons = {key: each for key, each in account.reasons.items() if key not in health.statuses}
-            account.reasons |= health.reasons
-            account.statistics |= health.statistics
-
-    def _save(self, memory: Memory, account: _Account, now: float) -> None:
-        account.saved_at = now
-        if account.counters == account.kept:
-            return
-        content = dump_counters(account.counters)
-        if content == account.saved:
-            account.kept = account.counters
-            return
-        try:
-            self._host.save_counters(memory.load_balancer_id, content)
-        except HostError as error:
-            if memory.host.serving is not None and not account.unsaved:  # otherwise it is just being removed
-                log.warning("counters are not kept", load_balancer=memory.load_balancer_id, reason=str(error))
-            account.unsaved = True
-            return
-        account.saved, account.noted, account.unsaved = content, account.counters.alive, False
-        account.kept = account.counters
-
-
-def _rests(account: _Account, serving: Serving, verdicts: Verdicts) -> bool:
-    if account.last is None:
-        return False
-    if account.quiet_looks:
-        return serving is account.last.serving and verdicts is account.last.verdicts
-    return serving.worker == account.last.serving.worker
-
-
-def _connections(serving: Serving, rows: Rows) -> int:
-    """Of clients, at the worker that serves."""
-    mine = _rows_of_serving(serving, rows) if serving.room else ()
-    return sum(row.statistics.active_connections for row in mine if row.server == _FRONTEND)
-
-
-def _rows_of_serving(serving: Serving, rows: Rows) -> tuple[ProxyStatistics, ...]:
-    return rows.get(serving.worker, ()) if serving.worker is not None else ()
-
-
-def _is_at_rest(serving: Serving, rows: Rows, account: _Account) -> bool:
-    """Nothing but the worker that serves is there, it answers, and has no connections."""
-    alone = rows.keys() == (set() if serving.worker is None else {serving.worker})
-    return alone and not any(account.counters.active.values())
+            note_said(self._accounts[health.load_balancer_id].said, health)

@@ -118,7 +118,7 @@ def test_at_rest_the_counters_are_not_written_out_again_and_again(monkeypatch: p
     world = Counted(monkeypatch)
     world.asked_in(10)
     dumped: list[object] = []
-    monkeypatch.setattr("evenload.agent.monitoring.dump_counters", dumped.append)
+    monkeypatch.setattr("evenload.agent.kept_counters.dump_counters", dumped.append)
     world.asked_in(60)
     assert not dumped
 
