@@ -5,7 +5,9 @@ from operator import attrgetter
 from typing import Any
 
 from evenload.agent.actions import FinishHaproxy, Plan, ReloadHaproxy, StartHaproxy
-from evenload.model.desired import Desired
+from evenload.agent.liveness import hangs
+from evenload.agent.memory import ProcessPart
+from evenload.model.desired import Change, Desired
 from evenload.model.observed import Observed
 
 _PARTS = ("listeners", "pools", "members", "monitors", "policies", "rules")
@@ -42,6 +44,18 @@ def describe_process(
             case FinishHaproxy():
                 return "ended", "no listener is in service"
     return None
+
+
+def choose_count(planned: Plan, process: ProcessPart, *, refused: bool) -> tuple[str, tuple[str]]:
+    """The counter of a new HAProxy, and why there is one. ``process``: as it was before; ``refused``: it would not do
+    something at run time."""
+    after = planned.after.haproxy.process
+    if planned.change is Change.RELOAD:
+        reasons = (("refused", refused), ("unanswered", hangs(process.unanswered)), ("crowded", process.crowded))
+        return "haproxy_reloads_total", (next((word for word, so in reasons if so), "configuration"),)
+    died = process.pid is not None and bool(process.deaths)
+    first = after is not None and after.worker == 1
+    return "haproxy_starts_total", ("died" if died else "first" if first else "again",)
 
 
 def differences(before: Desired | None, after: Desired) -> str:

@@ -12,25 +12,25 @@ import structlog
 from evenload.agent.actions import Plan
 from evenload.agent.apply import Attempt, apply
 from evenload.agent.backoff import choose_backoff, is_hopeless, recent
-from evenload.agent.causes import describe_process
+from evenload.agent.causes import choose_count, describe_process
+from evenload.agent.documents import Documents
 from evenload.agent.liveness import count_unanswered, hangs, has_died, is_missing
-from evenload.agent.memory import DesiredPart, Memories, Memory, Serving
+from evenload.agent.memory import Memories, Memory, Serving
 from evenload.agent.orphans import Orphans
 from evenload.agent.plan import plan, plan_aftermath
 from evenload.agent.planning import Planner
 from evenload.agent.probing import OnVerdict, Probing
 from evenload.agent.report import Reporter
 from evenload.agent.requeue import Requeue, RoundEnd, choose_requeue, requeue_backoff, requeue_fault, requeue_unknown
-from evenload.agent.schedule import Answer, Task
+from evenload.agent.schedule import Task
 from evenload.agent.secrets import Secrets
 from evenload.agent.settings import AgentSettings
 from evenload.agent.tidings import Tidings
 from evenload.interfaces.bus import Server
 from evenload.interfaces.clock import Clock
 from evenload.interfaces.host import Host
-from evenload.model.desired import Change, Desired, Gone, Outcome, Unreadable
-from evenload.model.difference import Difference, sharing
-from evenload.model.errors import Hopeless, HostError, ServerUnavailable
+from evenload.model.desired import Change, Desired, Gone, Outcome
+from evenload.model.errors import Hopeless, HostError
 from evenload.model.event import EventKind, HostEvent, capped
 from evenload.model.observed import Observed
 from evenload.render.haproxy import count_checks
@@ -40,19 +40,6 @@ from evenload.tally import UNCOUNTED, Counting
 from evenload.threads import Faults
 
 log = structlog.get_logger(__name__)
-
-
-def _document_of(answer: Answer, before: Desired | Gone | None) -> Desired | Gone | Unreadable | None:
-    """None where it only says what has changed, and ``before`` is not the document in which that is so."""
-    document = answer.document
-    if isinstance(document, Difference):
-        return document.applied_to(before) if isinstance(before, Desired) else None
-    return _sharing(before, document)
-
-
-def _sharing(before: Desired | Gone | None, answer: Desired | Gone | Unreadable) -> Desired | Gone | Unreadable:
-    """What is made of the members of the document before is not made anew for their equals."""
-    return sharing(before, answer) if isinstance(answer, Desired) and isinstance(before, Desired) else answer
 
 
 def _deaths(number: int) -> str:
@@ -79,16 +66,14 @@ class Reconciler:
         counting: Counting = UNCOUNTED,
     ) -> None:
         self._counting = counting
-        self._server = server
         self._host = host
         self._options = options
         self._clock = clock
         self._settings = settings
         self._memories = memories
-        self._orphans = orphans
-        self._faults = faults
         self._tidings = tidings
         self._on_death = on_death
+        self._documents = Documents(server, clock, orphans, faults)
         self._secrets = Secrets(server)
         self._planner = Planner(options, clock)
         self._probing = Probing(host, memories, on_verdict)
@@ -98,7 +83,7 @@ class Reconciler:
         """Returns None where nothing is left to do until somebody asks again."""
         started = self._clock.monotonic()
         memory = self._memories.of(load_balancer_id)
-        fetched = self._bring_up_to_date(memory, task)
+        fetched = self._documents.bring_up_to_date(memory, task)
         try:
             observed = self._observe(memory, task)
             desired = memory.desired.document or observed.applied
@@ -127,61 +112,6 @@ class Reconciler:
         attempt = Attempt(outcome=Outcome.GIVE_UP, change=Change.NOTHING, reason=f"internal fault: {error!r}")
         self._remember(memory, attempt)
         return self._end(memory, task, Outcome.GIVE_UP, attempt, fetched=True)
-
-    def _bring_up_to_date(self, memory: Memory, task: Task) -> bool:
-        """What is desired, where the task asks for it; False where the server could not be reached.
-
-        What the server said in a batch or a hint counts where it cannot be older than the document at hand. Otherwise
-        rounds of one load balancer follow each other, so that no answer can overtake another.
-        """
-        answer = task.answer
-        if answer is not None and not task.fetch and answer.asked_at > memory.desired.answered_at:
-            document = _document_of(answer, memory.desired.document)
-            if document is not None:
-                self._accept(memory, task, document, answer.answered_at)
-                return True
-        if task.fetch or answer is not None or memory.desired.document is None:
-            return self._fetch(memory, task)
-        return True
-
-    def _fetch(self, memory: Memory, task: Task) -> bool:
-        try:
-            document = self._server.fetch([memory.load_balancer_id])[memory.load_balancer_id]
-        except ServerUnavailable as error:
-            log.debug("not fetched", load_balancer=memory.load_balancer_id, reason=str(error))
-            memory.desired.failures += 1
-            return False
-        except Exception:  # noqa: BLE001 it is noted; the load balancer is looked after all the same
-            self._faults.note("fetch", load_balancer=memory.load_balancer_id)
-            memory.desired.failures += 1
-            return False
-        self._accept(memory, task, _sharing(memory.desired.document, document), self._clock.monotonic())
-        return True
-
-    def _accept(self, memory: Memory, task: Task, answer: Desired | Gone | Unreadable, answered_at: float) -> None:
-        """Whatever the server answers is desired: a lower generation stems from a database that was put back."""
-        before = memory.desired.document
-        if isinstance(answer, Unreadable):  # what was applied last stands
-            log.error("document refused", load_balancer=memory.load_balancer_id, reason=answer.reason)
-            memory.desired = DesiredPart(document=before, answered_at=answered_at, unreadable=answer)
-            return
-        if self._is_held_back(memory.load_balancer_id, answer, task):
-            if not memory.desired.held_back:
-                # Often it is just removed, and nothing of it is here; of what stays the next resync warns.
-                log.info("unknown to the server, counted at the next resync", load_balancer=memory.load_balancer_id)
-            memory.desired = DesiredPart(document=before, answered_at=answered_at, held_back=True)
-            return
-        if answer != before:
-            memory.reports.acknowledged = None  # that was about another document, even under the same number
-            memory.host.failures = 0
-            memory.process.backoff_until = 0.0
-        memory.desired = DesiredPart(document=answer, answered_at=answered_at)
-
-    def _is_held_back(self, load_balancer_id: str, answer: Desired | Gone, task: Task) -> bool:
-        """Whether an orphan has to be kept: a resync has to have counted it first. A hint is the word of a server that
-        knew the load balancer a moment ago, and needs no counting."""
-        unknown = isinstance(answer, Gone) and answer.generation is None
-        return unknown and task.hinted is None and not self._orphans.may_remove(load_balancer_id)
 
     def _observe(self, memory: Memory, task: Task) -> Observed:
         before = memory.host.observed
@@ -252,7 +182,7 @@ class Reconciler:
             )
             attempt = apply(planned, self._host)
         if attempt.pid is not None:
-            self._count_process(memory, planned, refused=refused is not None)
+            self._counting.add(*choose_count(planned, process, refused=refused is not None))
         if attempt.outcome is not Outcome.DONE or not isinstance(desired, Desired):
             return attempt
         done = describe_process(
@@ -269,19 +199,6 @@ class Reconciler:
         self._settle(memory, desired, planned, attempt)
         shortage = find_shortage(desired, self._options, count_checks(desired))
         return attempt if shortage is None else replace(attempt, outcome=Outcome.GIVE_UP, reason=shortage)
-
-    def _count_process(self, memory: Memory, planned: Plan, *, refused: bool) -> None:
-        """A new HAProxy, and why there is one."""
-        process, after = memory.process, planned.after.haproxy.process
-        if planned.change is Change.RELOAD:
-            reasons = (("refused", refused), ("unanswered", hangs(process.unanswered)), ("crowded", process.crowded))
-            why = next((word for word, so in reasons if so), "configuration")
-            self._counting.add("haproxy_reloads_total", (why,))
-            return
-        died = process.pid is not None and bool(process.deaths)
-        first = after is not None and after.worker == 1
-        why = "died" if died else "first" if first else "again"
-        self._counting.add("haproxy_starts_total", (why,))
 
     def _note(self, load_balancer_id: str, kind: EventKind, state: str, reason: str) -> None:
         now = self._clock.now()
