@@ -7,11 +7,11 @@ python late_imports.py NOTES --config-file FILE
 import sys
 
 from evenload.host.privileges import Account
-from evenload.main import server_role
+from evenload.main import server_opening, server_role
 from evenload.main.control import Control
 
 NOTES = sys.argv[1]
-DROP = server_role._drop
+DROP = server_opening.drop_privileges
 
 
 def drop_and_watch(account: Account | None, control: Control) -> None:
@@ -28,5 +28,5 @@ def drop_and_watch(account: Account | None, control: Control) -> None:
     sys.addaudithook(note)
 
 
-server_role._drop = drop_and_watch
+server_opening.drop_privileges = drop_and_watch
 sys.exit(server_role.run(sys.argv[2:]))
