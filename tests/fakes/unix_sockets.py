@@ -4,7 +4,7 @@ import os
 import socket
 from pathlib import Path
 
-from evenload.bus.frames import bind_unix
+from evenload.bus.unix_sockets import bind_unix
 
 ME = os.getuid()
 MINE = frozenset({ME})

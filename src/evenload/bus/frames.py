@@ -1,20 +1,15 @@
-"""Frames on a Unix stream socket, and who is at its other end.
+"""Frames on a Unix stream socket.
 
 A frame is four bytes of length, most significant first, and that many of payload.
 """
 
-import os
 import socket
 import struct
-from pathlib import Path
 
 _LENGTH = struct.Struct("!I")
-_CREDENTIALS = struct.Struct("3i")
 MAX_FRAME = 128 * 1024 * 1024
 """A load balancer with 100,000 members is a sixth of that."""
 _CHUNK = 256 * 1024
-LONGEST_PATH = 100
-"""The kernel takes 107 bytes."""
 
 
 class FrameError(OSError):
@@ -77,32 +72,3 @@ class Frames:
                 return False
             self._buffer += chunk
         return True
-
-
-def read_peer(connection: socket.socket) -> int:
-    """The user id of the other end, from the kernel. Of a listening end it is that of the process that last called
-    ``listen``."""
-    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return int(_CREDENTIALS.unpack(raw)[1])
-
-
-def bind_unix(path: Path, kind: socket.SocketKind, mode: int, group: int = -1) -> socket.socket:
-    """A socket bound to that path with that mode, in place of one that a former process left. Each datagram that
-    is sent to it has the kernel's word on its sender, from the first one on. Raises OSError."""
-    path.unlink(missing_ok=True)
-    bound = socket.socket(socket.AF_UNIX, kind)
-    try:
-        if kind == socket.SOCK_DGRAM:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        former = os.umask(0o177)  # nobody may come in before the mode is set
-        try:
-            bound.bind(str(path))
-        finally:
-            os.umask(former)
-        if group != -1:
-            os.chown(path, -1, group)
-        path.chmod(mode)
-    except OSError:
-        bound.close()
-        raise
-    return bound

@@ -1,30 +1,26 @@
 """A look at an agent, from its own host: one question and one answer on a Unix socket, whose other end is known by the
 kernel's word. Nothing can be changed through it."""
 
-import contextlib
 import socket
-import struct
-import threading
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from evenload.bus.frames import Frames, read_peer
+from evenload.bus.accepting import Acceptor
+from evenload.bus.frames import Frames
+from evenload.bus.unix_sockets import Peer, connect_unix, read_peer, set_patience
 from evenload.model.errors import EvenloadError
 from evenload.model.sight import Sight
 from evenload.payloads.documents import UnknownContent
 from evenload.payloads.sights import pack_question, pack_sight, read_question, read_sight
-from evenload.threads import Faults, LastingThread
+from evenload.threads import Faults
 
 log = structlog.get_logger(__name__)
 
 _BACKLOG = 8
 _PATIENCE = 2.0
 """Seconds in which a question has to come; they are answered one after the other."""
-_STOP_TIMEOUT = 5.0
-_CREDENTIALS = struct.Struct("3i")
 
 Answer = Callable[[str | None], Sight]
 
@@ -33,44 +29,20 @@ class SightGate:
     """The agent's end. ``listener`` is bound already; ``users``: the ids that may ask. Inert until ``start``."""
 
     def __init__(self, listener: socket.socket, users: Collection[int], answer: Answer, faults: Faults) -> None:
-        self._listener = listener
-        self._users = frozenset(users)
         self._answer = answer
-        self._faults = faults
-        self._stopping = threading.Event()
-        self._thread: LastingThread | None = None
+        self._acceptor = Acceptor(
+            listener, users, self._show, faults, name="bus-looks", purpose="looks at the agent", backlog=_BACKLOG
+        )
 
     def start(self) -> None:
-        self._listener.listen(_BACKLOG)
-        self._thread = LastingThread("bus-looks", self._serve, self._faults)
-        self._thread.start()
+        self._acceptor.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
-        self._listener.close()
-        if self._thread is not None:
-            self._thread.hurry()
-            self._thread.join(_STOP_TIMEOUT)
+        self._acceptor.stop()
 
-    def _serve(self) -> bool:
-        """One look; False when it is time to end."""
-        if self._stopping.is_set():
-            return False
-        try:
-            connection, _ = self._listener.accept()
-        except OSError as error:
-            if self._stopping.is_set():
-                return False
-            log.warning("cannot be looked at", reason=str(error))
-            return not self._stopping.wait(0.1)
+    def _show(self, connection: socket.socket) -> None:
         with connection:
-            user = read_peer(connection)
-            if user not in self._users:
-                log.warning("a stranger wanted to look at the agent", user=user)
-                return True
-            _set_patience(connection, _PATIENCE)
+            set_patience(connection, _PATIENCE)
             frames = Frames(connection)
             try:
                 question = frames.receive()
@@ -78,7 +50,6 @@ class SightGate:
                     frames.send(pack_sight(self._answer(read_question(question))))
             except (OSError, UnknownContent) as error:
                 log.debug("a look ended", reason=str(error))
-        return True
 
 
 class OutOfSight(EvenloadError):
@@ -89,20 +60,12 @@ class OutOfSight(EvenloadError):
         self.pid = pid
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Who listens on a socket."""
-
-    pid: int
-    user: int
-
-
 def look_at(path: Path, users: Collection[int], load_balancer_id: str | None, timeout: float) -> tuple[Sight, int]:
     """What the agent sees, and its pid. ``users``: the ids that an agent may have. Raises OutOfSight."""
     pid: int | None = None
     try:
-        with _connected(path, timeout) as connection:
-            peer = _peer_of(connection)
+        with connect_unix(str(path), timeout) as connection:
+            peer = read_peer(connection)
             if peer.user not in users:
                 raise OutOfSight(f"the user {peer.user} who listens at {path} is not the agent's")
             pid = peer.pid
@@ -121,35 +84,12 @@ def look_at(path: Path, users: Collection[int], load_balancer_id: str | None, ti
 def find_listener(path: Path, timeout: float) -> Peer:
     """Who listens there; nothing is said to him. Raises OutOfSight."""
     try:
-        with _connected(path, timeout) as connection:
-            return _peer_of(connection)
+        with connect_unix(str(path), timeout) as connection:
+            return read_peer(connection)
     except BlockingIOError as error:
         raise OutOfSight(f"it took no connection within {timeout:g} s") from error
     except OSError as error:
         raise OutOfSight(_words(error, path)) from error
-
-
-def _connected(path: Path, timeout: float) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        _set_patience(connection, timeout)
-        connection.connect(str(path))
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _set_patience(connection: socket.socket, seconds: float) -> None:
-    interval = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, interval)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, interval)
-
-
-def _peer_of(connection: socket.socket) -> Peer:
-    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    pid, user, _ = _CREDENTIALS.unpack(raw)
-    return Peer(pid, user)
 
 
 def _words(error: Exception, path: Path) -> str:

@@ -6,8 +6,6 @@ trouble of the transport is ServerUnavailable.
 """
 
 import contextlib
-import socket
-import struct
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -15,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evenload.bus.frames import FrameError, Frames, read_peer
+from evenload.bus.frames import FrameError, Frames
+from evenload.bus.unix_sockets import connect_unix, read_peer
 from evenload.model.desired import Desired, Gone, Health, Report, Unreadable
 from evenload.model.errors import ServerUnavailable, Unwelcome
 from evenload.model.event import HostEvent
@@ -174,20 +173,15 @@ class SocketServer:
                 raise
 
     def _connect(self) -> Frames:
-        raw = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection = connect_unix(self._path, self._timeout)
         try:
-            # Set in the kernel, so that a call costs no further system call.
-            seconds = struct.pack("ll", int(self._timeout), int(self._timeout % 1 * 1_000_000))
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
-            raw.connect(self._path)
-            user = read_peer(raw)
+            user = read_peer(connection).user
             if user not in self._users:
                 raise ServerUnavailable(f"The user {user} who listens at {self._path} is not the server's.")
         except BaseException:
-            raw.close()
+            connection.close()
             raise
-        return Frames(raw)
+        return Frames(connection)
 
     def _drop_idle(self) -> None:
         with self._lock:

@@ -11,7 +11,8 @@ from typing import Any
 
 import structlog
 
-from evenload.bus.frames import Frames, read_peer
+from evenload.bus.accepting import Acceptor
+from evenload.bus.frames import Frames
 from evenload.interfaces.bus import Gateway
 from evenload.model.errors import EvenloadError, ServerUnavailable, Unwelcome
 from evenload.model.numbers import AgentNumbers
@@ -41,67 +42,36 @@ class SocketGateway:
     ) -> None:
         self._on_numbers = on_numbers
         self._gateway = gateway
-        self._listener = listener
         self._agent = agent
-        self._users = frozenset(users)
         self._faults = faults
         self._lock = threading.Lock()
         self._connections: dict[Frames, LastingThread] = {}
-        self._stopping = threading.Event()
-        self._thread: LastingThread | None = None
+        self._acceptor = Acceptor(
+            listener, users, self._admit, faults, name="bus", purpose="calls of the agent", backlog=_BACKLOG
+        )
 
     def start(self) -> None:
-        self._listener.listen(_BACKLOG)  # after the change of user: the kernel tells the agent who listened
-        self._thread = LastingThread("bus", self._accept, self._faults)
-        self._thread.start()
+        self._acceptor.start()
 
     def stop(self) -> None:
         """Calls that are being worked on come to their end, within bounds."""
-        self._stopping.set()
-        try:
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
-        except OSError:
-            pass
-        self._listener.close()
+        self._acceptor.stop()
         with self._lock:
             connections = dict(self._connections)
         for connection in connections:
             connection.end()
-        for thread in [*connections.values(), *([] if self._thread is None else [self._thread])]:
+        for thread in connections.values():
             thread.hurry()
             thread.join(_STOP_TIMEOUT)
         for connection in connections:
             connection.close()
 
-    def _accept(self) -> bool:
-        """One connection; False when it is time to end."""
-        if self._stopping.is_set():
-            return False
-        try:
-            connection, _ = self._listener.accept()
-        except OSError as error:
-            if self._stopping.is_set():
-                return False
-            log.warning("cannot accept a connection of the agent", reason=str(error))
-            return not self._stopping.wait(0.1)
-        try:
-            self._admit(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return True
-
     def _admit(self, connection: socket.socket) -> None:
-        user = read_peer(connection)
-        if user not in self._users:
-            log.warning("a stranger knocked at the agent's socket", user=user)
-            connection.close()
-            return
         frames = Frames(connection)
-        conversation = _Conversation(frames, self._answer, self._stopping.is_set, self._forget)
+        conversation = _Conversation(frames, self._answer, self._acceptor.is_stopping, self._forget)
         thread = LastingThread("bus-connection", conversation.exchange, self._faults)
         with self._lock:  # whoever stops the gateway finds the thread started, or finds nothing
-            if self._stopping.is_set():
+            if self._acceptor.is_stopping():
                 frames.close()
                 return
             thread.start()

@@ -21,10 +21,10 @@ import structlog
 from evenload.agent.loop import Agent
 from evenload.agent.noop import NoopAgent
 from evenload.agent.numbers import Sources
-from evenload.bus.frames import bind_unix
 from evenload.bus.hints import HintReceiver
 from evenload.bus.looking import SightGate
 from evenload.bus.socket_client import SocketServer
+from evenload.bus.unix_sockets import bind_unix
 from evenload.host.linux import LinuxHost
 from evenload.host.privileges import keep_capabilities
 from evenload.main.accounts import find_account

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evenload.api.auth.tokens import Validator
-from evenload.bus.frames import bind_unix
+from evenload.bus.unix_sockets import bind_unix
 from evenload.host.privileges import Account, become
 from evenload.main.accounts import find_account
 from evenload.main.barbican import open_barbican

@@ -16,10 +16,11 @@ from tests.fakes.desired import make_desired
 from tests.fakes.unix_sockets import MINE, NOT_MINE, datagram_socket, stream_socket
 from tests.waiting import NET, eventually
 
-from evenload.bus.frames import Frames, read_peer
+from evenload.bus.frames import Frames
 from evenload.bus.hints import HintReceiver, HintSender, OnHint
 from evenload.bus.socket_client import SocketServer
 from evenload.bus.socket_server import SocketGateway
+from evenload.bus.unix_sockets import Peer, read_peer
 from evenload.model.desired import Gone, Unreadable
 from evenload.model.difference import Difference
 from evenload.model.enums import Kind
@@ -470,14 +471,14 @@ def test_a_fault_in_accepting_is_counted_and_the_next_connection_is_accepted(
     """``read_peer`` is replaced: the kernel cannot be asked to fail there."""
     raised = threading.Event()
 
-    def fail_once(connection: socket.socket) -> int:
+    def fail_once(connection: socket.socket) -> Peer:
         if not raised.is_set():
             raised.set()
             raise SystemExit(1)
         return read_peer(connection)
 
     site.serve()
-    monkeypatch.setattr("evenload.bus.socket_server.read_peer", fail_once)
+    monkeypatch.setattr("evenload.bus.accepting.read_peer", fail_once)
     server = site.agent()
     with pytest.raises(ServerUnavailable):
         server.register(Registration())
