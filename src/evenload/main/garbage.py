@@ -10,7 +10,7 @@ import gc
 import sys
 import threading
 
-from evenload.main.memory import give_back
+from evenload.main.memory import give_back, let_go_of_files
 from evenload.threads import Faults, LastingThread
 
 _NEVER = 2**31 - 1
@@ -46,6 +46,7 @@ class GarbageCollection:
         gc.enable()
         self._base = sys.getallocatedblocks()
         give_back()
+        let_go_of_files()
         self._thread.start()
 
     def stop(self) -> None:
