@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.desired import make_desired
+from tests.fakes.local_bus import LocalServer
 from tests.fakes.unix_sockets import MINE, stream_socket
 
-from evenload.bus.local import LocalServer
 from evenload.bus.socket_client import SocketServer
 from evenload.bus.socket_server import SocketGateway
 from evenload.interfaces.bus import Server

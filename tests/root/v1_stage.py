@@ -14,6 +14,7 @@ from typing import Any
 from demo.lab import Machine
 from demo.traces import read_haproxy_pids
 from demo.traffic import FAILURES, Client, Connection
+from tests.fakes.local_bus import LocalBus, LocalServer
 from tests.fakes.sample_drafts import a_member
 from tests.fakes.v1_drafts import a_v1_pool
 from tests.root.agent_stage import ATTEMPT, SystemClock
@@ -24,7 +25,6 @@ from tests.waiting import NET, eventually
 
 from evenload.agent.loop import Agent
 from evenload.agent.settings import AgentSettings
-from evenload.bus.local import LocalBus, LocalServer
 from evenload.host.linux import LinuxHost
 from evenload.host.settings import HaproxySettings, HostSettings, OpenvswitchSettings, VifDriver
 from evenload.interfaces.bus import Server

@@ -47,14 +47,10 @@ class Judged:
     reasons: Reasons
 
 
-def statuses_of(desired: Desired, rows: Sequence[ProxyStatistics], probed: Verdicts) -> Statuses:
-    """Of the load balancer, its listeners, pools and members."""
-    return judge(desired, rows, probed).statuses
-
-
 def judge(desired: Desired, rows: Sequence[ProxyStatistics], probed: Verdicts) -> Judged:
-    """``rows``: of the worker that accepts connections, none where it is dead. ``probed``: verdicts of the agent's own
-    probes. Missing in the answer: members that nobody has judged yet.
+    """Of the load balancer, its listeners, pools and members. ``rows``: of the worker that accepts connections, none
+    where it is dead. ``probed``: verdicts of the agent's own probes. Missing in the answer: members that nobody has
+    judged yet.
     """
     servers: dict[ServerKey, list[ProxyStatistics]] = {}
     for row in rows:

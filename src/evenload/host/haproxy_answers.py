@@ -38,7 +38,6 @@ _SUMS = {"connections": "scur", "queue": "qcur"}
 """Of the moment, over all workers."""
 _LAST = {"limit": "slim", "rate": "rate"}
 """Of the worker that was started last."""
-RESPONSES = ("1xx", "2xx", "3xx", "4xx", "5xx", "other")
 
 
 @dataclass(frozen=True, slots=True)

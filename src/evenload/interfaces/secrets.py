@@ -22,7 +22,7 @@ class Certificates(Protocol):
     A reference is an address in Barbican's shape (model/secret_place.py). Each method raises UnusableSecret, whose
     ``fault`` says why and which ``about`` makes one of a field; also where the project may not read it. Raises
     StoreUnavailable where nobody could look: trying again may help. What is valid no more, or not yet, is given all the
-    same: ``Certificate.is_valid_at`` tells. Documents name the content by ``UsedPlace.reference``.
+    same: ``Certificate`` has the moments. Documents name the content by ``UsedPlace.reference``.
     """
 
     def bundle(self, reference: str, project_id: str) -> Bundle:

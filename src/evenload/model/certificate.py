@@ -47,7 +47,6 @@ class Certificate:
     addresses: tuple[str, ...]
     not_before: datetime
     not_after: datetime
-    serial: int
     fingerprint: str
     key: str
     responder: str | None = None
@@ -58,9 +57,6 @@ class Certificate:
         if self.dns_names or self.addresses or self.common_name is None:
             return self.dns_names
         return (self.common_name.lower(),)
-
-    def is_valid_at(self, moment: datetime) -> bool:
-        return self.not_before <= moment <= self.not_after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +93,6 @@ class RevocationList:
     """``issuer``: RFC 4514. ``next_update``: when a newer one is due; HAProxy takes an older one for unusable then."""
 
     issuer: str
-    this_update: datetime
     next_update: datetime | None
     revoked: int
 

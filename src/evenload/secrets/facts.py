@@ -31,7 +31,6 @@ def describe(certificate: x509.Certificate) -> Certificate:
             addresses=addresses,
             not_before=certificate.not_valid_before_utc,
             not_after=certificate.not_valid_after_utc,
-            serial=certificate.serial_number,
             fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
             key=_key(certificate),
             responder=_responder(certificate),
@@ -44,7 +43,6 @@ def describe_list(found: x509.CertificateRevocationList) -> RevocationList:
     try:
         return RevocationList(
             issuer=name_of(found.issuer),
-            this_update=found.last_update_utc,
             next_update=found.next_update_utc,
             revoked=len(found),
         )

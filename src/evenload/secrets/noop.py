@@ -17,7 +17,6 @@ _CERTIFICATE = Certificate(
     addresses=(),
     not_before=datetime.min.replace(tzinfo=UTC),
     not_after=datetime.max.replace(tzinfo=UTC),
-    serial=1,
     fingerprint="0" * 64,
     key="none",
 )

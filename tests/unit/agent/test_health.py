@@ -1,5 +1,6 @@
 """From HAProxy's words to operating statuses."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -18,10 +19,10 @@ from tests.fakes.desired import (
     verdicts,
 )
 
-from evenload.agent.health import judge, statuses_of
+from evenload.agent.health import Statuses, judge
 from evenload.model.desired import Desired, ProxyStatistics, Statistics
 from evenload.model.enums import MonitorType, OperatingStatus
-from evenload.model.verdict import Verdict
+from evenload.model.verdict import Verdict, Verdicts
 
 ONLINE, OFFLINE = OperatingStatus.ONLINE, OperatingStatus.OFFLINE
 DEGRADED, ERROR = OperatingStatus.DEGRADED, OperatingStatus.ERROR
@@ -35,6 +36,10 @@ def row(proxy: str, server: str, status: str, active: int = 0, limit: int | None
     return ProxyStatistics(
         proxy=proxy, server=server, status=status, statistics=Statistics(active_connections=active), limit=limit
     )
+
+
+def statuses_of(desired: Desired, seen: Sequence[ProxyStatistics], probed: Verdicts) -> Statuses:
+    return judge(desired, seen, probed).statuses
 
 
 def rows(first: str = "UP", second: str = "UP", backend: str = "UP", name: str = POOL) -> list[ProxyStatistics]:

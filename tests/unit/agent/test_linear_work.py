@@ -7,7 +7,7 @@ import pytest
 from tests.counting import steps
 from tests.fakes.desired import BALANCER, listener, make_desired, member, monitor, pool, with_member
 
-from evenload.agent.health import statuses_of
+from evenload.agent.health import judge
 from evenload.agent.pings import choose_ping_targets, plan_verdicts
 from evenload.agent.plan import plan, plan_aftermath
 from evenload.agent.plan_haproxy import servers_of
@@ -105,7 +105,7 @@ WORKS: dict[str, Callable[[Desired], Work]] = {
     "a difference": lambda desired: _with(
         (text_of(desired), text_of(with_member(desired, 0, weight=7))), lambda texts: plan_difference(*texts)
     ),
-    "statuses": lambda desired: _with(rows_of(desired), lambda rows: statuses_of(desired, rows, {})),
+    "statuses": lambda desired: _with(rows_of(desired), lambda rows: judge(desired, rows, {})),
     "verdicts": lambda desired: _with(rows_of(desired), lambda rows: verdicts_of_checks(desired, rows)),
     "vetoes": lambda desired: _with(rows_of(desired), lambda rows: plan_vetoes(desired, rows, {})),
     "are vetoes possible": lambda desired: lambda: vetoes_are_possible(desired),

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from tests.contract.test_agent_link import NotedCalls
+from tests.fakes.local_bus import LocalServer
 from tests.waiting import NET
 
-from evenload.bus.local import LocalServer
 from evenload.main.registrar import Registrar
 from evenload.main.state import StateDirectory
 from evenload.model.registration import FEATURES

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, Member, MonitorTemplate, Pool, Record
+from evenload.model.balancer import HealthMonitor, Listener, LoadBalancer, MonitorTemplate, Pool, Record
 from evenload.service.commands import Changes, Draft
 
 
@@ -68,6 +68,3 @@ class MonitorView:
 
     template: MonitorTemplate
     associations: tuple[Record[HealthMonitor], ...]
-
-
-MemberView = Record[Member]

@@ -1,6 +1,7 @@
 """The bus of a single process."""
 
-from evenload.bus.local import LocalBus
+from tests.fakes.local_bus import LocalBus
+
 from evenload.threads import Faults
 
 
