@@ -85,6 +85,7 @@ def _load_balancer_rules() -> Iterator[tuple[str, str]]:
     yield "loadbalancer:get_stats", _READ
     yield "loadbalancer:get_status", _READ
     yield "loadbalancer:put_failover", _ADMIN
+    yield from ((f"loadbalancer:{action}:vip_sg_ids", _WRITE) for action in ("post", "put"))
     yield "listener:get_stats", _READ
     yield "provider:get_all", _READ
     yield "provider-flavor:get_all", _ADMIN

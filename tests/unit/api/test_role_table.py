@@ -3,11 +3,13 @@
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.unit.api.conftest import LBAAS, World, make_world
-from tests.unit.api.role_table import CALLS, NOTHING, OLDER, ROLES, Call
+from tests.unit.api.role_table import CALLS, NOTHING, OLDER, ROLES, Call, R
 
 from evenload.api.policy import Policy, default_rules
 from evenload.api.settings import PolicySettings
@@ -122,8 +124,8 @@ def test_each_call_by_each_role(asked: tuple[Site, bool], role: str, project: st
     site, enforced = asked
     own, foreign = ROLES[role]
     rights = NOTHING if enforced and role in OLDER else own if project == "blue" else foreign
-    expected = {f"{call.method} {call.path}": call.status if call.right in rights else 403 for call in CALLS}
-    found = {f"{call.method} {call.path}": site.ask(call, f"{project}:{role}") for call in CALLS}
+    expected = {f"{call.rule} {call.path}": call.status if call.right in rights else 403 for call in CALLS}
+    found = {f"{call.rule} {call.path}": site.ask(call, f"{project}:{role}") for call in CALLS}
     assert found == expected
 
 
@@ -139,3 +141,21 @@ def test_there_is_a_row_for_each_rule() -> None:
     rules = {rule.name.removeprefix(PREFIX) for rule in default_rules() if rule.name.startswith(PREFIX)}
     rows = {call.rule for call in CALLS} | {f"{call.rule}-global" for call in CALLS if call.filtered}
     assert rules == rows, "a row for each, in tests/unit/api/role_table.py"
+
+
+@pytest.mark.parametrize("sent", [[], None])
+def test_security_groups_have_rules_of_their_own(tmp_path: Path, sent: Any) -> None:
+    """Also for saying that there are none."""
+    refused = "".join(f'"{PREFIX}loadbalancer:{action}:vip_sg_ids": "!"\n' for action in ("post", "put"))
+    (tmp_path / "policy.yaml").write_text(refused)
+    policy = Policy(PolicySettings(file=tmp_path / "policy.yaml"), monotonic=time.monotonic)
+    world = make_world(tmp_path, policy=policy)
+    site = Site(world)
+    for method, path, fields in (
+        ("POST", "loadbalancers", {"vip_subnet_id": "{subnet}", "project_id": "{project}"}),
+        ("PUT", "loadbalancers/{loadbalancer}", {"name": "x"}),
+    ):
+        call = Call(rule="", method=method, path=path, right=R.WRITE, status=0, body={"loadbalancer": fields})
+        named = replace(call, body={"loadbalancer": {**fields, "vip_sg_ids": sent}})
+        assert (site.ask(call, "blue:member") < 300, site.ask(named, "blue:member")) == (True, 403)
+    world.uow.close()

@@ -1,5 +1,8 @@
 """``/loadbalancers`` and what hangs on one: statistics, status tree, failover."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import falcon
 
 from evenload.api.attributes import Given, chosen_project
@@ -28,13 +31,16 @@ class LoadBalancerCollection(Collection):
         return self._shown.text(view)
 
     def on_post(self, request: falcon.Request, response: falcon.Response) -> None:
-        given = schema.LOAD_BALANCER.parse_create(self._facade.body(request))
+        body = self._facade.body(request)
+        given = schema.LOAD_BALANCER.parse_create(body)
         if "provider" in given.own:
             require_provider(self._facade, given.own["provider"])
         project = chosen_project(given.own) or caller_of(request).project_id
         if project is None:
             raise Invalid("Missing project ID in request where one is required.", field="project_id")
         self._facade.require(request, rule(self.kind, "post"), project)
+        for action in _about_groups(body, "post"):
+            self._facade.require(request, rule(self.kind, action), project)
         draft = translate.balancer_draft(
             given,
             project,
@@ -57,6 +63,9 @@ class LoadBalancerItem(ObjectItem):
     def show(self, view: AnyView) -> Encoded:
         return self._shown.text(view)
 
+    def further_actions(self, body: Any) -> Sequence[str]:
+        return _about_groups(body, "put")
+
     def update(self, given: Given, view: AnyView) -> AnyView:
         return self._service.update(view.record.item.id, plain(given))
 
@@ -64,6 +73,12 @@ class LoadBalancerItem(ObjectItem):
         """Any value of ``cascade`` but true is none, as with Octavia."""
         asked = [value for name, value in parameters_of(request) if name == "cascade"]
         self._service.delete(id, cascade=bool(asked) and asked[-1].lower() in ("true", "1"))
+
+
+def _about_groups(body: Any, action: str) -> Sequence[str]:
+    """For naming security groups, be it none, there is a rule of its own."""
+    fields = body.get(schema.LOAD_BALANCER.wrapper) if isinstance(body, dict) else None
+    return [f"{action}:vip_sg_ids"] if isinstance(fields, dict) and "vip_sg_ids" in fields else []
 
 
 class LoadBalancerPart:

@@ -6,7 +6,7 @@ exist and 403 for what does, as with Octavia.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
@@ -129,6 +129,10 @@ class ObjectItem(ABC):
     def update(self, given: Given, view: AnyView) -> AnyView:
         """The object with what was given changed."""
 
+    def further_actions(self, body: Any) -> Sequence[str]:
+        """What else a change needs a rule for. ``body``: as it came."""
+        return ()
+
     def named_secrets(self, given: Given, view: AnyView) -> list[tuple[str, str]]:
         """Field and reference of each."""
         return []
@@ -147,6 +151,8 @@ class ObjectItem(ABC):
         view = self._keeps.get(id)
         note_view(request, view)
         self._facade.require(request, rule(self.kind, "put"), view.record.project_id)
+        for action in self.further_actions(body):
+            self._facade.require(request, rule(self.kind, action), view.record.project_id)
         given = TABLES[self.kind].parse_update(body)
         self._facade.admit(request, self.named_secrets(given, view))
         answer(response, {WORDS[self.kind][0]: present(self.update(given, view))})
