@@ -35,14 +35,21 @@ def stage(lab: Lab) -> Iterator[Stage]:
 
 
 def secure(
-    stage: Stage, generation: int, default: bytes, named: Sequence[tuple[str, bytes]] = (), **facts: Any
+    stage: Stage,
+    generation: int,
+    default: bytes,
+    named: Sequence[tuple[str, bytes]] = (),
+    protocol: ListenerProtocol = ListenerProtocol.TERMINATED_HTTPS,
+    **facts: Any,
 ) -> Desired:
     """``named``: by what the reference names. The server has all of them. ``facts``: of all."""
     certificates = [a_certificate(name, content, **facts) for name, content in (("default", default), *named)]
     for certificate, content in zip(certificates, (default, *(content for _, content in named)), strict=True):
         stage.server.contents[certificate.id] = SecretBytes(content)
     tls = a_tls(certificate=certificates[0], sni=tuple(certificates[1:]), ciphers="ALL:!aNULL")
-    listener = stage.listener(port=443, protocol=ListenerProtocol.TERMINATED_HTTPS, tls=tls)
+    listener = stage.listener(port=443, protocol=protocol, tls=tls)
+    if protocol is ListenerProtocol.PROMETHEUS:
+        listener = replace(listener, default_pool_id=None)
     secrets = tuple(certificate.secret for certificate in certificates)
     return replace(stage.put(generation, listeners=(listener,)), secrets=secrets)
 
@@ -103,6 +110,22 @@ def test_twenty_exchanges_are_in_force_without_a_reload_and_without_a_failed_han
     )
 
 
+def test_certificates_of_the_numbers_are_exchanged_in_the_same_process(stage: Stage) -> None:
+    """The first comes to a listener that spoke in clear, and the last one goes: these take a reload."""
+    numbers = ListenerProtocol.PROMETHEUS
+    clear = stage.listener(port=443, protocol=numbers, pool=None)
+    stage.apply(stage.put(1, listeners=(clear,)))
+    one, two = (make_bundle("www.example", common_name=name) for name in ("one", "two"))
+    assert stage.apply(secure(stage, 2, one, protocol=numbers)).change is Change.RELOAD
+    assert shake(stage) == certificate_of(one)
+    pid = stage.pid()
+    assert stage.apply(secure(stage, 3, two, protocol=numbers)).change is Change.RUNTIME
+    assert shake(stage) == certificate_of(two)
+    assert stage.pid() == pid
+    assert stage.apply(stage.put(4, listeners=(clear,))).change is Change.RELOAD
+    assert eventually(lambda: failure(stage) is not None)
+
+
 def test_certificates_by_name_come_are_exchanged_and_go_in_the_same_process(stage: Stage) -> None:
     default, shop, mail, renewed = (make_bundle(f"{name}.example") for name in ("www", "shop", "mail", "shop"))
     stage.apply(secure(stage, 1, default))
@@ -132,7 +155,7 @@ def test_certificates_by_name_come_are_exchanged_and_go_in_the_same_process(stag
 
 def test_of_certificates_of_one_name_the_first_answers_now_and_after_a_restart(stage: Stage) -> None:
     default, first, second, renewed = (make_bundle("shop.example", common_name=f"{number}") for number in range(4))
-    facts = {"names": ("shop.example",), "key": "EC secp256r1"}
+    facts: dict[str, Any] = {"names": ("shop.example",), "key": "EC secp256r1"}
     www = make_bundle("www.example")
     generations = iter(range(1, 100))
     for start, named, answers in [

@@ -1,15 +1,19 @@
 """A PROMETHEUS listener on the wire: the numbers of its own load balancer, and nothing else."""
 
 import re
+import ssl
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.root.haproxy_stage import VIP, Stage, desired, member
+from tests.root.test_client_certificates import clients, context, put_files, secure
 from tests.waiting import eventually
 
 from evenload.model.balancer import Listener
 from evenload.model.enums import ListenerProtocol
+from evenload.model.tls import ClientAuthentication
 
 pytestmark = pytest.mark.root
 
@@ -83,3 +87,49 @@ def test_it_is_closed_to_other_networks_and_when_it_is_disabled(stage: Stage) ->
     stage.reload(desired(member(1), listeners=[WEB, replace(NUMBERS, admin_state_up=False)]))
     assert eventually(lambda: refuses(stage))
     assert stage.get() == "backend 1"
+
+
+def in_tls(stage: Stage, port: int, client: ssl.SSLContext, *, path: str = "/metrics") -> tuple[int, bytes] | None:
+    """Status and body; None where the handshake is refused."""
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    try:
+        with stage.connect(port) as raw, client.wrap_socket(raw) as connection:
+            connection.sendall(request.encode())
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    except (ssl.SSLError, ConnectionError):
+        return None
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return (int(head.split()[1]), body) if answer else None
+
+
+def test_it_speaks_tls_and_refuses_clients_without_a_certificate_where_one_is_mandatory(stage: Stage) -> None:
+    numbers: dict[str, Any] = {"protocol": NUMBERS.protocol, "default_pool_id": None, "insert_headers": ()}
+    revoked = clients().revocations()
+    listeners = [
+        WEB,
+        secure(9100, ClientAuthentication.NONE, **numbers),
+        secure(9101, ClientAuthentication.MANDATORY, revoked=revoked, **numbers),
+    ]
+    document = desired(member(1), listeners=listeners)
+    put_files(stage, document, revoked)
+    stage.start(document)
+    anybody, known = context(stage), clients()
+    for port, client in ((9100, anybody), (9101, context(stage, known.good))):
+        answer = in_tls(stage, port, client)
+        assert answer is not None
+        assert answer[0] == 200
+        assert b'haproxy_frontend_http_requests_total{proxy="web"}' in answer[1]
+        assert in_tls(stage, port, client, path="/") == (404, b"")
+    for client in (anybody, *(context(stage, each) for each in (known.revoked, known.expired, known.foreign))):
+        assert in_tls(stage, 9101, client) is None
+    assert b"haproxy_" not in clear(stage, 9100) + clear(stage, 9101)
+
+
+def clear(stage: Stage, port: int) -> bytes:
+    """What is answered to a request without TLS."""
+    with stage.connect(port) as connection:
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        try:
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+        except ConnectionError:
+            return b""

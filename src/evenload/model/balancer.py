@@ -63,7 +63,7 @@ class Listener:
 
     ``allowed_cidrs``: normalised networks that may connect; empty means everyone. ``headers_off``: headers that were
     named in order not to be inserted; nothing comes of them, but whoever named them is shown them again. ``tls`` is set
-    for TERMINATED_HTTPS and for nothing else.
+    for TERMINATED_HTTPS, for PROMETHEUS where it has a certificate, and for nothing else.
     """
 
     id: str

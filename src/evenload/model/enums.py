@@ -48,7 +48,8 @@ class ListenerProtocol(Enum):
     TERMINATED_HTTPS = "TERMINATED_HTTPS"
     """TLS ends at the load balancer, which speaks plain HTTP to members."""
     PROMETHEUS = "PROMETHEUS"
-    """The load balancer's own numbers, at ``/metrics``; it has neither pools nor L7 policies."""
+    """The load balancer's own numbers, at ``/metrics``, in TLS where it has a certificate; it has neither pools nor L7
+    policies."""
 
     @property
     def speaks_http(self) -> bool:
@@ -58,6 +59,11 @@ class ListenerProtocol(Enum):
     @property
     def terminates_tls(self) -> bool:
         """Whether a certificate makes sense."""
+        return self in (ListenerProtocol.TERMINATED_HTTPS, ListenerProtocol.PROMETHEUS)
+
+    @property
+    def needs_certificate(self) -> bool:
+        """Whether nothing can be spoken without one."""
         return self is ListenerProtocol.TERMINATED_HTTPS
 
 

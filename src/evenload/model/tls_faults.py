@@ -19,6 +19,8 @@ from evenload.model.tls import (
 CIPHERS = re.compile(r"[A-Za-z0-9+!:@=_.-]{1,2048}")
 """Octavia's characters of a list of ciphers; none of them means anything to HAProxy."""
 
+ONLY_TERMINATED = "Only allowed on listeners of the protocol TERMINATED_HTTPS."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsFault:
@@ -35,14 +37,14 @@ def find_tls_faults(protocol: ListenerProtocol, tls: ListenerTls | None) -> tupl
 
 def _faults(protocol: ListenerProtocol, tls: ListenerTls | None) -> Iterator[TlsFault]:
     if tls is None:
-        if protocol is ListenerProtocol.TERMINATED_HTTPS:
-            yield _without_certificate()
+        if protocol.needs_certificate:
+            yield _without_certificate(protocol)
         return
-    if protocol is not ListenerProtocol.TERMINATED_HTTPS:
+    if not protocol.terminates_tls:
         yield TlsFault(detail=f"A {protocol.value} listener does not terminate TLS.", field="protocol")
         return
     if not tls.certificates:
-        yield _without_certificate()
+        yield _without_certificate(protocol)
     if not tls.alpn:
         yield TlsFault(detail="ALPN protocols are at least one, each of them once.", field="alpn")
     yield from _common(tls, tls.ciphers)
@@ -51,8 +53,8 @@ def _faults(protocol: ListenerProtocol, tls: ListenerTls | None) -> Iterator[Tls
         yield TlsFault(detail="h3 needs h2 or http/1.1 beside it: by these clients learn of it.", field="alpn")
     if tls.speaks_quic and TlsVersion.TLS_1_3 not in tls.versions:
         yield TlsFault(detail="h3 needs TLSv1.3.", field="alpn")
-    if tls.hsts_max_age is None and (tls.hsts_include_subdomains or tls.hsts_preload):
-        yield TlsFault(detail="HSTS needs a maximum age.", field="hsts_max_age")
+    if protocol is ListenerProtocol.PROMETHEUS:
+        yield from _of_numbers(tls)
     if tls.hsts_max_age is not None and tls.hsts_max_age < 0:
         yield TlsFault(detail="The maximum age of HSTS cannot be negative.", field="hsts_max_age")
 
@@ -98,8 +100,17 @@ def _of_clients(tls: ListenerTls) -> Iterator[TlsFault]:
         )
 
 
-def _without_certificate() -> TlsFault:
-    return TlsFault(detail="A TERMINATED_HTTPS listener needs a certificate.", field="certificate")
+def _of_numbers(tls: ListenerTls) -> Iterator[TlsFault]:
+    """No browser reads them."""
+    if tls.speaks_quic:
+        yield TlsFault(detail="h3 is for TERMINATED_HTTPS listeners alone.", field="alpn")
+    if tls.hsts_max_age is not None:
+        yield TlsFault(detail=ONLY_TERMINATED, field="hsts_max_age")
+
+
+def _without_certificate(protocol: ListenerProtocol) -> TlsFault:
+    purpose = "" if protocol.needs_certificate else " where it judges those of clients"
+    return TlsFault(detail=f"A {protocol.value} listener needs a certificate{purpose}.", field="certificate")
 
 
 def _of_versions(tls: ListenerTls | PoolTls) -> TlsFault:

@@ -21,10 +21,11 @@ from evenload.model.balancer import (
     Spelling,
     V1Part,
 )
-from evenload.model.enums import PersistenceType, ProvisioningStatus
+from evenload.model.enums import ListenerProtocol, PersistenceType, ProvisioningStatus
 from evenload.model.errors import Invalid
 from evenload.model.rules import HTTP_CHECKS, canonical_address
 from evenload.model.status import initial_operating_status
+from evenload.model.tls import ListenerTls
 from evenload.service.commands import Changes, PreparedTls
 
 R = TypeVar("R", bound=Item)
@@ -59,8 +60,16 @@ class Birth:
 def new_listener(identifier: str, load_balancer_id: str, draft: Changes) -> Listener:
     given = dict(draft.item)
     if isinstance(prepared := given.get("tls"), PreparedTls):
-        given["tls"] = prepared.merged(None)
+        given["tls"] = tls_of(given["protocol"], prepared.merged(None))
     return Listener(id=identifier, load_balancer_id=load_balancer_id, **completed(Listener, given))
+
+
+def tls_of(protocol: ListenerProtocol, tls: ListenerTls) -> ListenerTls | None:
+    """None where a listener that can do without a certificate has none. One that judges those of clients is never
+    opened to all by that: the rules refuse it."""
+    if protocol.needs_certificate or tls.certificates or tls.client_authorities is not None:
+        return tls
+    return None
 
 
 def new_pool(identifier: str, load_balancer_id: str, draft: Changes) -> Pool:
@@ -90,7 +99,8 @@ def changed(record: Record[R], changes: Changes) -> Record[R]:
     if isinstance(item, Pool) and "session_persistence" in given:
         given["session_persistence"] = merged_persistence(item.session_persistence, given["session_persistence"])
     if isinstance(item, Listener | Pool) and isinstance(prepared := given.get("tls"), PreparedTls):
-        given["tls"] = prepared.merged(item.tls)
+        merged = prepared.merged(item.tls)
+        given["tls"] = tls_of(item.protocol, merged) if isinstance(item, Listener) else merged
     if isinstance(item, HealthMonitor) and "http" in given:
         given["http"] = merged_http(item, given["http"])
     if isinstance(item, Member):

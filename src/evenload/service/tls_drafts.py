@@ -15,14 +15,17 @@ from evenload.model.enums import ListenerProtocol
 from evenload.model.errors import Invalid, SecretsUnavailable, StoreUnavailable, UnusableSecret, UnusableSecrets
 from evenload.model.secret import SecretBytes
 from evenload.model.secret_place import SecretUse, UsedPlace, place_of
-from evenload.model.tls import ClientAuthentication, ListenerTls, PoolTls, TlsSecret
+from evenload.model.tls import AlpnProtocol, ClientAuthentication, ListenerTls, PoolTls, TlsSecret
+from evenload.model.tls_faults import ONLY_TERMINATED
 from evenload.service.commands import Changes, ListenerDraft, PoolDraft, PoolName, PreparedTls
 from evenload.service.context import Context
 from evenload.service.tls_policy import TlsDefaults, TlsPolicy
 
 D = TypeVar("D", bound=Changes)
 _POLICY = ("ciphers", "versions", "alpn")
+_HSTS_FLAGS = ("hsts_include_subdomains", "hsts_preload")
 _NOBODY = ClientAuthentication.NONE
+_NOTHING = (None, (), _NOBODY)
 
 
 def asks_for_tls(changes: Changes) -> bool:
@@ -39,8 +42,11 @@ def with_tls(
     if not isinstance(given, Mapping):
         return changes
     if not protocol.terminates_tls:
-        raise Invalid("Only allowed on listeners of the protocol TERMINATED_HTTPS.", field=next(iter(given)))
+        raise Invalid(ONLY_TERMINATED, field=next(iter(given)))
     defaults = context.tls.listeners
+    if protocol is ListenerProtocol.PROMETHEUS:
+        _require_numbers_take(given, present)
+        defaults = replace(defaults, alpn=tuple(each for each in defaults.alpn if each is not AlpnProtocol.HTTP_3))
     chosen = chosen_policy(context.tls, defaults, given)
     base = ListenerTls(ciphers=defaults.ciphers, versions=defaults.versions, alpn=defaults.alpn)
     base = present or base
@@ -58,8 +64,24 @@ def with_tls(
                 chosen[name] = tuple(secret for secret in each if secret is not None)
     reading.finish()
     prepared = PreparedTls(base=base, given=chosen)
+    if prepared.merged(present).hsts_max_age is None and any(map(given.get, _HSTS_FLAGS)):
+        raise Invalid("HSTS needs a maximum age.", field="hsts_max_age")
     context.tls.require_fitting(prepared.merged(base))
     return replace(changes, item={**changes.item, "tls": prepared})
+
+
+def _require_numbers_take(given: Mapping[str, Any], present: ListenerTls | None) -> None:
+    """Raises Invalid for what a PROMETHEUS listener has no use for: HSTS, and all of TLS where it has no
+    certificate."""
+    for name in ("hsts_max_age", *_HSTS_FLAGS):
+        value = given.get(name)
+        if value is not None and value is not False:
+            raise Invalid(ONLY_TERMINATED, field=name)
+    there = {"certificate": present and present.certificate, "sni": present and present.sni}
+    if not any({**there, **given}[name] for name in there):
+        asked = [name for name, value in given.items() if value is not False and value not in _NOTHING]
+        if asked:
+            raise Invalid("A PROMETHEUS listener without a certificate speaks no TLS.", field=asked[0])
 
 
 def with_pool_tls(context: Context, changes: D, project_id: str, present: PoolTls | None = None) -> D:

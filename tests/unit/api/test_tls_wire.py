@@ -188,6 +188,18 @@ def test_a_change_of_one_attribute_leaves_the_others(secured: Secured) -> None:
         made = changed
 
 
+def test_hsts_without_an_age_is_off_whatever_else_is_said_of_it(secured: Secured) -> None:
+    """``openstack loadbalancer listener unset --hsts-max-age`` sends nothing but null."""
+    made = secured.listener(**ALL)
+    hsts = {"hsts_max_age": None, "hsts_include_subdomains": True, "hsts_preload": True}
+    assert within(secured.change(made, hsts_max_age=None), hsts) == hsts
+    for name in ("hsts_include_subdomains", "hsts_preload"):
+        assert "hsts_max_age: HSTS needs a maximum age." in secured.change(made, 400, **{name: True})
+    assert within(secured.change(made, hsts_preload=False), hsts) == {**hsts, "hsts_preload": False}
+    assert secured.change(made, hsts_max_age=60, hsts_preload=True)["hsts_max_age"] == 60
+    assert "HSTS needs" in secured.change(made, 400, hsts_max_age=None, hsts_preload=True)
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

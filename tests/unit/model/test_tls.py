@@ -75,8 +75,6 @@ def test_versions(versions: tuple[V, ...], ciphers: str, expected: tuple[V, V] |
         ({"versions": (V.TLS_1_1, V.TLS_1_3)}, "versions", Unsupported),
         ({"alpn": ()}, "alpn", Invalid),
         ({"alpn": (AlpnProtocol.HTTP_2, AlpnProtocol.HTTP_2)}, "alpn", Invalid),
-        ({"hsts_preload": True}, "hsts_max_age", Invalid),
-        ({"hsts_include_subdomains": True}, "hsts_max_age", Invalid),
         ({"hsts_max_age": -1}, "hsts_max_age", Invalid),
         ({"client_authentication": OPTIONAL}, "client_authentication", Invalid),
         ({"client_authentication": MANDATORY}, "client_authentication", Invalid),
@@ -94,6 +92,7 @@ def test_what_cannot_be_is_told_by_field(fields: dict[str, Any], wrong: str, err
         a_tls(),
         a_tls(certificate=None, sni=(a_certificate("other"),)),
         a_tls(hsts_max_age=0, hsts_preload=True, hsts_include_subdomains=True),
+        a_tls(hsts_preload=True, hsts_include_subdomains=True),
         a_tls(ciphers="ALL:!aNULL:+RC4:-LOW:@STRENGTH:@SECLEVEL=1:kEECDH"),
         a_tls(client_authorities=some_authorities(), client_revocations=some_revocations()),
         a_tls(client_authentication=MANDATORY, client_authorities=some_authorities()),
@@ -107,7 +106,24 @@ def test_tls_goes_with_its_protocol_and_with_no_other() -> None:
     assert [fault.field for fault in find_tls_faults(TERMINATED, None)] == ["certificate"]
     for protocol in set(ListenerProtocol) - {TERMINATED}:
         assert find_tls_faults(protocol, None) == ()
+    for protocol in set(ListenerProtocol) - {TERMINATED, ListenerProtocol.PROMETHEUS}:
         assert [fault.field for fault in find_tls_faults(protocol, a_tls())] == ["protocol"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({}, None),
+        ({"client_authentication": MANDATORY, "client_authorities": some_authorities()}, None),
+        ({"certificate": None, "client_authorities": some_authorities()}, "certificate"),
+        ({"hsts_max_age": 0}, "hsts_max_age"),
+        ({"alpn": (AlpnProtocol.HTTP_3, AlpnProtocol.HTTP_2)}, "alpn"),
+        ({"versions": ()}, "versions"),
+    ],
+)
+def test_numbers_may_be_shown_in_tls(fields: dict[str, Any], wrong: str | None) -> None:
+    found = [fault.field for fault in find_tls_faults(ListenerProtocol.PROMETHEUS, a_tls(**fields))]
+    assert found == ([] if wrong is None else [wrong])
 
 
 def test_authorities_are_in_force_where_clients_are_asked_for_certificates() -> None:
