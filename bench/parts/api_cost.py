@@ -126,6 +126,7 @@ def _measure(site: Site, tree: str) -> list[Row]:
     one = f"{LBAAS}/loadbalancers/{tree}"
     rows: list[Row] = []
     for name, path in (("list", f"{LBAAS}/loadbalancers?limit={PAGE}"), ("one", one), ("tree", f"{one}/status")):
+        site.api.send("GET", path)  # a connection that is idle for all of them would be closed
         rows += _reads(site, name, path)
     ask_all(site.api, tree)
     rows += _creations(site)
