@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from demo.service import Service as Process
@@ -61,7 +62,7 @@ class Site:
 
 def measure(room: Room) -> list[Row]:
     rows = []
-    with running_databases() as databases:
+    with running_databases() as databases, _bytecode_in(room.lab.directory / "bytecode"):
         for kind in KINDS:
             with ExitStack() as stack:
                 urls: list[str | None] = [None, None]
@@ -74,6 +75,23 @@ def measure(room: Room) -> list[Row]:
                 small, _ = stack.enter_context(_running(room, f"api-{kind}-small", kind, urls[1]))
                 rows.append(_pages(small, site, tree))
     return rows
+
+
+@contextmanager
+def _bytecode_in(directory: Path) -> Iterator[None]:
+    """Where the environment forbids to keep bytecode each start would compile all of Evenload; an installed one has
+    its own. The first start writes it."""
+    name = "PYTHONDONTWRITEBYTECODE"
+    forbidden = os.environ.pop(name, "")
+    if not forbidden:
+        yield
+        return
+    os.environ["PYTHONPYCACHEPREFIX"] = str(directory)
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONPYCACHEPREFIX"]
+        os.environ[name] = forbidden
 
 
 @contextmanager
