@@ -189,6 +189,16 @@ def test_an_optional_certificate_may_be_any_and_what_it_says_is_passed_on_where_
         assert headers_of(stage, made, port) == {"x-ssl-client-has-cert": "0"}
 
 
+def test_a_client_says_nothing_of_a_certificate_beside_what_is_inserted(stage: Stage) -> None:
+    """Be that one header of all, or none where certificates are asked for."""
+    some = secure(443, OPTIONAL, insert_headers=(InsertedHeader.X_SSL_CLIENT_CN,))
+    serve(stage, some, secure(444, MANDATORY, insert_headers=()))
+    made = context(stage, clients().good)
+    assert headers_of(stage, made, 443).keys() == {"x-ssl-client-cn"}
+    assert headers_of(stage, made, 444) == {}
+    assert headers_of(stage, context(stage), 443) == {}
+
+
 def test_a_list_of_revocations_that_is_out_of_date_lets_nobody_in_and_harms_no_other_listener(stage: Stage) -> None:
     known = clients()
     late = known.revocations(now=datetime.now(UTC) - timedelta(days=30))

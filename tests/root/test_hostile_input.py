@@ -25,7 +25,7 @@ from tests.root.http2_frames import (
     literal,
     read_frames,
 )
-from tests.root.test_l7_rules import BEGINS, Scene, rule, web
+from tests.root.test_l7_rules import BEGINS, EQUAL, Scene, rule, web
 from tests.waiting import NET, eventually
 
 from evenload.model.desired import Desired
@@ -136,6 +136,8 @@ REFUSED = {
     "chunked in quotes": POST + b'Transfer-Encoding: "chunked"\r\nContent-Length: 5\r\n\r\n0\r\n\r\n' + SMUGGLED,
     "a blank before the colon": POST + b"Transfer-Encoding : chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + SMUGGLED,
     "chunked in HTTP/1.0": b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "chunked in HTTP/0.9": b"POST / HTTP/0.9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "chunked in HTTP/0.1": b"POST / HTTP/0.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
     "a bare CR": GET + b"X: a\rContent-Length: 4\r\n\r\n",
     "a zero byte in a value": GET + b"X: a\0b\r\n\r\n",
     "a zero byte as a value": GET + b"X: \0\r\n\r\n",
@@ -220,6 +222,39 @@ def test_line_feeds_in_chunks_are_rewritten_or_refused(stage: Stage, recorder: R
     assert (THREE + SMUGGLED.replace(b"Host", b"host")).startswith(received)
 
 
+ROUND_POLICIES = {
+    "a host in the URL alone": b"GET http://a/ HTTP/1.1\r\n\r\n",
+    "a host in the URL alone, in HTTP/1.0": b"GET http://a/ HTTP/1.0\r\n\r\n",
+    "a URL without a path": b"GET http://a HTTP/1.1\r\nHost: a\r\n\r\n",
+    "another scheme": b"GET ftp://a HTTP/1.1\r\nHost: a\r\n\r\n",
+    "an asterisk": b"GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+    "OPTIONS of an asterisk": b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+    "an authority": b"GET a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n",
+    "no slash": b"GET smuggled HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a path in the host": b"GET / HTTP/1.1\r\nHost: a/x\r\n\r\n",
+    "a user in the host": b"GET / HTTP/1.1\r\nHost: u@a\r\n\r\n",
+    "a query in the host": b"GET / HTTP/1.1\r\nHost: a?b\r\n\r\n",
+    "a path in the host, by a version": b"GET / HTTP/2.0\r\nHost: a/x\r\n\r\n",
+    "a list of hosts": b"GET / HTTP/1.1\r\nHost: a,b\r\n\r\n",
+    "a list of hosts, the other last": b"GET / HTTP/1.1\r\nHost: b, a\r\n\r\n",
+}
+
+
+def test_no_target_and_no_host_leads_around_policies() -> None:
+    """That refuse every path, and every host that a member could take the request's for."""
+    scene = Scene()
+    scene.policy(web(), PolicyAction.REJECT, rule(RuleType.PATH, BEGINS, "/"))
+    scene.policy(web(), PolicyAction.REJECT, rule(RuleType.HOST_NAME, EQUAL, "a"))
+    asterisks = [headers(1, [*but(":path", "*")[1:], (":method", method)]) for method in ("GET", "POST", "OPTIONS")]
+    with recorded(scene.desired()) as (stage, recorder):
+        answers = {name: send(stage, each)[9:12] for name, each in ROUND_POLICIES.items()}
+        assert {name: code for name, code in answers.items() if code not in (b"400", b"403")} == {}
+        for each in asterisks:
+            answer = read_frames(send(stage, PREFACE + each))
+            assert not any(kind == HEADERS and payload[:1] == b"\x88" for kind, _, payload in answer)
+        assert not recorder.received
+
+
 UPGRADE = GET + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
 
 
@@ -231,9 +266,11 @@ def test_no_tunnel_leads_around_policies() -> None:
         for target in (b"a:80", b"/"):
             answer = send(stage, b"CONNECT " + target + b" HTTP/1.1\r\nHost: a:80\r\n\r\n" + SMUGGLED)
             assert b" 200 " not in answer
-        assert send(stage, UPGRADE).count(b"HTTP/1.1 200 ") == 1
         rest = b"connection: Upgrade, HTTP2-Settings\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n"
-        assert arrives(stage, recorder, b"GET / HTTP/1.1\r\nhost: a\r\n" + rest)
+        for protocol in (b"h2c", b"H2C", b"h2", b"h2c/2.0", b"h2c;a"):
+            assert send(stage, UPGRADE.replace(b"h2c", protocol)).count(b"HTTP/1.1 200 ") == 1
+            assert arrives(stage, recorder, b"GET / HTTP/1.1\r\nhost: a\r\n" + rest)
+            recorder.received.clear()
 
 
 REQUEST: list[Field] = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "a")]

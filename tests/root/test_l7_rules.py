@@ -313,17 +313,49 @@ def test_rules_see_what_the_client_sent(stage: Stage) -> None:
     assert ask(stage, "/") == (200, "backend 1", None)
 
 
-@pytest.mark.parametrize("compared", [EQUAL, HAS])
-@pytest.mark.parametrize("header", [header for header in InsertedHeader if header.value.endswith("-IP")])
-def test_rules_see_the_address_that_the_client_sent(stage: Stage, header: InsertedHeader, compared: Comparison) -> None:
-    """Whether they are looked up or tried one by one, after the members' header has been made."""
+REPLACED = [InsertedHeader.X_FORWARDED_PROTO, InsertedHeader.X_FORWARDED_PORT, InsertedHeader.X_REAL_IP]
+SENT = {
+    "one": ["a1"],
+    "last": ["b", "a1"],
+    "first": ["a1", "b"],
+    "in a list": ["b, a1 , c"],
+    "other": ["b"],
+    "none": [],
+}
+
+
+@pytest.mark.parametrize("alike", [False, True])
+@pytest.mark.parametrize("compared", [EQUAL, BEGINS, HAS, REGEX])
+@pytest.mark.parametrize("header", REPLACED)
+@pytest.mark.parametrize("action", [PolicyAction.REDIRECT_TO_POOL, PolicyAction.REJECT])
+def test_rules_see_all_that_the_client_sent_of_a_header_that_is_replaced(
+    stage: Stage, action: PolicyAction, header: InsertedHeader, compared: Comparison, alike: bool
+) -> None:
+    """Each value of each line, be it looked up or tried; and of a name that is removed as one of ours."""
+    name = header.value.replace("-", "_", 1) if alike else header.value
     scene = Scene()
-    listener = web(insert_headers=(header,))
-    scene.policy(listener, PolicyAction.REDIRECT_TO_POOL, rule(Of.HEADER, compared, "192.0.2.7", header.value))
+    scene.policy(web(insert_headers=(header,)), action, rule(Of.HEADER, compared, "a1", name))
     serve(stage, scene)
-    assert ask(stage, "/", headers=[(header.value, "192.0.2.7")]) == (200, "backend 2", None)
-    assert stage.backends[1].headers[header.value.lower()] != "192.0.2.7"
-    assert ask(stage, "/") == (200, "backend 1", None)
+    found = {sent: ask(stage, "/", headers=[(name, value) for value in values]) for sent, values in SENT.items()}
+    other = (403, FORBIDDEN, None) if action is PolicyAction.REJECT else (200, "backend 2", None)
+    assert found == {sent: other if "a1" in str(values) else (200, "backend 1", None) for sent, values in SENT.items()}
+
+
+def test_no_name_that_looks_like_an_inserted_one_reaches_members(stage: Stage) -> None:
+    """A program behind a gateway reads both as the same variable."""
+    headers = [each for each in InsertedHeader if not each.of_tls]
+    serve(stage, Scene(listeners=[web(insert_headers=tuple(headers))]))
+    names = [name for each in headers for name in alike(each.value)]
+    assert ask(stage, "/", headers=[(name, "6.6.6.6") for name in names]) == (200, "backend 1", None)
+    seen = stage.backends[0].headers
+    assert [name for name in seen if name.lower().startswith("x") and "_" in name] == []
+    assert {seen[each.value.lower()] for each in headers} & {"6.6.6.6", ""} == set()
+
+
+def alike(name: str) -> list[str]:
+    parts = name.split("-")
+    signs = itertools.product("-_", repeat=len(parts) - 1)
+    return ["".join(itertools.chain(*zip(parts, (*chosen, ""), strict=True))) for chosen in signs if "_" in chosen]
 
 
 PLAIN = st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="\u2028\u2029")

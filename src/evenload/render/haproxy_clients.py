@@ -64,13 +64,15 @@ def judging_slots(listener: Listener) -> tuple[Slot, ...]:
 
 
 def render_client_headers(listener: Listener) -> list[str]:
-    """Members that are programs behind a gateway (RFC 3875) cannot tell a hyphen from an underscore, so names that
-    differ in these alone go, too. HAProxy writes control characters in values as hexadecimal digits behind a percent
-    sign."""
+    """A client's own go, all of them, where any is inserted or certificates are asked for: beside ours they would look
+    like ours. Members that are programs behind a gateway (RFC 3875) cannot tell a hyphen from an underscore, so names
+    that differ in these alone go, too. HAProxy writes control characters in values as hexadecimal digits behind a
+    percent sign."""
     inserted = [header for header in _HEADERS if header in listener.insert_headers]
-    if not inserted:
+    asks = listener.tls is not None and listener.tls.client_authentication is not ClientAuthentication.NONE
+    if not inserted and not asks:
         return []
-    names = "|".join(header.value.lower().replace("-", "[-_]") for header in inserted)
+    names = "|".join(header.value.lower().replace("-", "[-_]") for header in _HEADERS)
     lines = [f"    http-request del-header '^({names})$' -m reg"]
     for header in inserted:
         value, condition = _HEADERS[header]

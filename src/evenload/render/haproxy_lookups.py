@@ -14,7 +14,7 @@ from evenload.model.named_file import NamedFile
 from evenload.model.secret import SecretBytes
 from evenload.model.slot import Slot, SlotKind
 from evenload.render import quoting
-from evenload.render.haproxy_rules import Sources, fetch_several, name_variable, render_condition
+from evenload.render.haproxy_rules import fetch_several, name_variable, render_condition
 from evenload.render.policy_index import NONE, RESULTS, Group, Index, Level, PolicyInForce, is_rank
 
 CODES = (301, 302, 303, 307, 308)
@@ -82,12 +82,12 @@ def render_lookups(
     index: Index,
     results: Mapping[PolicyInForce, int],
     backends: Mapping[str, str],
-    sources: Sources,
+    subjects: Mapping[str, str],
     directory: str,
     owner: str,
 ) -> Lookups:
-    """``results``: as ``number_results`` gave them. ``directory``: with the load balancer's slots. ``owner``: the id of
-    the listener."""
+    """``results``: as ``number_results`` gave them. ``subjects``: as of ``name_subjects``. ``directory``: with the load
+    balancer's slots. ``owner``: the id of the listener."""
     if not index.groups:
         return Lookups()
     texts = {results[each]: _result_of(each, backends)[1] for each in index.looked_up if each in results}
@@ -100,12 +100,12 @@ def render_lookups(
     path = f"{directory}/{slot.name}"
     if direct:
         [group] = index.groups
-        choice = f"    use_backend %[{_steps(group.state, group.levels, sources, path)}]"
+        choice = f"    use_backend %[{_steps(group.state, group.levels, subjects, path)}]"
         return Lookups(choices=(choice,), slots=(slot,), files=(file,))
     compared = len(index.groups) > 1 or index.groups[0].levels[-1].several
     searches = [f"    http-request set-var(txn.rank) int({NONE})"] if compared else []
     for group in index.groups:
-        searches += _search(group, sources, path, "txn.rank,ifgt" if compared else "txn.rank")
+        searches += _search(group, subjects, path, "txn.rank,ifgt" if compared else "txn.rank")
     target = f"%[var(txn.rank),mod({RESULTS}),concat({_RESULT}),map_str({path})]"
     ways = {number % _WAYS for number in texts}
     its_way = f"var(txn.rank),mod({_WAYS}) -m int"
@@ -140,21 +140,21 @@ def _value(entry: int, ends: Mapping[int, str]) -> int | str:
     return ends[entry % RESULTS] if ends and is_rank(entry) else entry
 
 
-def _search(group: Group, sources: Sources, path: str, rank: str) -> list[str]:
+def _search(group: Group, subjects: Mapping[str, str], path: str, rank: str) -> list[str]:
     """``rank``: the variable that is set. One line where each level has one text. Of several texts each is tried by an
     ACL that never matches: HAProxy then goes on to the next one, and the lowest rank is kept."""
     *ways, last = group.levels
     condition = render_condition(group.conditions)
     if not last.several:
         search = (
-            f"    http-request set-var({rank}) {_steps(group.state, group.levels, sources, path)},add(0)"  # a number
+            f"    http-request set-var({rank}) {_steps(group.state, group.levels, subjects, path)},add(0)"  # a number
         )
         return [f"{search} if {condition}" if condition else search]
     lines = []
     state = str(group.state)
     if ways:
         state = f"txn.state{group.state}"
-        lines.append(f"    http-request set-var({state}) {_steps(group.state, ways, sources, path)}")
+        lines.append(f"    http-request set-var({state}) {_steps(group.state, ways, subjects, path)}")
     name = f"group:{group.state}"
     lines.append(
         f"    acl {name} {fetch_several(last)},set-var(txn.text),length,mul(0),add({state})"
@@ -164,9 +164,9 @@ def _search(group: Group, sources: Sources, path: str, rank: str) -> list[str]:
     return lines
 
 
-def _steps(state: int, levels: Iterable[Level], sources: Sources, path: str) -> str:
+def _steps(state: int, levels: Iterable[Level], subjects: Mapping[str, str], path: str) -> str:
     """From state to state."""
-    steps = [f",concat({level.sign},{name_variable(level, sources)}),map_{_tree(level)}({path})" for level in levels]
+    steps = [f",concat({level.sign},{name_variable(level, subjects)}),map_{_tree(level)}({path})" for level in levels]
     return f"str({state}){''.join(steps)}"
 
 

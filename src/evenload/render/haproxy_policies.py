@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from evenload.model.balancer import Listener
 from evenload.model.desired import Desired
-from evenload.model.enums import PolicyAction
-from evenload.model.l7 import L7Policy, in_order_of_action
+from evenload.model.enums import PolicyAction, RuleType
+from evenload.model.l7 import L7Policy, L7Rule, in_order_of_action
 from evenload.model.named_file import NamedFile
 from evenload.model.slot import SLOTS, Slot
 from evenload.render import quoting
 from evenload.render.haproxy_lookups import CODES, FOUND, number_results, render_lookups
-from evenload.render.haproxy_rules import render_acl, render_condition, render_variables, sources_of
-from evenload.render.policy_index import PolicyInForce, Tried, make_index
+from evenload.render.haproxy_rules import name_subjects, render_acl, render_condition, render_variables
+from evenload.render.policy_index import PolicyInForce, make_index
 
 
 def policies_in_force(desired: Desired, listener: Listener) -> tuple[PolicyInForce, ...]:
@@ -49,16 +49,21 @@ def render_policies(
     """``backends``: names of the listener's, by pool. A policy whose pool has none is passed over. ``directory``: where
     the load balancer's files lie."""
     applicable = [each for each in policies if each.pool_id is None or each.pool_id in backends]
-    sources = sources_of(listener, [rule for each in applicable for rule in each.rules])
+    subjects = name_subjects(rule for each in applicable for rule in each.rules)
     results = number_results(applicable, backends)
-    index = make_index(applicable, lambda each: results.get(each, 0), sources.replaced)
-    lookups = render_lookups(index, results, backends, sources, f"{directory}/{SLOTS}", listener.id)
+    index = make_index(applicable, lambda each: results.get(each, 0))
+    lookups = render_lookups(index, results, backends, subjects, f"{directory}/{SLOTS}", listener.id)
     levels = [level for group in index.groups for level in group.levels]
     rules = [rule for each in index.tried for rule in each.policy.rules]
     rules += [rule for group in index.groups for rule in group.conditions]
-    refusals, redirects, choices = [], [], []
-    for each in index.tried:
-        policy, condition = each.policy.policy, _condition_of(each, looked_up=bool(index.groups))
+    refusals, redirects, choices, early = [], [], [], []
+    for number, each in enumerate(index.tried):
+        policy, condition = each.policy.policy, render_condition(each.policy.rules)
+        if each.policy.pool_id is not None and any(_is_changed(rule, listener) for rule in each.policy.rules):
+            early.append(f"    http-request set-var(txn.tried{number}) int(1) if {condition}")
+            condition = f"{{ var(txn.tried{number}) -m found }}"
+        if index.groups and policy.action is not PolicyAction.REJECT:
+            condition = f"!{{ var(txn.rank) -m int lt {each.bound} }} {condition}"  # also where nothing was found
         if policy.action is PolicyAction.REJECT:
             refusals.append(f"    http-request deny deny_status 403 if {condition}")
         elif each.policy.pool_id is None:
@@ -66,22 +71,23 @@ def render_policies(
         else:
             choices.append(f"    use_backend {backends[each.policy.pool_id]} if {condition}")
     requests = [
-        *render_variables(rules, levels, sources),
-        *(line for rule in rules for line in render_acl(rule, sources)),
+        *render_variables(rules, levels, subjects),
+        *(line for rule in rules for line in render_acl(rule, subjects)),
         *refusals,
         *lookups.searches,
         *lookups.refusals,
         *redirects,
         *lookups.redirects,
+        *early,
     ]
     return PolicyLines(tuple(requests), (*choices, *lookups.choices), lookups.slots, lookups.files)
 
 
-def _condition_of(each: Tried, *, looked_up: bool) -> str:
-    condition = render_condition(each.policy.rules)
-    if not looked_up or each.policy.policy.action is PolicyAction.REJECT:
-        return condition
-    return f"!{{ var(txn.rank) -m int lt {each.bound} }} {condition}"  # also where nothing was found
+def _is_changed(rule: L7Rule, listener: Listener) -> bool:
+    """Whether the listener may change what the rule looks at before ``use_backend`` rules are asked: rules see what the
+    client sent. Headers that differ from an inserted one in underscores alone are removed."""
+    inserted = {header.value.lower() for header in listener.insert_headers}
+    return rule.type is RuleType.HEADER and (rule.key or "").lower().replace("_", "-") in inserted
 
 
 def _location_of(policy: L7Policy) -> str:

@@ -1,14 +1,11 @@
 """L7 rules as ACLs of a frontend, and the variables that keep what they look at. Pure.
 
-A rule is an ACL named by its id; several lines of one name are alternatives. What a rule looks at is what the client
-sent, also where the listener inserts a header of that name.
+A rule is an ACL named by its id; several lines of one name are alternatives.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
-from evenload.model.balancer import Listener
-from evenload.model.enums import Comparison, InsertedHeader, RuleType
+from evenload.model.enums import Comparison, RuleType
 from evenload.model.l7 import L7Rule
 from evenload.render import quoting
 from evenload.render.haproxy_clients import VERIFIED
@@ -23,14 +20,6 @@ _METHODS = {
 }
 _SEES_END = frozenset({Comparison.REGEX, Comparison.ENDS_WITH, Comparison.EQUAL_TO})
 """Comparisons for which it matters whether a port follows the name of a host."""
-_REPLACED = {
-    InsertedHeader.X_FORWARDED_PORT.value.lower(): "txn.sent_port",
-    InsertedHeader.X_FORWARDED_PROTO.value.lower(): "txn.sent_proto",
-    InsertedHeader.X_FORWARDED_IP.value.lower(): "txn.sent_forwarded_ip",
-    InsertedHeader.X_CLIENT_IP.value.lower(): "txn.sent_client_ip",
-    InsertedHeader.X_REAL_IP.value.lower(): "txn.sent_real_ip",
-}
-"""Headers that a listener puts in place of the client's, and the variable that keeps what that was."""
 _HOST = (
     "    http-request set-var(txn.host) req.hdr(host),lower",
     "    http-request set-var(txn.host_only) var(txn.host),host_only",
@@ -44,33 +33,16 @@ _FILE_TYPE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Variables that keep what rules look at: ``replaced`` by names of headers in lower case, ``subjects`` by fields of
-    the subject of the client's certificate."""
-
-    replaced: Mapping[str, str]
-    subjects: Mapping[str, str]
-
-
-def sources_of(listener: Listener, rules: Iterable[L7Rule]) -> Sources:
-    on = {header.value.lower() for header in listener.insert_headers}
+def name_subjects(rules: Iterable[L7Rule]) -> Mapping[str, str]:
+    """By field of the subject of the client's certificate, the variable that keeps it."""
     fields = sorted({rule.key or "" for rule in rules if rule.type is RuleType.SSL_DN_FIELD})
-    return Sources(
-        replaced={name: variable for name, variable in _REPLACED.items() if name in on},
-        subjects={key: f"txn.subject{number}" for number, key in enumerate(fields)},
-    )
+    return {key: f"txn.subject{number}" for number, key in enumerate(fields)}
 
 
-def render_variables(rules: Iterable[L7Rule], levels: Iterable[Level], sources: Sources) -> Iterator[str]:
+def render_variables(rules: Iterable[L7Rule], levels: Iterable[Level], subjects: Mapping[str, str]) -> Iterator[str]:
     """What those rules and those levels look at, kept once for all of them."""
     rules, levels = tuple(rules), tuple(levels)
     types = {rule.type for rule in rules} | {level.type for level in levels}
-    headers = {(rule.key or "").lower() for rule in rules if rule.type is RuleType.HEADER}
-    headers |= {level.key for level in levels if level.type is RuleType.HEADER}
-    for name, variable in sources.replaced.items():
-        if name in headers:
-            yield f"    http-request set-var({variable}) req.fhdr({name})"
     if RuleType.HOST_NAME in types:
         tried = any(rule.type is RuleType.HOST_NAME for rule in rules)
         begins = any(level.type is RuleType.HOST_NAME and level.beginning for level in levels)
@@ -79,12 +51,12 @@ def render_variables(rules: Iterable[L7Rule], levels: Iterable[Level], sources: 
         yield from _FILE_TYPE
     if any(level.type is RuleType.PATH for level in levels):
         yield "    http-request set-var(txn.path) path"
-    for key, variable in sources.subjects.items():
+    for key, variable in subjects.items():
         # Of a verified certificate alone: anybody can make one that says whatever he likes.
         yield f"    http-request set-var({variable}) {quoting.header_fetch('ssl_c_s_dn', key)} if {VERIFIED}"
 
 
-def name_variable(level: Level, sources: Sources) -> str:
+def name_variable(level: Level, subjects: Mapping[str, str]) -> str:
     """The one that keeps the text of a level that has one text."""
     match level.type:
         case RuleType.HOST_NAME:
@@ -92,9 +64,7 @@ def name_variable(level: Level, sources: Sources) -> str:
         case RuleType.FILE_TYPE:
             return "txn.type"
         case RuleType.SSL_DN_FIELD:
-            return sources.subjects[level.key]
-        case RuleType.HEADER:
-            return sources.replaced[level.key]
+            return subjects[level.key]
         case _:
             return "txn.path"
 
@@ -108,7 +78,7 @@ def render_condition(rules: Iterable[L7Rule]) -> str:
     return " ".join(f"{'!' if rule.invert else ''}{quoting.identifier(rule.id)}" for rule in rules)
 
 
-def render_acl(rule: L7Rule, sources: Sources) -> list[str]:
+def render_acl(rule: L7Rule, subjects: Mapping[str, str]) -> list[str]:
     name = quoting.identifier(rule.id)
     if rule.type is RuleType.SSL_CONN_HAS_CERT:
         return [f"    acl {name} ssl_c_used"]
@@ -118,10 +88,10 @@ def render_acl(rule: L7Rule, sources: Sources) -> list[str]:
         return [f"    acl {name} ssl_c_verify {quoting.number(int(rule.value), 0, 2**31 - 1, 'value')}"]
     flags = "-i " if rule.type is RuleType.HOST_NAME else ""
     words = f"{flags}-m {_METHODS[rule.compare_type]} -- {quoting.pattern(comparable(rule))}"
-    return [f"    acl {name} {fetch} {words}" for fetch in _fetches(rule, sources)]
+    return [f"    acl {name} {fetch} {words}" for fetch in _fetches(rule, subjects)]
 
 
-def _fetches(rule: L7Rule, sources: Sources) -> tuple[str, ...]:
+def _fetches(rule: L7Rule, subjects: Mapping[str, str]) -> tuple[str, ...]:
     """What is compared: the rule matches where one of these does."""
     key, comparison = rule.key or "", rule.compare_type
     match rule.type:
@@ -129,8 +99,6 @@ def _fetches(rule: L7Rule, sources: Sources) -> tuple[str, ...]:
             return ("var(txn.host)", "var(txn.host_only)") if comparison in _SEES_END else ("var(txn.host)",)
         case RuleType.FILE_TYPE:
             return ("var(txn.type)", "var(txn.suffix)") if comparison is Comparison.REGEX else ("var(txn.type)",)
-        case RuleType.HEADER if key.lower() in sources.replaced:
-            return (f"var({sources.replaced[key.lower()]})",)
         case RuleType.HEADER:
             # Each value of a list by itself, and all of it where that could make a difference.
             whole = comparison is Comparison.REGEX or "," in rule.text
@@ -139,6 +107,6 @@ def _fetches(rule: L7Rule, sources: Sources) -> tuple[str, ...]:
         case RuleType.COOKIE:
             return (quoting.header_fetch("req.cook", key),)
         case RuleType.SSL_DN_FIELD:
-            return (f"var({sources.subjects[key]})",)
+            return (f"var({subjects[key]})",)
         case _:
             return ("path",)

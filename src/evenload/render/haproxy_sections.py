@@ -1,6 +1,6 @@
 """The sections of a HAProxy configuration other than backends, one function each, returning lines. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from evenload.model.balancer import Listener, LoadBalancer
 from evenload.model.enums import InsertedHeader, ListenerProtocol
@@ -181,18 +181,24 @@ def render_frontend(
 
 def _refusals(listener: Listener, policies: PolicyLines) -> list[str]:
     """What HAProxy 2.6 hands to members though they may read it in another way: control characters in a field, zero
-    bytes among them, a body in chunks in HTTP/1.0, which has none, and a host with the beginning of a path in it,
-    which HTTP/2 and later can have. Where requests are judged or told of their client, no member is asked to change to
-    what passes by all that: HTTP/2, or a tunnel behind CONNECT."""
+    bytes among them, a body in chunks in a version of HTTP that has none, and a host with the beginning of a path in
+    it, which HTTP/2 and later can have. Where requests are judged or told of their client, more is refused that rules
+    would not see as members do: in any version a host that is none, and a target without a path, or with a host that
+    stands nowhere else; and no member is asked to change to what passes by all that: HTTP/2, or a tunnel behind
+    CONNECT."""
+    judged = bool(policies.requests or policies.choices or listener.insert_headers)
     controls = f"{{ req.hdrs -m reg '{_CONTROLS}' }}"
     # What is cheap to ask, and mostly not so, first: every request pays for it.
-    chunks = "{ req.fhdr(transfer-encoding) -m found } { req.ver 1.0 }"
-    path = "{ fc_http_major ge 2 } { req.hdr(host) -m reg '[/?#@]' }"
-    lines = [f"    http-request deny deny_status 400 if {controls} || {chunks} || {path}"]
-    if policies.requests or policies.choices or listener.insert_headers:
+    chunks = "{ req.fhdr(transfer-encoding) -m found } { req.ver -m beg 0. 1.0 }"
+    host = (
+        "{ req.fhdr(host) -m reg '[/?#@,]' }" if judged else "{ fc_http_major ge 2 } { req.hdr(host) -m reg '[/?#@]' }"
+    )
+    lines = [f"    http-request deny deny_status 400 if {controls} || {chunks} || {host}"]
+    if judged:
         lines += [
             "    http-request deny deny_status 405 if METH_CONNECT",
-            "    http-request del-header Upgrade if { req.hdr(upgrade) -i -m str h2c }",
+            "    http-request deny deny_status 400 if !{ path_beg / } || !{ req.hdr(host) -m found } !{ url_beg / }",
+            "    http-request del-header Upgrade if { req.hdr(upgrade) -i -m beg h2 }",
         ]
     return lines
 
@@ -229,7 +235,8 @@ def _admission(listener: Listener) -> list[str]:
 
 def _inserted_headers(listener: Listener) -> list[str]:
     """X-Forwarded-For is added behind what the client sent, as proxies in a row do: the last one is ours. The others
-    replace what the client sent."""
+    replace what the client sent. Members that are programs behind a gateway (RFC 3875) cannot tell a hyphen from an
+    underscore, so names that differ from ours in these alone go."""
     scheme = "http" if listener.tls is None else "https"
     lines = {
         InsertedHeader.X_FORWARDED_FOR: "    option forwardfor",
@@ -240,4 +247,15 @@ def _inserted_headers(listener: Listener) -> list[str]:
             for header in (InsertedHeader.X_FORWARDED_IP, InsertedHeader.X_CLIENT_IP, InsertedHeader.X_REAL_IP)
         },
     }
-    return [line for header, line in lines.items() if header in listener.insert_headers]
+    inserted = [header for header in lines if header in listener.insert_headers]
+    if not inserted:
+        return []
+    alike = "|".join(name for header in inserted for name in _alike(header))
+    return [f"    http-request del-header '^({alike})$' -m reg", *(lines[header] for header in inserted)]
+
+
+def _alike(header: InsertedHeader) -> Iterator[str]:
+    """Patterns of its names with an underscore or more in place of hyphens."""
+    words = header.value.lower().split("-")
+    for number in range(1, len(words)):
+        yield f"{'-'.join(words[:number])}_{'[-_]'.join(words[number:])}"

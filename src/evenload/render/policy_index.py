@@ -8,7 +8,7 @@ blanks) is a condition of the whole group. ADR 0023 says what was considered.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evenload.model.enums import Comparison, PolicyAction, RuleType
@@ -36,6 +36,9 @@ _ORDER = {
     RuleType.HEADER: 4,
     RuleType.COOKIE: 5,
 }
+
+_SEVERAL = frozenset({RuleType.HEADER, RuleType.COOKIE})
+"""Of these a request may have more than one text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +103,10 @@ class Index:
     tried: tuple[Tried, ...]
 
 
-def make_index(
-    policies: Sequence[PolicyInForce], result_of: Callable[[PolicyInForce], int], replaced: Collection[str] = ()
-) -> Index:
+def make_index(policies: Sequence[PolicyInForce], result_of: Callable[[PolicyInForce], int]) -> Index:
     """``policies`` in the order in which they apply. ``result_of``: a number below RESULTS for what becomes of the
-    request. ``replaced``: names of headers, in lower case, of which the rules see one text."""
-    drafts = _choose_groups(policies, replaced)
+    request."""
+    drafts = _choose_groups(policies)
     places = {member.place for draft in drafts for member in draft.members}
     ranks: dict[int, int] = {}
     looked_up: list[PolicyInForce] = []
@@ -171,12 +172,12 @@ class _Shape:
         return (tuple(level.order for level in self.levels), self.conditions)
 
 
-def _choose_groups(policies: Sequence[PolicyInForce], replaced: Collection[str]) -> list[_Draft]:
+def _choose_groups(policies: Sequence[PolicyInForce]) -> list[_Draft]:
     """In an order that does not depend on the texts."""
     members: dict[_Shape, list[_Member]] = defaultdict(list)
     conditions: dict[_Shape, list[tuple[str, tuple[L7Rule, ...]]]] = defaultdict(list)
     for place, each in enumerate(policies):
-        found, others = _split(each.rules, replaced)
+        found, others = _split(each.rules)
         levels = tuple(sorted(found, key=lambda level: level.order))
         if levels:
             shape = _Shape(levels, tuple(sorted(map(_meaning_of, others))))
@@ -233,12 +234,12 @@ def _within(text: str, known: Mapping[str, object], level: Level) -> Iterable[st
     return [text[:length] for length in range(len(text) + 1) if text[:length] in known]
 
 
-def _split(rules: Iterable[L7Rule], replaced: Collection[str]) -> tuple[dict[Level, str], list[L7Rule]]:
+def _split(rules: Iterable[L7Rule]) -> tuple[dict[Level, str], list[L7Rule]]:
     """Texts by level, and the rules that no map carries: among them those that look at what another one looks at."""
     levels: dict[Level, str] = {}
     others: list[L7Rule] = []
     for rule in rules:
-        found = _level_of(rule, replaced)
+        found = _level_of(rule)
         taken = found is not None and (
             found[0] in levels or (found[0].several and any(level.several for level in levels))
         )
@@ -249,24 +250,22 @@ def _split(rules: Iterable[L7Rule], replaced: Collection[str]) -> tuple[dict[Lev
     return levels, others
 
 
-def _level_of(rule: L7Rule, replaced: Collection[str]) -> tuple[Level, str] | None:
+def _level_of(rule: L7Rule) -> tuple[Level, str] | None:
     beginning = rule.compare_type is Comparison.STARTS_WITH
     if rule.invert or rule.type not in _ORDER or not (beginning or rule.compare_type is Comparison.EQUAL_TO):
         return None
     text, key = comparable(rule), rule.key or ""
     if not text or " " in text:
         return None
-    several = rule.type is RuleType.COOKIE
     if rule.type is RuleType.HEADER:
         key = key.lower()
-        several = key not in replaced
-        if several and "," in text:
+        if "," in text:
             return None  # of a list of values each, and the whole
     if rule.type is RuleType.HOST_NAME:
         if not beginning and ":" in text:
             return None  # without a port in it, the host's name without its port is all that counts
         text = lowered(text)
-    return Level(rule.type, key, beginning, several), text
+    return Level(rule.type, key, beginning, rule.type in _SEVERAL), text
 
 
 def comparable(rule: L7Rule) -> str:
