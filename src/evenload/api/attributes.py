@@ -50,7 +50,8 @@ class Attribute:
 
     ``null_at_creation``: whether null is a value in a body that makes an object, too.
     ``shown``: for attributes that lead nowhere yet, what answers show and, besides null, the only value accepted;
-    ``foreign`` is then the word for what the value would be the id of, and which does not exist here.
+    ``foreign`` is then the word for what the value would be the id of, and which does not exist here; ``unfit`` says
+    what of those that exist here the value is never for.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Attribute:
     model: str
     shown: Any = None
     foreign: str | None = None
+    unfit: str | None = None
     null_at_creation: bool = True
 
     def takes_null(self, *, creation: bool) -> bool:
@@ -109,6 +111,7 @@ def nowhere(
     shown: Any = None,
     put: In = In.OPTIONAL,
     foreign: str | None = None,
+    unfit: str | None = None,
     null: bool = True,
 ) -> Attribute:
     """An attribute of the API that this version has no use for: only the value shown is accepted, and null if ``null``
@@ -123,6 +126,7 @@ def nowhere(
         model=name,
         shown=shown,
         foreign=foreign,
+        unfit=unfit,
     )
 
 
@@ -311,6 +315,8 @@ def _named(attribute: Attribute, name: str, model: type[Any]) -> Attribute:
 
 
 def _of_no_use(attribute: Attribute, value: object) -> Rejected:
+    if attribute.unfit is not None:
+        return Invalid(attribute.unfit, field=attribute.name)
     if attribute.foreign is None:
         return unsupported(attribute.name, value)
     identifier = value[0] if isinstance(value, list) else value

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo
@@ -248,9 +249,15 @@ def one_of(*words: str) -> FieldType:
     return FieldType(Annotated[str, BeforeValidator(choose)], str, json={"type": "string", "enum": list(words)})
 
 
-def choice(possible: type[Enum], known: Sequence[str] = (), *, without: Collection[Enum] = ()) -> FieldType:
-    """One of an enum's values. ``known`` are further words of the API, which this provider cannot do (501);
-    ``without``: values for which it has no word."""
+def choice(
+    possible: type[Enum],
+    known: Sequence[str] = (),
+    *,
+    unfit: Mapping[str, str] = MappingProxyType({}),
+    without: Collection[Enum] = (),
+) -> FieldType:
+    """One of an enum's values. ``known`` are further words of the API, which this provider cannot do (501); ``unfit``
+    such as are not for anything that exists here, with the reason; ``without``: values for which it has no word."""
     members: dict[str, Enum] = {str(member.value): member for member in possible if member not in without}
     elsewhere = frozenset(known)
 
@@ -262,10 +269,12 @@ def choice(possible: type[Enum], known: Sequence[str] = (), *, without: Collecti
             return chosen
         if isinstance(value, str) and value in elsewhere:
             raise unsupported(str(info.field_name), value)
+        if isinstance(value, str) and value in unfit:
+            raise ValueError(unfit[value])
         raise ValueError(f"Value should be one of: {', '.join(members)}.")
 
     def query(text: str) -> str:
-        if text not in members and text not in elsewhere:
+        if text not in members and text not in elsewhere and text not in unfit:
             raise ValueError(f"Value should be one of: {', '.join(members)}.")
         return text
 

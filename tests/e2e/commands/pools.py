@@ -131,7 +131,7 @@ def members(stage: Stage) -> None:
         operating_status="NO_MONITOR",
     )
     assert made["subnet_id"] == stage.read("subnet show sub")["id"]
-    stage.refused(f"{create} --address 10.88.0.12 --request-sriov cmd-p", "(HTTP 501)", "request_sriov")
+    stage.refused(f"{create} --address 10.88.0.12 --request-sriov cmd-p", "(HTTP 400)", "request_sriov")
     stage.refused(f"{create} --address 10.88.0.12 --subnet-id cmd-none cmd-p", "Unable to locate cmd-none in subnets")
     stage.refused(f"{create} --address 10.88.0.11 cmd-p", "HTTP 409")
     stage.refused(f"{create} --address 10.88.0.11 cmd-none", "Unable to locate cmd-none in pools")

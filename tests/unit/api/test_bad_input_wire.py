@@ -50,11 +50,6 @@ def test_the_good_bodies_are_good(furnished: Furnished, wrapper: str) -> None:
         ("pool", {"protocol": "SCTP"}),
         ("pool", {"lb_algorithm": "SOURCE_IP_PORT"}),
         ("pool", {"tls_versions": ["SSLv3"]}),
-        ("pool", {"session_persistence": {"type": "SOURCE_IP", "persistence_timeout": 5}}),
-        ("pool", {"session_persistence": {"type": "SOURCE_IP", "persistence_granularity": "255.255.255.0"}}),
-        ("member", {"request_sriov": True}),
-        ("healthmonitor", {"type": "UDP-CONNECT"}),
-        ("healthmonitor", {"type": "SCTP"}),
     ],
 )
 def test_what_cannot_be_done_is_said_and_not_ignored(furnished: Furnished, wrapper: str, body: dict[str, Any]) -> None:
@@ -66,8 +61,7 @@ def test_what_cannot_be_done_is_said_and_not_ignored(furnished: Furnished, wrapp
     assert error["faultcode"] == "Server"
     assert error["faultstring"].startswith("Provider 'evenload' does not support a requested option: ")
     (name,) = body
-    inner = body[name]
-    assert name in error["faultstring"] or any(key in error["faultstring"] for key in inner)
+    assert name in error["faultstring"]
     assert furnished.everything() == before
 
 

@@ -77,7 +77,9 @@ _LISTENER_PROTOCOL = choice(
 )
 _POOL_PROTOCOL = choice(PoolProtocols, ("UDP", "SCTP"))
 _ALGORITHM = choice(Algorithm, ("SOURCE_IP_PORT",))
-_MONITOR_TYPE = choice(MonitorType, ("UDP-CONNECT", "SCTP"))
+_OF_UDP_AND_SCTP = "Only allowed on pools of the protocols UDP and SCTP."
+"""Whatever is: there are no such pools here."""
+_MONITOR_TYPE = choice(MonitorType, unfit=dict.fromkeys(("UDP-CONNECT", "SCTP"), _OF_UDP_AND_SCTP))
 _REDIRECT_CODE = FieldType(
     Annotated[integer(0, 999).annotation, AfterValidator(_one_of_codes)],
     fields.integer_of,
@@ -108,6 +110,7 @@ def _schema(kind: Kind, wrapper: str, model: type[Any], *attributes: Attribute) 
 
 # ------------------------------------------------------------------------------------------------------------ members
 
+_SRIOV = "It needs a flavor with allow_member_sriov in force, and here that key means nothing."
 _MEMBER = (
     _NAME,
     _TAGS,
@@ -120,7 +123,7 @@ _MEMBER = (
     item("subnet_id", fields.UUID, put=In.NEVER),
     item("monitor_address", fields.ADDRESS_AS_SENT),
     item("monitor_port", fields.PORT_NUMBER),
-    nowhere("request_sriov", fields.TRUTH, shown=False, put=In.NEVER),
+    nowhere("request_sriov", fields.TRUTH, shown=False, put=In.NEVER, unfit=_SRIOV),
 )
 MEMBER = _schema(Kind.MEMBER, "member", Member, *_MEMBER)
 
@@ -159,8 +162,8 @@ SESSION_PERSISTENCE = Schema(
     (
         item("type", choice(PersistenceType), null=Null.ABSENT),
         item("cookie_name", fields.COOKIE_NAME),
-        nowhere("persistence_timeout", integer(0, _MAX_INTEGER)),
-        nowhere("persistence_granularity", text(64)),
+        nowhere("persistence_timeout", integer(0, _MAX_INTEGER), unfit=_OF_UDP_AND_SCTP),
+        nowhere("persistence_granularity", text(64), unfit=_OF_UDP_AND_SCTP),
     ),
 )
 
