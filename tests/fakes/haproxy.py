@@ -71,6 +71,7 @@ class FakeHaproxy:
     text: str
     servers: dict[Key, FakeServer] = field(default_factory=dict)
     traffic: dict[str, Statistics] = field(default_factory=dict)
+    finishing: bool = False
     deaf: bool = False
     slots: dict[str, str] = field(default_factory=dict)
 
@@ -151,7 +152,9 @@ class FakeHaproxy:
         """The rows of ``show stat``: frontends, then each backend's servers and its own row."""
         rows = []
         for name in names_of(self.text, "frontend"):
-            rows.append(_row(name, "FRONTEND", "OPEN", self.traffic.get(name, Statistics())))
+            rows.append(
+                _row(name, "FRONTEND", "STOP" if self.finishing else "OPEN", self.traffic.get(name, Statistics()))
+            )
         for name in names_of(self.text, "backend"):
             mine = {key[1]: server for key, server in self.servers.items() if key[0] == name}
             rows += [_server_row(name, server_name, server) for server_name, server in mine.items()]

@@ -40,7 +40,8 @@ class Account:
     """``trail``: of the last looks, for who wants to see them.
 
     ``last``: the last look. The next one comes at ``resting_until`` (0.0: at the next occasion), or once another worker
-    serves; or another document or verdict is there, if it was the last of ``quiet_looks`` in a row.
+    serves; or another document or verdict is there, if it was the last of ``quiet_looks`` in a row. ``unanswered``,
+    ``finishing``: looks in a row at which the worker that serves gave no answer, or accepted no connections any more.
     """
 
     counters: Counters
@@ -50,6 +51,7 @@ class Account:
     last: Look | None = None
     quiet_looks: int = 0
     unanswered: int = 0
+    finishing: int = 0
     resting_until: float = 0.0
 
 
@@ -71,7 +73,15 @@ def rows_of_serving(serving: Serving, rows: Rows) -> tuple[ProxyStatistics, ...]
     return rows.get(serving.worker, ()) if serving.worker is not None else ()
 
 
+def is_finishing(rows: tuple[ProxyStatistics, ...]) -> bool:
+    """Whether a worker accepts no connections any more: it was told to finish, or somebody has shut all frontends."""
+    fronts = [row.status for row in rows if row.server == _FRONTEND]
+    return bool(fronts) and all(status == "STOP" for status in fronts)
+
+
 def is_at_rest(serving: Serving, rows: Rows, account: Account) -> bool:
     """Nothing but the worker that serves is there, it answers, and has no connections."""
+    if account.finishing:
+        return False
     alone = rows.keys() == (set() if serving.worker is None else {serving.worker})
     return alone and not any(account.counters.active.values())

@@ -11,7 +11,16 @@ from collections.abc import Callable
 
 import structlog
 
-from evenload.agent.account import Account, Look, Rows, count_clients, is_at_rest, rests, rows_of_serving
+from evenload.agent.account import (
+    Account,
+    Look,
+    Rows,
+    count_clients,
+    is_at_rest,
+    is_finishing,
+    rests,
+    rows_of_serving,
+)
 from evenload.agent.counters import count
 from evenload.agent.health import Judged, judge
 from evenload.agent.kept_counters import is_save_due, save_counters, take_up_counters
@@ -34,7 +43,8 @@ from evenload.threads import Faults, LastingThread
 log = structlog.get_logger(__name__)
 
 _PATIENCE = 2
-"""Looks without an answer from a process before it counts as dead: one that was just replaced is no news."""
+"""Looks without an answer from a process before it counts as dead, or at one that accepts no connections before that is
+said: one that was just replaced is no news."""
 _SLOW = 0.25
 _REST = 15
 """A process that let so many seconds pass without an answer, and counts as dead, is left alone for that many times as
@@ -250,6 +260,9 @@ class Monitoring:
         if serving.worker is None or serving.worker in rows:
             account.unanswered = 0
             current = rows[serving.worker] if serving.worker is not None else ()
+            account.finishing = account.finishing + 1 if is_finishing(current) else 0
+            if 0 < account.finishing < _PATIENCE:  # a round may be about to put another one in its place
+                return Judged({}, {})
             return judge(serving.desired, current, verdicts)
         account.unanswered += 1
         return judge(serving.desired, (), verdicts) if account.unanswered >= _PATIENCE else Judged({}, {})

@@ -130,6 +130,24 @@ def test_a_process_that_is_just_being_replaced_is_no_news_a_dead_one_is(world: W
     assert world.server.statuses[LISTENER] is ERROR
 
 
+def test_a_process_that_was_told_to_finish_a_moment_ago_is_no_news_one_that_no_other_follows_is(world: World) -> None:
+    world.look()
+    process = world.host.places[BALANCER].process
+    assert process is not None
+    for _ in range(3):
+        process.finishing = True
+        assert world.look() == 0
+        process.finishing = False
+        assert world.look() == 0
+    process.finishing = True
+    assert [world.look(), world.look(), world.look()] == [0, 1, 0]
+    assert world.server.statuses[LISTENER] is ERROR
+    assert world.server.statuses[POOL] is ONLINE
+    process.finishing = False
+    assert world.look() == 1
+    assert world.server.statuses[LISTENER] is ONLINE
+
+
 def test_counters_outlive_reloads_deaths_and_restarts_of_the_agent(world: World) -> None:
     world.traffic(5, active=2)
     world.look()
