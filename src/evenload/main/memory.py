@@ -3,7 +3,10 @@ has neither of its two functions, and needs neither), and what of files the star
 """
 
 import ctypes
+import os
+import re
 import resource
+import sys
 from collections.abc import Iterable
 
 _ARENA_MAX = -8
@@ -11,6 +14,8 @@ _ARENA_MAX = -8
 _ARENAS = 2
 _DONTNEED = 4
 """madvise(2): MADV_DONTNEED."""
+_LIBRARY = re.compile(r"\.so(\.[0-9.]+)?$")
+_PROGRAM = os.path.realpath(sys.executable)
 
 
 def keep_few_arenas() -> None:
@@ -50,8 +55,9 @@ def let_go_of_files() -> None:
 
 
 def choose_unwritten(smaps: Iterable[str]) -> list[tuple[int, int]]:
-    """Begin and end of each mapping of a file that is as the file is: private, for nobody to write, without a page of
-    its own in memory or in swap, where what the linker has written may be. ``smaps``: lines of proc(5)'s file."""
+    """Begin and end of each mapping of a library or program that is as the file is: private, for nobody to write,
+    without a page of its own in memory or in swap, where what the linker has written may be. ``smaps``: lines of
+    proc(5)'s file. Another file might be mapped no longer when its place is let go, and something else lie there."""
     found: dict[tuple[int, int], None] = {}
     place = 0, 0
     for line in smaps:
@@ -59,8 +65,8 @@ def choose_unwritten(smaps: Iterable[str]) -> list[tuple[int, int]]:
         if not name.endswith(":"):
             begin, _, end = name.partition("-")
             place = int(begin, 16), int(end, 16)
-            rights, inode = words[0], words[3]
-            if "w" not in rights and rights.endswith("p") and inode != "0":
+            rights, path = words[0], " ".join(words[4:])
+            if "w" not in rights and rights.endswith("p") and (_LIBRARY.search(path) or path == _PROGRAM):
                 found[place] = None
         elif name in ("Anonymous:", "Swap:") and words[0] != "0":
             found.pop(place, None)

@@ -62,9 +62,12 @@ def test_what_the_start_has_run_is_resident_no_longer_and_runs_again() -> None:
     assert second < third
 
 
-def _mapping(rights: str, *, anonymous: int = 0, swap: int = 0, inode: int = 7) -> list[str]:
+LIBRARY = "/a library/with spaces.so"
+
+
+def _mapping(rights: str, *, anonymous: int = 0, swap: int = 0, inode: int = 7, path: str = LIBRARY) -> list[str]:
     return [
-        f"7f00000{inode:02x}000-7f00000{inode:02x}800 {rights} 00000000 fe:00 {inode}   /a library/with spaces.so",
+        f"7f00000{inode:02x}000-7f00000{inode:02x}800 {rights} 00000000 fe:00 {inode}   {path}",
         "Rss:                 8 kB",
         f"Anonymous:           {anonymous} kB",
         f"Swap:                {swap} kB",
@@ -81,6 +84,9 @@ def test_only_what_is_as_the_file_is_goes() -> None:
         *_mapping("r--p", inode=4, swap=4),
         *_mapping("rw-p", inode=5),
         *_mapping("r--s", inode=6),
-        *_mapping("r-xp", inode=0),
+        *_mapping("r-xp", inode=0, path=""),
+        *_mapping("r--p", inode=8, path="/usr/lib/locale/locale-archive"),
+        *_mapping("r-xp", inode=9, path="/usr/lib/libz.so.1.2.13"),
+        *_mapping("r-xp", inode=10, path=os.path.realpath(sys.executable)),
     ]
-    assert choose_unwritten(lines) == [(0x7F0000001000, 0x7F0000001800), (0x7F0000002000, 0x7F0000002800)]
+    assert [place & 0xFF000 for place, _ in choose_unwritten(lines)] == [0x1000, 0x2000, 0x9000, 0xA000]
