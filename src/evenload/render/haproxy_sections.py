@@ -186,21 +186,19 @@ def _refusals(listener: Listener, policies: PolicyLines) -> list[str]:
     would not see as members do: in any version a host that is none, and a target without a path, or with a host that
     stands nowhere else; and no member is asked to change to what passes by all that: HTTP/2, or a tunnel behind
     CONNECT."""
-    judged = bool(policies.requests or policies.choices or listener.insert_headers)
-    controls = f"{{ req.hdrs -m reg '{_CONTROLS}' }}"
     # What is cheap to ask, and mostly not so, first: every request pays for it.
     chunks = "{ req.fhdr(transfer-encoding) -m found } { req.ver -m beg 0. 1.0 }"
-    host = (
-        "{ req.fhdr(host) -m reg '[/?#@,]' }" if judged else "{ fc_http_major ge 2 } { req.hdr(host) -m reg '[/?#@]' }"
-    )
-    lines = [f"    http-request deny deny_status 400 if {controls} || {chunks} || {host}"]
-    if judged:
-        lines += [
-            "    http-request deny deny_status 405 if METH_CONNECT",
-            "    http-request deny deny_status 400 if !{ path_beg / } || !{ req.hdr(host) -m found } !{ url_beg / }",
-            "    http-request del-header Upgrade if { req.hdr(upgrade) -i -m beg h2 }",
-        ]
-    return lines
+    if not (policies.requests or policies.choices or listener.insert_headers):
+        controls = f"{{ req.hdrs -m reg '{_CONTROLS}' }}"
+        host = "{ fc_http_major ge 2 } { req.hdr(host) -m reg '[/?#@]' }"
+        return [f"    http-request deny deny_status 400 if {controls} || {chunks} || {host}"]
+    controls_or_host = rf"{{ req.hdrs -m reg '{_CONTROLS}|(^|\n)host: [^\r\n]*[/?#@,]' }}"
+    target = "!{ url_beg / } !{ base -m reg '^[^/]+/' }"
+    return [
+        f"    http-request deny deny_status 400 if {controls_or_host} || {chunks} || {target}",
+        "    http-request deny deny_status 405 if METH_CONNECT",
+        "    http-request del-header Upgrade if { req.hdr(upgrade) -i -m beg h2 }",
+    ]
 
 
 def _bind(address: str, port: int) -> str:
