@@ -1,7 +1,8 @@
 """The kinds of values that stand in requests: how each is read from JSON and from a query string.
 
 Used by the schemas of every facade. Everything here is strict about characters: no control character, line or
-paragraph separator or lone surrogate gets past any of these, and what may reach a configuration file has a whitelist.
+paragraph separator or lone surrogate gets past any of these, but that a description may have lines and tabs: it reaches
+answers alone. What may reach a configuration file has a whitelist.
 Lenient only where Octavia is: booleans and integers may be strings.
 """
 
@@ -26,6 +27,8 @@ MAX_TEXT = 255
 _SHOWN = 80
 _PLAIN_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_LINES_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]*$"
+_NO_PART_OF_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LABEL = r"(?![-_])[A-Za-z0-9_\-]{1,63}(?<![-_])"
@@ -55,6 +58,17 @@ class FieldType:
 def is_plain(text: str) -> bool:
     """Whether a text is free of control characters, separators of lines and lone surrogates."""
     return _UNPRINTABLE.search(text) is None
+
+
+def is_of_lines(text: str) -> bool:
+    """The same, but for line feeds, carriage returns and tabs."""
+    return _NO_PART_OF_LINES.search(text) is None
+
+
+def _of_lines(text: str) -> str:
+    if not is_of_lines(text):
+        raise ValueError("Of control characters, line feeds, carriage returns and tabs alone are allowed.")
+    return text
 
 
 def _plain(text: str) -> str:
@@ -333,7 +347,12 @@ def _pieces(value: object) -> Iterator[str]:
 
 
 NAME = text()
-DESCRIPTION = text()
+DESCRIPTION = FieldType(
+    Annotated[str, StringConstraints(strict=True, max_length=MAX_TEXT), AfterValidator(_of_lines)],
+    str,
+    json={"type": "string", "pattern": _LINES_PATTERN, "minLength": 0, "maxLength": MAX_TEXT},
+)
+"""Whoever prints one has to mind its lines."""
 TRUTH = FieldType(Annotated[bool, BeforeValidator(_truth)], truth_of, json={"type": "boolean"})
 UUID = checked_text(uuid_of, 36, filtered=False, json={"format": "uuid"})
 PROJECT = checked_text(_project, 36, json={"pattern": r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,35}$"})

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from evenload.api.fields import integer_of, is_plain, shown, truth_of
+from evenload.api.fields import integer_of, is_of_lines, is_plain, shown, truth_of
 from evenload.api.routing import BadPaging
 from evenload.model.errors import Invalid
 from evenload.model.query import Query, Value
@@ -69,7 +69,7 @@ def read_list(
     seen: set[str] = set()
     nothing = False
     for name, value in parameters:
-        if not is_plain(value):
+        if not (is_of_lines(value) if name == "description" else is_plain(value)):
             raise Invalid(f"Invalid input for query parameter {shown(name)}. Value: '{shown(value)}'.", field=name)
         if name in _CONTROLS:
             controls.setdefault(name, []).append(value)

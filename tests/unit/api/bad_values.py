@@ -6,6 +6,8 @@ from typing import Any
 
 CONTROLS = ["a\nb", "a\rb", "a\x00b", "a\x1bb", "a\x7fb", "a\x85b", "a\u2028b", "a\u2029b", "\n", "a\n", "\ud800"]
 NO_TEXT = [*CONTROLS, "a" * 256, 5, 1.5, True, [], {}, ["a"]]
+NO_DESCRIPTION = [text for text in NO_TEXT if not (isinstance(text, str) and {*text} & {*"\n\r"})]
+"""It may have lines."""
 NO_NUMBER = ["x", "", "1.0", 1.0, 1.5, True, False, [], {}, 10**30, -(10**30), "1\n"]
 NO_BOOLEAN = ["perhaps", 2, 1.0, "", [], {}, "true\n"]
 NO_UUID = [
@@ -40,7 +42,7 @@ NAMED: list[tuple[str, list[Any]]] = [
     ("admin_state_up", NO_BOOLEAN),
     ("project_id", ["a b", "a/b", "x" * 37, 5, ""]),
 ]
-DESCRIBED: list[tuple[str, list[Any]]] = [*NAMED, ("description", NO_TEXT)]
+DESCRIBED: list[tuple[str, list[Any]]] = [*NAMED, ("description", NO_DESCRIPTION)]
 LOOPBACK_IN_EVERY_SPELLING = [
     "127.0.0.1",
     "127.255.255.254",

@@ -33,7 +33,6 @@ SEPARATORS = ["\n", "\r", "\t", "\x00", "\x0b", "\x1b", "\x7f", "\x85", "\x9f", 
     ("kind", "sample"),
     [
         (fields.NAME, "a"),
-        (fields.DESCRIPTION, "a"),
         (fields.UUID, "6513270e-269e-4d37-82a7-4de452e6b438"),
         (fields.PROJECT, "a"),
         (fields.ADDRESS, "10.0.0.1"),
@@ -53,6 +52,12 @@ def test_no_field_admits_a_control_character(kind: FieldType, sample: str, place
     admit(kind, sample)
     index = len(sample) if place is None else place
     assert refuses(kind, sample[:index] + character + sample[index:])
+
+
+@pytest.mark.parametrize("character", SEPARATORS)
+def test_a_description_has_lines_and_tabs_and_no_other_control_character(character: str) -> None:
+    for text in (f"{character}a", f"a{character}a", f"a{character}"):
+        assert refuses(fields.DESCRIPTION, text) is (character not in "\n\r\t")
 
 
 @given(st.text(max_size=300))

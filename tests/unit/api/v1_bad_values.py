@@ -8,6 +8,7 @@ from tests.unit.api.bad_values import (
     LOOPBACK_IN_EVERY_SPELLING,
     NO_ADDRESS,
     NO_BOOLEAN,
+    NO_DESCRIPTION,
     NO_NUMBER,
     NO_TEXT,
     NO_UUID,
@@ -15,7 +16,7 @@ from tests.unit.api.bad_values import (
 
 Table = list[tuple[str, list[Any]]]
 
-_NAMED: Table = [("name", [None, *NO_TEXT]), ("description", [None, *NO_TEXT])]
+_NAMED: Table = [("name", [None, *NO_TEXT]), ("description", [None, *NO_DESCRIPTION])]
 _COMMON: Table = [
     ("admin_state_up", [None, *NO_BOOLEAN]),
     ("tenant_id", [None, "a b", "a/b", "x" * 37, 5, ""]),
