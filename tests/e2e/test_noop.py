@@ -157,6 +157,9 @@ def test_whatever_is_named_exists_and_nothing_is_served(cloud: Any) -> None:
     with pytest.raises(openstack.exceptions.NotFoundException):
         cloud.load_balancer.get_amphora(amphora.id)
     port = str(uuid.uuid4())
+    shown = cloud.network.get_port(made.vip_port_id)
+    assert (shown.device_id, shown.network_id) == (made.id, network)
+    assert shown.fixed_ips == [{"subnet_id": subnet, "ip_address": made.vip_address}]
     other = cloud.load_balancer.create_load_balancer(vip_port_id=port, vip_address="192.0.2.7")
     assert (other.vip_port_id, other.vip_address) == (port, "192.0.2.7")
     with pytest.raises(openstack.exceptions.BadRequestException, match="already used"):
@@ -165,6 +168,55 @@ def test_whatever_is_named_exists_and_nothing_is_served(cloud: Any) -> None:
         wait_for(cloud, each.id)
         cloud.load_balancer.delete_load_balancer(each.id, cascade=True)
         cloud.load_balancer.wait_for_delete(each, interval=0.02, wait=NET)
+
+
+def test_networks_that_were_made_are_used(cloud: Any) -> None:
+    network = cloud.network.create_network(name="n")
+    subnet = cloud.network.create_subnet(network_id=network.id, ip_version=4, cidr="10.66.0.0/24")
+    made = cloud.load_balancer.create_load_balancer(vip_subnet_id=subnet.id)
+    assert (made.vip_network_id, made.vip_address) == (network.id, "10.66.0.2")
+    wait_for(cloud, made.id)
+    port = cloud.network.get_port(made.vip_port_id)
+    assert (port.device_id, port.status) == (made.id, "ACTIVE")
+    assert port.fixed_ips == [{"subnet_id": subnet.id, "ip_address": "10.66.0.2"}]
+    given = cloud.network.create_port(network_id=network.id)
+    other = cloud.load_balancer.create_load_balancer(vip_port_id=given.id)
+    assert (other.vip_network_id, other.vip_address) == (network.id, given.fixed_ips[0]["ip_address"])
+    with pytest.raises(openstack.exceptions.BadRequestException, match="is not in subnet"):
+        cloud.load_balancer.create_load_balancer(vip_subnet_id=subnet.id, vip_address="203.0.113.5")
+    for each in (subnet.id, str(uuid.uuid4())):
+        with pytest.raises(openstack.exceptions.BadRequestException, match="different subnets"):
+            cloud.load_balancer.create_load_balancer(vip_subnet_id=each, additional_vips=[{"subnet_id": each}])
+    for each in (made, other):
+        wait_for(cloud, each.id)
+        cloud.load_balancer.delete_load_balancer(each.id)
+        cloud.load_balancer.wait_for_delete(each, interval=0.02, wait=NET)
+    assert [each.id for each in cloud.network.ports()] == [given.id]
+    cloud.network.delete_port(given.id)
+    cloud.network.delete_network(network.id)
+
+
+def test_members_are_offline_where_they_are_disabled_or_would_be_checked(cloud: Any) -> None:
+    balancing = cloud.load_balancer
+    made = balancing.create_load_balancer(vip_subnet_id=str(uuid.uuid4()))
+    pool = balancing.create_pool(loadbalancer_id=made.id, protocol="HTTP", lb_algorithm="ROUND_ROBIN")
+    member = balancing.create_member(pool.id, address="10.0.0.4", protocol_port=80)
+
+    def comes_to(status: str) -> bool:
+        wait_for(cloud, made.id)
+        return eventually(lambda: balancing.get_member(member.id, pool.id).operating_status == status)
+
+    assert comes_to("NO_MONITOR")
+    balancing.update_member(member.id, pool.id, is_admin_state_up=False)
+    assert comes_to("OFFLINE")
+    balancing.update_member(member.id, pool.id, is_admin_state_up=True)
+    assert comes_to("NO_MONITOR")
+    monitor = balancing.create_health_monitor(pool_id=pool.id, type="TCP", delay=5, timeout=3, max_retries=2)
+    assert comes_to("OFFLINE")
+    balancing.update_health_monitor(monitor.id, is_admin_state_up=False)
+    assert comes_to("NO_MONITOR")
+    balancing.delete_load_balancer(made.id, cascade=True)
+    balancing.wait_for_delete(made, interval=0.02, wait=NET)
 
 
 def test_flavors_and_profiles_through_openstacksdk(cloud: Any) -> None:

@@ -12,8 +12,8 @@ from evenload.model.secret import SecretBytes, SecretReference
 
 
 class TableServer:
-    """Fulfils Server. ``away``: it cannot be reached. ``unreadable``: what is answered instead of a document.
-    ``on_fetch`` is called in the middle of each fetch."""
+    """Fulfils Server. ``away``: it cannot be reached; ``deaf``: with health alone. ``unreadable``: what is answered
+    instead of a document. ``on_fetch`` is called in the middle of each fetch."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -29,6 +29,7 @@ class TableServer:
         """How often it was asked for the assignments, away or not."""
         self.fetch_calls = 0
         self.away = False
+        self.deaf = False
         self.on_fetch: Callable[[], None] = lambda: None
 
     def put(self, desired: Desired | Gone) -> None:
@@ -83,7 +84,7 @@ class TableServer:
                 del self.documents[report.load_balancer_id]
 
     def health(self, healths: Sequence[Health]) -> None:
-        self._reach()
+        self._reach(deaf=self.deaf)
         with self.lock:
             self.heard += healths
 
@@ -109,6 +110,6 @@ class TableServer:
         with self.lock:
             return {key: status for health in self.heard for key, status in health.statuses.items()}
 
-    def _reach(self) -> None:
-        if self.away:
+    def _reach(self, *, deaf: bool = False) -> None:
+        if self.away or deaf:
             raise ServerUnavailable("no route to the server")

@@ -1,17 +1,20 @@
 """An agent that touches no machine: it reports success on everything at once, and sees nothing.
 
-For trying clients and for measuring the API. Load balancers become ACTIVE and, since nobody serves them, stay OFFLINE.
+For trying clients and for measuring the API. Load balancers become ACTIVE and, since nobody serves them, stay OFFLINE;
+so do members that would be checked, which is what it says of them.
 """
 
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import structlog
 
 from evenload.agent.numbers import Sources
 from evenload.interfaces.bus import Server
 from evenload.interfaces.clock import Clock
-from evenload.model.desired import Change, Gone, Outcome, Report, Unreadable
+from evenload.model.desired import Change, Desired, Gone, Health, Outcome, Report, Unreadable
+from evenload.model.enums import OperatingStatus
 from evenload.model.errors import ServerUnavailable
 from evenload.model.numbers import AgentNumbers
 from evenload.model.sight import SeenBalancer
@@ -24,6 +27,17 @@ _STOP_TIMEOUT = 10.0
 _AT_ONCE = 50
 
 
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What the server was told of a load balancer: its generation, and the members that would be checked."""
+
+    generation: int
+    checked: frozenset[str]
+
+
+_NOTHING = _Settled(0, frozenset())
+
+
 class NoopAgent:
     """Inert until ``start``. ``resync_interval`` in seconds. One thread does all: it has nothing to wait for but the
     server."""
@@ -33,7 +47,7 @@ class NoopAgent:
         self._server = server
         self._clock = clock
         self._interval = resync_interval
-        self._reported: dict[str, int] = {}
+        self._reported: dict[str, _Settled] = {}
         self._news = threading.Condition()
         self._waiting: dict[str, int] = {}
         self._resync_at = 0.0
@@ -98,11 +112,15 @@ class NoopAgent:
     def _find_unreported(self) -> list[str]:
         assigned = self._server.assignments()
         self._reported = {each: known for each, known in self._reported.items() if each in assigned}
-        return [each for each, generation in assigned.items() if self._reported.get(each) != generation]
+        return [
+            each for each, generation in assigned.items() if self._reported.get(each, _NOTHING).generation != generation
+        ]
 
     def _settle(self, load_balancer_ids: Iterable[str]) -> None:
         wanted = list(load_balancer_ids)
         for first in range(0, len(wanted), _AT_ONCE):
+            settled: dict[str, _Settled] = {}
+            seen: list[Health] = []
             for identifier, answer in self._server.fetch(wanted[first : first + _AT_ONCE]).items():
                 if isinstance(answer, Unreadable) or answer.generation is None:
                     continue
@@ -115,4 +133,18 @@ class NoopAgent:
                         change=change,
                     )
                 )
-                self._reported[identifier] = answer.generation
+                settled[identifier] = _Settled(answer.generation, _checked_members(answer))
+                fresh = settled[identifier].checked - self._reported.get(identifier, _NOTHING).checked
+                if fresh:
+                    statuses = dict.fromkeys(fresh, OperatingStatus.OFFLINE)
+                    seen.append(Health(load_balancer_id=identifier, statuses=statuses, statistics={}))
+            if seen:
+                self._server.health(seen)
+            self._reported |= settled
+
+
+def _checked_members(answer: Desired | Gone) -> frozenset[str]:
+    if isinstance(answer, Gone):
+        return frozenset()
+    checked = {monitor.pool_id for monitor in answer.monitors if monitor.admin_state_up}
+    return frozenset(member.id for member in answer.members if member.pool_id in checked)

@@ -220,7 +220,7 @@ _PORTS = [
         default="builtin",
         choices=[
             ("builtin", "the networks that this service itself keeps"),
-            ("noop", "any network, subnet or port is taken for one that exists; with [agent] host = noop alone"),
+            ("noop", "those, and any other is taken for one that exists; with [agent] host = noop alone"),
         ],
         help="Where VIP ports come from.",
     ),

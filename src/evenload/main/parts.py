@@ -22,7 +22,7 @@ from evenload.model.desired import Desired
 from evenload.model.errors import EvenloadError
 from evenload.model.tree import Tree
 from evenload.ports.ipam import Ipam
-from evenload.ports.noop import NoopPorts
+from evenload.ports.noop import NoopPorts, find_made_up_port
 from evenload.secrets.keyring import KeyRing
 from evenload.secrets.noop import NoopCertificates
 from evenload.secrets.reading import Keeper, StoredCertificates
@@ -84,7 +84,7 @@ def build_foundation(
         return build_desired(tree, ports.described(transaction, tree), references_of(tree))
 
     uow = _counted(SqlUnitOfWork(engine, bus, describe=describe), counting)
-    provider = NoopPorts() if settings.ports_noop else Ipam(uow, clock, new_id, source)
+    provider = (NoopPorts if settings.ports_noop else Ipam)(uow, clock, new_id, source)
     ports = VipPorts(uow, provider, clock, new_id)
     vault = Vault(uow, ring, clock, new_id, settings.secrets.limits)
     stored = StoredCertificates(keeper or vault)
@@ -150,7 +150,14 @@ def build_services(settings: Settings, foundation: Foundation) -> Services:
         flavors=Catalogue(context, FLAVORS),
         zones=Catalogue(context, ZONES),
         amphorae=Amphorae(context, balancers),
-        networks=Networks(context.uow, settings.networks, foundation.clock, foundation.new_id, foundation.source),
+        networks=Networks(
+            context.uow,
+            settings.networks,
+            foundation.clock,
+            foundation.new_id,
+            foundation.source,
+            find_other_port=find_made_up_port if settings.ports_noop else None,
+        ),
         vault=foundation.vault if settings.secrets.barbican is None else None,
         v1=_lbaas_v1(settings, context),
     )

@@ -146,7 +146,15 @@ def removed(tree: Tree, identifier: str, *, now: datetime) -> Tree:
 
 def is_monitored(tree: Tree, pool_id: str) -> bool:
     """Whether a health monitor checks the members of the pool, or is going to."""
-    return any(record.item.admin_state_up and not record.deleting for record in tree.monitors_of(pool_id))
+    return any(map(_checks, tree.monitors_of(pool_id)))
+
+
+def _checks(monitor: Record[HealthMonitor]) -> bool:
+    return monitor.item.admin_state_up and not monitor.deleting
+
+
+def _is_going_off(monitor: Record[HealthMonitor], generation: int) -> bool:
+    return is_pending(monitor) and not monitor.item.admin_state_up and monitor.generation <= generation
 
 
 # -------------------------------------------------------------------------------------------- what agents answer
@@ -167,11 +175,10 @@ def in_force(tree: Tree, generation: int) -> Tree | None:
     gone = tree.descendants_of(
         {record.id for record in unsettled.values() if record.deleting and record.generation <= generation}
     )
-    no_monitor = {
-        record.item.pool_id
-        for record in tree.monitors.values()
-        if record.id in gone and not is_monitored(tree, record.item.pool_id)
-    }
+    checked = {record.item.pool_id for record in tree.monitors.values() if _checks(record)}
+    no_monitor = {record.item.pool_id for record in tree.monitors.values() if record.id in gone} - checked
+    off = {record.item.pool_id for record in tree.monitors.values() if _is_going_off(record, generation)} - checked
+    serving = tree.load_balancer.item.admin_state_up
 
     def step(record: Record[R]) -> Record[R] | None:
         item = record.item
@@ -183,11 +190,17 @@ def in_force(tree: Tree, generation: int) -> Tree | None:
                 status = TRANSITIONS[record.provisioning_status, Event.APPLIED]
                 result = replace(result, provisioning_status=status, fault=None)
             result = with_operating_status(result, _operating_when_applied(record))
-        if isinstance(item, Member) and item.pool_id in no_monitor and item.admin_state_up:
+        # What is in service again and waits for no check was OFFLINE until now; of others the data plane says it.
+        back = serving and record.generation <= generation and record.operating_status is OperatingStatus.OFFLINE
+        if (
+            isinstance(item, Member)
+            and item.admin_state_up
+            and (item.pool_id in no_monitor or (back and item.pool_id not in checked))
+        ):
             result = with_operating_status(result, OperatingStatus.NO_MONITOR)
         return result
 
-    freed = {record.id: record for pool_id in no_monitor for record in tree.members_of(pool_id)}
+    freed = {record.id: record for pool_id in no_monitor | off for record in tree.members_of(pool_id)}
     return tree.stepped(step, _existing(tree, {**unsettled, **freed, **dict.fromkeys(gone)}))
 
 

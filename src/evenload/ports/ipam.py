@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from evenload.interfaces.clock import Clock
-from evenload.interfaces.ports import VipPort, VipRequest
+from evenload.interfaces.ports import PortRows, VipPort, VipRequest
 from evenload.interfaces.store import NetworkPart, UnitOfWork
 from evenload.model.balancer import Vip
 from evenload.model.errors import NotFound
 from evenload.model.held_port import HeldPort
 from evenload.model.network import FixedIp, Port
 from evenload.ports.vip_choice import choose_ips, given_port, visible_subnet
-from evenload.service.allocation import LOAD_BALANCER_OWNER, insert_with_new_mac
+from evenload.service.allocation import LOAD_BALANCER_OWNER, insert_with_new_mac, vip_port_name
 from evenload.service.description import describe_port
 
 
@@ -25,7 +25,7 @@ class Ipam:
 
     def __init__(self, uow: UnitOfWork, clock: Clock, new_id: Callable[[], str], source: random.Random) -> None:
         self._uow = uow
-        self.rows = IpamRows(clock, new_id, source)
+        self.rows: PortRows = IpamRows(clock, new_id, source)
 
     def reserve_vip_port(self, held: HeldPort, project_id: str, request: VipRequest) -> VipPort:
         return self._uow.write(lambda transaction: self.rows.reserve(transaction, held, project_id, request))
@@ -70,7 +70,7 @@ class IpamRows:
                     id=self._new_id(),
                     network_id=network.id,
                     project_id=project_id,
-                    name=request.port_name or f"octavia-lb-{held.load_balancer_id}",
+                    name=request.port_name or vip_port_name(held.load_balancer_id),
                     mac_address="",
                     fixed_ips=ips,
                     device_id=held.load_balancer_id,

@@ -85,7 +85,7 @@ def _additional_of(port: Port, request: VipRequest) -> Iterator[FixedIp]:
     for subnet_id, address, port_id in request.additional:
         if port_id not in (None, port.id):
             raise Invalid("All VIPs of a load balancer lie on one port.", field="additional_vips")
-        _check_distinct(subnet_id, taken)
+        check_distinct(subnet_id, taken)
         wanted = None if address is None else str(parse_address(address, field="additional_vips"))
         for ip in port.fixed_ips:
             if ip.subnet_id == subnet_id and wanted in (None, ip.address):
@@ -95,7 +95,7 @@ def _additional_of(port: Port, request: VipRequest) -> Iterator[FixedIp]:
             raise Invalid(f"Port {port.id} has no such address in subnet {subnet_id}.", field="additional_vips")
 
 
-def _check_distinct(subnet_id: str, taken: set[str]) -> None:
+def check_distinct(subnet_id: str, taken: set[str]) -> None:
     if subnet_id in taken:
         raise Invalid("The VIPs of a load balancer lie in different subnets.", field="additional_vips")
     taken.add(subnet_id)
@@ -164,7 +164,7 @@ def _choose_additional(
         )
         if found.id != network.id:
             raise Invalid("The VIPs of a load balancer lie in one network.", field="additional_vips")
-        _check_distinct(subnet_id, taken)
+        check_distinct(subnet_id, taken)
         if wanted is not None:
             address = parse_address(wanted, field="additional_vips")
             yield _checked(transaction, subnet, address, field="additional_vips")

@@ -23,6 +23,11 @@ from evenload.model.network import FixedIp, Network, Port, Subnet
 LOAD_BALANCER_OWNER = "Octavia"
 """``Port.device_owner`` of VIP ports, as users of Neutron know it."""
 
+
+def vip_port_name(load_balancer_id: str) -> str:
+    return f"octavia-lb-{load_balancer_id}"
+
+
 _ATTEMPTS = 100
 
 

@@ -45,10 +45,6 @@ def lock_subnet(transaction: NetworkPart, identifier: str) -> Subnet:
     return find_subnet(transaction, identifier)
 
 
-def find_port(transaction: NetworkPart, identifier: str) -> Port:
-    return _found(transaction.port(identifier), "Port", identifier)
-
-
 def lock_port(transaction: NetworkPart, identifier: str) -> Port:
     return _found(transaction.locked_port(identifier), "Port", identifier)
 

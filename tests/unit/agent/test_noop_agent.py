@@ -1,15 +1,16 @@
-"""The agent that touches nothing: what the server wants is reported as done, and nothing else is ever said."""
+"""The agent that touches nothing: what the server wants is reported as done, and what it would check is OFFLINE."""
 
 from collections.abc import Iterator
 
 import pytest
-from tests.fakes.desired import make_desired
+from tests.fakes.desired import changed, make_desired, member, monitor, pool
 from tests.fakes.server import TableServer
 from tests.waiting import eventually
 
 from evenload.agent.noop import NoopAgent
 from evenload.main.clock import SystemClock
 from evenload.model.desired import Change, Gone, Outcome
+from evenload.model.enums import OperatingStatus
 
 
 @pytest.fixture
@@ -23,7 +24,6 @@ def agent(server: TableServer) -> Iterator[NoopAgent]:
     yield agent
     agent.stop()
     assert agent.faults.counts == {}
-    assert server.heard == []
 
 
 def test_a_hint_is_answered_by_success(server: TableServer, agent: NoopAgent) -> None:
@@ -39,6 +39,39 @@ def test_a_hint_is_answered_by_success(server: TableServer, agent: NoopAgent) ->
     assert server.reports[1].change is Change.REMOVE
 
 
+def test_members_that_would_be_checked_are_offline(server: TableServer, agent: NoopAgent) -> None:
+    """Each is told once while it has a monitor; of the others the server knows by itself."""
+    members = (member(0), member(1, pool=1), member(2, pool=2))
+    plain = make_desired(1, pools=(pool(0), pool(1), pool(2)), members=members)
+    watched = changed(plain, monitors=(monitor(1), monitor(2, admin_state_up=False)))
+    more = changed(watched, members=(*members, member(3, pool=1)))
+    alone = changed(more, monitors=())
+    again = changed(alone, monitors=more.monitors)
+    agent.start()
+    for each in (plain, watched, more, alone, again):
+        server.put(each)
+        agent.hint(each.id, each.generation)
+        assert eventually(lambda each=each: (each.generation, Outcome.DONE) in server.outcomes)  # type: ignore[misc]
+    first, second = members[1].id, more.members[3].id
+    assert eventually(lambda: len(server.heard) == 3)
+    told = [dict.fromkeys(each, OperatingStatus.OFFLINE) for each in ((first,), (second,), (first, second))]
+    assert [health.statuses for health in server.heard] == told
+
+
+def test_what_was_not_heard_is_said_again(server: TableServer, agent: NoopAgent) -> None:
+    desired = make_desired(1, monitors=(monitor(),))
+    server.put(desired)
+    server.deaf = True
+    agent.start()
+    for number in (1, 2):
+        agent.resync()
+        assert eventually(lambda number=number: len(server.reports) >= number)  # type: ignore[misc]
+    assert server.heard == []
+    server.deaf = False
+    agent.resync()
+    assert eventually(lambda: len(server.heard) == 1)
+
+
 def test_a_resync_finds_what_no_hint_told_of_and_says_it_once(server: TableServer, agent: NoopAgent) -> None:
     desired = make_desired(1)
     server.put(desired)
@@ -52,6 +85,7 @@ def test_a_resync_finds_what_no_hint_told_of_and_says_it_once(server: TableServe
         agent.resync()
         assert eventually(lambda number=number: server.resyncs >= number)  # type: ignore[misc]
     assert server.outcomes == [(1, Outcome.DONE)]
+    assert server.heard == []
     server.forget(desired.id)
     agent.hint(desired.id, 2)  # the server knows nothing of it: there is nothing to say
     agent.resync()

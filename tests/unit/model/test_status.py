@@ -254,6 +254,33 @@ def test_members_without_their_monitor() -> None:
     assert of(status.applied(replaced.with_record(new), "a", 2), "m1").operating_status is Op.ONLINE
 
 
+def test_members_whose_monitor_is_switched_off() -> None:
+    """Those that were never checked; of the others the data plane says it."""
+    tree = tree_at(m1={"operating_status": Op.OFFLINE}, m2={"operating_status": Op.OFFLINE})
+    h1 = tree.monitors["h1"]
+    tree = tree.with_record(replace(h1, item=replace(h1.item, admin_state_up=False)))
+    pending = status.advance(tree, now=NOW, changed=["h1"])
+    assert of(status.applied(pending, "a", 1), "m1").operating_status is Op.OFFLINE
+    after = status.applied(pending, "a", 2)
+    assert (of(after, "m1").operating_status, of(after, "m2").operating_status) == (Op.NO_MONITOR, Op.OFFLINE)
+    draining = pending.with_record(replace(pending.members["m1"], operating_status=Op.DRAINING))
+    assert of(status.applied(draining, "a", 2), "m1").operating_status is Op.DRAINING
+
+
+@pytest.mark.parametrize(
+    ("member", "up", "expected"),
+    [("m1", True, Op.OFFLINE), ("m2", True, Op.NO_MONITOR), ("m2", False, Op.OFFLINE)],
+)
+def test_a_member_that_is_in_service_again(member: str, up: bool, expected: Op) -> None:
+    """``up``: whether the load balancer is in service. m1 has a monitor."""
+    tree = tree_at(**{member: {"operating_status": Op.OFFLINE}})
+    balancer = tree.load_balancer
+    tree = replace(tree, load_balancer=replace(balancer, item=replace(balancer.item, admin_state_up=up)))
+    pending = status.advance(tree, now=NOW, changed=[member])
+    assert of(status.applied(pending, "a", 1), member).operating_status is Op.OFFLINE
+    assert of(status.applied(pending, "a", 2), member).operating_status is expected
+
+
 def test_with_verdicts() -> None:
     tree = tree_at(m1={"provisioning_status": P.PENDING_UPDATE})
     for key in ("m1", "m2"):
