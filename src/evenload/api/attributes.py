@@ -17,6 +17,10 @@ from evenload.api.fields import FieldType, JsonSchema, shown, unsupported
 from evenload.model.errors import Invalid, Rejected
 
 
+class NotRead(Invalid):
+    """A body that is not of the shape that it should have. ``field`` is the caller's word, and not the model's."""
+
+
 class In(Enum):
     """Whether a body may or must hold an attribute."""
 
@@ -286,17 +290,22 @@ def chosen_project(given: Mapping[str, Any]) -> str | None:
     return next(iter(named), None)
 
 
-def refusal(error: ValidationError, wrapper: str) -> Invalid:
+_NO_OBJECT = frozenset({"model_type", "model_attributes_type"})
+
+
+def refusal(error: ValidationError, wrapper: str) -> NotRead:
     """The first thing that pydantic found wrong, in Octavia's words. An unknown attribute comes before a bad value."""
     found = error.errors(include_url=False, include_context=False)
     first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     name = path_of(first["loc"])
     if first["type"] == "extra_forbidden":
-        return Invalid(f"Unknown attribute for argument {wrapper}: {name}", field=name)
+        return NotRead(f"Unknown attribute for argument {wrapper}: {name}", field=name)
     if first["type"] == "missing":
-        return Invalid(f"Invalid input for field/attribute {name}. Value: 'None'. Mandatory field missing.", field=name)
+        return NotRead(f"Invalid input for field/attribute {name}. Value: 'None'. Mandatory field missing.", field=name)
     reason = first["msg"].removeprefix("Value error, ").rstrip(".")
-    return Invalid(f"Invalid input for field/attribute {name}. Value: '{shown(first['input'])}'. {reason}.", field=name)
+    if first["type"] in _NO_OBJECT:  # pydantic names the class that it made one of
+        reason = "Not an object"
+    return NotRead(f"Invalid input for field/attribute {name}. Value: '{shown(first['input'])}'. {reason}.", field=name)
 
 
 def path_of(location: Sequence[int | str]) -> str:

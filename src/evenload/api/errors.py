@@ -15,6 +15,7 @@ from typing import Any
 import falcon
 import structlog
 
+from evenload.api.attributes import NotRead
 from evenload.api.auth.identity import BadCredentials, IdentityUnavailable, TooManyAttempts, Unauthenticated
 from evenload.api.fields import shown, shown_path
 from evenload.api.network_v2.absent import SEGMENTS
@@ -79,6 +80,7 @@ _NEUTRON_STATUSES: tuple[tuple[type[Rejected], int], ...] = (
 _NEUTRON_TYPES: Mapping[type[Rejected], str] = {
     Invalid: "InvalidInput",
     BadPaging: "InvalidInput",
+    NotRead: "InvalidInput",
     Unsupported: "InvalidInput",
     Forbidden: "PolicyNotAuthorized",
     ForeignProject: "NotAuthorized",
@@ -119,13 +121,13 @@ def describe(error: Rejected, names: Mapping[str, str], provider: str | None) ->
     if isinstance(error, UnusableSecrets):
         faults = [f"{api_name(each.field, names)}: {each.detail}" for each in error.faults]
         return status, f"Validation failure: {' '.join(faults)}"
-    name = api_name(error.field, names)
+    name = error.field if isinstance(error, NotRead) else api_name(error.field, names)
     if name is not None and name not in text:
         text = f"{shown(name)}: {text}"
     if isinstance(error, Unsupported):
         if provider is None:
             return 400, f"Not supported here: {text}"
-        return status, f"Provider '{provider}' does not support a requested option: {text}"
+        return status, f"Provider '{error.provider or provider}' does not support a requested option: {text}"
     if provider is None:
         return status, text
     if status == 400 and not text.startswith(_READY) and not text.endswith(" not found."):

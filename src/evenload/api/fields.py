@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -109,6 +110,15 @@ def integer_of(text: str) -> int:
     if _INTEGER.fullmatch(text) is None:
         raise ValueError("Not an integer.")
     return int(text)
+
+
+def moment_of(text: str) -> str:
+    """As it is: what it means is for whoever compares it."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("A time such as 2026-01-31T12:00:00 is expected, in UTC.") from error
+    return text
 
 
 def address_of(text: str) -> str:

@@ -91,7 +91,14 @@ class UnusableSecrets(Invalid):
 
 
 class Unsupported(Rejected):
-    """Something that the API knows and this version cannot do (HTTP 501)."""
+    """Something that the API knows and this version cannot do (HTTP 501).
+
+    ``provider``: the name by which the caller has called this one, where he has.
+    """
+
+    def __init__(self, detail: str, *, field: str | None = None, provider: str | None = None) -> None:
+        super().__init__(detail, field=field)
+        self.provider = provider
 
 
 class Forbidden(Rejected):

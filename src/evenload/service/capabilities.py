@@ -130,9 +130,11 @@ def read_data(table: tuple[Capability, ...], provider: str, text: str, *, field:
     known = {each.name: each for each in capabilities_of(table, provider)}
     for name, value in data.items():
         if name not in known:
-            raise Unsupported(f"{field} '{_shown(name)}'", field=field)
+            raise Unsupported(f"{field} '{_shown(name)}'", field=field, provider=provider)
         try:
             known[name].check(value)
+        except Unsupported as error:
+            raise Unsupported(error.detail, field=error.field, provider=provider) from error
         except ValueError as error:
             raise Invalid(
                 f"Invalid input for field/attribute {field}. Value: '{_shown(name)}'. {error}", field=field

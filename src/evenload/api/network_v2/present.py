@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from evenload.api.fields import address_or_text, integer_of, truth_of
+from evenload.api.fields import address_or_text, integer_of, moment_of, truth_of
 from evenload.api.paging import Column
 from evenload.model.network import Network, Port, Subnet
 from evenload.model.query import Value
@@ -119,7 +119,8 @@ def _constant(read: Callable[[str], Value], value: Value = None) -> Column:
 
 
 _COMMON = _columns(
-    dict.fromkeys(("id", "name", "description", "project_id", "tenant_id", "created_at", "updated_at"), str)
+    dict.fromkeys(("id", "name", "description", "project_id", "tenant_id"), str)
+    | dict.fromkeys(("created_at", "updated_at"), moment_of)
 )
 
 NETWORK_COLUMNS: Mapping[str, Column] = {

@@ -1,14 +1,14 @@
 """``/octavia/amphorae``: where load balancers run, for administrators. There are no virtual machines: what only these
 have is null."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import falcon
 
 from evenload.api.context import Facade, answer, answer_empty, caller_of, parameters_of
-from evenload.api.fields import address_or_text, truth_of
+from evenload.api.fields import address_or_text, moment_of, truth_of
 from evenload.api.octavia_v2.present import moment, present_statistics
 from evenload.api.octavia_v2.whole_lists import answer_selected, chosen_fields
 from evenload.api.paging import Column, Wanted, read_fields, read_list
@@ -40,8 +40,16 @@ _OF_BALANCERS = {
 """What an amphora has of its load balancer: its name → the model's name there. Pages in an order of these are cut by
 the store, in any other from the whole list."""
 _OWN = {"id": "id", "compute_id": "host_id", "role": "role", "status": "status", "cached_zone": "zone"}
+
+
+def _reader(name: str) -> Callable[[str], str]:
+    if name.endswith("_at"):
+        return moment_of
+    return address_or_text if name.endswith("_ip") else str
+
+
 COLUMNS: Mapping[str, Column] = {
-    **{name: Column(model=name, read=address_or_text if name.endswith("_ip") else str) for name in _OF_BALANCERS},
+    **{name: Column(model=name, read=_reader(name)) for name in _OF_BALANCERS},
     **{name: Column(model=name, read=str) for name in _OWN},
     **{name: Column(model=name, read=str, constant=True) for name in NOTHING},
     "cert_busy": Column(model="cert_busy", read=truth_of, constant=True, value=False),

@@ -14,6 +14,7 @@ import falcon
 
 from evenload.api.attributes import Attribute, Given, Part
 from evenload.api.context import Facade, answer, answer_empty, caller_of, note_view, parameters_of
+from evenload.api.fields import moment_of
 from evenload.api.octavia_v2.names import complaint_names
 from evenload.api.octavia_v2.present import TABLES, AnyView, present
 from evenload.api.paging import Column, Wanted, links, read_fields, read_list
@@ -50,7 +51,8 @@ class Keeps(Protocol):
 
 # ------------------------------------------------------------------------------------------------------------ filters
 
-_OF_EVERY_KIND = ("id", "project_id", "provisioning_status", "operating_status", "created_at", "updated_at")
+_OF_EVERY_KIND = ("id", "project_id", "provisioning_status", "operating_status")
+_MOMENTS = ("created_at", "updated_at")
 # What answers show and no request can set.
 _SHOWN_ONLY: Mapping[Kind, Mapping[str, Column]] = {
     Kind.LOAD_BALANCER: {"vip_vnic_type": Column(model="vip_vnic_type", read=str, constant=True, value="normal")},
@@ -70,6 +72,7 @@ _UNFILTERED = frozenset({"project_id", "tenant_id", "listener_id", "request_srio
 
 def _columns(kind: Kind) -> Mapping[str, Column]:
     columns = {name: Column(model=name, read=str) for name in _OF_EVERY_KIND}
+    columns |= {name: Column(model=name, read=moment_of) for name in _MOMENTS}
     for attribute in TABLES[kind].attributes.values():
         if attribute.type.query is not None and attribute.name not in _UNFILTERED:
             columns[attribute.name] = _column(attribute, attribute.type.query)
