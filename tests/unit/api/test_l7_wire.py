@@ -232,13 +232,18 @@ def test_fifty_rules_at_most(world: World, listener: Any) -> None:
     assert len(policy["rules"]) == 50
     path = f"l7policies/{policy['id']}/rules"
     assert refused(world, "POST", path, {"rule": RULE}, 409) == f"Too many rules on L7 policy {policy['id']}"
-    refused(
-        world,
-        "POST",
-        "l7policies",
-        {"l7policy": {"listener_id": listener["id"], "action": "REJECT", "rules": [RULE] * 51}},
-        400,
-    )
+    many = {"action": "REJECT", "rules": [RULE] * 51}
+    within = {"protocol": "HTTP", "protocol_port": 8080, "l7policies": [many]}
+    balancer_id = listener["loadbalancers"][0]["id"]
+    subnet_id = world.get(f"{LBAAS}/loadbalancers/{balancer_id}", user=USER)["loadbalancer"]["vip_subnet_id"]
+    before = len(world.hints.sent)
+    for path, body in (
+        ("l7policies", {"l7policy": {"listener_id": listener["id"], **many}}),
+        ("listeners", {"listener": {"loadbalancer_id": balancer_id, **within}}),
+        ("loadbalancers", {"loadbalancer": {"vip_subnet_id": subnet_id, "listeners": [within]}}),
+    ):
+        assert refused(world, "POST", path, body, 409).startswith("Too many rules on L7 policy ")
+    assert len(world.hints.sent) == before
 
 
 def test_a_pool_that_a_policy_chooses(world: World, balancer: Any, listener: Any) -> None:

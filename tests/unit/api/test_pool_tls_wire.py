@@ -69,6 +69,17 @@ def test_without_tls(secured: Secured) -> None:
     assert within(change(secured, made, **nothing), NO_TLS) == NO_TLS
 
 
+def test_an_empty_list_beside_something_that_is_asked_for_is_refused(secured: Secured) -> None:
+    """And not taken for the default; alone it is what a pool without TLS shows."""
+    made = secured.world.pool(secured.balancer)
+    for name, other in (("alpn_protocols", "tls_versions"), ("tls_versions", "alpn_protocols")):
+        for given in ({"tls_ciphers": "ECDHE-RSA-AES128-GCM-SHA256"}, {other: POLICY[other]}, {"tls_enabled": True}):
+            words = f"Validation failure: {name}: "
+            assert change(secured, made, 400, **{name: [], **given}).startswith(words)
+            assert refused(secured, **{name: [], **given}).startswith(words)
+        assert within(change(secured, made, **{name: []}), NO_TLS) == NO_TLS
+
+
 def test_what_is_not_said_is_the_default(secured: Secured) -> None:
     made = secured.world.pool(secured.balancer, tls_enabled=True)
     expected = {**NO_TLS, "tls_enabled": True, **POLICY}

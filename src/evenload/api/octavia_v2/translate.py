@@ -219,10 +219,10 @@ def _tls(given: Given, protocol: ListenerProtocol) -> dict[str, Any]:
 
 
 def _pool_tls(given: Given, present: PoolTls | None) -> dict[str, Any]:
-    """The same of a pool; ``present``: what it has."""
+    """The same of a pool; ``present``: what it has. Beside something that is asked for an empty list is one."""
     parts = {model: given.own[name] for name, model in _POOL_TLS_FIELDS.items() if name in given.own}
-    if present is None and not parts.get("enabled"):
-        parts = {name: value for name, value in parts.items() if value is not False and value not in _NO_TLS}
+    if present is None and all(value is False or value in _NO_TLS for value in parts.values()):
+        return {}
     return {"tls": parts} if parts else {}
 
 
