@@ -45,29 +45,33 @@ def lock_subnet(transaction: NetworkPart, identifier: str) -> Subnet:
     return find_subnet(transaction, identifier)
 
 
-def lock_port(transaction: NetworkPart, identifier: str) -> Port:
-    return _found(transaction.locked_port(identifier), "Port", identifier)
+def lock_port(transaction: Transaction, identifier: str, consequence: str) -> Port:
+    """Raises PortInUse for a load balancer's port that lies on none of the built-in networks: it is shown alone."""
+    port = transaction.locked_port(identifier)
+    if port is None:
+        require_unused(transaction, identifier, consequence)
+    return _found(port, "Port", identifier)
 
 
 def sees(viewer: str | None, network: Network) -> bool:
     return viewer is None or network.shared or network.project_id == viewer
 
 
-def require_unused(transaction: Transaction, port: Port, consequence: str, *, field: str | None = None) -> None:
+def require_unused(transaction: Transaction, port_id: str, consequence: str, *, field: str | None = None) -> None:
     """The port is locked: who takes it for a load balancer, or gives it back, waits for that lock."""
-    held = transaction.held_port_at(port.id)
+    held = transaction.held_port_at(port_id)
     if held is None:
         return
-    going = is_going(transaction, port)
+    going = is_going(transaction, port_id)
     if held.in_use:
         user = f"load balancer {held.load_balancer_id}"
-        raise PortInUse(f"Port {port.id} is in use by {user}, {consequence}.", field=field, going=going)
-    raise PortInUse(f"Port {port.id} is about to be used by a load balancer, {consequence}.", field=field, going=going)
+        raise PortInUse(f"Port {port_id} is in use by {user}, {consequence}.", field=field, going=going)
+    raise PortInUse(f"Port {port_id} is about to be used by a load balancer, {consequence}.", field=field, going=going)
 
 
-def is_going(transaction: Transaction, port: Port) -> bool:
+def is_going(transaction: Transaction, port_id: str) -> bool:
     """Whether the port goes by itself, or is free, as soon as its load balancer's host has let go of it."""
-    held = transaction.held_port_at(port.id)
+    held = transaction.held_port_at(port_id)
     # A look without a lock: trees are locked before ports, by everybody.
     user = None if held is None else transaction.view(Kind.LOAD_BALANCER, held.load_balancer_id)
     return user is not None and user.record.deleting

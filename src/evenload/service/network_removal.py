@@ -16,6 +16,7 @@ from evenload.service.patience import until_let_go
 
 _NAMED = 10
 """Ports in one complaint."""
+_STAYS = "it cannot be deleted directly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,8 @@ class NetworkRemoval:
             self._pause(seconds)
 
         def work(transaction: Transaction) -> None:
-            port = lock_port(transaction, identifier)
-            require_unused(transaction, port, "it cannot be deleted directly")
+            lock_port(transaction, identifier, _STAYS)
+            require_unused(transaction, identifier, _STAYS)
             transaction.remove_port(identifier)
 
         try:
@@ -101,7 +102,7 @@ def _in_the_way(transaction: Transaction, ports: Sequence[Port]) -> _InTheWay | 
     users = [_user(transaction, port) for port in ports[:_NAMED]]
     if len(ports) > _NAMED:
         users.append(f"{len(ports) - _NAMED} more")
-    return _InTheWay(", ".join(users), all(is_going(transaction, port) for port in ports))
+    return _InTheWay(", ".join(users), all(is_going(transaction, port.id) for port in ports))
 
 
 def _user(transaction: Transaction, port: Port) -> str:

@@ -270,10 +270,10 @@ class Networks:
         _check_up(fields)
 
         def work(transaction: Transaction) -> Port:
-            port = lock_port(transaction, identifier)
+            port = lock_port(transaction, identifier, "it cannot be changed")
             for name in ("device_id", "device_owner"):
                 if fields.get(name, getattr(port, name)) != getattr(port, name):
-                    require_unused(transaction, port, f"{name} cannot be changed", field=name)
+                    require_unused(transaction, identifier, f"{name} cannot be changed", field=name)
             port = self._changed(port, fields)
             transaction.update_port(port)
             return port

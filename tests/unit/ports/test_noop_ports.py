@@ -11,7 +11,7 @@ from tests.fakes.memory_store import MemoryStore
 
 from evenload.interfaces.ports import VipPort, VipRequest
 from evenload.interfaces.store import Transaction
-from evenload.model.errors import AddressOutsideSubnet, Conflict, Invalid, NotFound, UnknownNeighbour
+from evenload.model.errors import AddressOutsideSubnet, Conflict, Invalid, NotFound, PortInUse, UnknownNeighbour
 from evenload.model.held_port import HeldPort, PortState
 from evenload.model.network import Port, Subnet
 from evenload.ports.noop import NoopPorts, find_made_up_port
@@ -129,6 +129,10 @@ def test_a_made_up_port_is_shown_to_its_project_until_it_is_released(world: Worl
     assert (shown.device_id, shown.device_owner, shown.active) == (tree.id, "Octavia", False)
     with pytest.raises(NotFound, match="Port"):
         world.networks.port(made.port_id, viewer="a stranger")
+    with pytest.raises(PortInUse, match="cannot be changed"):
+        world.networks.update_port(made.port_id, {"name": "another"})
+    with pytest.raises(PortInUse, match="cannot be deleted"):
+        world.networks.delete_port(made.port_id)
     world.ports.bind_vip_port(using)
     world.ports.release_vip_port(using)
     world.store.write(lambda transaction: transaction.remove_held_port(using.id))
