@@ -104,6 +104,8 @@ def _terminated(stage: Stage) -> None:
     )
     stage.say(f"loadbalancer listener set --wait {options} cmd-t")
     stage.read("loadbalancer listener show cmd-t", **asked)
+    stage.say("loadbalancer listener unset --wait --hsts-max-age cmd-t")
+    stage.read("loadbalancer listener show cmd-t", **{**asked, "hsts_max_age": None})
     stage.refused("loadbalancer listener unset --default-tls-container-ref --sni-container-refs cmd-t", "certificate")
     stage.say("loadbalancer listener delete --wait cmd-t")
 
