@@ -37,8 +37,8 @@ def root(tmp_path: Path, world: World) -> Iterator[Identity]:
 class TlsConnection(Connection):
     """To a VIP, by a name: verified like a browser's."""
 
-    def __init__(self, world: World, vip: str, name: str, root: Identity) -> None:
-        super().__init__(world.client.machine, vip, 443, NET)
+    def __init__(self, world: World, vip: str, name: str, root: Identity, port: int = 443) -> None:
+        super().__init__(world.client.machine, vip, port, NET)
         self._context = ssl.create_default_context(cadata=root.pem.decode())
         self._name = name
 
@@ -74,10 +74,10 @@ def test_the_cookbook_as_it_is_typed(world: World, root: Identity, tmp_path: Pat
         )
     vip = balancer["vip_address"]
 
-    def get(name: str) -> Answer:
-        connection = TlsConnection(world, vip, name, root)
+    def get(name: str, path: str = "/headers", port: int = 443) -> Answer:
+        connection = TlsConnection(world, vip, name, root, port)
         try:
-            return connection.ask("/headers")
+            return connection.ask(path)
         finally:
             connection.close()
 
@@ -95,4 +95,16 @@ def test_the_cookbook_as_it_is_typed(world: World, root: Identity, tmp_path: Pat
     assert "strict-transport-security" not in get("www.example.com").headers
     with pytest.raises(ssl.SSLCertVerificationError):
         get("other.example.com")
+
+    world.cloud.load_balancer.create_listener(
+        load_balancer_id=balancer["id"],
+        protocol="PROMETHEUS",
+        protocol_port=9443,
+        default_tls_container_ref=two["Secret href"],
+    )
+    world.wait_active(balancer["id"])
+    numbers = get("other.example.com", "/metrics", 9443)
+    assert (numbers.status, numbers.headers["content-type"].partition(";")[0]) == (200, "text/plain")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        get("www.example.com", "/metrics", 9443)
     world.delete(balancer["id"])
